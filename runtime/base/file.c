@@ -1,0 +1,196 @@
+#include "file.h"
+
+#include "limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+slu_status
+slu_errno_set(slu_error *err, int number, const char *what, const char *path)
+{
+    const slu_status status = number == ENOENT ? SLU_NOTFOUND : number == ENOMEM ? SLU_NOMEM : SLU_IO;
+    char text[128];
+    (void)slu_error_set(err, status, "%s %s: %s", what, path, strerror_r(number, text, sizeof text));
+    if (err != NULL)
+        err->code = number;
+    return status;
+}
+
+slu_status
+slu_file_read(const char *path, size_t bytes_max, slu_buf *out, slu_error *err)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return slu_errno_set(err, errno, "open", path);
+    slu_status status = SLU_OK;
+    size_t total = 0;
+    for (;;) {
+        struct stat info;
+        size_t chunk = 64 << 10;
+        if (total == 0 && fstat(fd, &info) == 0 && info.st_size > 0 && (uint64_t)info.st_size < bytes_max)
+            chunk = (size_t)info.st_size + 1;
+        if (!slu_buf_reserve(out, chunk)) {
+            status = slu_buf_status(out, err);
+            break;
+        }
+        const ssize_t got = read(fd, out->data + out->bytes, chunk);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            status = slu_errno_set(err, errno, "read", path);
+            break;
+        }
+        if (got == 0)
+            break;
+        out->bytes += (size_t)got;
+        total += (size_t)got;
+        if (total > bytes_max) {
+            status = slu_error_set(err, SLU_LIMIT, "read %s: more than %zu bytes", path, bytes_max);
+            break;
+        }
+    }
+    (void)close(fd);
+    return status;
+}
+
+slu_status
+slu_fd_write_all(int fd, const void *data, size_t bytes, slu_error *err)
+{
+    const uint8_t *at = data;
+    while (bytes > 0) {
+        const ssize_t written = write(fd, at, bytes);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return slu_errno_set(err, errno, "write", "file");
+        at += written;
+        bytes -= (size_t)written;
+    }
+    return SLU_OK;
+}
+
+static slu_status
+temp_write(const char *path, slu_view data, bool sync, char *temp, size_t temp_bytes, slu_error *err)
+{
+    static _Atomic uint32_t serial;
+    if ((size_t)snprintf(temp, temp_bytes, "%s.%d-%u.tmp", path, (int)getpid(), atomic_fetch_add(&serial, 1)) >= temp_bytes)
+        return slu_error_set(err, SLU_LIMIT, "path %s is too long", path);
+    const int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return slu_errno_set(err, errno, "create", temp);
+    slu_status status = slu_fd_write_all(fd, data.data, data.bytes, err);
+    if (status != SLU_OK)
+        (void)slu_error_in(err, status, "%s", path);
+    else if (sync && fsync(fd) != 0)
+        status = slu_errno_set(err, errno, "fsync", temp);
+    if (close(fd) != 0 && status == SLU_OK)
+        status = slu_errno_set(err, errno, "close", temp);
+    if (status != SLU_OK)
+        (void)unlink(temp);
+    return status;
+}
+
+static slu_status
+parent_sync(const char *path, slu_error *err)
+{
+    char parent[SLU_PATH_BYTES_MAX];
+    (void)snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash == parent)
+        slash[1] = 0;
+    else if (slash != NULL)
+        *slash = 0;
+    const char *name = slash == NULL ? "." : parent;
+    const int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return slu_errno_set(err, errno, "open", name);
+    const int failed = fsync(fd) != 0 ? errno : 0;
+    (void)close(fd);
+    return failed != 0 ? slu_errno_set(err, failed, "fsync", name) : SLU_OK;
+}
+
+slu_status
+slu_file_write(const char *path, slu_view data, bool sync, slu_error *err)
+{
+    char temp[SLU_PATH_BYTES_MAX];
+    SLU_TRY(temp_write(path, data, sync, temp, sizeof temp, err));
+    if (rename(temp, path) != 0) {
+        const int number = errno;
+        (void)unlink(temp);
+        return slu_errno_set(err, number, "rename to", path);
+    }
+    return sync ? parent_sync(path, err) : SLU_OK;
+}
+
+slu_status
+slu_file_create(const char *path, slu_view data, bool sync, slu_error *err)
+{
+    char temp[SLU_PATH_BYTES_MAX];
+    SLU_TRY(temp_write(path, data, sync, temp, sizeof temp, err));
+    const int number = link(temp, path) != 0 ? errno : 0;
+    (void)unlink(temp);
+    if (number == EEXIST)
+        return slu_error_set(err, SLU_CONFLICT, "%s exists already", path);
+    if (number != 0)
+        return slu_errno_set(err, number, "link", path);
+    return sync ? parent_sync(path, err) : SLU_OK;
+}
+
+slu_status
+slu_file_remove(const char *path, slu_error *err)
+{
+    if (unlink(path) != 0 && errno != ENOENT)
+        return slu_errno_set(err, errno, "unlink", path);
+    return SLU_OK;
+}
+
+slu_status
+slu_dir_make(const char *path, slu_error *err)
+{
+    char partial[SLU_PATH_BYTES_MAX];
+    if ((size_t)snprintf(partial, sizeof partial, "%s", path) >= sizeof partial)
+        return slu_error_set(err, SLU_LIMIT, "path of %zu bytes is too long", strlen(path));
+    for (char *at = partial + 1; *partial != 0; at++) {
+        const char kept = *at;
+        if (kept != '/' && kept != 0)
+            continue;
+        *at = 0;
+        if (mkdir(partial, 0755) != 0 && errno != EEXIST)
+            return slu_errno_set(err, errno, "mkdir", partial);
+        *at = kept;
+        if (kept == 0)
+            break;
+    }
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return slu_errno_set(err, errno, "mkdir", path);
+    return S_ISDIR(info.st_mode) ? SLU_OK : slu_errno_set(err, ENOTDIR, "mkdir", path);
+}
+
+static int
+remove_visit(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+    (void)info;
+    (void)kind;
+    (void)walk;
+    return remove(path) != 0 && errno != ENOENT ? -1 : 0;
+}
+
+slu_status
+slu_dir_remove(const char *path, slu_error *err)
+{
+    if (nftw(path, remove_visit, 32, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+        return slu_errno_set(err, errno, "remove", path);
+    return SLU_OK;
+}
+
+bool
+slu_path_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
