@@ -1,0 +1,106 @@
+/*
+ * graph.h: what a job descriptor says, checked: operators, edges, settings. Descriptor -> graph -> layout (layout.h).
+ *
+ * Shape    plain values in one arena; indexes, not pointers, tie operators together. Operators are in an order in which every
+ *          input stands before its user.
+ * Owns     a slu_graph owns its arena and the ArrowSchemas in it; slu_graph_free releases all.
+ * Threads  immutable once made: any.
+ * Format   slu_graph_encode and slu_graph_decode carry it between processes (MessagePack map, bounded before decoding).
+ */
+#ifndef SLU_PLAN_GRAPH_H
+#define SLU_PLAN_GRAPH_H
+
+#include "base/arena.h"
+#include "base/limits.h"
+
+#include <sluice/plugin.h>
+
+/* Partition kinds of an edge. */
+#define SLU_PARTITION_FORWARD 1   /* subtask i to subtask i; equal parallelism */
+#define SLU_PARTITION_HASH 2      /* by key group of `keys` */
+#define SLU_PARTITION_BUCKET 3    /* by the receiving plugin's partitioner */
+#define SLU_PARTITION_REBALANCE 4 /* batches round robin */
+#define SLU_PARTITION_BROADCAST 5 /* every batch to every subtask */
+#define SLU_PARTITION_GLOBAL 6    /* all to subtask 0 */
+
+/* Where a setting's value came from, for explain. */
+#define SLU_ORIGIN_DEFAULT 0
+#define SLU_ORIGIN_FILE 1
+#define SLU_ORIGIN_ENVIRONMENT 2
+#define SLU_ORIGIN_COMMAND_LINE 3
+
+typedef struct slu_edge {
+    uint32_t from;        /* operator index */
+    uint32_t from_output; /* output of that operator */
+    uint32_t partition;   /* SLU_PARTITION_ */
+    uint32_t key_count;
+    const char *const *keys; /* HASH: column names of the sender's output */
+} slu_edge;
+
+typedef struct slu_operator {
+    const char *id;
+    const char *use;           /* plugin name */
+    const char *module;        /* module name the plugin lives in ("fluss") */
+    const char *module_sha256; /* 64 hex digits; "" before the planner filled it */
+    uint32_t kind;             /* SLU_KIND_ */
+    uint32_t flags;            /* SLU_PLUGIN_ flags */
+    uint32_t parallelism;
+    uint32_t parallelism_origin;
+    uint32_t input_count;
+    uint32_t output_count;
+    const slu_edge *inputs;                  /* [input_count], in the order of `from` */
+    const slu_value *with;                   /* options as written, params filled in; NULL: none */
+    const struct ArrowSchema *const *outputs; /* [output_count]; NULL entries when dynamic */
+    uint32_t dynamic;
+    uint32_t bounded;
+    uint32_t split_count; /* sources: what list_splits said */
+    const slu_split *splits;
+    uint32_t line; /* of the operator in the descriptor */
+    uint32_t column;
+} slu_operator;
+
+typedef struct slu_checkpoint_settings {
+    int64_t interval_ms; /* 0: off */
+    int64_t timeout_ms;
+    int64_t min_pause_ms;
+    uint32_t tolerated_failures;
+    uint32_t retained;
+    const char *dir; /* "" : the runner's own default */
+} slu_checkpoint_settings;
+
+/* Flink's exponential-delay restart strategy (facts/engine.md 1.11) by default. */
+typedef struct slu_restart_settings {
+    uint32_t strategy; /* 0 none, 1 fixed delay, 2 exponential delay */
+    uint32_t attempts_max; /* 0: unlimited */
+    int64_t delay_ms;
+    int64_t delay_max_ms;
+} slu_restart_settings;
+
+typedef struct slu_param {
+    const char *name;
+    const char *text;
+    uint32_t origin;
+    uint32_t line;
+    uint32_t column;
+} slu_param;
+
+typedef struct slu_graph {
+    slu_arena arena;
+    const char *name;
+    const char *source_path; /* the descriptor's path, for messages */
+    uint32_t parallelism;
+    uint32_t max_parallelism; /* key groups */
+    slu_checkpoint_settings checkpoint;
+    slu_restart_settings restart;
+    int64_t flush_interval_ms; /* a smaller batch leaves after so long (5) */
+    uint32_t param_count;
+    const slu_param *params;
+    uint32_t operator_count;
+    slu_operator *operators;
+} slu_graph;
+
+void slu_graph_free(slu_graph **graph);
+SLU_CHECK slu_status slu_graph_encode(const slu_graph *graph, slu_buf *out, slu_error *err);
+SLU_CHECK slu_status slu_graph_decode(slu_view bytes, slu_graph **out, slu_error *err);
+
+#endif
