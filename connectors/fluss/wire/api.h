@@ -1,0 +1,101 @@
+/*
+ * api.h: the table of Fluss's APIs: key, versions we speak, which server answers, the two messages.
+ *
+ * Source   Apache Fluss 0.9.1 (ApiKeys), keys 1060.. from 1.0. APIs that only travel between servers have a key here, so that a
+ *          log can name them, and no entry in the table.
+ * Threads  any; everything is constant.
+ */
+#ifndef FLUSS_WIRE_API_H
+#define FLUSS_WIRE_API_H
+
+#include "fluss/wire/fluss_api.pb-c.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FLUSS_API_API_VERSIONS 1000
+#define FLUSS_API_CREATE_DATABASE 1001
+#define FLUSS_API_DROP_DATABASE 1002
+#define FLUSS_API_LIST_DATABASES 1003
+#define FLUSS_API_DATABASE_EXISTS 1004
+#define FLUSS_API_CREATE_TABLE 1005
+#define FLUSS_API_DROP_TABLE 1006
+#define FLUSS_API_GET_TABLE_INFO 1007
+#define FLUSS_API_LIST_TABLES 1008
+#define FLUSS_API_LIST_PARTITION_INFOS 1009
+#define FLUSS_API_TABLE_EXISTS 1010
+#define FLUSS_API_GET_TABLE_SCHEMA 1011
+#define FLUSS_API_GET_METADATA 1012
+#define FLUSS_API_UPDATE_METADATA 1013
+#define FLUSS_API_PRODUCE_LOG 1014
+#define FLUSS_API_FETCH_LOG 1015
+#define FLUSS_API_PUT_KV 1016
+#define FLUSS_API_LOOKUP 1017
+#define FLUSS_API_NOTIFY_LEADER_AND_ISR 1018
+#define FLUSS_API_STOP_REPLICA 1019
+#define FLUSS_API_ADJUST_ISR 1020
+#define FLUSS_API_LIST_OFFSETS 1021
+#define FLUSS_API_COMMIT_KV_SNAPSHOT 1022
+#define FLUSS_API_GET_LATEST_KV_SNAPSHOTS 1023
+#define FLUSS_API_GET_KV_SNAPSHOT_METADATA 1024
+#define FLUSS_API_GET_FILESYSTEM_SECURITY_TOKEN 1025
+#define FLUSS_API_INIT_WRITER 1026
+#define FLUSS_API_COMMIT_REMOTE_LOG_MANIFEST 1027
+#define FLUSS_API_NOTIFY_REMOTE_LOG_OFFSETS 1028
+#define FLUSS_API_NOTIFY_KV_SNAPSHOT_OFFSET 1029
+#define FLUSS_API_COMMIT_LAKE_TABLE_SNAPSHOT 1030
+#define FLUSS_API_NOTIFY_LAKE_TABLE_OFFSET 1031
+#define FLUSS_API_GET_LAKE_SNAPSHOT 1032
+#define FLUSS_API_LIMIT_SCAN 1033
+#define FLUSS_API_PREFIX_LOOKUP 1034
+#define FLUSS_API_GET_DATABASE_INFO 1035
+#define FLUSS_API_CREATE_PARTITION 1036
+#define FLUSS_API_DROP_PARTITION 1037
+#define FLUSS_API_AUTHENTICATE 1038
+#define FLUSS_API_CREATE_ACLS 1039
+#define FLUSS_API_LIST_ACLS 1040
+#define FLUSS_API_DROP_ACLS 1041
+#define FLUSS_API_LAKE_TIERING_HEARTBEAT 1042
+#define FLUSS_API_CONTROLLED_SHUTDOWN 1043
+#define FLUSS_API_ALTER_TABLE 1044
+#define FLUSS_API_DESCRIBE_CLUSTER_CONFIGS 1045
+#define FLUSS_API_ALTER_CLUSTER_CONFIGS 1046
+#define FLUSS_API_ADD_SERVER_TAG 1047
+#define FLUSS_API_REMOVE_SERVER_TAG 1048
+#define FLUSS_API_REBALANCE 1049
+#define FLUSS_API_LIST_REBALANCE_PROGRESS 1050
+#define FLUSS_API_CANCEL_REBALANCE 1051
+#define FLUSS_API_PREPARE_LAKE_TABLE_SNAPSHOT 1052
+#define FLUSS_API_REGISTER_PRODUCER_OFFSETS 1053
+#define FLUSS_API_GET_PRODUCER_OFFSETS 1054
+#define FLUSS_API_DELETE_PRODUCER_OFFSETS 1055
+#define FLUSS_API_ACQUIRE_KV_SNAPSHOT_LEASE 1056
+#define FLUSS_API_RELEASE_KV_SNAPSHOT_LEASE 1057
+#define FLUSS_API_DROP_KV_SNAPSHOT_LEASE 1058
+#define FLUSS_API_GET_TABLE_STATS 1059
+#define FLUSS_API_ALTER_DATABASE 1060
+#define FLUSS_API_SCAN_KV 1061
+#define FLUSS_API_GET_CLUSTER_HEALTH 1062
+#define FLUSS_API_LIST_REMOTE_LOG_MANIFESTS 1063
+#define FLUSS_API_LIST_KV_SNAPSHOTS 1064
+
+#define FLUSS_ROLE_COORDINATOR 1
+#define FLUSS_ROLE_TABLET 2
+#define FLUSS_ROLE_BOTH 3
+
+typedef struct fluss_api {
+    int16_t key;
+    int16_t version_min;
+    int16_t version_max;
+    uint8_t roles; /* FLUSS_ROLE_: which server of a real cluster answers */
+    const char *name;
+    const ProtobufCMessageDescriptor *request;
+    const ProtobufCMessageDescriptor *response;
+} fluss_api;
+
+/* NULL: no such key, or one that only servers use among themselves. */
+const fluss_api *fluss_api_find(int32_t key);
+/* The whole table, by ascending key. */
+const fluss_api *fluss_api_list(size_t *out_count);
+
+#endif
