@@ -1,0 +1,358 @@
+#include "kv/kv.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/file.h"
+#include "base/sizes.h"
+
+#include <rocksdb/c.h>
+#include <stdlib.h>
+
+#define KV_CACHE_BYTES_DEFAULT ((size_t)8 << 20)
+#define KV_WRITE_BUFFER_BYTES_DEFAULT ((size_t)16 << 20)
+#define KV_THREADS_DEFAULT 2
+#define KV_BLOOM_BITS 10
+#define KV_FORMAT_VERSION 5 /* the newest that RocksDB 6.20 reads */
+#define KV_CHECKSUM_CRC32C 1
+#define KV_OPEN_FILES_MAX 256
+#define KV_META_FAMILY "meta"
+
+struct slu_kv_pool {
+    rocksdb_env_t *env;
+    rocksdb_cache_t *cache;
+    rocksdb_options_t *options;
+    rocksdb_readoptions_t *read;
+    rocksdb_writeoptions_t *write;
+    rocksdb_flushoptions_t *flush;
+    rocksdb_flushoptions_t *flush_soon;
+    size_t write_buffer_bytes;
+    size_t unflushed_bytes;
+    slu_kv *stores;
+};
+
+struct slu_kv {
+    slu_kv_pool *pool;
+    slu_kv *next;
+    rocksdb_t *db;
+    rocksdb_column_family_handle_t *families[2]; /* rows, meta */
+    size_t unflushed_bytes;
+};
+
+struct slu_kv_batch {
+    rocksdb_writebatch_t *rows;
+    slu_buf meta; /* key bytes, value bytes (u32 each), key, value ...: put in place when the store is known */
+    size_t bytes;
+};
+
+/* RocksDB's text, which is ours to free. */
+static slu_status
+kv_error(slu_error *err, char *text, const char *what)
+{
+    const slu_status status = strncmp(text, "Corruption", 10) == 0 ? SLU_CORRUPT : SLU_IO;
+    (void)slu_error_set(err, status, "%s: %s", what, text);
+    free(text);
+    return status;
+}
+
+/* One set of options for every store, so that they share cache and threads. */
+static rocksdb_options_t *
+kv_options_new(slu_kv_pool *pool)
+{
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_options_set_create_missing_column_families(options, 1);
+    rocksdb_options_set_env(options, pool->env);
+    rocksdb_options_set_atomic_flush(options, 1); /* without a log, rows and meta are only together if they are flushed together */
+    rocksdb_options_set_write_buffer_size(options, pool->write_buffer_bytes);
+    rocksdb_options_set_compression(options, rocksdb_lz4_compression);
+    rocksdb_options_set_max_open_files(options, KV_OPEN_FILES_MAX);
+    rocksdb_options_set_info_log_level(options, 2);
+    rocksdb_options_set_keep_log_file_num(options, 1);
+    rocksdb_options_set_stats_dump_period_sec(options, 0);
+    rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
+    rocksdb_block_based_options_set_block_cache(table, pool->cache);
+    rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom(KV_BLOOM_BITS));
+    rocksdb_block_based_options_set_format_version(table, KV_FORMAT_VERSION);
+    rocksdb_block_based_options_set_checksum(table, KV_CHECKSUM_CRC32C);
+    rocksdb_options_set_block_based_table_factory(options, table);
+    rocksdb_block_based_options_destroy(table);
+    return options;
+}
+
+slu_status
+slu_kv_pool_open(const slu_kv_pool_options *options, slu_kv_pool **out, slu_error *err)
+{
+    slu_kv_pool *pool = slu_alloc_zero(1, sizeof *pool);
+    if (pool == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a kv pool");
+    pool->write_buffer_bytes = options->write_buffer_bytes != 0 ? options->write_buffer_bytes : KV_WRITE_BUFFER_BYTES_DEFAULT;
+    pool->env = rocksdb_create_default_env();
+    rocksdb_env_set_background_threads(pool->env, options->threads != 0 ? options->threads : KV_THREADS_DEFAULT);
+    rocksdb_env_set_high_priority_background_threads(pool->env, 1);
+    pool->cache = rocksdb_cache_create_lru(options->cache_bytes != 0 ? options->cache_bytes : KV_CACHE_BYTES_DEFAULT);
+    pool->options = kv_options_new(pool);
+    pool->read = rocksdb_readoptions_create();
+    pool->write = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_disable_WAL(pool->write, 1);
+    pool->flush = rocksdb_flushoptions_create();
+    pool->flush_soon = rocksdb_flushoptions_create();
+    rocksdb_flushoptions_set_wait(pool->flush_soon, 0);
+    *out = pool;
+    return SLU_OK;
+}
+
+void
+slu_kv_pool_close(slu_kv_pool **pool)
+{
+    if (*pool == NULL)
+        return;
+    SLU_ASSERT((*pool)->stores == NULL);
+    rocksdb_flushoptions_destroy((*pool)->flush_soon);
+    rocksdb_flushoptions_destroy((*pool)->flush);
+    rocksdb_writeoptions_destroy((*pool)->write);
+    rocksdb_readoptions_destroy((*pool)->read);
+    rocksdb_options_destroy((*pool)->options);
+    rocksdb_cache_destroy((*pool)->cache);
+    rocksdb_env_destroy((*pool)->env);
+    slu_free(*pool);
+    *pool = NULL;
+}
+
+slu_status
+slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err)
+{
+    SLU_TRY(slu_dir_make(dir, err));
+    slu_kv *kv = slu_alloc_zero(1, sizeof *kv);
+    if (kv == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory to open %s", dir);
+    const char *const names[2] = {"default", KV_META_FAMILY};
+    const rocksdb_options_t *const options[2] = {pool->options, pool->options};
+    char *text = NULL;
+    kv->db = rocksdb_open_column_families(pool->options, dir, 2, names, options, kv->families, &text);
+    if (text != NULL) {
+        slu_free(kv);
+        return kv_error(err, text, dir);
+    }
+    kv->pool = pool;
+    kv->next = pool->stores;
+    pool->stores = kv;
+    *out = kv;
+    return SLU_OK;
+}
+
+static void
+kv_forget_unflushed(slu_kv *kv)
+{
+    kv->pool->unflushed_bytes -= kv->unflushed_bytes;
+    kv->unflushed_bytes = 0;
+}
+
+slu_status
+slu_kv_flush(slu_kv *kv, slu_error *err)
+{
+    char *text = NULL;
+    rocksdb_flush_cf(kv->db, kv->pool->flush, kv->families[0], &text); /* atomic_flush: takes both families */
+    if (text != NULL)
+        return kv_error(err, text, "flush");
+    kv_forget_unflushed(kv);
+    return SLU_OK;
+}
+
+void
+slu_kv_close(slu_kv **kv)
+{
+    if (*kv == NULL)
+        return;
+    slu_kv *closing = *kv;
+    slu_error ignored; /* what is not flushed is replayed by the owner, as after a crash */
+    if (slu_kv_flush(closing, &ignored) != SLU_OK)
+        kv_forget_unflushed(closing);
+    rocksdb_column_family_handle_destroy(closing->families[0]);
+    rocksdb_column_family_handle_destroy(closing->families[1]);
+    rocksdb_close(closing->db);
+    slu_kv **at = &closing->pool->stores;
+    while (*at != closing)
+        at = &(*at)->next;
+    *at = closing->next;
+    slu_free(closing);
+    *kv = NULL;
+}
+
+static slu_status
+kv_get(slu_kv *kv, int family, slu_view key, slu_buf *values, slu_kv_slot *slot, slu_error *err)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    rocksdb_pinnableslice_t *slice =
+        rocksdb_get_pinned_cf(kv->db, kv->pool->read, kv->families[family], (const char *)key.data, key.bytes, &text);
+    if (text != NULL)
+        return kv_error(err, text, "get");
+    slot->found = slice != NULL;
+    slot->at = values->bytes;
+    slot->bytes = 0;
+    if (slice == NULL)
+        return SLU_OK;
+    const char *value = rocksdb_pinnableslice_value(slice, &bytes);
+    slu_buf_append(values, value, bytes);
+    rocksdb_pinnableslice_destroy(slice);
+    slot->bytes = bytes;
+    return slu_buf_status(values, err);
+}
+
+slu_status
+slu_kv_get_many(slu_kv *kv, const slu_view *keys, size_t count, slu_buf *values, slu_kv_slot *slots, slu_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        SLU_TRY(kv_get(kv, 0, keys[i], values, &slots[i], err));
+    return SLU_OK;
+}
+
+slu_status
+slu_kv_get_meta(slu_kv *kv, slu_view key, slu_buf *value, slu_error *err)
+{
+    slu_kv_slot slot;
+    SLU_TRY(kv_get(kv, 1, key, value, &slot, err));
+    return slot.found ? SLU_OK : slu_error_set(err, SLU_NOTFOUND, "the store has no such meta word");
+}
+
+#define KV_META_BYTES_MAX ((size_t)1 << 20)
+
+slu_status
+slu_kv_batch_new(slu_kv_batch **out, slu_error *err)
+{
+    slu_kv_batch *batch = slu_alloc_zero(1, sizeof *batch);
+    if (batch == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a kv batch");
+    batch->rows = rocksdb_writebatch_create();
+    slu_buf_init(&batch->meta, KV_META_BYTES_MAX);
+    *out = batch;
+    return SLU_OK;
+}
+
+void
+slu_kv_batch_free(slu_kv_batch **batch)
+{
+    if (*batch == NULL)
+        return;
+    rocksdb_writebatch_destroy((*batch)->rows);
+    slu_buf_fini(&(*batch)->meta);
+    slu_free(*batch);
+    *batch = NULL;
+}
+
+void
+slu_kv_batch_reset(slu_kv_batch *batch)
+{
+    rocksdb_writebatch_clear(batch->rows);
+    slu_buf_reset(&batch->meta);
+    batch->bytes = 0;
+}
+
+void
+slu_kv_batch_put(slu_kv_batch *batch, slu_view key, slu_view value)
+{
+    rocksdb_writebatch_put(batch->rows, (const char *)key.data, key.bytes, (const char *)value.data, value.bytes);
+    batch->bytes += key.bytes + value.bytes;
+}
+
+void
+slu_kv_batch_erase(slu_kv_batch *batch, slu_view key)
+{
+    rocksdb_writebatch_delete(batch->rows, (const char *)key.data, key.bytes);
+    batch->bytes += key.bytes;
+}
+
+void
+slu_kv_batch_put_meta(slu_kv_batch *batch, slu_view key, slu_view value)
+{
+    slu_buf_u32le(&batch->meta, (uint32_t)key.bytes);
+    slu_buf_u32le(&batch->meta, (uint32_t)value.bytes);
+    slu_buf_append(&batch->meta, key.data, key.bytes);
+    slu_buf_append(&batch->meta, value.data, value.bytes);
+}
+
+static void
+kv_place_meta(slu_kv *kv, slu_kv_batch *batch)
+{
+    const uint8_t *at = batch->meta.data;
+    const uint8_t *end = at + batch->meta.bytes;
+    while (at < end) {
+        uint32_t sizes[2];
+        memcpy(sizes, at, sizeof sizes);
+        at += sizeof sizes;
+        rocksdb_writebatch_put_cf(batch->rows, kv->families[1], (const char *)at, sizes[0], (const char *)at + sizes[0], sizes[1]);
+        at += sizes[0] + sizes[1];
+    }
+    slu_buf_reset(&batch->meta);
+}
+
+/* Above the budget of all stores the one with the most unflushed bytes starts to flush. */
+static slu_status
+kv_keep_budget(slu_kv_pool *pool, slu_error *err)
+{
+    if (pool->unflushed_bytes <= pool->write_buffer_bytes)
+        return SLU_OK;
+    slu_kv *largest = pool->stores;
+    for (slu_kv *kv = pool->stores; kv != NULL; kv = kv->next)
+        if (kv->unflushed_bytes > largest->unflushed_bytes)
+            largest = kv;
+    char *text = NULL;
+    rocksdb_flush_cf(largest->db, pool->flush_soon, largest->families[0], &text);
+    if (text != NULL)
+        return kv_error(err, text, "flush");
+    kv_forget_unflushed(largest);
+    return SLU_OK;
+}
+
+slu_status
+slu_kv_write(slu_kv *kv, slu_kv_batch *batch, slu_error *err)
+{
+    char *text = NULL;
+    SLU_TRY(slu_buf_status(&batch->meta, err));
+    kv_place_meta(kv, batch);
+    rocksdb_write(kv->db, kv->pool->write, batch->rows, &text);
+    if (text != NULL)
+        return kv_error(err, text, "write");
+    kv->unflushed_bytes += batch->bytes;
+    kv->pool->unflushed_bytes += batch->bytes;
+    return kv_keep_budget(kv->pool, err);
+}
+
+slu_status
+slu_kv_scan(slu_kv *kv, slu_view prefix, slu_status (*row)(void *context, slu_view key, slu_view value), void *context, slu_error *err)
+{
+    rocksdb_iterator_t *it = rocksdb_create_iterator_cf(kv->db, kv->pool->read, kv->families[0]);
+    slu_status status = SLU_OK;
+    char *text = NULL;
+    if (prefix.bytes != 0)
+        rocksdb_iter_seek(it, (const char *)prefix.data, prefix.bytes);
+    else
+        rocksdb_iter_seek_to_first(it);
+    for (; status == SLU_OK && rocksdb_iter_valid(it); rocksdb_iter_next(it)) {
+        slu_view key;
+        slu_view value;
+        key.data = (const uint8_t *)rocksdb_iter_key(it, &key.bytes);
+        value.data = (const uint8_t *)rocksdb_iter_value(it, &value.bytes);
+        if (key.bytes < prefix.bytes || (prefix.bytes != 0 && memcmp(key.data, prefix.data, prefix.bytes) != 0))
+            break;
+        status = row(context, key, value);
+    }
+    rocksdb_iter_get_error(it, &text);
+    rocksdb_iter_destroy(it);
+    if (text != NULL)
+        return kv_error(err, text, "scan");
+    return status == SLU_END ? SLU_OK : status;
+}
+
+slu_status
+slu_kv_checkpoint(slu_kv *kv, const char *dir, slu_error *err)
+{
+    char *text = NULL;
+    rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(kv->db, &text);
+    if (text != NULL)
+        return kv_error(err, text, "checkpoint");
+    rocksdb_checkpoint_create(checkpoint, dir, 0, &text); /* 0: flush always, since there is no log to copy */
+    rocksdb_checkpoint_object_destroy(checkpoint);
+    return text != NULL ? kv_error(err, text, dir) : SLU_OK;
+}

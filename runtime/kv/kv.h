@@ -1,0 +1,64 @@
+/*
+ * kv.h: an ordered map of bytes on disk, RocksDB behind it.
+ *
+ * Shape    a pool (one cache, one write-buffer budget, one set of background threads) shared by many stores; a store has rows in the
+ *          default column family and, in a second one, a few words of its owner (meta), written in the same atomic batch.
+ * Durable  there is no write-ahead log: what was written since the last flush is lost when the process dies, rows and meta alike and
+ *          always together. The owner replays from what its meta says (for the table server: the changelog).
+ * Foreign  a checkpoint is a RocksDB directory that version 6.20 opens: CRC32C block checksums, format_version 5.
+ * Owns     the pool outlives its stores. Views given to callbacks are valid for the call.
+ * Threads  a pool and its stores belong to one thread; RocksDB's own threads flush and compact.
+ * Errors   IO and CORRUPT with RocksDB's words; NOTFOUND for a meta word that is not there; NOMEM.
+ */
+#ifndef SLU_KV_KV_H
+#define SLU_KV_KV_H
+
+#include "base/bytes.h"
+
+typedef struct slu_kv_pool slu_kv_pool;
+typedef struct slu_kv slu_kv;
+typedef struct slu_kv_batch slu_kv_batch;
+
+typedef struct slu_kv_pool_options {
+    size_t cache_bytes;        /* block cache of all stores; 0: 8 MiB */
+    size_t write_buffer_bytes; /* unflushed rows of all stores: above it the largest store is flushed; 0: 16 MiB */
+    int threads;               /* background threads; 0: 2 */
+} slu_kv_pool_options;
+
+SLU_CHECK slu_status slu_kv_pool_open(const slu_kv_pool_options *options, slu_kv_pool **out, slu_error *err);
+void slu_kv_pool_close(slu_kv_pool **pool);
+
+/* Opens the directory, creating it if it is not there. */
+SLU_CHECK slu_status slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err);
+/* Flushes and closes. */
+void slu_kv_close(slu_kv **kv);
+
+typedef struct slu_kv_slot {
+    size_t at;    /* offset of the value in the buffer */
+    size_t bytes; /* its length */
+    bool found;
+} slu_kv_slot;
+
+/* Values are appended to `values`, their places written to slots[count]. */
+SLU_CHECK slu_status slu_kv_get_many(
+    slu_kv *kv, const slu_view *keys, size_t count, slu_buf *values, slu_kv_slot *slots, slu_error *err);
+SLU_CHECK slu_status slu_kv_get_meta(slu_kv *kv, slu_view key, slu_buf *value, slu_error *err);
+
+SLU_CHECK slu_status slu_kv_batch_new(slu_kv_batch **out, slu_error *err);
+void slu_kv_batch_free(slu_kv_batch **batch);
+void slu_kv_batch_reset(slu_kv_batch *batch);
+void slu_kv_batch_put(slu_kv_batch *batch, slu_view key, slu_view value);
+void slu_kv_batch_erase(slu_kv_batch *batch, slu_view key);
+/* Goes to the second column family of the store that the batch is written to. */
+void slu_kv_batch_put_meta(slu_kv_batch *batch, slu_view key, slu_view value);
+SLU_CHECK slu_status slu_kv_write(slu_kv *kv, slu_kv_batch *batch, slu_error *err);
+
+/* Calls back for each row whose key starts with `prefix` (empty: all), in key order, from one consistent view of the store, until
+ * the rows end or `row` answers anything but OK. END from `row` ends the scan well. */
+SLU_CHECK slu_status slu_kv_scan(slu_kv *kv, slu_view prefix, slu_status (*row)(void *context, slu_view key, slu_view value), void *context, slu_error *err);
+
+SLU_CHECK slu_status slu_kv_flush(slu_kv *kv, slu_error *err);
+/* A copy (hard links where possible) of everything written so far, in a directory that must not exist yet. */
+SLU_CHECK slu_status slu_kv_checkpoint(slu_kv *kv, const char *dir, slu_error *err);
+
+#endif

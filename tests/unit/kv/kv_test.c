@@ -1,0 +1,212 @@
+/* The kv room: rows and meta stay together through flushes, kills and checkpoints. */
+#include "support/check.h"
+
+#include "base/file.h"
+#include "kv/kv.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+
+static char root[64];
+
+static int
+make_root(void **state)
+{
+    (void)state;
+    (void)snprintf(root, sizeof root, "/tmp/slu_kv_XXXXXX");
+    return mkdtemp(root) == NULL;
+}
+
+static int
+remove_root(void **state)
+{
+    (void)state;
+    return slu_dir_remove(root, NULL);
+}
+
+static void
+put_range(slu_kv *kv, int from, int to, uint32_t word)
+{
+    slu_error err;
+    slu_kv_batch *batch = NULL;
+    CHECK_OK(slu_kv_batch_new(&batch, &err));
+    for (int i = from; i < to; i++) {
+        char key[16];
+        char value[32];
+        (void)snprintf(key, sizeof key, "k%06d", i);
+        (void)snprintf(value, sizeof value, "value-%d", i);
+        slu_kv_batch_put(batch, slu_view_of_text(key), slu_view_of_text(value));
+    }
+    slu_kv_batch_put_meta(batch, slu_view_of_text("applied"), slu_view_of(&word, sizeof word));
+    CHECK_OK(slu_kv_write(kv, batch, &err));
+    slu_kv_batch_free(&batch);
+}
+
+static slu_status
+count_row(void *context, slu_view key, slu_view value)
+{
+    (void)value;
+    assert_int_equal(key.data[0], 'k');
+    ++*(size_t *)context;
+    return SLU_OK;
+}
+
+static slu_status
+count_three(void *context, slu_view key, slu_view value)
+{
+    return count_row(context, key, value) == SLU_OK && *(size_t *)context == 3 ? SLU_END : SLU_OK;
+}
+
+static uint32_t
+applied(slu_kv *kv)
+{
+    uint32_t word = 0;
+    slu_error err;
+    slu_buf value;
+    slu_buf_init(&value, 100);
+    if (slu_kv_get_meta(kv, slu_view_of_text("applied"), &value, &err) == SLU_OK)
+        memcpy(&word, value.data, sizeof word);
+    slu_buf_fini(&value);
+    return word;
+}
+
+static void
+rows_are_put_got_scanned_and_erased(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_kv_pool *pool = NULL;
+    slu_kv *kv = NULL;
+    slu_kv_batch *batch = NULL;
+    const slu_kv_pool_options options = {.write_buffer_bytes = 20000}; /* so small that it flushes on the way */
+    char dir[80];
+    (void)snprintf(dir, sizeof dir, "%s/a", root);
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    CHECK_STATUS(applied(kv) == 0 ? SLU_OK : SLU_INVALID, SLU_OK);
+    for (int i = 0; i < 10; i++)
+        put_range(kv, i * 300, (i + 1) * 300, (uint32_t)i + 1);
+    size_t rows = 0;
+    CHECK_OK(slu_kv_scan(kv, slu_view_of_text(""), count_row, &rows, &err));
+    assert_int_equal(rows, 3000);
+    rows = 0;
+    CHECK_OK(slu_kv_scan(kv, slu_view_of_text("k0012"), count_row, &rows, &err));
+    assert_int_equal(rows, 100);
+    rows = 0;
+    CHECK_OK(slu_kv_scan(kv, slu_view_of_text("k0012"), count_three, &rows, &err));
+    assert_int_equal(rows, 3);
+    CHECK_OK(slu_kv_batch_new(&batch, &err));
+    slu_kv_batch_erase(batch, slu_view_of_text("k000007"));
+    CHECK_OK(slu_kv_write(kv, batch, &err));
+    slu_kv_batch_free(&batch);
+    const slu_view keys[3] = {slu_view_of_text("k000006"), slu_view_of_text("k000007"), slu_view_of_text("k002999")};
+    slu_kv_slot slots[3];
+    slu_buf values;
+    slu_buf_init(&values, 1000);
+    CHECK_OK(slu_kv_get_many(kv, keys, 3, &values, slots, &err));
+    assert_true(slots[0].found && !slots[1].found && slots[2].found);
+    assert_memory_equal(values.data + slots[2].at, "value-2999", slots[2].bytes);
+    slu_buf_fini(&values);
+    assert_int_equal(applied(kv), 10);
+    slu_kv_close(&kv);
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    assert_int_equal(applied(kv), 10);
+    slu_kv_close(&kv);
+    slu_kv_pool_close(&pool);
+}
+
+static void
+a_checkpoint_is_a_store_of_its_own(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_kv_pool *pool = NULL;
+    slu_kv *kv = NULL;
+    slu_kv *copy = NULL;
+    const slu_kv_pool_options options = {0};
+    char dir[80];
+    char snap[80];
+    (void)snprintf(dir, sizeof dir, "%s/b", root);
+    (void)snprintf(snap, sizeof snap, "%s/snap", root);
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    put_range(kv, 0, 100, 1);
+    CHECK_OK(slu_kv_checkpoint(kv, snap, &err));
+    put_range(kv, 100, 200, 2);
+    CHECK_OK(slu_kv_open(pool, snap, &copy, &err));
+    size_t rows = 0;
+    CHECK_OK(slu_kv_scan(copy, slu_view_of_text(""), count_row, &rows, &err));
+    assert_int_equal(rows, 100);
+    assert_int_equal(applied(copy), 1);
+    assert_int_equal(applied(kv), 2);
+    assert_true(slu_kv_checkpoint(kv, snap, &err) != SLU_OK);
+    slu_kv_close(&copy);
+    slu_kv_close(&kv);
+    slu_kv_pool_close(&pool);
+}
+
+/* The child writes, flushes now and then, and dies; whatever the parent finds, rows and meta must agree. */
+static void
+rows_and_meta_agree_after_a_kill(void **state)
+{
+    (void)state;
+    slu_error err;
+    char dir[80];
+    (void)snprintf(dir, sizeof dir, "%s/c", root);
+    const slu_kv_pool_options options = {.write_buffer_bytes = 5000};
+    const pid_t child = fork();
+    if (child == 0) {
+        slu_kv_pool *pool = NULL;
+        slu_kv *kv = NULL;
+        if (slu_kv_pool_open(&options, &pool, &err) != SLU_OK || slu_kv_open(pool, dir, &kv, &err) != SLU_OK)
+            _exit(1);
+        for (int i = 0; i < 50; i++)
+            put_range(kv, i * 10, (i + 1) * 10, (uint32_t)i + 1);
+        abort();
+    }
+    int how = 0;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFSIGNALED(how));
+    slu_kv_pool *pool = NULL;
+    slu_kv *kv = NULL;
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    size_t rows = 0;
+    CHECK_OK(slu_kv_scan(kv, slu_view_of_text(""), count_row, &rows, &err));
+    assert_int_equal(rows, applied(kv) * 10);
+    slu_kv_close(&kv);
+    slu_kv_pool_close(&pool);
+}
+
+static void
+a_broken_directory_is_an_error_with_a_name(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_kv_pool *pool = NULL;
+    slu_kv *kv = NULL;
+    const slu_kv_pool_options options = {0};
+    char path[96];
+    (void)snprintf(path, sizeof path, "%s/d", root);
+    CHECK_OK(slu_dir_make(path, &err));
+    (void)snprintf(path, sizeof path, "%s/d/CURRENT", root);
+    CHECK_OK(slu_file_write(path, slu_view_of_text("nonsense\n"), false, &err));
+    (void)snprintf(path, sizeof path, "%s/d", root);
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    assert_true(slu_kv_open(pool, path, &kv, &err) < 0);
+    CHECK_MESSAGE(err, path);
+    assert_null(kv);
+    slu_kv_pool_close(&pool);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_and_meta_agree_after_a_kill), /* first: it forks before RocksDB has threads */
+        cmocka_unit_test(rows_are_put_got_scanned_and_erased),
+        cmocka_unit_test(a_checkpoint_is_a_store_of_its_own),
+        cmocka_unit_test(a_broken_directory_is_an_error_with_a_name),
+    };
+    return cmocka_run_group_tests(tests, make_root, remove_root);
+}
