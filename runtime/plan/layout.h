@@ -11,6 +11,8 @@
 
 #include "graph.h"
 
+#include "base/key_group.h" /* slu_key_group and its ranges */
+
 typedef struct slu_vertex {
     const char *name; /* "transactions -> suspicious" */
     uint32_t parallelism;
@@ -63,11 +65,6 @@ typedef struct slu_layout {
 SLU_CHECK slu_status slu_layout_new(const slu_graph *graph, slu_layout **out, slu_error *err);
 void slu_layout_free(slu_layout **layout);
 
-/* Key groups (facts/engine.md 1.5). */
-uint32_t slu_key_group(uint32_t key_hash, uint32_t max_parallelism);
-uint32_t slu_key_group_subtask(uint32_t key_group, uint32_t parallelism, uint32_t max_parallelism);
-uint32_t slu_key_group_first(uint32_t subtask, uint32_t parallelism, uint32_t max_parallelism);
-uint32_t slu_key_group_last(uint32_t subtask, uint32_t parallelism, uint32_t max_parallelism);
 /* Splits of a source go round robin: subtask of split number i. */
 static inline uint32_t
 slu_split_subtask(uint32_t split_index, uint32_t parallelism)
