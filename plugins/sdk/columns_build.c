@@ -435,12 +435,12 @@ sdk_builder_finish(sdk_builder *builder, struct ArrowArray *out, slu_error *err)
 
 /* ---- Gather ----------------------------------------------------------------------------------------------------------------- */
 
-#define GATHER_FIXED(TYPE)                                                                                                       \
-    do {                                                                                                                         \
-        const TYPE *from_ = from;                                                                                                \
-        TYPE *to_ = to;                                                                                                          \
-        for (int64_t i = 0; i < count; i++)                                                                                      \
-            to_[i] = from_[rows[i] < 0 ? 0 : rows[i]];                                                                           \
+#define GATHER_FIXED(TYPE)                                                                                                         \
+    do {                                                                                                                           \
+        const TYPE *from_ = from;                                                                                                  \
+        TYPE *to_ = to;                                                                                                            \
+        for (int64_t i = 0; i < count; i++)                                                                                        \
+            to_[i] = from_[rows[i] < 0 ? 0 : rows[i]];                                                                             \
     } while (0)
 
 /* Values of fixed width. A negative row copies row 0's value, which the validity bitmap hides; a column without rows has none. */
@@ -748,7 +748,8 @@ sdk_list(const int32_t *offsets, const uint8_t *validity, int64_t rows, struct A
          slu_error *err)
 {
     if (offsets[rows] > items->length)
-        return slu_error_set(err, SLU_INVALID, "list offsets end at %d, beyond %lld items", offsets[rows], (long long)items->length);
+        return slu_error_set(err, SLU_INVALID, "list offsets end at %d, beyond %lld items", offsets[rows],
+                             (long long)items->length);
     const sdk_memory memory = memory_or_default(NULL);
     struct ArrowArray array;
     slu_status status = array_init_owned(&array, &memory, 2, rows, 0);
@@ -781,8 +782,9 @@ array_bytes_at(const struct ArrowSchema *field, const struct ArrowArray *array, 
         return bytes;
     const int64_t items = column.offsets[rows] - column.offsets[0];
     bytes += (rows + 1) * (int64_t)sizeof(int32_t);
-    return slu_type_is_varlen(column.type) ? bytes + items
-                                           : bytes + array_bytes_at(field->children[0], array->children[0], column.offsets[0], items);
+    return slu_type_is_varlen(column.type)
+               ? bytes + items
+               : bytes + array_bytes_at(field->children[0], array->children[0], column.offsets[0], items);
 }
 
 int64_t

@@ -90,8 +90,8 @@ static const struct {
                    {"FLOAT", "f"},   {"REAL", "f"},    {"DOUBLE", "g"},   {"STRING", "u"},    {"VARCHAR", "u"}, {"TEXT", "u"},
                    {"CHAR", "u"},    {"BYTES", "z"},   {"DATE", "tdD"},   {"VARBINARY", "z"}, {"BOOL", "b"}};
 
-static const char *const parametric_types[] = {"DECIMAL", "NUMERIC", "BINARY", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ",
-                                               "ARRAY",   "MAP",     "ROW"};
+static const char *const parametric_types[] = {"DECIMAL",       "NUMERIC", "BINARY", "TIME", "TIMESTAMP",
+                                               "TIMESTAMP_LTZ", "ARRAY",   "MAP",    "ROW"};
 
 static const char *
 reader_plain(reader *in)
@@ -288,8 +288,8 @@ reader_unknown(reader *in)
     const char *near = nearest_type(in->at, bytes);
     if (bytes == 0)
         return reader_fail(in, "a type is expected");
-    return slu_error_set(in->err, SLU_INVALID, "type '%.200s': '%.*s' is no type%s%s%s", in->text, bytes > 64 ? 64 : (int)bytes, in->at,
-                         near != NULL ? "; did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
+    return slu_error_set(in->err, SLU_INVALID, "type '%.200s': '%.*s' is no type%s%s%s", in->text, bytes > 64 ? 64 : (int)bytes,
+                         in->at, near != NULL ? "; did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
 }
 
 static slu_status
@@ -466,8 +466,8 @@ sdk_schema_to_sql(const struct ArrowSchema *field, char *out, size_t out_bytes, 
         return slu_error_set(err, SLU_LIMIT, "no room for a type name");
     out[0] = 0;
     if (!writer_field(&to, field, 0))
-        return slu_error_set(err, SLU_UNSUPPORTED, "column '%s': format '%s' has no SQL name", field->name != NULL ? field->name : "",
-                             field->format);
+        return slu_error_set(err, SLU_UNSUPPORTED, "column '%s': format '%s' has no SQL name",
+                             field->name != NULL ? field->name : "", field->format);
     return to.full ? slu_error_set(err, SLU_LIMIT, "a type name of more than %zu bytes", out_bytes) : SLU_OK;
 }
 

@@ -26,23 +26,23 @@ extern "C" {
 /* ---- Types ------------------------------------------------------------------------------------------------------------------ */
 
 #define SLU_TYPE_OTHER 0
-#define SLU_TYPE_BOOL 1      /* "b"    bitmap */
-#define SLU_TYPE_INT8 2      /* "c"    int8_t */
-#define SLU_TYPE_INT16 3     /* "s"    int16_t */
-#define SLU_TYPE_INT32 4     /* "i"    int32_t */
-#define SLU_TYPE_INT64 5     /* "l"    int64_t */
-#define SLU_TYPE_FLOAT 6     /* "f"    float */
-#define SLU_TYPE_DOUBLE 7    /* "g"    double */
-#define SLU_TYPE_DECIMAL 8   /* "d:P,S" slu_i128, little endian */
-#define SLU_TYPE_UTF8 9      /* "u"    offsets, data */
-#define SLU_TYPE_BINARY 10   /* "z"    offsets, data */
-#define SLU_TYPE_FIXED 11    /* "w:N"  N bytes each */
-#define SLU_TYPE_DATE 12     /* "tdD"  int32_t days */
-#define SLU_TYPE_TIME 13     /* "tts" "ttm" int32_t; "ttu" "ttn" int64_t */
+#define SLU_TYPE_BOOL 1       /* "b"    bitmap */
+#define SLU_TYPE_INT8 2       /* "c"    int8_t */
+#define SLU_TYPE_INT16 3      /* "s"    int16_t */
+#define SLU_TYPE_INT32 4      /* "i"    int32_t */
+#define SLU_TYPE_INT64 5      /* "l"    int64_t */
+#define SLU_TYPE_FLOAT 6      /* "f"    float */
+#define SLU_TYPE_DOUBLE 7     /* "g"    double */
+#define SLU_TYPE_DECIMAL 8    /* "d:P,S" slu_i128, little endian */
+#define SLU_TYPE_UTF8 9       /* "u"    offsets, data */
+#define SLU_TYPE_BINARY 10    /* "z"    offsets, data */
+#define SLU_TYPE_FIXED 11     /* "w:N"  N bytes each */
+#define SLU_TYPE_DATE 12      /* "tdD"  int32_t days */
+#define SLU_TYPE_TIME 13      /* "tts" "ttm" int32_t; "ttu" "ttn" int64_t */
 #define SLU_TYPE_TIMESTAMP 14 /* "tss:" "tsm:" "tsu:" "tsn:" int64_t; a zone after the colon makes it zoned (LTZ) */
-#define SLU_TYPE_STRUCT 15   /* "+s" */
-#define SLU_TYPE_LIST 16     /* "+l"   offsets */
-#define SLU_TYPE_MAP 17      /* "+m"   offsets; one struct child of key and value */
+#define SLU_TYPE_STRUCT 15    /* "+s" */
+#define SLU_TYPE_LIST 16      /* "+l"   offsets */
+#define SLU_TYPE_MAP 17       /* "+m"   offsets; one struct child of key and value */
 
 #define SLU_SCHEMA_DEPTH_MAX 16
 #define SLU_DECIMAL_PRECISION_MAX 38
@@ -178,7 +178,7 @@ typedef struct slu_column {
     const int32_t *offsets;  /* variable length, list, map: row i is offsets[i] .. offsets[i + 1], offset applied */
     const uint8_t *data;     /* variable length: what the offsets point into */
     int64_t rows;
-    int64_t offset;          /* of bit 0 in validity and in a bool's values */
+    int64_t offset; /* of bit 0 in validity and in a bool's values */
 } slu_column;
 
 static inline bool

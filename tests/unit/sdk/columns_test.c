@@ -12,7 +12,8 @@ format_table(void **state)
     assert_int_equal(slu_type_of("tsu:UTC").zoned, 1);
     assert_int_equal(slu_type_of("ttm").width_bytes, 4);
     assert_int_equal(slu_type_of("w:3").width_bytes, 3);
-    static const char *const bad[] = {"", "x", "ll", "d:39,2", "d:10", "d:10,2,256", "w:", "w:0", "ts:", "tsx:", "+", "+x", "td", "tt"};
+    static const char *const bad[] = {
+        "", "x", "ll", "d:39,2", "d:10", "d:10,2,256", "w:", "w:0", "ts:", "tsx:", "+", "+x", "td", "tt"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(slu_type_of(bad[i]).id, SLU_TYPE_OTHER);
     assert_int_equal(slu_type_of(NULL).id, SLU_TYPE_OTHER);
@@ -126,7 +127,8 @@ gather_every_type_from_a_slice(void **state)
                 assert_int_equal(slu_column_bool(&a, i), slu_column_bool(&b, i));
             } else if (a.type.width_bytes != 0) {
                 const size_t width = (size_t)a.type.width_bytes;
-                assert_memory_equal((const uint8_t *)a.values + (size_t)i * width, (const uint8_t *)b.values + (size_t)i * width, width);
+                assert_memory_equal((const uint8_t *)a.values + (size_t)i * width, (const uint8_t *)b.values + (size_t)i * width,
+                                    width);
             } else {
                 int32_t a_bytes, b_bytes;
                 const uint8_t *a_data = slu_column_bytes(&a, i, &a_bytes), *b_data = slu_column_bytes(&b, i, &b_bytes);

@@ -25,7 +25,8 @@ slu_i128_natural sdk_decimal_power(int32_t digits);
 bool sdk_decimal_fits(slu_i128_natural value, int32_t precision);
 
 /* Reads "-12.50", "+3", ".5", "1e3", at its own scale (digits after the point, never negative). */
-SLU_CHECK slu_status sdk_decimal_parse(const char *text, size_t bytes, slu_i128_natural *out_value, int32_t *out_scale, slu_error *err);
+SLU_CHECK slu_status sdk_decimal_parse(const char *text, size_t bytes, slu_i128_natural *out_value, int32_t *out_scale,
+                                       slu_error *err);
 /* Reads a number for DECIMAL(precision, scale); digits beyond the scale are rounded half away from zero; too large is LIMIT. */
 SLU_CHECK slu_status sdk_decimal_parse_as(const char *text, size_t bytes, int32_t precision, int32_t scale, slu_i128_natural *out,
                                           slu_error *err);
