@@ -16,13 +16,6 @@ typedef struct batch {
     struct ArrowArray array;
 } batch;
 
-void
-slu_array_release(struct ArrowArray *array)
-{
-    if (array->release != NULL)
-        array->release(array);
-}
-
 static int64_t
 fixed_width_bits(const char *format)
 {

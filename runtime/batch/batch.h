@@ -35,6 +35,5 @@ void slu_batch_unref(const slu_batch **batch);
 slu_schema *slu_batch_schema(const slu_batch *batch);
 /* What the buffers of an array weigh under a schema, children included. */
 int64_t slu_array_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array);
-void slu_array_release(struct ArrowArray *array); /* safe on a released or zeroed one */
 
 #endif

@@ -11,14 +11,7 @@ struct slu_schema {
     struct ArrowSchema arrow;
 };
 
-void
-slu_schema_release(struct ArrowSchema *schema)
-{
-    if (schema->release != NULL)
-        schema->release(schema);
-}
-
-/* Releases what copy and decode made: names and formats are ours, children were allocated one by one. */
+/* Releases what decode made: names and formats are ours, children were allocated one by one. */
 static void
 schema_free(struct ArrowSchema *schema)
 {
@@ -55,31 +48,6 @@ schema_make(struct ArrowSchema *out, slu_view format, slu_view name, int64_t fla
         out->n_children = (int64_t)i + 1;
     }
     return SLU_OK;
-}
-
-static slu_status
-schema_copy_level(const struct ArrowSchema *source, struct ArrowSchema *out, int level, slu_error *err)
-{
-    const char *name = source->name == NULL ? "" : source->name;
-    if (source->format == NULL || source->dictionary != NULL)
-        return slu_error_set(err, SLU_INVALID, "column %s: a schema without format, or with a dictionary", name);
-    if (level > SLU_NESTING_MAX || source->n_children < 0 || source->n_children > SLU_COLUMNS_MAX)
-        return slu_error_set(err, SLU_LIMIT, "column %s: more than %d levels or %d columns", name, SLU_NESTING_MAX, SLU_COLUMNS_MAX);
-    SLU_TRY(schema_make(out, slu_view_of_text(source->format), slu_view_of_text(name), source->flags, (size_t)source->n_children, err));
-    for (int64_t i = 0; i < source->n_children; i++) {
-        const slu_status status = schema_copy_level(source->children[i], out->children[i], level + 1, err);
-        if (status != SLU_OK) {
-            schema_free(out);
-            return status;
-        }
-    }
-    return SLU_OK;
-}
-
-slu_status
-slu_schema_copy(const struct ArrowSchema *source, struct ArrowSchema *out, slu_error *err)
-{
-    return schema_copy_level(source, out, 0, err);
 }
 
 slu_status
@@ -121,22 +89,6 @@ const struct ArrowSchema *
 slu_schema_arrow(const slu_schema *schema)
 {
     return &schema->arrow;
-}
-
-bool
-slu_schema_equal(const struct ArrowSchema *a, const struct ArrowSchema *b)
-{
-    const char *a_name = a->name == NULL ? "" : a->name;
-    const char *b_name = b->name == NULL ? "" : b->name;
-    if (a == b)
-        return true;
-    if (strcmp(a->format, b->format) != 0 || strcmp(a_name, b_name) != 0 || a->n_children != b->n_children ||
-        ((a->flags ^ b->flags) & ARROW_FLAG_NULLABLE) != 0)
-        return false;
-    for (int64_t i = 0; i < a->n_children; i++)
-        if (!slu_schema_equal(a->children[i], b->children[i]))
-            return false;
-    return true;
 }
 
 static void

@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 
-#include <sluice/arrow.h>
+#include <sluice/columns.h>
 #include <sluice/status.h>
 
 typedef struct slu_schema slu_schema;
@@ -23,11 +23,7 @@ slu_schema *slu_schema_ref(slu_schema *schema);
 void slu_schema_unref(slu_schema **schema);
 const struct ArrowSchema *slu_schema_arrow(const slu_schema *schema); /* borrowed, as long as the schema */
 
-/* Deep copy into a caller's struct, which the caller releases. */
-SLU_CHECK slu_status slu_schema_copy(const struct ArrowSchema *source, struct ArrowSchema *out, slu_error *err);
-void slu_schema_release(struct ArrowSchema *schema); /* safe on a released or zeroed one */
-/* Same names, formats, nullability and children. */
-bool slu_schema_equal(const struct ArrowSchema *a, const struct ArrowSchema *b);
+/* Copying, releasing and comparing plain ArrowSchemas: slu_schema_copy, slu_schema_release, slu_schema_equal of sluice/columns.h. */
 void slu_schema_encode(const struct ArrowSchema *schema, slu_buf *out);
 SLU_CHECK slu_status slu_schema_decode(slu_view bytes, struct ArrowSchema *out, slu_error *err);
 

@@ -6,7 +6,7 @@
  *          own release callback: slu_schema_release.
  * Threads  any for reading; owner for making.
  * Errors   a format outside the table below is SLU_TYPE_OTHER (view) or INVALID (makers); makers answer NOMEM.
- * Limits   names and formats are C strings; SLU_SCHEMA_DEPTH_MAX levels of nesting.
+ * Limits   names and formats are C strings; SLU_SCHEMA_DEPTH_MAX levels of nesting, SLU_SCHEMA_COLUMNS_MAX columns.
  *
  * Header-only, because a plugin needs nothing of ours at load time. Builders and gather live in the sdk (sluice/sdk/columns_build.h).
  */
@@ -45,6 +45,7 @@ extern "C" {
 #define SLU_TYPE_MAP 17       /* "+m"   offsets; one struct child of key and value */
 
 #define SLU_SCHEMA_DEPTH_MAX 16
+#define SLU_SCHEMA_COLUMNS_MAX 1024
 #define SLU_DECIMAL_PRECISION_MAX 38
 
 /* A 128-bit integer that lies in memory at a multiple of 8 (what the door promises), not of 16. */
@@ -370,10 +371,6 @@ slu_schema_release_owned(struct ArrowSchema *schema)
         }
     }
     free(schema->children);
-    if (schema->dictionary != NULL) {
-        slu_schema_release(schema->dictionary);
-        free(schema->dictionary);
-    }
     free((char *)(uintptr_t)schema->format);
     free((char *)(uintptr_t)schema->name);
     free((char *)(uintptr_t)schema->metadata);
@@ -452,10 +449,10 @@ slu_schema_metadata_bytes(const char *metadata)
     return at;
 }
 
-SLU_CHECK static inline slu_status slu_schema_copy(const struct ArrowSchema *from, struct ArrowSchema *out);
+SLU_CHECK static inline slu_status slu_schema_copy_level(const struct ArrowSchema *from, struct ArrowSchema *out, int level);
 
 SLU_CHECK static inline slu_status
-slu_schema_copy_parts(const struct ArrowSchema *from, struct ArrowSchema *out)
+slu_schema_copy_parts(const struct ArrowSchema *from, struct ArrowSchema *out, int level)
 {
     out->flags = from->flags;
     if (from->metadata != NULL) {
@@ -465,27 +462,40 @@ slu_schema_copy_parts(const struct ArrowSchema *from, struct ArrowSchema *out)
     }
     for (int64_t i = 0; i < from->n_children; i++) {
         struct ArrowSchema *child = slu_schema_grow(out);
-        if (child == NULL || slu_schema_copy(from->children[i], child) != SLU_OK)
+        if (child == NULL)
             return SLU_NOMEM;
-    }
-    if (from->dictionary != NULL) {
-        out->dictionary = (struct ArrowSchema *)calloc(1, sizeof *out->dictionary);
-        if (out->dictionary == NULL || slu_schema_copy(from->dictionary, out->dictionary) != SLU_OK)
-            return SLU_NOMEM;
+        SLU_TRY(slu_schema_copy_level(from->children[i], child, level + 1));
     }
     return SLU_OK;
 }
 
-/* A deep copy that owns everything. `*out` is written whole; on failure it is released. */
 SLU_CHECK static inline slu_status
-slu_schema_copy(const struct ArrowSchema *from, struct ArrowSchema *out)
+slu_schema_copy_level(const struct ArrowSchema *from, struct ArrowSchema *out, int level)
 {
+    if (from->format == NULL || from->dictionary != NULL)
+        return SLU_INVALID;
+    if (level > SLU_SCHEMA_DEPTH_MAX || from->n_children < 0 || from->n_children > SLU_SCHEMA_COLUMNS_MAX)
+        return SLU_LIMIT;
     slu_status status = slu_schema_init(out, from->format, from->name != NULL ? from->name : "", false);
     if (status == SLU_OK)
-        status = slu_schema_copy_parts(from, out);
+        status = slu_schema_copy_parts(from, out, level);
     if (status != SLU_OK)
         slu_schema_release(out);
     return status;
+}
+
+/* A deep copy that owns everything. `*out` is written whole; on failure it is released. INVALID: a field without a format or with a
+ * dictionary; LIMIT: too deep or too wide. */
+SLU_CHECK static inline slu_status
+slu_schema_copy(const struct ArrowSchema *from, struct ArrowSchema *out, slu_error *err)
+{
+    const slu_status status = slu_schema_copy_level(from, out, 0);
+    if (status == SLU_OK)
+        return SLU_OK;
+    return slu_error_set(err, status, "copy of schema '%s': %s", from->name != NULL ? from->name : "",
+                         status == SLU_NOMEM     ? "no memory"
+                         : status == SLU_INVALID ? "a field without a format, or with a dictionary"
+                                                 : "more than 16 levels or 1024 columns");
 }
 
 /* Adds a deep copy of `field` under another name (NULL: its own). */
@@ -495,7 +505,7 @@ slu_schema_add_copy(struct ArrowSchema *schema, const struct ArrowSchema *field,
     struct ArrowSchema *child = slu_schema_grow(schema);
     if (child == NULL)
         return SLU_NOMEM;
-    SLU_TRY(slu_schema_copy(field, child));
+    SLU_TRY(slu_schema_copy_level(field, child, 0));
     if (name != NULL) {
         char *text = slu_schema_text(name, strlen(name));
         if (text == NULL)

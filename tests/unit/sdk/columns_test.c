@@ -225,7 +225,7 @@ schema_copy_and_find(void **state)
     slu_error err = {0};
     struct ArrowSchema schema, copy;
     CHECK_OK(sdk_schema_from_columns("id BIGINT NOT NULL, tags MAP<STRING, INT>, name STRING", &schema, &err));
-    CHECK_STATUS(slu_schema_copy(&schema, &copy), SLU_OK);
+    CHECK_OK(slu_schema_copy(&schema, &copy, &err));
     assert_true(slu_schema_equal(&schema, &copy));
     assert_int_equal(slu_schema_find(&copy, "name"), 2);
     assert_int_equal(slu_schema_find(&copy, "nam"), -1);
