@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "host/options.h"
 
 #include <sluice/plugin.h>
 
@@ -23,18 +24,15 @@
 #define SLU_PARTITION_BROADCAST 5 /* every batch to every subtask */
 #define SLU_PARTITION_GLOBAL 6    /* all to subtask 0 */
 
-/* Where a setting's value came from, for explain. */
-#define SLU_ORIGIN_DEFAULT 0
-#define SLU_ORIGIN_FILE 1
-#define SLU_ORIGIN_ENVIRONMENT 2
-#define SLU_ORIGIN_COMMAND_LINE 3
-
 typedef struct slu_edge {
     uint32_t from;        /* operator index */
     uint32_t from_output; /* output of that operator */
     uint32_t partition;   /* SLU_PARTITION_ */
     uint32_t key_count;
-    const char *const *keys; /* HASH: column names of the sender's output */
+    uint32_t line; /* of the `from` that made it; 0 after decode */
+    uint32_t column;
+    const char *const *keys;    /* HASH: column names of the sender's output */
+    const slu_value *partition_value; /* as written, for positions; NULL: not written, or after decode */
 } slu_edge;
 
 typedef struct slu_operator {
@@ -49,7 +47,7 @@ typedef struct slu_operator {
     uint32_t input_count;
     uint32_t output_count;
     const slu_edge *inputs;                  /* [input_count], in the order of `from` */
-    const slu_value *with;                   /* options as written, params filled in; NULL: none */
+    const slu_value *with;                   /* options as written: slu_options_parse adds params and defaults; NULL: none */
     const struct ArrowSchema *const *outputs; /* [output_count]; NULL entries when dynamic */
     uint32_t dynamic;
     uint32_t bounded;
@@ -57,6 +55,7 @@ typedef struct slu_operator {
     const slu_split *splits;
     uint32_t line; /* of the operator in the descriptor */
     uint32_t column;
+    const slu_value *node; /* the operator as written, for positions; NULL after decode */
 } slu_operator;
 
 typedef struct slu_checkpoint_settings {
@@ -76,14 +75,6 @@ typedef struct slu_restart_settings {
     int64_t delay_max_ms;
 } slu_restart_settings;
 
-typedef struct slu_param {
-    const char *name;
-    const char *text;
-    uint32_t origin;
-    uint32_t line;
-    uint32_t column;
-} slu_param;
-
 typedef struct slu_graph {
     slu_arena arena;
     const char *name;
@@ -93,13 +84,19 @@ typedef struct slu_graph {
     slu_checkpoint_settings checkpoint;
     slu_restart_settings restart;
     int64_t flush_interval_ms; /* a smaller batch leaves after so long (5) */
-    uint32_t param_count;
-    const slu_param *params;
+    slu_params params; /* for slu_options_parse, in the planner and in the worker */
     uint32_t operator_count;
     slu_operator *operators;
 } slu_graph;
 
+#define SLU_GRAPH_BYTES_MAX ((size_t)16 << 20) /* of the arena of one graph */
+#define SLU_GRAPH_TEXT_BYTES_MAX ((size_t)1 << 20)
+
+SLU_CHECK slu_status slu_graph_new(slu_graph **out, slu_error *err); /* empty, with defaults */
 void slu_graph_free(slu_graph **graph);
+const char *slu_partition_name(uint32_t partition); /* "forward", "hash", ... */
+/* What can be seen without plugins: ids, `from`, cycles, at least one operator; puts the operators in order. */
+SLU_CHECK slu_status slu_graph_check(slu_graph *graph, slu_error *err);
 SLU_CHECK slu_status slu_graph_encode(const slu_graph *graph, slu_buf *out, slu_error *err);
 SLU_CHECK slu_status slu_graph_decode(slu_view bytes, slu_graph **out, slu_error *err);
 

@@ -115,6 +115,9 @@ typedef struct slu_plan_call {
     uint32_t dynamic;            /* out: 1: every emitted batch carries its own schema; outputs stay empty */
     uint32_t bounded;            /* out, source: 1: it will END */
     const char *operator_id;
+    const char *const *keys; /* columns of input 0 by which `partition: hash` divides the rows */
+    uint32_t key_count;      /* 0: input 0 is not divided by hash */
+    uint32_t reserved;
 } slu_plan_call;
 
 /* A piece of a source's work: a bucket with an offset, a file with a position. Its bytes are the plugin's own. */
@@ -153,6 +156,9 @@ typedef struct slu_open {
     const struct ArrowSchema *const *outputs;
     uint32_t input_count;
     uint32_t output_count;
+    const char *const *keys; /* as slu_plan_call */
+    uint32_t key_count;
+    uint32_t reserved;
 } slu_open;
 
 /* Where an instance writes its state at a barrier. Copies what it is given. */
