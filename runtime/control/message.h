@@ -1,0 +1,156 @@
+/*
+ * message.h: every message between managers, workers and the command line, in one table.
+ *
+ * Shape    a message is one MessagePack map: "m" its name, then the fields its kind carries (message.c, one line a kind, each
+ *          field with the protocol version that brought it). In C it is one flat struct of all fields, so that a handler reads
+ *          message->job whatever the kind; a field that a kind does not carry is zero.
+ * Growth   a decoder skips fields it does not know and leaves zero those younger than the sender; a field as old as the agreed
+ *          version must be there. HELLO carries the range of versions a program speaks; no overlap is an error naming both.
+ * Owns     encode copies. decode puts texts (zero-terminated) and items into the caller's arena; BYTES fields borrow the input.
+ * Errors   CORRUPT: not a message, or a field is missing or of another type; UNSUPPORTED: a kind we do not know.
+ * Limits   SLU_CONTROL_BYTES_MAX and SLU_CONTROL_DEPTH_MAX, checked before anything is built.
+ */
+#ifndef SLU_CONTROL_MESSAGE_H
+#define SLU_CONTROL_MESSAGE_H
+
+#include "base/arena.h"
+#include "base/limits.h"
+
+#define SLU_CONTROL_VERSION_MIN 1
+#define SLU_CONTROL_VERSION_MAX 1
+
+/* Who says HELLO. */
+#define SLU_ROLE_CLIENT "client"
+#define SLU_ROLE_TASKMANAGER "taskmanager"
+#define SLU_ROLE_WORKER "worker"
+
+/* Every field there is: type, name, meaning. One meaning per name, in every message. */
+#define SLU_MESSAGE_FIELDS(X)                                                                                                    \
+    X(U64, request, "chosen by the asking side, repeated in the answer")                                                         \
+    X(TEXT, role, "SLU_ROLE_ of the one who says hello")                                                                         \
+    X(U64, version_min, "oldest protocol version spoken")                                                                        \
+    X(U64, version_max, "newest protocol version spoken; in WELCOME both are the agreed one")                                    \
+    X(TEXT, cluster, "id of the cluster; \"\": any")                                                                             \
+    X(TEXT, build, "version of the program")                                                                                     \
+    X(TEXT, node, "id of a task manager, new at each start")                                                                     \
+    X(TEXT, host, "name of the machine")                                                                                         \
+    X(TEXT, boot, "boot id of the machine: equal means the same host")                                                           \
+    X(TEXT, address, "where a link listens: ipc:///path or tcp://host:port")                                                     \
+    X(U64, heartbeat_ms, "how often a heartbeat is sent")                                                                        \
+    X(U64, timeout_ms, "a silence as long as this means dead; of WAIT: how long to wait")                                        \
+    X(U64, slots, "how many slots a task manager offers")                                                                        \
+    X(U64, slots_free, "how many of them are free")                                                                              \
+    X(U64, taskmanagers, "how many task managers are registered")                                                                \
+    X(TEXT, job, "32 hex digits; in a request of a user also a prefix or a name")                                                \
+    X(TEXT, name, "of a job, a metric, a module")                                                                                \
+    X(U64, attempt, "number of the attempt, from 1, never reused in a job")                                                      \
+    X(U64, attempt_id, "64 random bits of the attempt")                                                                          \
+    X(U64, worker, "number of a worker within the attempt, from 0")                                                              \
+    X(U64, workers, "how many workers the attempt has")                                                                          \
+    X(U64, pid, "process id")                                                                                                    \
+    X(U64, task, "task number in the layout")                                                                                    \
+    X(U64, parallelism, "of a job")                                                                                              \
+    X(U64, tasks, "how many tasks")                                                                                              \
+    X(TEXT, state, "of a job (Flink's words, upper case) or a task")                                                             \
+    X(I64, status, "slu_status of a failure")                                                                                    \
+    X(TEXT, text, "a sentence for people")                                                                                       \
+    X(I64, checkpoint, "checkpoint number, from 1; 0: none")                                                                     \
+    X(TEXT, path, "a file or directory")                                                                                         \
+    X(TEXT, sha256, "64 hex digits of a module's file")                                                                          \
+    X(I64, start_ms, "wall clock")                                                                                               \
+    X(I64, end_ms, "wall clock; 0: not yet")                                                                                     \
+    X(I64, duration_ms, "how long it took")                                                                                      \
+    X(U64, restarts, "how often a job was started anew")                                                                         \
+    X(U64, checkpoints, "how many checkpoints are complete")                                                                     \
+    X(U64, size, "bytes of a file or of state")                                                                                  \
+    X(U64, offset, "position in a file")                                                                                         \
+    X(I64, value, "of a metric")                                                                                                 \
+    X(U64, flags, "bits, by the kind of message")                                                                                \
+    X(BYTES, graph, "an encoded slu_graph")                                                                                      \
+    X(BYTES, placement, "u32 little-endian per task: its worker")                                                                \
+    X(BYTES, data, "bytes of the message's own")
+
+/* Every kind there is: name, kind of its items (NONE: it has none), who says it and when. */
+#define SLU_MESSAGE_KINDS(X)                                                                                                     \
+    /* Everyone to the job manager, and its answers. */                                                                          \
+    X(HELLO, WORKER, "first message on a link; items: a task manager's running workers")                                         \
+    X(WELCOME, NONE, "the answer")                                                                                               \
+    X(FAILED, NONE, "any request: it was refused or failed; also to a peer that must go away")                                   \
+    X(HEARTBEAT, NONE, "both ways, so that a silence is noticed")                                                                \
+    /* Job manager and task manager. */                                                                                          \
+    X(DEPLOY, MODULE, "start a worker; items: the modules it will load")                                                         \
+    X(DEPLOYED, NONE, "the worker process runs")                                                                                 \
+    X(REFUSED, NONE, "the deploy was not newer than what is known, or cannot be served")                                         \
+    X(KILL, NONE, "end a worker process at once")                                                                                \
+    X(EXITED, NONE, "a worker process is gone, certainly")                                                                       \
+    X(LOG_READ, NONE, "part of a job's log file, please")                                                                        \
+    X(LOG, NONE, "the part")                                                                                                     \
+    /* Job manager and worker. */                                                                                                \
+    X(PEERS, PEER, "all workers of the attempt are there: begin")                                                                \
+    X(TASK, NONE, "a task changed its state")                                                                                    \
+    X(TRIGGER, NONE, "start this checkpoint at the sources")                                                                     \
+    X(ACK, NONE, "a task's part of a checkpoint is safe")                                                                        \
+    X(DECLINE, NONE, "a task cannot take part in a checkpoint")                                                                  \
+    X(COMPLETE, NONE, "the checkpoint is whole")                                                                                 \
+    X(ABORT, NONE, "the checkpoint is given up")                                                                                 \
+    X(METRICS, METRIC, "counters of a worker's tasks")                                                                           \
+    X(END, NONE, "stop the tasks of an attempt: flags 1: let the sources end, else cancel")                                      \
+    /* Command line and job manager. */                                                                                          \
+    X(SUBMIT, MODULE, "run this graph")                                                                                          \
+    X(DONE, NONE, "the request was carried out")                                                                                 \
+    X(LIST, NONE, "which jobs are there?")                                                                                       \
+    X(JOBS, JOB, "those")                                                                                                        \
+    X(DESCRIBE, NONE, "everything about one job")                                                                                \
+    X(DETAILS, TASK, "that")                                                                                                     \
+    X(WAIT, NONE, "answer with DONE when the job is over, or when the time has passed")                                          \
+    X(CANCEL, NONE, "end a job without ceremony")                                                                                \
+    X(STOP, NONE, "let the sources of a job end, then its tasks")                                                                \
+    X(OVERVIEW, NONE, "what does the cluster look like?")                                                                        \
+    X(CLUSTER, NODE, "like that")                                                                                                \
+    X(LOGS, NONE, "part of a job's log")                                                                                         \
+    X(HISTORY, NONE, "which checkpoints has a job?")                                                                             \
+    X(CHECKPOINTS, CHECKPOINT, "those")                                                                                          \
+    /* Items: parts of other messages, never alone. */                                                                           \
+    X(WORKER, NONE, "a worker a task manager runs")                                                                              \
+    X(MODULE, NONE, "a plugin module by its hash")                                                                               \
+    X(PEER, NONE, "where a worker listens")                                                                                      \
+    X(METRIC, NONE, "one number of one task")                                                                                    \
+    X(JOB, NONE, "a job in a line")                                                                                              \
+    X(NODE, NONE, "a task manager in a line")                                                                                    \
+    X(CHECKPOINT, NONE, "a checkpoint in a line")
+
+#define SLU_MESSAGE_NONE 0
+enum {
+    SLU_MESSAGE_BEFORE_FIRST_ = 0,
+#define SLU_MESSAGE_X_(name, items, meaning) SLU_MESSAGE_##name,
+    SLU_MESSAGE_KINDS(SLU_MESSAGE_X_)
+#undef SLU_MESSAGE_X_
+        SLU_MESSAGE_KIND_END
+};
+
+typedef struct slu_message {
+    uint32_t kind; /* SLU_MESSAGE_ */
+    uint32_t item_count;
+    const struct slu_message *items;
+#define SLU_FIELD_U64_(name) uint64_t name;
+#define SLU_FIELD_I64_(name) int64_t name;
+#define SLU_FIELD_TEXT_(name) const char *name; /* NULL is sent as "" and never received */
+#define SLU_FIELD_BYTES_(name) slu_view name;
+#define SLU_FIELD_X_(type, name, meaning) SLU_FIELD_##type##_(name)
+    SLU_MESSAGE_FIELDS(SLU_FIELD_X_)
+#undef SLU_FIELD_X_
+} slu_message;
+
+/* Memory that a decoded message may take beyond the bytes it came in. */
+#define SLU_MESSAGE_ARENA_BYTES_MAX ((size_t)256 << 20)
+
+const char *slu_message_name(uint32_t kind); /* "hello"; "?" */
+/* Appends the message as a peer of `version` understands it. Failures of the buffer show in slu_buf_status. */
+void slu_message_encode(const slu_message *message, uint32_t version, slu_buf *out);
+/* `version`: the one agreed with the sender. *out is untouched on failure. */
+SLU_CHECK slu_status slu_message_decode(slu_view bytes, uint32_t version, slu_arena *arena, slu_message *out, slu_error *err);
+
+/* The version two programs agree on. UNSUPPORTED names both ranges. */
+SLU_CHECK slu_status slu_control_agree(uint64_t peer_min, uint64_t peer_max, uint32_t *out_version, slu_error *err);
+
+#endif
