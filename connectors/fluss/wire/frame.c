@@ -46,11 +46,10 @@ frame_body(slu_cursor *cursor, const char *what, slu_view *out, slu_error *err)
 }
 
 slu_status
-fluss_request_decode(slu_view frame, fluss_request_frame *out, slu_error *err)
+fluss_request_decode_rest(slu_view rest, fluss_request_frame *out, slu_error *err)
 {
-    slu_cursor cursor = slu_cursor_of_view(frame);
+    slu_cursor cursor = slu_cursor_of_view(rest);
     fluss_request_frame request;
-    slu_cursor_skip(&cursor, FLUSS_FRAME_PREFIX_BYTES);
     request.api_key = (int16_t)slu_cursor_u16be(&cursor);
     request.api_version = (int16_t)slu_cursor_u16be(&cursor);
     request.request_id = (int32_t)slu_cursor_u32be(&cursor);
@@ -60,11 +59,10 @@ fluss_request_decode(slu_view frame, fluss_request_frame *out, slu_error *err)
 }
 
 slu_status
-fluss_response_decode(slu_view frame, fluss_response_frame *out, slu_error *err)
+fluss_response_decode_rest(slu_view rest, fluss_response_frame *out, slu_error *err)
 {
-    slu_cursor cursor = slu_cursor_of_view(frame);
+    slu_cursor cursor = slu_cursor_of_view(rest);
     fluss_response_frame response = {0};
-    slu_cursor_skip(&cursor, FLUSS_FRAME_PREFIX_BYTES);
     response.type = slu_cursor_u8(&cursor);
     if (response.type > FLUSS_RESPONSE_SERVER_FAILURE)
         return slu_error_set(err, SLU_CORRUPT, "fluss response: unknown type %u", response.type);
@@ -73,6 +71,26 @@ fluss_response_decode(slu_view frame, fluss_response_frame *out, slu_error *err)
     SLU_TRY(frame_body(&cursor, "response", &response.body, err));
     *out = response;
     return SLU_OK;
+}
+
+/* What follows the length prefix; a frame too short for one leaves nothing, which the header check then refuses. */
+static slu_view
+frame_rest(slu_view frame)
+{
+    const size_t skipped = frame.bytes < FLUSS_FRAME_PREFIX_BYTES ? frame.bytes : FLUSS_FRAME_PREFIX_BYTES;
+    return slu_view_of(frame.data + skipped, frame.bytes - skipped);
+}
+
+slu_status
+fluss_request_decode(slu_view frame, fluss_request_frame *out, slu_error *err)
+{
+    return fluss_request_decode_rest(frame_rest(frame), out, err);
+}
+
+slu_status
+fluss_response_decode(slu_view frame, fluss_response_frame *out, slu_error *err)
+{
+    return fluss_response_decode_rest(frame_rest(frame), out, err);
 }
 
 /* Everything after `start` is the rest of the frame that begins there. */
@@ -84,15 +102,29 @@ frame_end(slu_buf *out, size_t start)
 }
 
 void
-fluss_request_encode(slu_buf *out, int16_t api_key, int16_t api_version, int32_t request_id, const ProtobufCMessage *body)
+fluss_request_encode_rest(slu_buf *out, int16_t api_key, int16_t api_version, int32_t request_id, const ProtobufCMessage *body)
 {
-    const size_t start = out->bytes;
-    slu_buf_u32be(out, 0);
     slu_buf_u16be(out, (uint16_t)api_key);
     slu_buf_u16be(out, (uint16_t)api_version);
     slu_buf_u32be(out, (uint32_t)request_id);
     fluss_message_encode(body, out);
+}
+
+void
+fluss_request_encode(slu_buf *out, int16_t api_key, int16_t api_version, int32_t request_id, const ProtobufCMessage *body)
+{
+    const size_t start = out->bytes;
+    slu_buf_u32be(out, 0);
+    fluss_request_encode_rest(out, api_key, api_version, request_id, body);
     frame_end(out, start);
+}
+
+void
+fluss_response_encode_rest(slu_buf *out, int32_t request_id, const ProtobufCMessage *body)
+{
+    slu_buf_u8(out, FLUSS_RESPONSE_SUCCESS);
+    slu_buf_u32be(out, (uint32_t)request_id);
+    fluss_message_encode(body, out);
 }
 
 void
@@ -100,9 +132,7 @@ fluss_response_encode(slu_buf *out, int32_t request_id, const ProtobufCMessage *
 {
     const size_t start = out->bytes;
     slu_buf_u32be(out, 0);
-    slu_buf_u8(out, FLUSS_RESPONSE_SUCCESS);
-    slu_buf_u32be(out, (uint32_t)request_id);
-    fluss_message_encode(body, out);
+    fluss_response_encode_rest(out, request_id, body);
     frame_end(out, start);
 }
 
@@ -116,14 +146,27 @@ frame_error_body(slu_buf *out, int32_t code, const char *message)
 }
 
 void
+fluss_response_error_encode_rest(slu_buf *out, int32_t request_id, int32_t code, const char *message)
+{
+    slu_buf_u8(out, FLUSS_RESPONSE_ERROR);
+    slu_buf_u32be(out, (uint32_t)request_id);
+    frame_error_body(out, code, message);
+}
+
+void
 fluss_response_error_encode(slu_buf *out, int32_t request_id, int32_t code, const char *message)
 {
     const size_t start = out->bytes;
     slu_buf_u32be(out, 0);
-    slu_buf_u8(out, FLUSS_RESPONSE_ERROR);
-    slu_buf_u32be(out, (uint32_t)request_id);
-    frame_error_body(out, code, message);
+    fluss_response_error_encode_rest(out, request_id, code, message);
     frame_end(out, start);
+}
+
+void
+fluss_response_failure_encode_rest(slu_buf *out, int32_t code, const char *message)
+{
+    slu_buf_u8(out, FLUSS_RESPONSE_SERVER_FAILURE);
+    frame_error_body(out, code, message);
 }
 
 void
@@ -131,7 +174,6 @@ fluss_response_failure_encode(slu_buf *out, int32_t code, const char *message)
 {
     const size_t start = out->bytes;
     slu_buf_u32be(out, 0);
-    slu_buf_u8(out, FLUSS_RESPONSE_SERVER_FAILURE);
-    frame_error_body(out, code, message);
+    fluss_response_failure_encode_rest(out, code, message);
     frame_end(out, start);
 }

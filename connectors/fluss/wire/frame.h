@@ -56,4 +56,13 @@ void fluss_response_encode(slu_buf *out, int32_t request_id, const ProtobufCMess
 void fluss_response_error_encode(slu_buf *out, int32_t request_id, int32_t code, const char *message);
 void fluss_response_failure_encode(slu_buf *out, int32_t code, const char *message);
 
+/* The same for a transport that cuts the frames itself (runtime/net with frame_bytes_max): `rest` is a frame without its length
+ * prefix, and the encoders append one without it. */
+SLU_CHECK slu_status fluss_request_decode_rest(slu_view rest, fluss_request_frame *out, slu_error *err);
+SLU_CHECK slu_status fluss_response_decode_rest(slu_view rest, fluss_response_frame *out, slu_error *err);
+void fluss_request_encode_rest(slu_buf *out, int16_t api_key, int16_t api_version, int32_t request_id, const ProtobufCMessage *body);
+void fluss_response_encode_rest(slu_buf *out, int32_t request_id, const ProtobufCMessage *body);
+void fluss_response_error_encode_rest(slu_buf *out, int32_t request_id, int32_t code, const char *message);
+void fluss_response_failure_encode_rest(slu_buf *out, int32_t code, const char *message);
+
 #endif
