@@ -1,0 +1,486 @@
+#include "fluss/server/log.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/sizes.h"
+#include "fluss/server/log_files.h"
+#include "fluss/server/segment.h"
+#include "fluss/server/writers.h"
+
+#include <inttypes.h>
+
+#define LOG_PLACES 8 /* remembered read positions */
+#define LOG_SEGMENT_BYTES_MAX ((uint64_t)INT32_MAX - ((uint64_t)128 << 20)) /* positions in an index are 32 bits */
+#define LOG_ERROR_CORRUPT_RECORD 14
+#define LOG_ERROR_TOO_LARGE 13
+#define LOG_ERROR_OUT_OF_RANGE 19
+
+/* Readers go forward: where a read ended the next one begins, without a look into the index. */
+typedef struct log_place {
+    int64_t offset;
+    int64_t segment_base;
+    uint64_t position;
+} log_place;
+
+struct fluss_log {
+    const slu_env *env;
+    char *dir;
+    char *name;
+    fluss_log_options options;
+    fluss_segment *segments; /* ascending, never empty once open */
+    size_t segment_count;
+    size_t segment_room;
+    fluss_writers *writers;
+    int64_t max_time_ms;
+    uint64_t bytes_since_snapshot;
+    int64_t snapshot_offset; /* newest snapshot; -1: none */
+    log_place places[LOG_PLACES];
+    unsigned place_next;
+    bool unsynced;
+};
+
+static fluss_segment *
+log_active(const fluss_log *log)
+{
+    return &log->segments[log->segment_count - 1];
+}
+
+int64_t
+fluss_log_start(const fluss_log *log)
+{
+    return log->segments[0].base_offset;
+}
+
+int64_t
+fluss_log_end(const fluss_log *log)
+{
+    return log_active(log)->next_offset;
+}
+
+int64_t
+fluss_log_max_time(const fluss_log *log)
+{
+    return log->max_time_ms;
+}
+
+static slu_status
+log_fail(slu_error *err, slu_status status, int64_t code)
+{
+    if (err != NULL)
+        err->code = code;
+    return status;
+}
+
+/* ---- opening ---- */
+
+static fluss_segment *
+log_add_segment(fluss_log *log, slu_error *err)
+{
+    if (log->segment_count == log->segment_room) {
+        const size_t room = log->segment_room == 0 ? 4 : log->segment_room * 2;
+        fluss_segment *segments = slu_realloc(log->segments, room * sizeof *segments);
+        if (segments == NULL) {
+            (void)slu_error_set(err, SLU_NOMEM, "no memory for log segments");
+            return NULL;
+        }
+        log->segments = segments;
+        log->segment_room = room;
+    }
+    return &log->segments[log->segment_count];
+}
+
+static slu_status
+log_create_segment(fluss_log *log, int64_t base_offset, slu_error *err)
+{
+    fluss_segment *segment = log_add_segment(log, err);
+    if (segment == NULL)
+        return SLU_NOMEM;
+    SLU_TRY(fluss_segment_create(segment, log->dir, base_offset, err));
+    log->segment_count++;
+    return SLU_OK;
+}
+
+static slu_status
+log_open_segments(fluss_log *log, const fluss_log_files *files, slu_error *err)
+{
+    for (size_t i = 0; i < files->segment_count; i++) {
+        fluss_segment *segment = log_add_segment(log, err);
+        if (segment == NULL)
+            return SLU_NOMEM;
+        const int64_t next = i + 1 < files->segment_count ? files->segments[i + 1] : files->segments[i];
+        SLU_TRY(fluss_segment_open(segment, log->dir, files->segments[i], next, err));
+        log->segment_count++;
+    }
+    return log->segment_count != 0 ? SLU_OK : log_create_segment(log, 0, err);
+}
+
+typedef struct log_replay {
+    fluss_log *log;
+    int64_t from;
+    slu_error *err;
+} log_replay;
+
+static slu_status
+log_replay_batch(void *context, const fluss_batch_head *head)
+{
+    const log_replay *replay = context;
+    fluss_log *log = replay->log;
+    if (head->time_ms > log->max_time_ms)
+        log->max_time_ms = head->time_ms;
+    if (head->base_offset < replay->from)
+        return SLU_OK;
+    log->bytes_since_snapshot += head->bytes;
+    const fluss_writer_batch batch = {head->writer_id, head->base_offset, head->time_ms, head->sequence, head->last_offset_delta};
+    return fluss_writers_note(log->writers, &batch, replay->err);
+}
+
+static slu_status
+log_replay_walked(void *context, const fluss_batch_head *head, uint64_t position)
+{
+    (void)position;
+    return log_replay_batch(context, head);
+}
+
+/* The heads of closed segments from the snapshot on (none, normally: a snapshot is written when a segment is closed); of the last
+ * closed one a batch at least, since its time is a floor for the next. */
+static slu_status
+log_replay_closed(fluss_log *log, log_replay *replay, slu_error *err)
+{
+    for (size_t i = 0; i + 1 < log->segment_count; i++) {
+        fluss_segment *segment = &log->segments[i];
+        uint64_t position = 0;
+        if (segment->next_offset <= replay->from && i + 2 < log->segment_count)
+            continue;
+        const int64_t from = SLU_MAX(SLU_MIN(replay->from, segment->next_offset - 1), segment->base_offset);
+        SLU_TRY(fluss_segment_find(segment, from, &position, err));
+        SLU_TRY(fluss_segment_walk(segment, position, log_replay_walked, replay, err));
+    }
+    return SLU_OK;
+}
+
+/* Rebuilds writers and end from the snapshot at `from` (-1: from the first batch). *out_good: false when the log ends before it. */
+static slu_status
+log_recover_from(fluss_log *log, int64_t from, bool *out_good, slu_error *err)
+{
+    fluss_segment *active = log_active(log);
+    log_replay replay = {log, from, err};
+    uint64_t cut = 0;
+    log->bytes_since_snapshot = 0;
+    SLU_TRY(log_replay_closed(log, &replay, err));
+    SLU_TRY(fluss_segment_recover(active, from, log_replay_batch, &replay, &cut, err));
+    log->max_time_ms = SLU_MAX(log->max_time_ms, active->max_time_ms);
+    if (cut != 0)
+        slu_log_warn(log->env, "LOG-TORN", "bucket %s: %" PRIu64 " bytes of an unfinished append were cut off at offset %" PRId64, log->name,
+            cut, active->next_offset);
+    *out_good = active->next_offset >= from;
+    return SLU_OK;
+}
+
+static slu_status
+log_recover(fluss_log *log, fluss_log_files *files, slu_error *err)
+{
+    bool good = false;
+    while (!good) {
+        slu_error why;
+        log->snapshot_offset = files->snapshot_count == 0 ? -1 : files->snapshots[files->snapshot_count - 1];
+        fluss_writers_reset(log->writers);
+        if (log->snapshot_offset >= 0 && fluss_log_files_read_snapshot(log->dir, log->snapshot_offset, log->writers, &why) != SLU_OK)
+            slu_log_warn(log->env, "SNAPSHOT-BAD", "bucket %s: %s; an older one is used", log->name, why.message);
+        else
+            SLU_TRY(log_recover_from(log, log->snapshot_offset, &good, err));
+        if (!good) {
+            SLU_TRY(fluss_log_files_remove_snapshot(log->dir, log->snapshot_offset, err));
+            files->snapshot_count--;
+        }
+    }
+    return SLU_OK;
+}
+
+static slu_status
+log_load(fluss_log *log, slu_error *err)
+{
+    SLU_AUTO(fluss_log_files_fini) fluss_log_files files = {0};
+    SLU_TRY(slu_dir_make(log->dir, err));
+    SLU_TRY(fluss_log_files_list(log->dir, &files, err));
+    SLU_TRY(fluss_writers_new(&log->writers, err));
+    SLU_TRY(log_open_segments(log, &files, err));
+    return log_recover(log, &files, err);
+}
+
+static void
+log_free(fluss_log **log)
+{
+    for (size_t i = 0; i < (*log)->segment_count; i++)
+        fluss_segment_close(&(*log)->segments[i]);
+    slu_free((*log)->segments);
+    fluss_writers_free(&(*log)->writers);
+    slu_free((*log)->dir);
+    slu_free((*log)->name);
+    slu_free(*log);
+    *log = NULL;
+}
+
+slu_status
+fluss_log_open(const slu_env *env, const char *dir, const char *name, const fluss_log_options *options, fluss_log **out, slu_error *err)
+{
+    fluss_log *log = slu_alloc_zero(1, sizeof *log);
+    if (log == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a log");
+    log->env = env;
+    log->options = *options;
+    if (log->options.segment_bytes == 0 || log->options.segment_bytes > LOG_SEGMENT_BYTES_MAX)
+        log->options.segment_bytes = FLUSS_LOG_SEGMENT_BYTES_DEFAULT;
+    if (log->options.snapshot_bytes == 0)
+        log->options.snapshot_bytes = FLUSS_LOG_SNAPSHOT_BYTES_DEFAULT;
+    log->dir = slu_strdup(dir);
+    log->name = slu_strdup(name);
+    log->max_time_ms = -1;
+    log->snapshot_offset = -1;
+    for (size_t i = 0; i < LOG_PLACES; i++)
+        log->places[i].offset = -1;
+    slu_status status = log->dir != NULL && log->name != NULL ? log_load(log, err) : slu_error_set(err, SLU_NOMEM, "no memory for a log");
+    if (status != SLU_OK) {
+        log_free(&log);
+        return slu_error_in(err, status, "bucket %s", name);
+    }
+    *out = log;
+    return SLU_OK;
+}
+
+static slu_status
+log_take_snapshot(fluss_log *log, slu_error *err)
+{
+    const int64_t end = fluss_log_end(log);
+    if (end == log->snapshot_offset)
+        return SLU_OK;
+    if (log->options.sync)
+        SLU_TRY(fluss_segment_sync(log_active(log), err)); /* (2), also when the power fails */
+    SLU_TRY(fluss_log_files_write_snapshot(log->dir, end, log->writers, log->options.sync, err));
+    const int64_t old = log->snapshot_offset;
+    log->snapshot_offset = end;
+    log->bytes_since_snapshot = 0;
+    for (size_t i = 0; old >= 0 && i < log->segment_count; i++)
+        if (log->segments[i].base_offset == old)
+            return SLU_OK; /* the one at the head of a segment goes where the segment goes */
+    return old >= 0 ? fluss_log_files_remove_snapshot(log->dir, old, err) : SLU_OK;
+}
+
+void
+fluss_log_close(fluss_log **log)
+{
+    slu_error why;
+    if (*log == NULL)
+        return;
+    if (log_take_snapshot(*log, &why) != SLU_OK)
+        slu_log_warn((*log)->env, "SNAPSHOT-FAILED", "bucket %s: %s; the next start reads more", (*log)->name, why.message);
+    log_free(log);
+}
+
+/* ---- appending ---- */
+
+static slu_status
+log_check_batches(const fluss_log *log, slu_view batches, slu_error *err)
+{
+    if (batches.bytes == 0)
+        return log_fail(err, slu_error_set(err, SLU_CORRUPT, "no batch for bucket %s", log->name), LOG_ERROR_CORRUPT_RECORD);
+    while (batches.bytes != 0) {
+        fluss_batch_head head;
+        slu_status status = fluss_batch_head_decode(batches, &head, err);
+        if (status == SLU_MORE || (status == SLU_OK && head.bytes > batches.bytes))
+            status = slu_error_set(err, SLU_CORRUPT, "the last batch for bucket %s is not whole", log->name);
+        if (status == SLU_OK)
+            status = fluss_batch_check_crc(slu_view_of(batches.data, head.bytes), &head, err);
+        if (status != SLU_OK)
+            return log_fail(err, status, LOG_ERROR_CORRUPT_RECORD);
+        if (head.bytes > log->options.segment_bytes)
+            return log_fail(err, slu_error_set(err, SLU_LIMIT, "a batch of %zu bytes for bucket %s; a segment has %" PRIu64, head.bytes,
+                log->name, log->options.segment_bytes), LOG_ERROR_TOO_LARGE);
+        batches = slu_view_of(batches.data + head.bytes, batches.bytes - head.bytes);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+log_roll_if_full(fluss_log *log, const fluss_batch_head *head, slu_error *err)
+{
+    const fluss_segment *active = log_active(log);
+    const bool fits = active->bytes + head->bytes <= log->options.segment_bytes &&
+                      active->next_offset - active->base_offset <= (int64_t)INT32_MAX - head->last_offset_delta;
+    if (active->bytes == 0 || fits)
+        return SLU_OK;
+    SLU_TRY(log_take_snapshot(log, err));
+    return log_create_segment(log, active->next_offset, err);
+}
+
+static slu_status
+log_append_one(fluss_log *log, slu_view batch, const fluss_batch_head *head, slu_error *err)
+{
+    const int64_t now = slu_wall_ms(log->env);
+    const int64_t base = fluss_log_end(log);
+    SLU_TRY(log_roll_if_full(log, head, err));
+    log->max_time_ms = SLU_MAX(log->max_time_ms, now);
+    SLU_TRY(fluss_segment_append(log_active(log), batch, head, base, log->max_time_ms, err));
+    log->unsynced = true;
+    log->bytes_since_snapshot += batch.bytes;
+    const fluss_writer_batch noted = {head->writer_id, base, log->max_time_ms, head->sequence, head->last_offset_delta};
+    SLU_TRY(fluss_writers_note(log->writers, &noted, err));
+    return log->bytes_since_snapshot >= log->options.snapshot_bytes ? log_take_snapshot(log, err) : SLU_OK;
+}
+
+slu_status
+fluss_log_check_writer(fluss_log *log, int64_t writer_id, int32_t sequence, fluss_appended *out, slu_error *err)
+{
+    fluss_writer_batch stored;
+    if (writer_id < 0)
+        return SLU_OK;
+    const slu_status status = fluss_writers_check(log->writers, writer_id, sequence, log->name, &stored, err);
+    if (status == SLU_CONFLICT) {
+        out->base_offset = stored.base_offset;
+        out->next_offset = stored.base_offset + stored.offset_delta + 1;
+        out->duplicate = true;
+    }
+    return status;
+}
+
+slu_status
+fluss_log_append(fluss_log *log, slu_view batches, fluss_appended *out, slu_error *err)
+{
+    fluss_appended appended = {fluss_log_end(log), 0, false};
+    SLU_TRY(log_check_batches(log, batches, err));
+    for (bool first = true; batches.bytes != 0; first = false) {
+        fluss_batch_head head;
+        fluss_appended stored;
+        SLU_TRY(fluss_batch_head_decode(batches, &head, err));
+        const slu_status status = fluss_log_check_writer(log, head.writer_id, head.sequence, &stored, err);
+        if (status == SLU_CONFLICT && first)
+            appended = stored;
+        else if (status == SLU_OK)
+            SLU_TRY(log_append_one(log, slu_view_of(batches.data, head.bytes), &head, err));
+        else if (status != SLU_CONFLICT)
+            return status;
+        batches = slu_view_of(batches.data + head.bytes, batches.bytes - head.bytes);
+    }
+    if (!appended.duplicate)
+        appended.next_offset = fluss_log_end(log);
+    *out = appended;
+    return SLU_OK;
+}
+
+slu_status
+fluss_log_sync(fluss_log *log, slu_error *err)
+{
+    if (!log->options.sync || !log->unsynced)
+        return SLU_OK;
+    SLU_TRY(fluss_segment_sync(log_active(log), err));
+    log->unsynced = false;
+    return SLU_OK;
+}
+
+/* ---- reading ---- */
+
+static fluss_segment *
+log_segment_of(fluss_log *log, int64_t offset)
+{
+    size_t low = 0;
+    size_t high = log->segment_count;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (log->segments[middle].base_offset <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &log->segments[low];
+}
+
+static slu_status
+log_position(fluss_log *log, fluss_segment *segment, int64_t offset, uint64_t *out, slu_error *err)
+{
+    for (size_t i = 0; i < LOG_PLACES; i++) {
+        if (log->places[i].offset == offset && log->places[i].segment_base == segment->base_offset) {
+            *out = log->places[i].position;
+            return SLU_OK;
+        }
+    }
+    return fluss_segment_find(segment, offset, out, err);
+}
+
+static slu_status
+log_check_range(const fluss_log *log, int64_t offset, slu_error *err)
+{
+    if (offset >= fluss_log_start(log) && offset <= fluss_log_end(log))
+        return SLU_OK;
+    return log_fail(err, slu_error_set(err, SLU_NOTFOUND, "The fetch offset %" PRId64 " is out of range for table bucket %s: it has %" PRId64
+        " to %" PRId64, offset, log->name, fluss_log_start(log), fluss_log_end(log)), LOG_ERROR_OUT_OF_RANGE);
+}
+
+slu_status
+fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset, slu_error *err)
+{
+    uint64_t position = 0;
+    const size_t before = out->bytes;
+    SLU_TRY(log_check_range(log, offset, err));
+    int64_t next = offset;
+    if (offset == fluss_log_end(log)) {
+        *out_next_offset = next;
+        return SLU_OK;
+    }
+    fluss_segment *segment = log_segment_of(log, offset);
+    SLU_TRY(log_position(log, segment, offset, &position, err));
+    SLU_TRY(fluss_segment_read(segment, position, bytes_max, one_at_least, out, &next, err));
+    if (out->bytes != before) {
+        const log_place place = {next, segment->base_offset, position + (out->bytes - before)};
+        if (place.position < segment->bytes || segment == log_active(log))
+            log->places[log->place_next++ % LOG_PLACES] = place;
+    }
+    *out_next_offset = next;
+    return SLU_OK;
+}
+
+slu_status
+fluss_log_available(fluss_log *log, int64_t offset, uint64_t enough, uint64_t *out_bytes, slu_error *err)
+{
+    uint64_t position = 0;
+    SLU_TRY(log_check_range(log, offset, err));
+    *out_bytes = 0;
+    if (offset == fluss_log_end(log))
+        return SLU_OK;
+    fluss_segment *segment = log_segment_of(log, offset);
+    SLU_TRY(log_position(log, segment, offset, &position, err));
+    uint64_t bytes = segment->bytes - position;
+    for (segment++; bytes < enough && segment <= log_active(log); segment++)
+        bytes += segment->bytes;
+    *out_bytes = SLU_MIN(bytes, enough);
+    return SLU_OK;
+}
+
+slu_status
+fluss_log_offset_at(fluss_log *log, int64_t time_ms, int64_t *out_offset, slu_error *err)
+{
+    for (size_t i = 0; i < log->segment_count; i++) {
+        const slu_status status = fluss_segment_find_time(&log->segments[i], time_ms, out_offset, err);
+        if (status != SLU_NOTFOUND)
+            return status;
+    }
+    *out_offset = fluss_log_end(log);
+    return SLU_OK;
+}
+
+slu_status
+fluss_log_expire(fluss_log *log, int64_t writers_before_ms, int64_t segments_before_ms, slu_error *err)
+{
+    fluss_writers_expire(log->writers, writers_before_ms);
+    while (log->segment_count > 1) {
+        int64_t offset = 0;
+        const slu_status young = fluss_segment_find_time(&log->segments[0], segments_before_ms, &offset, err);
+        if (young != SLU_NOTFOUND)
+            return young;
+        SLU_TRY(fluss_segment_remove(&log->segments[0], err));
+        fluss_segment_close(&log->segments[0]);
+        log->segment_count--;
+        memmove(log->segments, log->segments + 1, log->segment_count * sizeof *log->segments);
+    }
+    return SLU_OK;
+}

@@ -1,0 +1,551 @@
+#include "fluss/server/segment.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/sizes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define SEGMENT_WALK_BYTES ((size_t)16 << 10)
+
+static slu_status
+segment_path(const fluss_segment *segment, const char *suffix, char *out, slu_error *err)
+{
+    const int n = snprintf(out, SLU_PATH_BYTES_MAX, "%s%s", segment->stem, suffix);
+    return n < SLU_PATH_BYTES_MAX ? SLU_OK : slu_error_set(err, SLU_LIMIT, "the path %s%s is too long", segment->stem, suffix);
+}
+
+static slu_status
+segment_fd_open(const fluss_segment *segment, const char *suffix, int flags, int *out, slu_error *err)
+{
+    char path[SLU_PATH_BYTES_MAX];
+    SLU_TRY(segment_path(segment, suffix, path, err));
+    const int fd = open(path, flags | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return errno == EEXIST ? slu_error_set(err, SLU_CONFLICT, "%s exists", path) : slu_errno_set(err, errno, "open", path);
+    *out = fd;
+    return SLU_OK;
+}
+
+static slu_status
+segment_init(fluss_segment *segment, const char *dir, int64_t base_offset, slu_error *err)
+{
+    char stem[SLU_PATH_BYTES_MAX];
+    memset(segment, 0, sizeof *segment);
+    segment->fd = -1;
+    if (snprintf(stem, sizeof stem, "%s/%020" PRId64, dir, base_offset) >= SLU_PATH_BYTES_MAX)
+        return slu_error_set(err, SLU_LIMIT, "the path %s is too long", dir);
+    segment->stem = slu_strdup(stem);
+    if (segment->stem == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a log segment");
+    segment->base_offset = base_offset;
+    segment->next_offset = base_offset;
+    segment->max_time_ms = -1;
+    segment->max_time_offset = base_offset;
+    return SLU_OK;
+}
+
+slu_status
+fluss_segment_create(fluss_segment *segment, const char *dir, int64_t base_offset, slu_error *err)
+{
+    SLU_TRY(segment_init(segment, dir, base_offset, err));
+    const slu_status status = segment_fd_open(segment, ".log", O_RDWR | O_CREAT | O_EXCL, &segment->fd, err);
+    if (status != SLU_OK)
+        fluss_segment_close(segment);
+    return status;
+}
+
+slu_status
+fluss_segment_open(fluss_segment *segment, const char *dir, int64_t base_offset, int64_t next_offset, slu_error *err)
+{
+    struct stat info;
+    SLU_TRY(segment_init(segment, dir, base_offset, err));
+    slu_status status = segment_fd_open(segment, ".log", O_RDWR, &segment->fd, err);
+    if (status == SLU_OK && fstat(segment->fd, &info) != 0)
+        status = slu_errno_set(err, errno, "stat", segment->stem);
+    if (status != SLU_OK) {
+        fluss_segment_close(segment);
+        return status;
+    }
+    segment->bytes = (uint64_t)info.st_size;
+    segment->next_offset = next_offset;
+    return SLU_OK;
+}
+
+/* ---- the two index files ---- */
+
+static void
+index_encode(const fluss_index_file *file, const fluss_index_entry *entry, slu_buf *out)
+{
+    if (file->entry_bytes == 12)
+        slu_buf_u64be(out, (uint64_t)entry->time_ms);
+    slu_buf_u32be(out, (uint32_t)entry->offset);
+    if (file->entry_bytes == 8)
+        slu_buf_u32be(out, (uint32_t)entry->position);
+}
+
+static slu_status
+index_flush(fluss_index_file *file, slu_error *err)
+{
+    slu_buf bytes;
+    slu_buf_init(&bytes, FLUSS_INDEX_PENDING * 12);
+    for (size_t i = 0; i < file->pending; i++)
+        index_encode(file, &file->entries[i], &bytes);
+    slu_status status = slu_buf_status(&bytes, err);
+    const ssize_t n = status == SLU_OK ? pwrite(file->fd, bytes.data, bytes.bytes, (off_t)(file->written * file->entry_bytes)) : 0;
+    if (status == SLU_OK && n != (ssize_t)bytes.bytes)
+        status = slu_errno_set(err, n < 0 ? errno : ENOSPC, "write", "index");
+    slu_buf_fini(&bytes);
+    if (status == SLU_OK) {
+        file->written += file->pending;
+        file->pending = 0;
+    }
+    return status;
+}
+
+static slu_status
+index_entry(const fluss_index_file *file, size_t at, fluss_index_entry *out, slu_error *err)
+{
+    uint8_t raw[12];
+    if (at >= file->written) {
+        *out = file->entries[at - file->written];
+        return SLU_OK;
+    }
+    if (pread(file->fd, raw, file->entry_bytes, (off_t)(at * file->entry_bytes)) != (ssize_t)file->entry_bytes)
+        return slu_errno_set(err, errno, "read", "index");
+    const uint8_t *number = file->entry_bytes == 12 ? raw + 8 : raw;
+    uint64_t time = 0;
+    for (unsigned i = 0; file->entry_bytes == 12 && i < 8; i++)
+        time = time << 8 | raw[i];
+    out->time_ms = (int64_t)time;
+    out->offset = (int32_t)((uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 | number[3]);
+    number += 4;
+    if (file->entry_bytes == 8)
+        out->position = (int32_t)((uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 | number[3]);
+    return SLU_OK;
+}
+
+static slu_status
+index_load(const fluss_segment *segment, const char *suffix, size_t entry_bytes, fluss_index_file **slot, slu_error *err)
+{
+    struct stat info;
+    if (*slot != NULL)
+        return SLU_OK;
+    fluss_index_file *file = slu_alloc_zero(1, sizeof *file);
+    if (file == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for an index");
+    file->entry_bytes = entry_bytes;
+    slu_status status = segment_fd_open(segment, suffix, O_RDWR | O_CREAT, &file->fd, err);
+    if (status == SLU_OK && fstat(file->fd, &info) != 0)
+        status = slu_errno_set(err, errno, "stat", segment->stem);
+    if (status != SLU_OK) {
+        slu_free(file);
+        return status;
+    }
+    file->written = (size_t)info.st_size / entry_bytes;
+    *slot = file;
+    return SLU_OK;
+}
+
+static slu_status
+segment_load_indexes(fluss_segment *segment, slu_error *err)
+{
+    SLU_TRY(index_load(segment, ".index", 8, &segment->index, err));
+    return index_load(segment, ".timeindex", 12, &segment->times, err);
+}
+
+static slu_status
+index_add(fluss_index_file *file, const fluss_index_entry *entry, slu_error *err)
+{
+    if (file->pending == FLUSS_INDEX_PENDING)
+        SLU_TRY(index_flush(file, err));
+    file->entries[file->pending++] = *entry;
+    return SLU_OK;
+}
+
+/* How many entries have a key (offset or time) below or, if `or_equal`, equal to `key`. They are ascending. */
+static slu_status
+index_search(const fluss_index_file *file, int64_t key, bool by_time, bool or_equal, size_t *out, slu_error *err)
+{
+    size_t low = 0;
+    size_t high = file->written + file->pending;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        fluss_index_entry entry;
+        SLU_TRY(index_entry(file, middle, &entry, err));
+        const int64_t at = by_time ? entry.time_ms : entry.offset;
+        if (at < key || (or_equal && at == key))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *out = low;
+    return SLU_OK;
+}
+
+/* Drops the entries that point at or behind the end of the log. */
+static slu_status
+index_cut(fluss_index_file *file, int64_t offset_end, slu_error *err)
+{
+    size_t keep = 0;
+    file->pending = 0;
+    SLU_TRY(index_search(file, offset_end, false, false, &keep, err));
+    if (ftruncate(file->fd, (off_t)(keep * file->entry_bytes)) != 0)
+        return slu_errno_set(err, errno, "truncate", "index");
+    file->written = keep;
+    return SLU_OK;
+}
+
+static void
+index_close(fluss_index_file **file)
+{
+    slu_error ignored; /* an index that lacks its last entries is put right by the next recovery */
+    if (*file == NULL)
+        return;
+    if (index_flush(*file, &ignored) != SLU_OK)
+        (*file)->pending = 0;
+    (void)close((*file)->fd);
+    slu_free(*file);
+    *file = NULL;
+}
+
+void
+fluss_segment_close(fluss_segment *segment)
+{
+    index_close(&segment->index);
+    index_close(&segment->times);
+    if (segment->stem != NULL && segment->fd >= 0)
+        (void)close(segment->fd);
+    segment->fd = -1;
+    slu_free(segment->stem);
+    segment->stem = NULL;
+}
+
+slu_status
+fluss_segment_sync(fluss_segment *segment, slu_error *err)
+{
+    return fdatasync(segment->fd) == 0 ? SLU_OK : slu_errno_set(err, errno, "sync", segment->stem);
+}
+
+slu_status
+fluss_segment_remove(fluss_segment *segment, slu_error *err)
+{
+    static const char *const suffixes[] = {".log", ".index", ".timeindex"};
+    char path[SLU_PATH_BYTES_MAX];
+    for (size_t i = 0; i < SLU_COUNT_OF(suffixes); i++) {
+        SLU_TRY(segment_path(segment, suffixes[i], path, err));
+        SLU_TRY(slu_file_remove(path, err));
+    }
+    return SLU_OK;
+}
+
+/* ---- appending ---- */
+
+/* Bookkeeping for a batch that lies at `position` now. */
+static slu_status
+segment_count(fluss_segment *segment, const fluss_batch_head *head, uint64_t position, slu_error *err)
+{
+    const int64_t last = head->base_offset + head->last_offset_delta;
+    if (head->time_ms > segment->max_time_ms) {
+        segment->max_time_ms = head->time_ms;
+        segment->max_time_offset = last;
+    }
+    if (segment->bytes_since_index > FLUSS_INDEX_INTERVAL_BYTES) {
+        SLU_TRY(segment_load_indexes(segment, err));
+        fluss_index_entry entry = {(int32_t)(last - segment->base_offset), (int32_t)position, 0};
+        SLU_TRY(index_add(segment->index, &entry, err));
+        entry.time_ms = segment->max_time_ms;
+        entry.offset = (int32_t)(segment->max_time_offset - segment->base_offset);
+        SLU_TRY(index_add(segment->times, &entry, err));
+        segment->bytes_since_index = 0;
+    }
+    segment->bytes_since_index += head->bytes;
+    segment->bytes = position + head->bytes;
+    segment->next_offset = last + 1;
+    return SLU_OK;
+}
+
+static void
+put_i64le(uint8_t *out, int64_t value)
+{
+    for (unsigned i = 0; i < 8; i++)
+        out[i] = (uint8_t)((uint64_t)value >> (8 * i));
+}
+
+slu_status
+fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_batch_head *head, int64_t base_offset, int64_t time_ms, slu_error *err)
+{
+    uint8_t offset[8];
+    uint8_t time[8];
+    uint8_t *data = (uint8_t *)(uintptr_t)batch.data;
+    fluss_batch_head stored = *head;
+    put_i64le(offset, base_offset);
+    put_i64le(time, time_ms);
+    const struct iovec parts[4] = {{offset, 8}, {data + 8, FLUSS_BATCH_TIME_AT - 8}, {time, 8},
+        {data + FLUSS_BATCH_CRC_AT, batch.bytes - FLUSS_BATCH_CRC_AT}};
+    const ssize_t n = pwritev(segment->fd, parts, 4, (off_t)segment->bytes);
+    if (n != (ssize_t)batch.bytes) {
+        const int why = n < 0 ? errno : ENOSPC;
+        if (n > 0) /* what lies behind the end would look like a torn batch to the next recovery, and is cut off there or here */
+            (void)!ftruncate(segment->fd, (off_t)segment->bytes);
+        return slu_errno_set(err, why, "append to", segment->stem);
+    }
+    stored.base_offset = base_offset;
+    stored.time_ms = time_ms;
+    return segment_count(segment, &stored, segment->bytes, err);
+}
+
+/* ---- recovery ---- */
+
+typedef struct recovery {
+    const uint8_t *data;
+    uint64_t at;
+    int64_t expected; /* base offset of the next batch */
+} recovery;
+
+/* The next whole and correct batch; anything else is the end. */
+static bool
+recovery_next(const recovery *r, uint64_t bytes, fluss_batch_head *head)
+{
+    const slu_view rest = slu_view_of(r->data + r->at, (size_t)(bytes - r->at));
+    return fluss_batch_head_decode(rest, head, NULL) == SLU_OK && head->bytes <= rest.bytes && head->base_offset == r->expected &&
+           fluss_batch_check_crc(slu_view_of(rest.data, head->bytes), head, NULL) == SLU_OK;
+}
+
+/* A place to start: the position of the last index entry at or before from_offset, if a good batch really begins there. */
+static slu_status
+recovery_start(fluss_segment *segment, recovery *r, int64_t from_offset, slu_error *err)
+{
+    size_t below = 0;
+    fluss_index_entry entry = {0};
+    fluss_batch_head head;
+    r->at = 0;
+    r->expected = segment->base_offset;
+    SLU_TRY(index_search(segment->index, from_offset - segment->base_offset, false, true, &below, err));
+    if (below == 0 || from_offset <= segment->base_offset)
+        return SLU_OK;
+    SLU_TRY(index_entry(segment->index, below - 1, &entry, err));
+    const uint64_t position = (uint32_t)entry.position;
+    if (position >= segment->bytes ||
+        fluss_batch_head_decode(slu_view_of(r->data + position, (size_t)(segment->bytes - position)), &head, NULL) != SLU_OK)
+        return SLU_OK;
+    const recovery there = {r->data, position, head.base_offset};
+    if (head.base_offset + head.last_offset_delta == segment->base_offset + entry.offset && recovery_next(&there, segment->bytes, &head))
+        *r = there;
+    return SLU_OK;
+}
+
+static slu_status
+recovery_run(fluss_segment *segment, recovery *r, slu_status (*batch)(void *context, const fluss_batch_head *head), void *context,
+    slu_error *err)
+{
+    fluss_batch_head head;
+    const uint64_t bytes = segment->bytes;
+    segment->bytes = r->at;
+    segment->next_offset = r->expected;
+    while (r->at < bytes && recovery_next(r, bytes, &head)) {
+        SLU_TRY(segment_count(segment, &head, r->at, err));
+        SLU_TRY(batch(context, &head));
+        r->at += head.bytes;
+        r->expected = segment->next_offset;
+    }
+    return SLU_OK;
+}
+
+slu_status
+fluss_segment_recover(fluss_segment *segment, int64_t from_offset, slu_status (*batch)(void *context, const fluss_batch_head *head),
+    void *context, uint64_t *out_cut_bytes, slu_error *err)
+{
+    const uint64_t bytes = segment->bytes;
+    recovery r = {0};
+    size_t last = 0;
+    fluss_index_entry newest = {0};
+    *out_cut_bytes = 0;
+    SLU_TRY(segment_load_indexes(segment, err));
+    if (bytes != 0) {
+        void *map = mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE, segment->fd, 0);
+        if (map == MAP_FAILED)
+            return slu_errno_set(err, errno, "map", segment->stem);
+        r.data = map;
+        slu_status status = recovery_start(segment, &r, from_offset, err);
+        if (status == SLU_OK)
+            status = index_cut(segment->index, r.expected - segment->base_offset, err);
+        if (status == SLU_OK)
+            status = index_cut(segment->times, r.expected - segment->base_offset, err);
+        last = segment->times->written;
+        if (status == SLU_OK && last != 0 && index_entry(segment->times, last - 1, &newest, err) == SLU_OK) {
+            segment->max_time_ms = newest.time_ms;
+            segment->max_time_offset = segment->base_offset + newest.offset;
+        }
+        if (status == SLU_OK)
+            status = recovery_run(segment, &r, batch, context, err);
+        (void)munmap(map, (size_t)bytes);
+        SLU_TRY(status);
+    }
+    *out_cut_bytes = bytes - segment->bytes;
+    if (*out_cut_bytes != 0 && ftruncate(segment->fd, (off_t)segment->bytes) != 0)
+        return slu_errno_set(err, errno, "truncate", segment->stem);
+    return SLU_OK;
+}
+
+/* ---- reading ---- */
+
+slu_status
+fluss_segment_walk(fluss_segment *segment, uint64_t position, slu_status (*batch)(void *context, const fluss_batch_head *head, uint64_t position),
+    void *context, slu_error *err)
+{
+    uint8_t window[SEGMENT_WALK_BYTES];
+    uint64_t window_at = 0;
+    size_t window_bytes = 0;
+    while (position + FLUSS_BATCH_HEAD_BYTES <= segment->bytes) {
+        fluss_batch_head head;
+        if (position < window_at || position + FLUSS_BATCH_HEAD_BYTES > window_at + window_bytes) {
+            const ssize_t n = pread(segment->fd, window, (size_t)SLU_MIN(sizeof window, segment->bytes - position), (off_t)position);
+            if (n < FLUSS_BATCH_HEAD_BYTES)
+                return slu_errno_set(err, n < 0 ? errno : EIO, "read", segment->stem);
+            window_at = position;
+            window_bytes = (size_t)n;
+        }
+        SLU_TRY_IN(fluss_batch_head_decode(slu_view_of(window + (position - window_at), FLUSS_BATCH_HEAD_BYTES), &head, err), err,
+            "%s at %" PRIu64, segment->stem, position);
+        const slu_status status = batch(context, &head, position);
+        if (status != SLU_OK)
+            return status == SLU_END ? SLU_OK : status;
+        position += head.bytes;
+    }
+    return SLU_OK;
+}
+
+typedef struct search {
+    int64_t wanted;
+    int64_t offset;
+    uint64_t position;
+    bool found;
+} search;
+
+static slu_status
+search_offset(void *context, const fluss_batch_head *head, uint64_t position)
+{
+    search *s = context;
+    s->position = position;
+    s->found = head->base_offset + head->last_offset_delta >= s->wanted;
+    return s->found ? SLU_END : SLU_OK;
+}
+
+static slu_status
+search_time(void *context, const fluss_batch_head *head, uint64_t position)
+{
+    search *s = context;
+    (void)position;
+    s->offset = head->base_offset;
+    s->found = head->time_ms >= s->wanted;
+    return s->found ? SLU_END : SLU_OK;
+}
+
+/* The position of a batch that holds or comes before `offset`. */
+static slu_status
+segment_before(fluss_segment *segment, int64_t offset, uint64_t *out_position, slu_error *err)
+{
+    size_t below = 0;
+    fluss_index_entry entry = {0};
+    SLU_TRY(segment_load_indexes(segment, err));
+    SLU_TRY(index_search(segment->index, offset - segment->base_offset, false, true, &below, err));
+    if (below != 0)
+        SLU_TRY(index_entry(segment->index, below - 1, &entry, err));
+    *out_position = (uint32_t)entry.position < segment->bytes ? (uint32_t)entry.position : 0;
+    return SLU_OK;
+}
+
+slu_status
+fluss_segment_find(fluss_segment *segment, int64_t offset, uint64_t *out_position, slu_error *err)
+{
+    search s = {.wanted = offset};
+    uint64_t start = 0;
+    SLU_TRY(segment_before(segment, offset, &start, err));
+    SLU_TRY(fluss_segment_walk(segment, start, search_offset, &s, err));
+    if (!s.found)
+        return slu_error_set(err, SLU_NOTFOUND, "offset %" PRId64 " is not in %s", offset, segment->stem);
+    *out_position = s.position;
+    return SLU_OK;
+}
+
+slu_status
+fluss_segment_find_time(fluss_segment *segment, int64_t time_ms, int64_t *out_offset, slu_error *err)
+{
+    search s = {.wanted = time_ms};
+    size_t below = 0;
+    uint64_t start = 0;
+    fluss_index_entry entry = {0};
+    SLU_TRY(segment_load_indexes(segment, err));
+    SLU_TRY(index_search(segment->times, time_ms, true, false, &below, err));
+    if (below != 0) {
+        SLU_TRY(index_entry(segment->times, below - 1, &entry, err));
+        SLU_TRY(segment_before(segment, segment->base_offset + entry.offset, &start, err));
+    }
+    SLU_TRY(fluss_segment_walk(segment, start, search_time, &s, err));
+    if (!s.found)
+        return slu_error_set(err, SLU_NOTFOUND, "no batch at or after %" PRId64 " in %s", time_ms, segment->stem);
+    *out_offset = s.offset;
+    return SLU_OK;
+}
+
+/* How much of data[0..bytes) is whole batches; *next_offset moves behind the last of them. *out_first_bytes: size of the first one. */
+static size_t
+segment_whole(const uint8_t *data, size_t bytes, int64_t *next_offset, size_t *out_first_bytes)
+{
+    size_t at = 0;
+    fluss_batch_head head;
+    *out_first_bytes = 0;
+    while (fluss_batch_head_decode(slu_view_of(data + at, bytes - at), &head, NULL) == SLU_OK) {
+        if (at == 0)
+            *out_first_bytes = head.bytes;
+        if (head.bytes > bytes - at)
+            break;
+        at += head.bytes;
+        *next_offset = head.base_offset + head.last_offset_delta + 1;
+    }
+    return at;
+}
+
+static slu_status
+segment_read_bytes(fluss_segment *segment, uint64_t position, size_t bytes, slu_buf *out, slu_error *err)
+{
+    uint8_t *at = slu_buf_extend(out, bytes);
+    if (at == NULL)
+        return slu_buf_status(out, err);
+    for (size_t done = 0; done < bytes;) {
+        const ssize_t n = pread(segment->fd, at + done, bytes - done, (off_t)(position + done));
+        if (n <= 0 && !(n < 0 && errno == EINTR))
+            return slu_errno_set(err, n < 0 ? errno : EIO, "read", segment->stem);
+        done += n < 0 ? 0 : (size_t)n;
+    }
+    return SLU_OK;
+}
+
+slu_status
+fluss_segment_read(fluss_segment *segment, uint64_t position, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
+    slu_error *err)
+{
+    const size_t before = out->bytes;
+    const uint64_t left = segment->bytes - position;
+    const size_t want = (size_t)SLU_MIN(left, SLU_MAX(bytes_max, one_at_least ? (size_t)FLUSS_BATCH_HEAD_BYTES : 0));
+    size_t first = 0;
+    int64_t next = *out_next_offset;
+    SLU_TRY(segment_read_bytes(segment, position, want, out, err));
+    size_t whole = segment_whole(out->data + before, want, &next, &first);
+    if (whole == 0 && one_at_least && first > want && first <= left) {
+        SLU_TRY(segment_read_bytes(segment, position + want, first - want, out, err));
+        whole = segment_whole(out->data + before, first, &next, &first);
+    }
+    out->bytes = before + whole;
+    *out_next_offset = next;
+    return SLU_OK;
+}
