@@ -1,0 +1,66 @@
+/*
+ * snapshot.h: the state of one subtask at one checkpoint: one file, sections by operator, entries by key group.
+ *
+ *   offset 0   8   magic "SLUSNAP1"
+ *          8   ..  entries, one after another: the bytes of state, nothing between them
+ *          ..  ..  index: u32 section count, then per section
+ *                    u16 operator id bytes, id, u16 name bytes, name, u32 kind, u32 state version, u32 a, u32 b, i64 c, u32 entry count,
+ *                    per entry: u32 key group, i64 tag, u64 offset, u64 bytes, u32 crc32c
+ *          end-24  u64 index offset, u64 index bytes, u32 crc32c of the index, u32 magic 0x534c5531
+ *   (all little-endian). An entry's bytes are verified when they are read, so a restore may read single key groups.
+ *
+ * Owns     a writer owns its buffer; a reader owns the bytes of the file. Views are valid until free.
+ * Threads  owner.
+ * Errors   CORRUPT, LIMIT (SLU_SNAPSHOT_BYTES_MAX), NOMEM, IO.
+ */
+#ifndef SLU_CHECKPOINT_SNAPSHOT_H
+#define SLU_CHECKPOINT_SNAPSHOT_H
+
+#include "base/bytes.h"
+
+#define SLU_SNAPSHOT_BYTES_MAX ((size_t)4 << 30)
+
+#define SLU_SECTION_SPLITS 1       /* name: ""; per split an entry: key group NONE, bytes: u16 id bytes, id, data */
+#define SLU_SECTION_OPERATOR 2     /* what the plugin wrote in `snapshot` */
+#define SLU_SECTION_KEYED 3        /* name: the state's; a: key bytes, b: value bytes, c: ttl; entry per key group */
+#define SLU_SECTION_TIMERS 4       /* entry per key group */
+#define SLU_SECTION_COMMITTABLES 5 /* tag: the checkpoint they were prepared for */
+
+typedef struct slu_section {
+    const char *operator_id;
+    const char *name;
+    uint32_t kind;
+    uint32_t state_version;
+    uint32_t a, b;
+    int64_t c;
+    uint32_t entry_count;
+} slu_section;
+
+/* ---- Writing */
+typedef struct slu_snapshot_writer slu_snapshot_writer;
+
+SLU_CHECK slu_status slu_snapshot_writer_new(slu_snapshot_writer **out, slu_error *err);
+void slu_snapshot_writer_free(slu_snapshot_writer **writer);
+/* Entries that follow belong to this section; entry_count is ignored. A section without entries is kept. */
+SLU_CHECK slu_status slu_snapshot_writer_section(slu_snapshot_writer *writer, const slu_section *section, slu_error *err);
+SLU_CHECK slu_status slu_snapshot_writer_entry(slu_snapshot_writer *writer, uint32_t key_group, int64_t tag, const void *data, size_t bytes,
+                                               slu_error *err);
+/* Room for an entry that the caller fills at once; NULL: see slu_snapshot_writer_finish. */
+uint8_t *slu_snapshot_writer_extend(slu_snapshot_writer *writer, size_t bytes);
+/* Closes the entry that `extend` calls since the last entry made up. */
+SLU_CHECK slu_status slu_snapshot_writer_close_entry(slu_snapshot_writer *writer, uint32_t key_group, int64_t tag, slu_error *err);
+/* The whole file; borrowed until free. */
+SLU_CHECK slu_status slu_snapshot_writer_finish(slu_snapshot_writer *writer, slu_view *out, slu_error *err);
+
+/* ---- Reading */
+typedef struct slu_snapshot_reader slu_snapshot_reader;
+
+/* Takes the buffer. */
+SLU_CHECK slu_status slu_snapshot_reader_new(slu_buf *file, slu_snapshot_reader **out, slu_error *err);
+void slu_snapshot_reader_free(slu_snapshot_reader **reader);
+uint32_t slu_snapshot_section_count(const slu_snapshot_reader *reader);
+const slu_section *slu_snapshot_section(const slu_snapshot_reader *reader, uint32_t section);
+SLU_CHECK slu_status slu_snapshot_entry(const slu_snapshot_reader *reader, uint32_t section, uint32_t entry, uint32_t *key_group, int64_t *tag,
+                                        slu_view *out, slu_error *err);
+
+#endif

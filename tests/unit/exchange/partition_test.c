@@ -1,0 +1,251 @@
+/* keys.h and partition.h: the golden key vectors, and that a split loses, doubles and reorders nothing. */
+#include "support/arrays.h"
+
+#include "base/key_group.h"
+#include "exchange/keys.h"
+#include "exchange/partition.h"
+#include "plan/graph.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static slu_error err;
+
+/* Fills one column of one row from the text of a vector. */
+static test_column
+column_of(const char *name, const char *format, const char *text, uint8_t *storage, const char **texts, uint8_t *null)
+{
+    *null = strcmp(text, "null") == 0;
+    const int64_t whole = strtoll(text, NULL, 10);
+    const int64_t wide[2] = {whole, whole < 0 ? -1 : 0};
+    const double real = strtod(text, NULL);
+    const float single = (float)real;
+    memcpy(storage, wide, 16);
+    if (format[0] == 'g')
+        memcpy(storage, &real, 8);
+    if (format[0] == 'f')
+        memcpy(storage, &single, 4);
+    if (format[0] == 'b')
+        storage[0] = strcmp(text, "true") == 0;
+    *texts = *null ? NULL : text;
+    return (test_column){.name = name, .format = format, .values = storage, .texts = format[0] == 'u' ? texts : NULL, .nulls = null};
+}
+
+static void
+keys_match_the_golden_vectors(void **state)
+{
+    (void)state;
+    FILE *file = fopen(SLUICE_TEST_DATA "/golden/keys/vectors.txt", "r");
+    assert_non_null(file);
+    char line[512];
+    int seen = 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (line[0] == '#')
+            continue;
+        char *at = line;
+        char *formats = strsep(&at, "\t"), *values = strsep(&at, "\t"), *hex = strsep(&at, "\t"), *hash = strsep(&at, "\t");
+        uint8_t storage[2][16], null[2];
+        const char *texts[2];
+        test_column columns[2];
+        int64_t count = 0;
+        static const char *const names[] = {"a", "b"};
+        if (strncmp(formats, "d:", 2) == 0 || strchr(formats, ',') == NULL) {
+            columns[count++] = column_of("a", formats, values, storage[0], &texts[0], &null[0]);
+        } else {
+            char *second = strchr(formats, ','), *second_value = strchr(values, '|');
+            *second = *second_value = 0;
+            columns[count++] = column_of("a", formats, values, storage[0], &texts[0], &null[0]);
+            columns[count++] = column_of("b", second + 1, second_value + 1, storage[1], &texts[1], &null[1]);
+        }
+        const slu_batch *batch = test_batch_make(columns, count, 1, NULL);
+        SLU_AUTO(slu_keyer_free) slu_keyer *keyer = NULL;
+        slu_keys keys;
+        uint32_t direct = 0;
+        CHECK_OK(slu_keyer_new(batch->schema, names, (uint32_t)count, &keyer, &err));
+        CHECK_OK(slu_keyer_encode(keyer, batch, &keys, &err));
+        const size_t bytes = keys.key_bytes != 0 ? keys.key_bytes : (size_t)keys.offsets[1];
+        char got[256] = "";
+        for (size_t i = 0; i < bytes; i++)
+            (void)snprintf(got + 2 * i, 3, "%02x", keys.data[i]);
+        CHECK_TEXT(got, hex);
+        assert_int_equal(keys.hashes[0], strtoul(hash, NULL, 10));
+        CHECK_OK(slu_keyer_hash(keyer, batch, &direct, &err));
+        assert_int_equal(direct, keys.hashes[0]);
+        assert_int_equal(slu_key_group(direct, 128), strtoul(at, NULL, 10));
+        slu_batch_unref(&batch);
+        seen++;
+    }
+    (void)fclose(file);
+    assert_int_equal(seen, 23);
+}
+
+#define ROWS 1000
+#define RECEIVERS 3
+
+typedef struct fixture {
+    slu_channel *channels[RECEIVERS];
+    slu_partition *partition;
+    const slu_batch *batch;
+    int64_t ids[ROWS];
+} fixture;
+
+static slu_status
+by_last_digit(void *owner, const slu_batch *batch, uint32_t *buckets, slu_error *error)
+{
+    const int64_t *ids = batch->array->children[0]->buffers[1];
+    (void)owner;
+    (void)error;
+    for (int64_t i = 0; i < batch->rows; i++)
+        buckets[i] = (uint32_t)(ids[slu_batch_row(batch, i)] % 10);
+    return SLU_OK;
+}
+
+static void
+fixture_make(fixture *f, uint32_t kind, const slu_batch_spec *spec)
+{
+    static const char *const keys[] = {"id"};
+    for (int64_t i = 0; i < ROWS; i++)
+        f->ids[i] = i * 7919 % 100003;
+    f->batch = test_batch_make(&(test_column){.name = "id", .format = "l", .values = f->ids}, 1, ROWS, spec);
+    for (int i = 0; i < RECEIVERS; i++)
+        CHECK_OK(slu_channel_new(&(slu_channel_spec){0}, &f->channels[i], &err));
+    CHECK_OK(slu_partition_new(&(slu_partition_spec){.kind = kind,
+                                                     .receiver_count = RECEIVERS,
+                                                     .channels = f->channels,
+                                                     .sender = 1,
+                                                     .max_parallelism = 128,
+                                                     .schema = f->batch->schema,
+                                                     .keys = keys,
+                                                     .key_count = 1,
+                                                     .bucket = by_last_digit},
+                               &f->partition, &err));
+}
+
+static void
+fixture_free(fixture *f)
+{
+    slu_partition_free(&f->partition);
+    for (int i = 0; i < RECEIVERS; i++)
+        slu_channel_free(&f->channels[i]);
+    slu_batch_unref(&f->batch);
+}
+
+/* How many rows a receiver got; checks order and, through `owner`, that each row is where it belongs. */
+static int64_t
+drain(fixture *f, int receiver, uint32_t (*owner)(int64_t id))
+{
+    int64_t rows = 0, last = -1;
+    slu_item item;
+    while (slu_channel_pop(f->channels[receiver], &item) == SLU_OK) {
+        for (int64_t i = 0; i < item.batch->rows; i++) {
+            const int64_t row = slu_batch_row(item.batch, i);
+            assert_true(row > last);
+            last = row;
+            if (owner != NULL)
+                assert_int_equal(owner(f->ids[row]), receiver);
+            assert_ptr_equal(item.batch->array, f->batch->array); /* nothing was copied */
+        }
+        rows += item.batch->rows;
+        slu_item_drop(&item);
+    }
+    return rows;
+}
+
+static uint32_t
+hash_owner(int64_t id)
+{
+    uint8_t key[9] = {1};
+    memcpy(key + 1, &id, 8);
+    return slu_key_group_subtask(slu_key_group(slu_key_hash(key, 9), 128), RECEIVERS, 128);
+}
+
+static uint32_t
+bucket_owner(int64_t id)
+{
+    return (uint32_t)(id % 10 % RECEIVERS);
+}
+
+static void
+hash_and_bucket_split_whole_batches_and_selections(void **state)
+{
+    (void)state;
+    int32_t selection[300];
+    for (int i = 0; i < 300; i++)
+        selection[i] = 3 * i + 1;
+    const slu_batch_spec some = {.selection = selection, .rows = 300};
+    for (int round = 0; round < 4; round++) {
+        fixture f;
+        fixture_make(&f, round < 2 ? SLU_PARTITION_HASH : SLU_PARTITION_BUCKET, round % 2 == 0 ? NULL : &some);
+        CHECK_OK(slu_partition_write(f.partition, f.batch, &err));
+        int64_t total = 0;
+        for (int r = 0; r < RECEIVERS; r++) {
+            const int64_t rows = drain(&f, r, round < 2 ? hash_owner : bucket_owner);
+            assert_true(rows > 50);
+            total += rows;
+        }
+        assert_int_equal(total, f.batch->rows);
+        fixture_free(&f);
+    }
+}
+
+static void
+the_other_kinds_move_references(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t kind;
+        int64_t rows[RECEIVERS];
+    } cases[] = {{SLU_PARTITION_REBALANCE, {ROWS, 2 * ROWS, ROWS}},
+                 {SLU_PARTITION_BROADCAST, {4 * ROWS, 4 * ROWS, 4 * ROWS}},
+                 {SLU_PARTITION_GLOBAL, {4 * ROWS, 0, 0}}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        fixture f;
+        fixture_make(&f, cases[c].kind, NULL);
+        for (int i = 0; i < 4; i++)
+            CHECK_OK(slu_partition_write(f.partition, f.batch, &err));
+        for (int r = 0; r < RECEIVERS; r++) {
+            int64_t rows = 0;
+            slu_item item;
+            while (slu_channel_pop(f.channels[r], &item) == SLU_OK) {
+                assert_ptr_equal(item.batch, f.batch);
+                rows += item.batch->rows;
+                slu_item_drop(&item);
+            }
+            assert_int_equal(rows, cases[c].rows[r]);
+        }
+        CHECK_OK(slu_partition_event(f.partition, &(slu_item){.kind = SLU_ITEM_BARRIER, .value = 7}, &err));
+        for (int r = 0; r < RECEIVERS; r++) {
+            slu_item item;
+            CHECK_STATUS(slu_channel_pop(f.channels[r], &item), SLU_OK);
+            assert_int_equal(item.value, 7);
+        }
+        fixture_free(&f);
+    }
+}
+
+static void
+ranges_of_key_groups_cover_all_once(void **state)
+{
+    (void)state;
+    for (uint32_t parallelism = 1; parallelism <= 128; parallelism++) {
+        uint32_t next = 0;
+        for (uint32_t subtask = 0; subtask < parallelism; subtask++) {
+            assert_int_equal(slu_key_group_first(subtask, parallelism, 128), next);
+            next = slu_key_group_last(subtask, parallelism, 128) + 1;
+            assert_int_equal(slu_key_group_subtask(next - 1, parallelism, 128), subtask);
+        }
+        assert_int_equal(next, 128);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_match_the_golden_vectors),
+        cmocka_unit_test(hash_and_bucket_split_whole_batches_and_selections),
+        cmocka_unit_test(the_other_kinds_move_references),
+        cmocka_unit_test(ranges_of_key_groups_cover_all_once),
+    };
+    return cmocka_run_group_tests_name("exchange.partition", tests, NULL, NULL);
+}
