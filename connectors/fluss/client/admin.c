@@ -1,0 +1,195 @@
+#include "admin.h"
+
+#include "base/alloc.h"
+#include "fluss/wire/error.h"
+#include "fluss/wire/message.h"
+
+/* Generated messages take char * and never write through it. */
+static char *
+text(const char *constant)
+{
+    return (char *)(uintptr_t)constant;
+}
+
+static Fluss__PbTablePath
+table_path(const char *database, const char *table)
+{
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    path.database_name = text(database);
+    path.table_name = text(table);
+    return path;
+}
+
+/* Asks and drops an answer that says nothing but yes. */
+static slu_status
+ask_done(fluss_client *client, int32_t node, int16_t api, const ProtobufCMessage *request, slu_error *err)
+{
+    fluss_answer *answer = NULL;
+    SLU_TRY(fluss_client_ask(client, node, api, request, &answer, err));
+    fluss_answer_unref(&answer);
+    return SLU_OK;
+}
+
+slu_status
+fluss_admin_create_database(fluss_client *client, const char *database, bool ignore_if_exists, slu_error *err)
+{
+    Fluss__CreateDatabaseRequest request = FLUSS__CREATE_DATABASE_REQUEST__INIT;
+    request.database_name = text(database);
+    request.ignore_if_exists = ignore_if_exists;
+    return ask_done(client, FLUSS_TO_COORDINATOR, FLUSS_API_CREATE_DATABASE, &request.base, err);
+}
+
+slu_status
+fluss_admin_drop_database(fluss_client *client, const char *database, bool ignore_if_missing, bool cascade, slu_error *err)
+{
+    Fluss__DropDatabaseRequest request = FLUSS__DROP_DATABASE_REQUEST__INIT;
+    request.database_name = text(database);
+    request.ignore_if_not_exists = ignore_if_missing;
+    request.cascade = cascade;
+    return ask_done(client, FLUSS_TO_COORDINATOR, FLUSS_API_DROP_DATABASE, &request.base, err);
+}
+
+slu_status
+fluss_admin_list_databases(fluss_client *client, fluss_name_found found, void *to, slu_error *err)
+{
+    Fluss__ListDatabasesRequest request = FLUSS__LIST_DATABASES_REQUEST__INIT;
+    SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
+    SLU_TRY(fluss_client_ask(client, FLUSS_TO_ANY, FLUSS_API_LIST_DATABASES, &request.base, &answer, err));
+    const Fluss__ListDatabasesResponse *list = (const Fluss__ListDatabasesResponse *)answer->message;
+    for (size_t i = 0; i < list->n_database_name; i++)
+        found(to, list->database_name[i]);
+    return SLU_OK;
+}
+
+slu_status
+fluss_admin_create_table(fluss_client *client, const char *database, const char *table, slu_view json, bool ignore_if_exists, slu_error *err)
+{
+    Fluss__CreateTableRequest request = FLUSS__CREATE_TABLE_REQUEST__INIT;
+    Fluss__PbTablePath path = table_path(database, table);
+    request.table_path = &path;
+    request.table_json = fluss_bytes_of(json);
+    request.ignore_if_exists = ignore_if_exists;
+    return ask_done(client, FLUSS_TO_COORDINATOR, FLUSS_API_CREATE_TABLE, &request.base, err);
+}
+
+slu_status
+fluss_admin_drop_table(fluss_client *client, const char *database, const char *table, bool ignore_if_missing, slu_error *err)
+{
+    Fluss__DropTableRequest request = FLUSS__DROP_TABLE_REQUEST__INIT;
+    Fluss__PbTablePath path = table_path(database, table);
+    request.table_path = &path;
+    request.ignore_if_not_exists = ignore_if_missing;
+    return ask_done(client, FLUSS_TO_COORDINATOR, FLUSS_API_DROP_TABLE, &request.base, err);
+}
+
+slu_status
+fluss_admin_list_tables(fluss_client *client, const char *database, fluss_name_found found, void *to, slu_error *err)
+{
+    Fluss__ListTablesRequest request = FLUSS__LIST_TABLES_REQUEST__INIT;
+    SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
+    request.database_name = text(database);
+    SLU_TRY(fluss_client_ask(client, FLUSS_TO_ANY, FLUSS_API_LIST_TABLES, &request.base, &answer, err));
+    const Fluss__ListTablesResponse *list = (const Fluss__ListTablesResponse *)answer->message;
+    for (size_t i = 0; i < list->n_table_name; i++)
+        found(to, list->table_name[i]);
+    return SLU_OK;
+}
+
+slu_status
+fluss_admin_table_exists(fluss_client *client, const char *database, const char *table, bool *out, slu_error *err)
+{
+    Fluss__TableExistsRequest request = FLUSS__TABLE_EXISTS_REQUEST__INIT;
+    Fluss__PbTablePath path = table_path(database, table);
+    SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
+    request.table_path = &path;
+    SLU_TRY(fluss_client_ask(client, FLUSS_TO_ANY, FLUSS_API_TABLE_EXISTS, &request.base, &answer, err));
+    *out = ((const Fluss__TableExistsResponse *)answer->message)->exists;
+    return SLU_OK;
+}
+
+static slu_status
+offsets_take(const Fluss__ListOffsetsResponse *answer, int32_t bucket_count, int64_t *out, slu_error *err)
+{
+    for (size_t i = 0; i < answer->n_buckets_resp; i++) {
+        const Fluss__PbListOffsetsRespForBucket *bucket = answer->buckets_resp[i];
+        if (bucket->has_error_code)
+            return slu_error_in(err, fluss_error_set(err, bucket->error_code, bucket->error_message), "offset of bucket %d", bucket->bucket_id);
+        if (bucket->bucket_id >= 0 && bucket->bucket_id < bucket_count && bucket->has_offset)
+            out[bucket->bucket_id] = bucket->offset;
+    }
+    return SLU_OK;
+}
+
+/* One request for all buckets that `leader` leads. */
+static slu_status
+offsets_of_leader(fluss_client *client, Fluss__ListOffsetsRequest *request, int32_t leader, const int32_t *leaders, int32_t bucket_count,
+                  int64_t *out, slu_error *err)
+{
+    SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
+    request->n_bucket_id = 0;
+    for (int32_t bucket = 0; bucket < bucket_count; bucket++)
+        if (leaders[bucket] == leader)
+            request->bucket_id[request->n_bucket_id++] = bucket;
+    SLU_TRY(fluss_client_ask(client, leader, FLUSS_API_LIST_OFFSETS, &request->base, &answer, err));
+    return offsets_take((const Fluss__ListOffsetsResponse *)answer->message, bucket_count, out, err);
+}
+
+static bool
+leader_seen(const int32_t *leaders, int32_t bucket)
+{
+    for (int32_t before = 0; before < bucket; before++)
+        if (leaders[before] == leaders[bucket])
+            return true;
+    return false;
+}
+
+slu_status
+fluss_admin_list_offsets(fluss_client *client, int64_t table_id, int64_t partition_id, int32_t offset_type, int64_t timestamp_ms,
+                         const int32_t *leaders, int32_t bucket_count, int64_t *out, slu_error *err)
+{
+    Fluss__ListOffsetsRequest request = FLUSS__LIST_OFFSETS_REQUEST__INIT;
+    slu_status status = SLU_OK;
+    request.follower_server_id = -1;
+    request.offset_type = offset_type;
+    request.table_id = table_id;
+    request.has_partition_id = partition_id >= 0;
+    request.partition_id = partition_id;
+    request.has_start_timestamp = offset_type == FLUSS_OFFSETS_TIMESTAMP;
+    request.start_timestamp = timestamp_ms;
+    request.bucket_id = slu_alloc_zero((size_t)bucket_count, sizeof *request.bucket_id);
+    if (request.bucket_id == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", bucket_count);
+    for (int32_t bucket = 0; bucket < bucket_count; bucket++)
+        out[bucket] = -1;
+    for (int32_t bucket = 0; bucket < bucket_count && status == SLU_OK; bucket++)
+        if (!leader_seen(leaders, bucket))
+            status = offsets_of_leader(client, &request, leaders[bucket], leaders, bucket_count, out, err);
+    for (int32_t bucket = 0; bucket < bucket_count && status == SLU_OK; bucket++)
+        if (out[bucket] < 0)
+            status = slu_error_set(err, SLU_CORRUPT, "the server gave no offset for bucket %d", bucket);
+    slu_free(request.bucket_id);
+    return status;
+}
+
+slu_status
+fluss_admin_lake_snapshot(fluss_client *client, const char *database, const char *table, bool readable, int64_t *out_snapshot,
+                          int64_t *offsets, int32_t bucket_count, slu_error *err)
+{
+    Fluss__GetLakeSnapshotRequest request = FLUSS__GET_LAKE_SNAPSHOT_REQUEST__INIT;
+    Fluss__PbTablePath path = table_path(database, table);
+    SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
+    request.table_path = &path;
+    request.has_readable = readable;
+    request.readable = readable;
+    SLU_TRY(fluss_client_ask(client, FLUSS_TO_ANY, FLUSS_API_GET_LAKE_SNAPSHOT, &request.base, &answer, err));
+    const Fluss__GetLakeSnapshotResponse *snapshot = (const Fluss__GetLakeSnapshotResponse *)answer->message;
+    for (int32_t bucket = 0; bucket < bucket_count; bucket++)
+        offsets[bucket] = -1;
+    for (size_t i = 0; i < snapshot->n_bucket_snapshots; i++) {
+        const Fluss__PbLakeSnapshotForBucket *bucket = snapshot->bucket_snapshots[i];
+        if (!bucket->has_partition_id && bucket->has_log_offset && bucket->bucket_id >= 0 && bucket->bucket_id < bucket_count)
+            offsets[bucket->bucket_id] = bucket->log_offset;
+    }
+    *out_snapshot = snapshot->snapshot_id;
+    return SLU_OK;
+}

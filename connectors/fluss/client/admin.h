@@ -1,0 +1,40 @@
+/*
+ * admin.h: databases, tables, offsets and the lake, asked and waited for: for tools, planning and tests.
+ *
+ * Threads  the client's owner. Every function steps the client until its answer is there (client.h, fluss_client_ask).
+ * Errors   what Fluss says (code set): NOTFOUND: no such database or table; CONFLICT: it exists already; and the client's own.
+ */
+#ifndef FLUSS_CLIENT_ADMIN_H
+#define FLUSS_CLIENT_ADMIN_H
+
+#include "client.h"
+
+#define FLUSS_OFFSETS_EARLIEST 0
+#define FLUSS_OFFSETS_LATEST 1
+#define FLUSS_OFFSETS_TIMESTAMP 2
+
+typedef void (*fluss_name_found)(void *to, const char *name);
+
+SLU_CHECK slu_status fluss_admin_create_database(fluss_client *client, const char *database, bool ignore_if_exists, slu_error *err);
+SLU_CHECK slu_status fluss_admin_drop_database(fluss_client *client, const char *database, bool ignore_if_missing, bool cascade,
+                                               slu_error *err);
+SLU_CHECK slu_status fluss_admin_list_databases(fluss_client *client, fluss_name_found found, void *to, slu_error *err);
+/* `json`: a TableDescriptor. */
+SLU_CHECK slu_status fluss_admin_create_table(fluss_client *client, const char *database, const char *table, slu_view json,
+                                              bool ignore_if_exists, slu_error *err);
+SLU_CHECK slu_status fluss_admin_drop_table(fluss_client *client, const char *database, const char *table, bool ignore_if_missing,
+                                            slu_error *err);
+SLU_CHECK slu_status fluss_admin_list_tables(fluss_client *client, const char *database, fluss_name_found found, void *to, slu_error *err);
+SLU_CHECK slu_status fluss_admin_table_exists(fluss_client *client, const char *database, const char *table, bool *out, slu_error *err);
+
+/* Offsets of the buckets 0 .. bucket_count-1 of a table (partition_id -1: not partitioned), asked of each bucket's leader.
+ * `leaders[bucket]` are node ids as table.h knows them. */
+SLU_CHECK slu_status fluss_admin_list_offsets(fluss_client *client, int64_t table_id, int64_t partition_id, int32_t offset_type,
+                                              int64_t timestamp_ms, const int32_t *leaders, int32_t bucket_count, int64_t *out,
+                                              slu_error *err);
+
+/* The newest (readable: the newest readable) lake snapshot; NOTFOUND (code 53): none yet. `offsets[bucket]` -1 where it has none. */
+SLU_CHECK slu_status fluss_admin_lake_snapshot(fluss_client *client, const char *database, const char *table, bool readable,
+                                               int64_t *out_snapshot, int64_t *offsets, int32_t bucket_count, slu_error *err);
+
+#endif
