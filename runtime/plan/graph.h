@@ -91,6 +91,7 @@ typedef struct slu_graph {
 
 #define SLU_GRAPH_BYTES_MAX ((size_t)16 << 20) /* of the arena of one graph */
 #define SLU_GRAPH_TEXT_BYTES_MAX ((size_t)1 << 20)
+#define SLU_OPERATOR_ID_BYTES_MAX 64
 
 SLU_CHECK slu_status slu_graph_new(slu_graph **out, slu_error *err); /* empty, with defaults */
 void slu_graph_free(slu_graph **graph);
