@@ -56,14 +56,18 @@
     X(TEXT, text, "a sentence for people")                                                                                       \
     X(I64, checkpoint, "checkpoint number, from 1; 0: none")                                                                     \
     X(TEXT, path, "a file or directory")                                                                                         \
-    X(TEXT, sha256, "64 hex digits of a module's file")                                                                          \
+    X(TEXT, restore, "directory of the checkpoint to start from; \"\": a fresh start")                                           \
     X(I64, start_ms, "wall clock")                                                                                               \
     X(I64, end_ms, "wall clock; 0: not yet")                                                                                     \
     X(I64, duration_ms, "how long it took")                                                                                      \
     X(U64, restarts, "how often a job was started anew")                                                                         \
     X(U64, checkpoints, "how many checkpoints are complete")                                                                     \
+    X(I64, alignment_ms, "from the first barrier to the last")                                                                   \
+    X(U64, crc, "CRC-32C of a file")                                                                                             \
     X(U64, size, "bytes of a file or of state")                                                                                  \
     X(U64, offset, "position in a file")                                                                                         \
+    X(U64, rows_in, "rows that came in")                                                                                         \
+    X(U64, rows_out, "rows that went out")                                                                                       \
     X(I64, value, "of a metric")                                                                                                 \
     X(U64, flags, "bits, by the kind of message")                                                                                \
     X(BYTES, graph, "an encoded slu_graph")                                                                                      \
@@ -78,7 +82,7 @@
     X(FAILED, NONE, "any request: it was refused or failed; also to a peer that must go away")                                   \
     X(HEARTBEAT, NONE, "both ways, so that a silence is noticed")                                                                \
     /* Job manager and task manager. */                                                                                          \
-    X(DEPLOY, MODULE, "start a worker; items: the modules it will load")                                                         \
+    X(DEPLOY, NONE, "start a worker")                                                                                            \
     X(DEPLOYED, NONE, "the worker process runs")                                                                                 \
     X(REFUSED, NONE, "the deploy was not newer than what is known, or cannot be served")                                         \
     X(KILL, NONE, "end a worker process at once")                                                                                \
@@ -96,12 +100,12 @@
     X(METRICS, METRIC, "counters of a worker's tasks")                                                                           \
     X(END, NONE, "stop the tasks of an attempt: flags 1: let the sources end, else cancel")                                      \
     /* Command line and job manager. */                                                                                          \
-    X(SUBMIT, MODULE, "run this graph")                                                                                          \
+    X(SUBMIT, NONE, "run this graph")                                                                                            \
     X(DONE, NONE, "the request was carried out")                                                                                 \
     X(LIST, NONE, "which jobs are there?")                                                                                       \
     X(JOBS, JOB, "those")                                                                                                        \
     X(DESCRIBE, NONE, "everything about one job")                                                                                \
-    X(DETAILS, TASK, "that")                                                                                                     \
+    X(DETAILS, VERTEX, "that")                                                                                                   \
     X(WAIT, NONE, "answer with DONE when the job is over, or when the time has passed")                                          \
     X(CANCEL, NONE, "end a job without ceremony")                                                                                \
     X(STOP, NONE, "let the sources of a job end, then its tasks")                                                                \
@@ -110,10 +114,13 @@
     X(LOGS, NONE, "part of a job's log")                                                                                         \
     X(HISTORY, NONE, "which checkpoints has a job?")                                                                             \
     X(CHECKPOINTS, CHECKPOINT, "those")                                                                                          \
+    /* Never sent: kept in the job store. */                                                                                     \
+    X(PLACED, MEMBER, "where an attempt runs")                                                                                   \
+    X(MEMBER, NONE, "one worker of it")                                                                                          \
     /* Items: parts of other messages, never alone. */                                                                           \
     X(WORKER, NONE, "a worker a task manager runs")                                                                              \
-    X(MODULE, NONE, "a plugin module by its hash")                                                                               \
     X(PEER, NONE, "where a worker listens")                                                                                      \
+    X(VERTEX, TASK, "a chain of operators and its tasks")                                                                        \
     X(METRIC, NONE, "one number of one task")                                                                                    \
     X(JOB, NONE, "a job in a line")                                                                                              \
     X(NODE, NONE, "a task manager in a line")                                                                                    \
