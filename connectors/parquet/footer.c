@@ -304,7 +304,12 @@ data_header_decode(slu_cursor *c, parquet_page_header *out)
         switch (field.id) {
         case 1: out->value_count = parquet_thrift_i32(c, &field); break;
         case 2: out->encoding = parquet_thrift_i32(c, &field); break;
-        case 3: out->definition_encoding = parquet_thrift_i32(c, &field); break;
+        case 3: /* a dictionary page has is_sorted here, a boolean */
+            if (out->type == PARQUET_PAGE_DATA)
+                out->definition_encoding = parquet_thrift_i32(c, &field);
+            else
+                parquet_thrift_skip(c, field.type, 0);
+            break;
         default: parquet_thrift_skip(c, field.type, 0);
         }
     }

@@ -113,9 +113,19 @@ element_is_decimal(const parquet_element *e)
     return e->logical == PARQUET_LOGICAL_DECIMAL || e->converted == PARQUET_CONVERTED_DECIMAL;
 }
 
+/* UINT_32 and UINT_64 do not fit Iceberg's signed types; the narrower ones do. */
+static bool
+element_is_unsigned(const parquet_element *e)
+{
+    return (e->logical == PARQUET_LOGICAL_INTEGER && !e->is_signed && e->bits >= 32) ||
+           (e->logical == 0 && (e->converted == PARQUET_CONVERTED_UINT_32 || e->converted == PARQUET_CONVERTED_UINT_64));
+}
+
 static uint8_t
 kind_of_int64(const parquet_element *e)
 {
+    if (element_is_unsigned(e))
+        return PARQUET_KIND_UNKNOWN;
     if (element_is_decimal(e))
         return PARQUET_KIND_DECIMAL;
     if (e->logical == PARQUET_LOGICAL_TIMESTAMP && e->unit == PARQUET_UNIT_NANOS)
@@ -132,6 +142,8 @@ kind_of_int64(const parquet_element *e)
 static uint8_t
 kind_of_int32(const parquet_element *e)
 {
+    if (element_is_unsigned(e))
+        return PARQUET_KIND_UNKNOWN;
     if (element_is_decimal(e))
         return PARQUET_KIND_DECIMAL;
     if (e->logical == PARQUET_LOGICAL_DATE || e->converted == PARQUET_CONVERTED_DATE)

@@ -1,0 +1,85 @@
+/*
+ * chunk_reader.h: one column chunk in, values of its rows out, page after page.
+ *
+ * Shape    open at a chunk; read(n rows) decodes into a parquet_column_out, which becomes the buffers of one Arrow column.
+ * Pages    a page is decompressed whole; DELTA and BYTE_STREAM_SPLIT pages are then turned into numbers or PLAIN bytes, so that the row
+ *          loop knows four forms only: PLAIN, dictionary indices, decoded numbers, booleans.
+ * Errors   CORRUPT with the file position of the page; UNSUPPORTED; LIMIT: a page above PARQUET_PAGE_BYTES_MAX, a batch column above
+ *          PARQUET_BATCH_COLUMN_BYTES_MAX.
+ * Threads  owner.
+ */
+#ifndef PARQUET_CHUNK_READER_H
+#define PARQUET_CHUNK_READER_H
+
+#include "codec.h"
+#include "footer.h"
+#include "reader.h"
+#include "rle.h"
+
+#define PARQUET_BATCH_COLUMN_BYTES_MAX ((size_t)256 << 20) /* string bytes of one column of one batch: a small dictionary can be repeated for ever */
+#define PARQUET_BATCH_ROWS_MAX 65536
+
+/* Where a batch's column grows. */
+typedef struct parquet_column_out {
+    parquet_column column; /* what is given */
+    size_t value_bytes;    /* of a fixed-width output; 0: boolean bits or bytes with offsets */
+    uint8_t *validity;
+    uint8_t *values;  /* fixed width or boolean bits */
+    int32_t *offsets; /* bytes */
+    slu_buf data;     /* bytes */
+    int64_t rows;
+    int64_t null_count;
+} parquet_column_out;
+
+/* Room for `rows` rows of a column. */
+SLU_CHECK slu_status parquet_column_out_init(parquet_column_out *out, const parquet_column *column, int64_t rows, slu_error *err);
+void parquet_column_out_fini(parquet_column_out *out);
+/* `rows` nulls: a column that the file does not have. */
+void parquet_column_out_nulls(parquet_column_out *out, int64_t rows);
+
+typedef struct parquet_chunk_reader {
+    const parquet_source *source;
+    parquet_element element;
+    parquet_chunk chunk;
+    parquet_codec codec;
+    int64_t at;  /* file position of the next page */
+    int64_t end; /* behind the chunk */
+    int64_t page_at;
+    int64_t rows_left; /* of the row group, not yet in a page */
+    bool opened;
+    slu_buf window; /* file bytes from window_at */
+    int64_t window_at;
+    /* the dictionary */
+    slu_buf dictionary_body;
+    slu_buf dictionary; /* int64 or slu_view per entry */
+    size_t dictionary_count;
+    bool has_dictionary;
+    /* the page */
+    slu_buf body;
+    slu_buf plain;   /* a page turned into PLAIN */
+    slu_buf numbers; /* a page turned into int64s */
+    size_t numbers_at;
+    size_t numbers_count;
+    uint8_t form;
+    int64_t page_left;
+    bool has_levels;
+    parquet_rle levels;
+    parquet_rle indices; /* dictionary indices or RLE booleans */
+    slu_cursor values;   /* PLAIN */
+    uint64_t bit;        /* PLAIN booleans */
+    /* scratch of PARQUET_BATCH_ROWS_MAX */
+    int64_t *scratch_numbers;
+    slu_view *scratch_views;
+    uint32_t *scratch_indices;
+} parquet_chunk_reader;
+
+void parquet_chunk_reader_init(parquet_chunk_reader *reader, const parquet_source *source, const parquet_element *element);
+void parquet_chunk_reader_fini(parquet_chunk_reader *reader);
+/* Starts a chunk of `rows` rows; buffers are kept from the one before. */
+SLU_CHECK slu_status parquet_chunk_reader_open(parquet_chunk_reader *reader, const parquet_chunk *chunk, int64_t rows, slu_error *err);
+/* Exactly `rows` more rows (at most PARQUET_BATCH_ROWS_MAX). */
+SLU_CHECK slu_status parquet_chunk_reader_read(parquet_chunk_reader *reader, int64_t rows, parquet_column_out *out, slu_error *err);
+/* The file position where a chunk starts: its dictionary page, or its first data page. */
+int64_t parquet_chunk_start(const parquet_chunk *chunk);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * reader.h: one Parquet file in, Arrow batches out.
+ *
+ * Shape    open reads the footer; columns, row groups and statistics can then be looked at; select names what is wanted; next gives
+ *          one batch after another, at most `batch_rows` rows each, never across a row group.
+ * Reads    flat columns (a top-level leaf, required or optional): PLAIN, dictionary, RLE booleans, DELTA_BINARY_PACKED,
+ *          DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY, BYTE_STREAM_SPLIT; pages v1 and v2; uncompressed, snappy, gzip, zstd, lz4_raw.
+ * Owns     the reader owns its buffers; the source's context is the caller's. A batch given by next is its own (release it).
+ * Threads  owner; readers of one source are independent if the source's read is.
+ * Errors   CORRUPT names the file position; UNSUPPORTED: an encrypted file, a nested column that was selected, an unknown codec or
+ *          encoding; NOTFOUND: select of a column that is not there without `optional`; LIMIT: a page or footer beyond the bounds.
+ * Limits   footer 64 MiB, page 256 MiB uncompressed, columns PARQUET_COLUMNS_MAX, row groups 1 M.
+ */
+#ifndef PARQUET_READER_H
+#define PARQUET_READER_H
+
+#include "column.h"
+
+#define PARQUET_FOOTER_BYTES_MAX ((int64_t)64 << 20) /* bytes of FileMetaData */
+#define PARQUET_PAGE_BYTES_MAX ((int64_t)256 << 20)  /* uncompressed bytes of one page */
+
+/* Statistics of one column in one row group, for pruning: raw Parquet PLAIN bytes without length prefix. */
+typedef struct parquet_statistics {
+    bool has_null_count;
+    bool has_bounds; /* only when min and max can be trusted for this column's order */
+    int64_t null_count;
+    int64_t value_count; /* nulls included */
+    slu_view min;
+    slu_view max;
+} parquet_statistics;
+
+typedef struct parquet_reader parquet_reader;
+
+/* Whether a row group can hold wanted rows; called once per row group, in order, by next. Ask parquet_reader_statistics inside. */
+typedef bool (*parquet_keep)(void *context, const parquet_reader *reader, size_t row_group);
+
+typedef struct parquet_reader_options {
+    int64_t batch_rows; /* 0: 8192 */
+    parquet_keep keep;  /* NULL: every row group */
+    void *keep_context;
+} parquet_reader_options;
+
+/* What select wants: by field id where it is not PARQUET_FIELD_ID_NONE and the file has ids, else by name. */
+typedef struct parquet_want {
+    int32_t field_id;
+    const char *name;
+    bool optional;        /* missing in the file: a column of nulls of `column` type */
+    parquet_column column; /* kind and numbers wanted: INT->LONG, FLOAT->DOUBLE and wider DECIMAL are promoted; kind UNKNOWN: as the file has it */
+} parquet_want;
+
+SLU_CHECK slu_status parquet_reader_open(const parquet_source *source, const parquet_reader_options *options, parquet_reader **out,
+                                         slu_error *err);
+void parquet_reader_free(parquet_reader **reader);
+
+int64_t parquet_reader_rows(const parquet_reader *reader);
+size_t parquet_reader_row_group_count(const parquet_reader *reader);
+int64_t parquet_reader_row_group_rows(const parquet_reader *reader, size_t row_group);
+/* The file position where a row group starts (Iceberg's split_offsets). */
+int64_t parquet_reader_row_group_offset(const parquet_reader *reader, size_t row_group);
+/* Top-level columns in file order; nested ones have kind UNKNOWN. Borrowed until free. */
+size_t parquet_reader_column_count(const parquet_reader *reader);
+const parquet_column *parquet_reader_column(const parquet_reader *reader, size_t column);
+/* NOTFOUND when the file carries none for this column; borrowed until free. */
+SLU_CHECK slu_status parquet_reader_statistics(const parquet_reader *reader, size_t row_group, size_t column,
+                                               parquet_statistics *out);
+/* A value of the footer's key-value metadata; NULL when absent. */
+const char *parquet_reader_key_value(const parquet_reader *reader, const char *key);
+
+/* Before the first next; without select every column is read (UNSUPPORTED when one is nested). */
+SLU_CHECK slu_status parquet_reader_select(parquet_reader *reader, const parquet_want *wants, size_t count, slu_error *err);
+/* Only these row groups (Iceberg splits): [first, first + count). Before the first next. */
+SLU_CHECK slu_status parquet_reader_limit(parquet_reader *reader, size_t first, size_t count, slu_error *err);
+/* The schema of the batches, a struct; the receiver releases it. */
+SLU_CHECK slu_status parquet_reader_schema(parquet_reader *reader, struct ArrowSchema *out, slu_error *err);
+/* One batch (the receiver releases it); END when there are no more. `first_row`, when not NULL, gets the batch's first row number in
+ * the file (position deletes need it). */
+SLU_CHECK slu_status parquet_reader_next(parquet_reader *reader, struct ArrowArray *out, int64_t *first_row, slu_error *err);
+
+#endif
