@@ -1,0 +1,13 @@
+/*
+ * metadata_json.h: the document behind a table's metadata, for the catalogs of this room.
+ */
+#ifndef ICEBERG_METADATA_JSON_H
+#define ICEBERG_METADATA_JSON_H
+
+#include "iceberg/json.h"
+#include "iceberg/metadata.h"
+
+/* Borrowed, as long as the metadata. */
+const json_t *iceberg_metadata_document(const iceberg_metadata *metadata);
+
+#endif
