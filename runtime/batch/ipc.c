@@ -339,6 +339,22 @@ slu_ipc_peek(slu_view in, size_t *out_bytes, slu_error *err)
 }
 
 slu_status
+slu_ipc_peek_rows(slu_view in, int64_t *out_rows, slu_error *err)
+{
+    slu_cursor c = slu_cursor_of_view(in);
+    slu_view meta;
+    ipc_reader reader;
+    uint64_t body_bytes = 0;
+    const slu_status status = message_metadata(&c, &meta, err);
+    if (status == SLU_MORE)
+        return slu_error_set(err, SLU_CORRUPT, "arrow message: %zu bytes end within the metadata", in.bytes);
+    SLU_TRY(status);
+    SLU_TRY(reader_metadata(&reader, meta, &body_bytes, err));
+    *out_rows = reader.rows;
+    return SLU_OK;
+}
+
+slu_status
 ipc_reader_init(ipc_reader *reader, slu_view message, slu_error *err)
 {
     slu_cursor c = slu_cursor_of_view(message);

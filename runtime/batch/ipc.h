@@ -68,4 +68,9 @@ SLU_CHECK slu_status slu_ipc_project(const struct ArrowSchema *schema, slu_view 
 /* How many bytes the message at the start of `in` takes. MORE: not even its head is there (the body may still be missing). */
 SLU_CHECK slu_status slu_ipc_peek(slu_view in, size_t *out_bytes, slu_error *err);
 
+/* How many rows the message at the start of `in` has; CORRUPT when its head is not whole. */
+SLU_CHECK slu_status slu_ipc_peek_rows(slu_view in, int64_t *out_rows, slu_error *err);
+/* A message of no rows. */
+SLU_CHECK slu_status slu_ipc_encode_empty(const struct ArrowSchema *schema, slu_buf *out, slu_error *err);
+
 #endif

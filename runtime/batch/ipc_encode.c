@@ -351,6 +351,30 @@ slu_ipc_encode(const struct ArrowSchema *schema, const struct ArrowArray *array,
     return status;
 }
 
+static void
+empty_field(ipc_encoder *encoder, const struct ArrowSchema *field)
+{
+    const slu_type type = slu_type_of(field->format);
+    ipc_writer_node(&encoder->writer, 0, 0);
+    for (int64_t i = 0; i < slu_type_buffers(type); i++)
+        ipc_writer_buffer(&encoder->writer, encoder->writer.out->bytes, 0);
+    for (int64_t i = 0; slu_type_is_nested(type) && i < field->n_children; i++)
+        empty_field(encoder, field->children[i]);
+}
+
+slu_status
+slu_ipc_encode_empty(const struct ArrowSchema *schema, slu_buf *out, slu_error *err)
+{
+    ipc_encoder encoder = {.compression = SLU_IPC_COMPRESSION_NONE};
+    ipc_counts counts;
+    SLU_TRY(batch_count(schema, &counts, err));
+    ipc_writer_begin(&encoder.writer, out, &counts, SLU_IPC_COMPRESSION_NONE, 0);
+    for (int64_t i = 0; i < schema->n_children; i++)
+        empty_field(&encoder, schema->children[i]);
+    ipc_writer_end(&encoder.writer);
+    return slu_buf_status(out, err);
+}
+
 /* ---- Projection ---- */
 
 /* Copies one column's nodes and buffers as they are; `writer` NULL: steps over them. */
