@@ -149,7 +149,7 @@ slu_option_text(const slu_option *option, const slu_value *with, slu_params para
 
 /* Puts the option's name before the message and the value's position into it. */
 static slu_status
-option_fail(const slu_option *option, const found *f, slu_status status, slu_error *err)
+option_fail(const slu_option *option, const found *f, const slu_value *with, slu_status status, slu_error *err)
 {
     if (err == NULL)
         return status;
@@ -163,6 +163,9 @@ option_fail(const slu_option *option, const found *f, slu_status status, slu_err
     } else if (f->param != NULL && f->param->origin == SLU_ORIGIN_FILE) {
         err->line = f->param->line;
         err->column = f->param->column;
+    } else if (f->param == NULL && with != NULL) {
+        err->line = with->line;
+        err->column = with->column;
     }
     return status;
 }
@@ -379,6 +382,8 @@ unknown_name(const slu_plugin *plugin, const slu_value *key, slu_error *err)
     const char *near = slu_suggest(key->text, names, count);
     if (near != NULL)
         return slu_error_at(err, SLU_INVALID, key, 0, "%s has no option %s: did you mean %s?", plugin->name, key->text, near);
+    if (plugin->kind == 0)
+        return slu_error_at(err, SLU_INVALID, key, 0, "%s has no option %s", plugin->name, key->text);
     return slu_error_at(err, SLU_INVALID, key, 0, "%s has no option %s: see `sluice plugins show %s`", plugin->name, key->text,
                         plugin->name);
 }
@@ -414,7 +419,7 @@ slu_options_parse(const slu_plugin *plugin, const slu_value *with, slu_params pa
         const found f = option_find(option, with, params);
         const slu_status status = option_store(option, &f, params, arena, data, err);
         if (status != SLU_OK)
-            return option_fail(option, &f, status, err);
+            return option_fail(option, &f, with, status, err);
     }
     *out = data;
     return SLU_OK;

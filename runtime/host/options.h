@@ -39,7 +39,7 @@ typedef struct slu_params {
 } slu_params;
 
 /* `with` may be NULL. For a lookup or store plugin `with` is the map that names it: its key
- * `use` is passed over. */
+ * `use` is passed over. A plugin of kind 0 is a table that is no plugin (the descriptor's own sections). */
 SLU_CHECK slu_status slu_options_parse(const slu_plugin *plugin, const slu_value *with, slu_params params, slu_arena *arena,
                                        const void **out, slu_error *err);
 /* What one option's text is and where it came from. NULL: unset, or not a scalar. A secret's text is "***". */

@@ -271,6 +271,12 @@ registry_unknown(slu_registry *registry, const char *name, uint32_t kind, slu_er
     return slu_error_set(err, SLU_NOTFOUND, "there is no %s %s: `sluice plugins list` shows what there is", what, name);
 }
 
+static const char *
+article(uint32_t kind)
+{
+    return kind == SLU_KIND_OPERATOR ? "an" : "a";
+}
+
 slu_status
 slu_registry_find(slu_registry *registry, const char *name, uint32_t kind, slu_registered *out, slu_error *err)
 {
@@ -278,8 +284,8 @@ slu_registry_find(slu_registry *registry, const char *name, uint32_t kind, slu_r
     if (found == NULL)
         return registry_unknown(registry, name, kind, err);
     if (kind != 0 && found->plugin->kind != kind)
-        return slu_error_set(err, SLU_INVALID, "%s is a %s, and a %s is wanted here", name, slu_kind_name(found->plugin->kind),
-                             slu_kind_name(kind));
+        return slu_error_set(err, SLU_INVALID, "%s is %s %s, and %s %s is wanted here", name, article(found->plugin->kind),
+                             slu_kind_name(found->plugin->kind), article(kind), slu_kind_name(kind));
     *out = *found;
     return SLU_OK;
 }
