@@ -1,0 +1,287 @@
+/*
+ *   LOADING -both answers-> READY -stale-> READY (asking again)
+ *   LOADING -a fatal answer, or too many retriable ones-> FAILED
+ */
+#include "target.h"
+
+#include "base/alloc.h"
+#include "fluss/wire/error.h"
+#include "fluss/wire/message.h"
+#include "internal.h"
+
+#define LOAD_TRIES_MAX 50
+#define TARGET_ARENA_BYTES_MAX ((size_t)32 << 20)
+
+struct fluss_target {
+    fluss_client *client;
+    char *database;
+    char *table_name;
+    char *name;
+    slu_arena arena;
+    fluss_descriptor descriptor;
+    fluss_table table;
+    int32_t *leaders;
+    bool described;
+    bool located;
+    bool stale;
+    uint32_t tries;
+    slu_error failure; /* status SLU_OK: none */
+    fluss_call *info_call;
+    fluss_call *metadata_call;
+    slu_timer *timer;
+};
+
+static void info_ask(fluss_target *target);
+static void metadata_ask(fluss_target *target);
+
+static char *
+constant(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+/* A retriable failure while loading or refreshing is tried again after a pause; any other ends the target. */
+static void
+target_fail(fluss_target *target, const slu_error *failure)
+{
+    if (failure->retriable && ++target->tries < LOAD_TRIES_MAX) {
+        slu_timer_set(target->timer, FLUSS_STALE_PAUSE_MS);
+        return;
+    }
+    target->failure = *failure;
+    (void)slu_error_in(&target->failure, failure->status, "table %s", target->name);
+}
+
+static slu_status
+describe(fluss_target *target, const Fluss__GetTableInfoResponse *info, slu_error *err)
+{
+    SLU_TRY(fluss_descriptor_decode(fluss_bytes_view(&info->table_json), &target->arena, &target->descriptor, err));
+    SLU_TRY(fluss_table_init(&target->table, &target->descriptor, info->table_id, info->schema_id, &target->arena, err));
+    if (target->table.bucket_count <= 0)
+        return slu_error_set(err, SLU_CORRUPT, "the server says it has %d buckets", target->table.bucket_count);
+    target->leaders = slu_alloc((size_t)target->table.bucket_count * sizeof *target->leaders);
+    if (target->leaders == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", target->table.bucket_count);
+    for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
+        target->leaders[bucket] = -1;
+    target->described = true;
+    return SLU_OK;
+}
+
+static void
+info_answered(void *context, fluss_answer *answer, const slu_error *failure)
+{
+    fluss_target *target = context;
+    slu_error err = {0};
+    target->info_call = NULL;
+    if (failure != NULL)
+        target_fail(target, failure);
+    else if (describe(target, (const Fluss__GetTableInfoResponse *)answer->message, &err) != SLU_OK)
+        target_fail(target, &err);
+    else
+        metadata_ask(target);
+}
+
+static void
+info_ask(fluss_target *target)
+{
+    Fluss__GetTableInfoRequest request = FLUSS__GET_TABLE_INFO_REQUEST__INIT;
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    slu_error err = {0};
+    path.database_name = constant(target->database);
+    path.table_name = constant(target->table_name);
+    request.table_path = &path;
+    if (fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_TABLE_INFO, &request.base, info_answered, target, &target->info_call,
+                          &err) != SLU_OK)
+        target_fail(target, &err);
+}
+
+static const Fluss__PbTableMetadata *
+metadata_find(const fluss_target *target, const Fluss__MetadataResponse *metadata)
+{
+    for (size_t i = 0; i < metadata->n_table_metadata; i++)
+        if (strcmp(metadata->table_metadata[i]->table_path->table_name, target->table_name) == 0)
+            return metadata->table_metadata[i];
+    return NULL;
+}
+
+static void
+leaders_take(fluss_target *target, const Fluss__PbTableMetadata *metadata)
+{
+    bool complete = true;
+    for (size_t i = 0; i < metadata->n_bucket_metadata; i++) {
+        const Fluss__PbBucketMetadata *bucket = metadata->bucket_metadata[i];
+        if (bucket->bucket_id >= 0 && bucket->bucket_id < target->table.bucket_count)
+            target->leaders[bucket->bucket_id] = bucket->has_leader_id ? bucket->leader_id : -1;
+    }
+    for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
+        complete = complete && target->leaders[bucket] >= 0;
+    target->stale = false;
+    if (complete) {
+        target->located = true;
+        target->tries = 0;
+        return;
+    }
+    slu_error err;
+    (void)slu_error_set(&err, SLU_TIMEOUT, "not every bucket has a leader");
+    target_fail(target, &err);
+}
+
+static void
+metadata_answered(void *context, fluss_answer *answer, const slu_error *failure)
+{
+    fluss_target *target = context;
+    slu_error err = {0};
+    target->metadata_call = NULL;
+    if (failure != NULL) {
+        target_fail(target, failure);
+        return;
+    }
+    const Fluss__PbTableMetadata *metadata = metadata_find(target, (const Fluss__MetadataResponse *)answer->message);
+    if (metadata == NULL) {
+        (void)slu_error_set(&err, SLU_NOTFOUND, "the server does not show it");
+        target_fail(target, &err);
+    } else if (metadata->table_id != target->table.table_id) {
+        (void)slu_error_set(&err, SLU_CONFLICT, "it was dropped and created anew (id %lld was %lld)", (long long)metadata->table_id,
+                            (long long)target->table.table_id);
+        target_fail(target, &err);
+    } else {
+        leaders_take(target, metadata);
+    }
+}
+
+static void
+metadata_ask(fluss_target *target)
+{
+    Fluss__MetadataRequest request = FLUSS__METADATA_REQUEST__INIT;
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    Fluss__PbTablePath *paths[1] = {&path};
+    slu_error err = {0};
+    path.database_name = constant(target->database);
+    path.table_name = constant(target->table_name);
+    request.n_table_path = 1;
+    request.table_path = paths;
+    if (target->metadata_call == NULL && fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_METADATA, &request.base,
+                                                           metadata_answered, target, &target->metadata_call, &err) != SLU_OK)
+        target_fail(target, &err);
+}
+
+static void
+timer_fired(void *context)
+{
+    fluss_target *target = context;
+    if (target->failure.status != SLU_OK)
+        return;
+    if (target->stale)
+        fluss_client_cluster_forget(target->client);
+    if (target->described)
+        metadata_ask(target);
+    else if (target->info_call == NULL)
+        info_ask(target);
+}
+
+slu_status
+fluss_target_open(fluss_client *client, const char *database, const char *table, fluss_target **out, slu_error *err)
+{
+    fluss_target *target = slu_alloc_zero(1, sizeof *target);
+    if (target == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for table %s.%s", database, table);
+    target->client = client;
+    slu_arena_init(&target->arena, TARGET_ARENA_BYTES_MAX);
+    target->database = slu_strdup(database);
+    target->table_name = slu_strdup(table);
+    target->name = slu_arena_printf(&target->arena, "%s.%s", database, table);
+    slu_status status = SLU_OK;
+    if (target->database == NULL || target->table_name == NULL || target->name == NULL)
+        status = slu_error_set(err, SLU_NOMEM, "no memory for table %s.%s", database, table);
+    if (status == SLU_OK)
+        status = slu_timer_open(client->loop, timer_fired, target, &target->timer, err);
+    if (status != SLU_OK) {
+        fluss_target_close(&target);
+        return status;
+    }
+    info_ask(target);
+    *out = target;
+    return SLU_OK;
+}
+
+void
+fluss_target_close(fluss_target **target)
+{
+    fluss_target *mine = slu_take(target);
+    if (mine == NULL)
+        return;
+    fluss_call_cancel(&mine->info_call);
+    fluss_call_cancel(&mine->metadata_call);
+    slu_timer_close(&mine->timer);
+    fluss_table_fini(&mine->table);
+    slu_arena_fini(&mine->arena);
+    slu_free(mine->leaders);
+    slu_free(mine->database);
+    slu_free(mine->table_name);
+    slu_free(mine);
+}
+
+slu_status
+fluss_target_poll(const fluss_target *target, slu_error *err)
+{
+    if (target->failure.status != SLU_OK) {
+        if (err != NULL)
+            *err = target->failure;
+        return target->failure.status;
+    }
+    return target->located ? SLU_OK : SLU_AGAIN;
+}
+
+slu_status
+fluss_target_wait(fluss_target *target, int64_t timeout_ms, slu_error *err)
+{
+    const int64_t deadline_ms = slu_now_ms(target->client->env) + timeout_ms;
+    for (;;) {
+        const slu_status status = fluss_target_poll(target, err);
+        if (status != SLU_AGAIN)
+            return status;
+        if (slu_now_ms(target->client->env) >= deadline_ms)
+            return slu_error_set(err, SLU_TIMEOUT, "table %s: not opened within %lld ms", target->name, (long long)timeout_ms);
+        fluss_client_step(target->client, FLUSS_STALE_PAUSE_MS);
+    }
+}
+
+fluss_client *
+fluss_target_client(const fluss_target *target)
+{
+    return target->client;
+}
+
+const char *
+fluss_target_name(const fluss_target *target)
+{
+    return target->name;
+}
+
+const fluss_table *
+fluss_target_table(const fluss_target *target)
+{
+    return &target->table;
+}
+
+int32_t
+fluss_target_leader(fluss_target *target, int32_t bucket)
+{
+    return target->leaders[bucket];
+}
+
+const int32_t *
+fluss_target_leaders(const fluss_target *target)
+{
+    return target->leaders;
+}
+
+void
+fluss_target_stale(fluss_target *target)
+{
+    if (target->stale)
+        return;
+    target->stale = true;
+    slu_timer_set(target->timer, FLUSS_STALE_PAUSE_MS);
+}

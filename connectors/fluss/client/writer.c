@@ -1,0 +1,576 @@
+/*
+ * One batch:   QUEUED -request_send-> SENT -acknowledged-> gone
+ *              SENT -retriable failure-> QUEUED (the bucket pauses until nothing of it is under way, then sends in order)
+ *              SENT -fatal failure-> the writer has failed
+ */
+#include "writer.h"
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "fluss/record/kv_batch.h"
+#include "fluss/record/log_batch.h"
+#include "fluss/wire/error.h"
+#include "fluss/wire/message.h"
+#include "internal.h"
+
+#define ACKS_ALL (-1)
+#define REQUEST_BYTES_MAX ((size_t)10 << 20)
+#define BATCH_BYTES_MAX ((size_t)64 << 20)
+
+typedef struct batch {
+    struct batch *next; /* in its bucket, oldest first */
+    slu_buf bytes;
+    int64_t writer_id;
+    int32_t sequence;
+    int64_t rows;
+    uint32_t crc;
+    uint32_t retries;
+    bool sent;
+} batch;
+
+typedef struct bucket_write {
+    batch *first;
+    batch *last;
+    uint32_t sent_count;
+    int64_t writer_id; /* -1: the writer's */
+    int32_t next_sequence;
+    bool paused;
+} bucket_write;
+
+/* One batch of each of some buckets, on its way to one node. */
+typedef struct flight {
+    fluss_writer *writer;
+    struct flight *next;
+    fluss_call *call;
+    size_t count;
+    struct {
+        int32_t bucket;
+        batch *batch;
+    } parts[];
+} flight;
+
+struct fluss_writer {
+    fluss_target *target;
+    fluss_writer_options options;
+    bool kv;
+    int64_t writer_id; /* -1: not there yet */
+    fluss_call *init_call;
+    flight *flights;
+    bucket_write *buckets;
+    int32_t bucket_count;
+    uint32_t pending;
+    size_t bytes;
+    slu_ipc_codec *codec;
+    slu_timer *timer;
+    slu_error failure;
+};
+
+static void batches_send(fluss_writer *writer);
+
+static void
+writer_fail(fluss_writer *writer, const slu_error *failure)
+{
+    if (writer->failure.status != SLU_OK)
+        return;
+    writer->failure = *failure;
+    (void)slu_error_in(&writer->failure, failure->status, "writing table %s", fluss_target_name(writer->target));
+}
+
+/* ---- The writer id ---- */
+
+static void writer_id_ask(fluss_writer *writer);
+
+static void
+writer_id_answered(void *context, fluss_answer *answer, const slu_error *failure)
+{
+    fluss_writer *writer = context;
+    writer->init_call = NULL;
+    if (failure == NULL)
+        writer->writer_id = ((const Fluss__InitWriterResponse *)answer->message)->writer_id;
+    else if (failure->retriable)
+        slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS);
+    else
+        writer_fail(writer, failure);
+}
+
+static void
+writer_id_ask(fluss_writer *writer)
+{
+    Fluss__InitWriterRequest request = FLUSS__INIT_WRITER_REQUEST__INIT;
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    Fluss__PbTablePath *paths[1] = {&path};
+    char name[SLU_NAME_BYTES_MAX * 2];
+    slu_error err = {0};
+    (void)snprintf(name, sizeof name, "%s", fluss_target_name(writer->target));
+    char *dot = strchr(name, '.');
+    if (dot != NULL) {
+        *dot = 0;
+        path.database_name = name;
+        path.table_name = dot + 1;
+        request.n_table_path = 1;
+        request.table_path = paths;
+    }
+    if (fluss_client_call(fluss_target_client(writer->target), FLUSS_TO_ANY, FLUSS_API_INIT_WRITER, &request.base, writer_id_answered, writer,
+                          &writer->init_call, &err) != SLU_OK)
+        writer_fail(writer, &err);
+}
+
+/* ---- Batches ---- */
+
+static void
+batch_free(batch *gone)
+{
+    slu_buf_fini(&gone->bytes);
+    slu_free(gone);
+}
+
+/* The oldest batch of a bucket is stored. */
+static void
+batch_acknowledge(fluss_writer *writer, int32_t bucket, int64_t base_offset, int64_t next_offset)
+{
+    bucket_write *of = &writer->buckets[bucket];
+    batch *done = of->first;
+    const fluss_ack ack = {.bucket = bucket,
+                           .sequence = done->sequence,
+                           .writer_id = done->writer_id,
+                           .base_offset = base_offset,
+                           .next_offset = next_offset,
+                           .rows = done->rows,
+                           .crc = done->crc};
+    of->first = done->next;
+    if (of->first == NULL)
+        of->last = NULL;
+    of->sent_count--;
+    writer->pending--;
+    writer->bytes -= done->bytes.bytes;
+    batch_free(done);
+    if (writer->options.on_ack != NULL)
+        writer->options.on_ack(writer->options.context, &ack);
+}
+
+/* What a server said of one batch. */
+typedef struct verdict {
+    bool answered;
+    int32_t code; /* 0: stored */
+    const char *message;
+    int64_t base_offset;
+    int64_t next_offset;
+} verdict;
+
+static void
+batch_retry(fluss_writer *writer, int32_t bucket, batch *again, const slu_error *why)
+{
+    bucket_write *of = &writer->buckets[bucket];
+    if (++again->retries > FLUSS_WRITER_RETRIES_MAX) {
+        writer_fail(writer, why);
+        return;
+    }
+    again->sent = false;
+    of->sent_count--;
+    of->paused = true;
+    slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS);
+}
+
+static void
+batch_refused(fluss_writer *writer, int32_t bucket, batch *refused, const verdict *said)
+{
+    slu_error err = {0};
+    (void)fluss_error_set(&err, said->code, said->message);
+    (void)slu_error_in(&err, err.status, "bucket %d, batch %d", bucket, refused->sequence);
+    if ((fluss_error_find(said->code)->flags & FLUSS_ERROR_STALE_METADATA) != 0)
+        fluss_target_stale(writer->target);
+    /* Behind a batch that has to be sent again, a sequence out of order is only a consequence. */
+    if (err.retriable || (said->code == FLUSS_ERROR_OUT_OF_ORDER_SEQUENCE_EXCEPTION && refused != writer->buckets[bucket].first))
+        batch_retry(writer, bucket, refused, &err);
+    else
+        writer_fail(writer, &err);
+}
+
+static void
+part_settle(fluss_writer *writer, int32_t bucket, batch *of, const verdict *said)
+{
+    const bool stored = said->code == FLUSS_ERROR_NONE || said->code == FLUSS_ERROR_DUPLICATE_SEQUENCE_EXCEPTION;
+    if (!stored) {
+        batch_refused(writer, bucket, of, said);
+        return;
+    }
+    /* Acknowledged behind one that is sent again: that one was stored too, or this could not have been; its answer will say
+     * "duplicate". Until then this one waits, so that acknowledgements stay in order: it is sent again as well. */
+    if (of != writer->buckets[bucket].first) {
+        slu_error err;
+        (void)slu_error_set(&err, SLU_TIMEOUT, "bucket %d: acknowledged out of order", bucket);
+        batch_retry(writer, bucket, of, &err);
+        return;
+    }
+    batch_acknowledge(writer, bucket, said->base_offset, said->next_offset);
+}
+
+static verdict
+verdict_find(const fluss_writer *writer, const fluss_answer *answer, int32_t bucket, const batch *of)
+{
+    verdict said = {.base_offset = -1, .next_offset = -1};
+    if (writer->kv) {
+        const Fluss__PutKvResponse *response = (const Fluss__PutKvResponse *)answer->message;
+        for (size_t i = 0; i < response->n_buckets_resp; i++) {
+            const Fluss__PbPutKvRespForBucket *part = response->buckets_resp[i];
+            if (part->bucket_id != bucket)
+                continue;
+            said = (verdict){true, part->has_error_code ? part->error_code : 0, part->error_message, -1,
+                             part->has_log_end_offset ? part->log_end_offset : -1};
+        }
+        return said;
+    }
+    const Fluss__ProduceLogResponse *response = (const Fluss__ProduceLogResponse *)answer->message;
+    for (size_t i = 0; i < response->n_buckets_resp; i++) {
+        const Fluss__PbProduceLogRespForBucket *part = response->buckets_resp[i];
+        if (part->bucket_id != bucket)
+            continue;
+        const int64_t base = part->has_base_offset ? part->base_offset : -1;
+        said = (verdict){true, part->has_error_code ? part->error_code : 0, part->error_message, base, base < 0 ? -1 : base + of->rows};
+    }
+    return said;
+}
+
+static void
+flight_remove(fluss_writer *writer, flight *gone)
+{
+    flight **at = &writer->flights;
+    while (*at != gone)
+        at = &(*at)->next;
+    *at = gone->next;
+}
+
+static void
+flight_answered(void *context, fluss_answer *answer, const slu_error *failure)
+{
+    flight *mine = context;
+    fluss_writer *writer = mine->writer;
+    flight_remove(writer, mine);
+    if (failure != NULL && !failure->retriable && failure->status != SLU_TIMEOUT)
+        writer_fail(writer, failure);
+    if (failure != NULL)
+        fluss_target_stale(writer->target);
+    for (size_t i = 0; i < mine->count && writer->failure.status == SLU_OK; i++) {
+        if (failure != NULL) {
+            batch_retry(writer, mine->parts[i].bucket, mine->parts[i].batch, failure);
+            continue;
+        }
+        const verdict said = verdict_find(writer, answer, mine->parts[i].bucket, mine->parts[i].batch);
+        if (said.answered) {
+            part_settle(writer, mine->parts[i].bucket, mine->parts[i].batch, &said);
+        } else {
+            slu_error err;
+            (void)slu_error_set(&err, SLU_CORRUPT, "the server's answer leaves out bucket %d", mine->parts[i].bucket);
+            writer_fail(writer, &err);
+        }
+    }
+    slu_free(mine);
+    batches_send(writer);
+}
+
+/* ---- Sending ---- */
+
+static batch *
+bucket_next(const bucket_write *of)
+{
+    if (of->paused || of->sent_count >= FLUSS_WRITER_FLIGHT_MAX)
+        return NULL;
+    for (batch *at = of->first; at != NULL; at = at->next)
+        if (!at->sent)
+            return at;
+    return NULL;
+}
+
+static slu_status
+produce_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
+{
+    Fluss__ProduceLogRequest request = FLUSS__PRODUCE_LOG_REQUEST__INIT;
+    Fluss__PbProduceLogReqForBucket *parts = slu_alloc(made->count * sizeof *parts);
+    Fluss__PbProduceLogReqForBucket **pointers = slu_alloc(made->count * sizeof *pointers);
+    slu_status status = parts == NULL || pointers == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a request") : SLU_OK;
+    for (size_t i = 0; status == SLU_OK && i < made->count; i++) {
+        fluss__pb_produce_log_req_for_bucket__init(&parts[i]);
+        parts[i].bucket_id = made->parts[i].bucket;
+        parts[i].records = fluss_bytes_of(slu_buf_view(&made->parts[i].batch->bytes));
+        pointers[i] = &parts[i];
+    }
+    request.acks = ACKS_ALL;
+    request.table_id = fluss_target_table(writer->target)->table_id;
+    request.timeout_ms = (int32_t)fluss_target_client(writer->target)->request_timeout_ms;
+    request.n_buckets_req = made->count;
+    request.buckets_req = pointers;
+    if (status == SLU_OK)
+        status = fluss_client_call(fluss_target_client(writer->target), node, FLUSS_API_PRODUCE_LOG, &request.base, flight_answered, made,
+                                   &made->call, err);
+    slu_free(parts);
+    slu_free(pointers);
+    return status;
+}
+
+static slu_status
+put_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
+{
+    Fluss__PutKvRequest request = FLUSS__PUT_KV_REQUEST__INIT;
+    Fluss__PbPutKvReqForBucket *parts = slu_alloc(made->count * sizeof *parts);
+    Fluss__PbPutKvReqForBucket **pointers = slu_alloc(made->count * sizeof *pointers);
+    slu_status status = parts == NULL || pointers == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a request") : SLU_OK;
+    for (size_t i = 0; status == SLU_OK && i < made->count; i++) {
+        fluss__pb_put_kv_req_for_bucket__init(&parts[i]);
+        parts[i].bucket_id = made->parts[i].bucket;
+        parts[i].records = fluss_bytes_of(slu_buf_view(&made->parts[i].batch->bytes));
+        pointers[i] = &parts[i];
+    }
+    request.acks = ACKS_ALL;
+    request.table_id = fluss_target_table(writer->target)->table_id;
+    request.timeout_ms = (int32_t)fluss_target_client(writer->target)->request_timeout_ms;
+    request.n_target_columns = writer->options.target_column_count;
+    request.target_columns = (int32_t *)(uintptr_t)writer->options.target_columns;
+    request.n_buckets_req = made->count;
+    request.buckets_req = pointers;
+    if (status == SLU_OK)
+        status = fluss_client_call(fluss_target_client(writer->target), node, FLUSS_API_PUT_KV, &request.base, flight_answered, made,
+                                   &made->call, err);
+    slu_free(parts);
+    slu_free(pointers);
+    return status;
+}
+
+/* Gathers the next batch of every bucket that `node` leads. */
+static void
+flight_fill(fluss_writer *writer, flight *made, int32_t node)
+{
+    size_t bytes = 0;
+    for (int32_t bucket = 0; bucket < writer->bucket_count; bucket++) {
+        batch *next = bucket_next(&writer->buckets[bucket]);
+        if (next == NULL || fluss_target_leader(writer->target, bucket) != node ||
+            (made->count > 0 && bytes + next->bytes.bytes > REQUEST_BYTES_MAX))
+            continue;
+        bytes += next->bytes.bytes;
+        made->parts[made->count].bucket = bucket;
+        made->parts[made->count++].batch = next;
+        next->sent = true;
+        writer->buckets[bucket].sent_count++;
+    }
+}
+
+static void
+request_send(fluss_writer *writer, int32_t node)
+{
+    slu_error err = {0};
+    flight *made = slu_alloc_zero(1, sizeof *made + (size_t)writer->bucket_count * sizeof made->parts[0]);
+    if (made == NULL) {
+        (void)slu_error_set(&err, SLU_NOMEM, "no memory for a request");
+        writer_fail(writer, &err);
+        return;
+    }
+    made->writer = writer;
+    flight_fill(writer, made, node);
+    made->next = writer->flights;
+    writer->flights = made;
+    const slu_status status = writer->kv ? put_send(writer, made, node, &err) : produce_send(writer, made, node, &err);
+    if (status != SLU_OK) {
+        flight_remove(writer, made);
+        slu_free(made);
+        writer_fail(writer, &err);
+    }
+}
+
+static void
+batches_send(fluss_writer *writer)
+{
+    for (int32_t bucket = 0; bucket < writer->bucket_count && writer->failure.status == SLU_OK; bucket++) {
+        if (bucket_next(&writer->buckets[bucket]) == NULL)
+            continue;
+        const int32_t leader = fluss_target_leader(writer->target, bucket);
+        if (leader < 0)
+            fluss_target_stale(writer->target);
+        else
+            request_send(writer, leader);
+    }
+    if (writer->failure.status == SLU_OK && writer->pending > 0 && writer->flights == NULL && !slu_timer_is_set(writer->timer))
+        slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS);
+}
+
+/* After a pause a bucket goes on once nothing of it is under way. */
+static void
+timer_fired(void *context)
+{
+    fluss_writer *writer = context;
+    bool waiting = false;
+    if (writer->writer_id < 0 && writer->init_call == NULL && writer->failure.status == SLU_OK)
+        writer_id_ask(writer);
+    for (int32_t bucket = 0; bucket < writer->bucket_count; bucket++) {
+        if (writer->buckets[bucket].sent_count == 0)
+            writer->buckets[bucket].paused = false;
+        waiting = waiting || writer->buckets[bucket].paused;
+    }
+    if (waiting)
+        slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS);
+    batches_send(writer);
+}
+
+/* ---- The writer ---- */
+
+slu_status
+fluss_writer_open(fluss_target *target, const fluss_writer_options *options, fluss_writer **out, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(target);
+    fluss_writer *writer = slu_alloc_zero(1, sizeof *writer);
+    if (writer == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a writer");
+    writer->target = target;
+    if (options != NULL)
+        writer->options = *options;
+    writer->kv = table->key_column_count > 0;
+    writer->writer_id = -1;
+    writer->bucket_count = table->bucket_count;
+    writer->buckets = slu_alloc_zero((size_t)table->bucket_count, sizeof *writer->buckets);
+    slu_status status = writer->buckets == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a writer") : SLU_OK;
+    if (status == SLU_OK)
+        status = slu_ipc_codec_new(&writer->codec, err);
+    if (status == SLU_OK)
+        status = slu_timer_open(fluss_target_client(target)->loop, timer_fired, writer, &writer->timer, err);
+    if (status != SLU_OK) {
+        fluss_writer_close(&writer);
+        return status;
+    }
+    for (int32_t bucket = 0; bucket < writer->bucket_count; bucket++)
+        writer->buckets[bucket].writer_id = -1;
+    writer_id_ask(writer);
+    *out = writer;
+    return SLU_OK;
+}
+
+void
+fluss_writer_close(fluss_writer **writer)
+{
+    fluss_writer *mine = slu_take(writer);
+    if (mine == NULL)
+        return;
+    fluss_call_cancel(&mine->init_call);
+    while (mine->flights != NULL) {
+        flight *at = mine->flights;
+        mine->flights = at->next;
+        fluss_call_cancel(&at->call);
+        slu_free(at);
+    }
+    for (int32_t bucket = 0; mine->buckets != NULL && bucket < mine->bucket_count; bucket++)
+        while (mine->buckets[bucket].first != NULL) {
+            batch *gone = mine->buckets[bucket].first;
+            mine->buckets[bucket].first = gone->next;
+            batch_free(gone);
+        }
+    slu_timer_close(&mine->timer);
+    slu_ipc_codec_free(&mine->codec);
+    slu_free(mine->buckets);
+    slu_free(mine);
+}
+
+slu_status
+fluss_writer_resume(fluss_writer *writer, int32_t bucket, int64_t writer_id, int32_t next_sequence, slu_error *err)
+{
+    if (bucket < 0 || bucket >= writer->bucket_count || writer->buckets[bucket].first != NULL || writer_id < 0 || next_sequence < 0)
+        return slu_error_set(err, SLU_INVALID, "table %s: bucket %d cannot go on as writer %lld at batch %d", fluss_target_name(writer->target),
+                             bucket, (long long)writer_id, next_sequence);
+    writer->buckets[bucket].writer_id = writer_id;
+    writer->buckets[bucket].next_sequence = next_sequence;
+    return SLU_OK;
+}
+
+slu_status
+fluss_writer_poll(const fluss_writer *writer, slu_error *err)
+{
+    if (writer->failure.status != SLU_OK) {
+        if (err != NULL)
+            *err = writer->failure;
+        return writer->failure.status;
+    }
+    SLU_TRY(fluss_target_poll(writer->target, err));
+    return writer->writer_id < 0 ? SLU_AGAIN : SLU_OK;
+}
+
+static slu_status
+batch_encode(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const struct ArrowArray *array,
+             const int32_t *selection, int64_t rows, const uint8_t *kinds, batch *out, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(writer->target);
+    fluss_log_header header;
+    if (writer->kv)
+        return fluss_kv_encode(table, schema, array, selection, rows, kinds, out->writer_id, out->sequence, &out->bytes, err);
+    fluss_log_spec spec = fluss_log_spec_of(table, writer->codec);
+    spec.writer_id = out->writer_id;
+    spec.sequence = out->sequence;
+    SLU_TRY_IN(fluss_log_encode(&spec, &table->descriptor->schema, &table->arrow, array, selection, rows, kinds, &out->bytes, err), err,
+               "table %s, bucket %d", fluss_target_name(writer->target), bucket);
+    SLU_TRY(fluss_log_peek(slu_buf_view(&out->bytes), &header, err));
+    out->crc = header.crc;
+    return SLU_OK;
+}
+
+slu_status
+fluss_writer_write(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const struct ArrowArray *array,
+                   const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_error *err)
+{
+    if (bucket < 0 || bucket >= writer->bucket_count)
+        return slu_error_set(err, SLU_INVALID, "table %s has no bucket %d", fluss_target_name(writer->target), bucket);
+    SLU_TRY(fluss_writer_poll(writer, err));
+    if (writer->bytes >= FLUSS_WRITER_BYTES_MAX)
+        return SLU_AGAIN;
+    if (rows == 0)
+        return SLU_OK;
+    bucket_write *of = &writer->buckets[bucket];
+    batch *made = slu_alloc_zero(1, sizeof *made);
+    if (made == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a batch");
+    slu_buf_init(&made->bytes, BATCH_BYTES_MAX);
+    if (of->writer_id < 0)
+        of->writer_id = writer->writer_id;
+    made->writer_id = of->writer_id;
+    made->sequence = of->next_sequence;
+    made->rows = rows;
+    const slu_status status = batch_encode(writer, bucket, schema, array, selection, rows, kinds, made, err);
+    if (status != SLU_OK) {
+        batch_free(made);
+        return status;
+    }
+    of->next_sequence = of->next_sequence == INT32_MAX ? 0 : of->next_sequence + 1;
+    if (of->last != NULL)
+        of->last->next = made;
+    else
+        of->first = made;
+    of->last = made;
+    writer->pending++;
+    writer->bytes += made->bytes.bytes;
+    batches_send(writer);
+    return SLU_OK;
+}
+
+uint32_t
+fluss_writer_pending(const fluss_writer *writer)
+{
+    return writer->pending;
+}
+
+slu_status
+fluss_writer_wait(fluss_writer *writer, int64_t timeout_ms, slu_error *err)
+{
+    const slu_env *env = fluss_target_client(writer->target)->env;
+    const int64_t deadline_ms = slu_now_ms(env) + timeout_ms;
+    for (;;) {
+        const slu_status status = fluss_writer_poll(writer, err);
+        if (status < 0 || (status == SLU_OK && writer->pending == 0))
+            return status;
+        if (slu_now_ms(env) >= deadline_ms)
+            return slu_error_set(err, SLU_TIMEOUT, "table %s: %u batches not acknowledged within %lld ms",
+                                 fluss_target_name(writer->target), writer->pending, (long long)timeout_ms);
+        fluss_client_step(fluss_target_client(writer->target), FLUSS_STALE_PAUSE_MS);
+    }
+}
+
+void
+fluss_writer_position(const fluss_writer *writer, int32_t bucket, int64_t *out_writer_id, int32_t *out_next_sequence)
+{
+    const bucket_write *of = &writer->buckets[bucket];
+    *out_writer_id = of->writer_id < 0 ? writer->writer_id : of->writer_id;
+    *out_next_sequence = of->next_sequence;
+}
