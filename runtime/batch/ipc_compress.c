@@ -97,7 +97,7 @@ ipc_compress(slu_ipc_codec *codec, uint8_t compression, int32_t level, slu_view 
     if (to == NULL)
         return slu_buf_status(out, err);
     SLU_TRY(zstd ? zstd_compress(codec, level, raw, to, room, &frame_bytes, err) : lz4_compress(raw, to, room, &frame_bytes, err));
-    if (frame_bytes >= raw.bytes) { /* stored as it is; to has room for it, since the bound is above raw.bytes */
+    if (frame_bytes > raw.bytes) { /* stored as it is, by the very rule of Java Arrow; `to` has room, the bound being above raw.bytes */
         memcpy(to, raw.data, raw.bytes);
         frame_bytes = raw.bytes;
         slu_buf_patch_u32le(out, length_at, 0xffffffffu);
