@@ -47,8 +47,15 @@ typedef struct slu_sql_scan_spec {
 typedef struct slu_sql_scan slu_sql_scan;
 typedef struct slu_sql_table slu_sql_table;
 
+/* Some rows: those of `selection` (ascending; released with slu_free by the receiver), or all of the array where it is NULL. */
+typedef struct slu_sql_batch {
+    struct ArrowArray array; /* released by the receiver */
+    int32_t *selection;
+    int64_t rows; /* of the selection; the array's length without one */
+} slu_sql_batch;
+
 struct slu_sql_scan {
-    slu_status (*next)(slu_sql_scan *scan, struct ArrowArray *out, slu_error *err);
+    slu_status (*next)(slu_sql_scan *scan, slu_sql_batch *out, slu_error *err);
     void (*close)(slu_sql_scan *scan);
 };
 

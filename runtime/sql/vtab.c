@@ -16,9 +16,9 @@ typedef struct vtab {
 typedef struct cursor {
     sqlite3_vtab_cursor base; /* first */
     slu_sql_scan *scan;
-    struct ArrowArray batch; /* release NULL: none */
-    int64_t row;             /* within batch */
-    int64_t number;          /* within the scan */
+    slu_sql_batch batch;
+    int64_t row;    /* within batch */
+    int64_t number; /* within the scan */
     int end;
     int16_t *position; /* schema column -> child of batch, -1: not read */
 } cursor;
@@ -184,10 +184,18 @@ cursor_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
 }
 
 static void
+batch_end(cursor *at)
+{
+    if (at->batch.array.release != NULL)
+        at->batch.array.release(&at->batch.array);
+    slu_free(at->batch.selection);
+    memset(&at->batch, 0, sizeof at->batch);
+}
+
+static void
 scan_end(cursor *at)
 {
-    if (at->batch.release != NULL)
-        at->batch.release(&at->batch);
+    batch_end(at);
     if (at->scan != NULL)
         at->scan->close(at->scan);
     at->scan = NULL;
@@ -208,9 +216,7 @@ batch_next(cursor *at)
     slu_error err = {0};
     at->row = 0;
     do {
-        if (at->batch.release != NULL)
-            at->batch.release(&at->batch);
-        memset(&at->batch, 0, sizeof at->batch);
+        batch_end(at);
         const slu_status status = at->scan->next(at->scan, &at->batch, &err);
         if (status == SLU_END) {
             at->end = 1;
@@ -218,7 +224,7 @@ batch_next(cursor *at)
         }
         if (status != SLU_OK)
             return failed(table, &err);
-    } while (at->batch.length == 0);
+    } while (at->batch.rows == 0);
     return SQLITE_OK;
 }
 
@@ -298,7 +304,7 @@ cursor_next(sqlite3_vtab_cursor *base)
 {
     cursor *at = (cursor *)base;
     at->number++;
-    return ++at->row < at->batch.length ? SQLITE_OK : batch_next(at);
+    return ++at->row < at->batch.rows ? SQLITE_OK : batch_next(at);
 }
 
 static int
@@ -312,8 +318,9 @@ cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
     const cursor *at = (const cursor *)base;
     const struct ArrowSchema *schema = ((const vtab *)base->pVtab)->table->schema;
+    const int64_t row = at->batch.selection == NULL ? at->row : at->batch.selection[at->row];
     if (at->position[column] >= 0)
-        slu_sql_result(context, schema->children[column]->format, at->batch.children[at->position[column]], at->row);
+        slu_sql_result(context, schema->children[column]->format, at->batch.array.children[at->position[column]], row);
     return SQLITE_OK;
 }
 

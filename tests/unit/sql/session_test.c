@@ -38,7 +38,7 @@ array_release(struct ArrowArray *array)
 }
 
 static slu_status
-scan_next(slu_sql_scan *base, struct ArrowArray *out, slu_error *err)
+scan_next(slu_sql_scan *base, slu_sql_batch *out, slu_error *err)
 {
     scan *self = (scan *)base;
     const int first = 3 * self->at++;
@@ -54,7 +54,8 @@ scan_next(slu_sql_scan *base, struct ArrowArray *out, slu_error *err)
         self->buffers[i][2] = name_bytes;
         self->pointers[i] = &self->arrays[i];
     }
-    *out = (struct ArrowArray){.length = 3, .n_children = self->count, .children = self->pointers, .release = array_release};
+    *out = (slu_sql_batch){
+        .array = {.length = 3, .n_children = self->count, .children = self->pointers, .release = array_release}, .rows = 3};
     return SLU_OK;
 }
 
