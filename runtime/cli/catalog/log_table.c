@@ -1,0 +1,169 @@
+#include "log_table.h"
+
+#include "base/alloc.h"
+#include "fold.h"
+#include "scan_log.h"
+
+typedef struct log_table {
+    slu_sql_table base; /* first */
+    fluss_target *target;
+    int64_t *start;
+    int64_t *stop;
+} log_table;
+
+typedef struct log_scan {
+    slu_sql_scan base; /* first */
+    log_table *of;
+    fluss_scanner *scanner;
+    cli_fold *fold; /* a primary-key table's */
+    bool folded;
+    uint32_t column_count; /* wanted ones; what the scanner reads beyond them is dropped */
+} log_scan;
+
+/* Cuts the columns behind the wanted ones, which only the fold needed. */
+static void
+columns_cut(struct ArrowArray *array, uint32_t count)
+{
+    for (int64_t i = count; i < array->n_children; i++)
+        array->children[i]->release(array->children[i]);
+    array->n_children = count;
+}
+
+/* Rows [first, first + count) by moving the children's windows. */
+static void
+rows_cut(struct ArrowArray *array, int64_t first, int64_t count)
+{
+    for (int64_t i = 0; i < array->n_children; i++) {
+        array->children[i]->offset += first;
+        array->children[i]->length = count;
+        if (array->children[i]->null_count != 0)
+            array->children[i]->null_count = -1;
+    }
+    array->length = count;
+}
+
+static slu_status
+fold_all(log_scan *scan, slu_error *err)
+{
+    fluss_scan_batch batch;
+    slu_status status;
+    while ((status = cli_scan_log_next(scan->of->target, scan->scanner, &batch, err)) == SLU_OK)
+        SLU_TRY(cli_fold_add(scan->fold, &batch, err));
+    scan->folded = status == SLU_END;
+    return status == SLU_END ? SLU_OK : status;
+}
+
+static slu_status
+scan_next(slu_sql_scan *base, slu_sql_batch *out, slu_error *err)
+{
+    log_scan *scan = (log_scan *)base;
+    fluss_scan_batch batch;
+    if (scan->fold != NULL) {
+        if (!scan->folded)
+            SLU_TRY(fold_all(scan, err));
+        SLU_TRY(cli_fold_next(scan->fold, out, err));
+        columns_cut(&out->array, scan->column_count);
+        return SLU_OK;
+    }
+    SLU_TRY(cli_scan_log_next(scan->of->target, scan->scanner, &batch, err));
+    *out = (slu_sql_batch){.array = batch.array, .rows = batch.count};
+    batch.array.release = NULL;
+    columns_cut(&out->array, scan->column_count);
+    rows_cut(&out->array, batch.first, batch.count);
+    fluss_scan_batch_fini(&batch);
+    return SLU_OK;
+}
+
+static void
+scan_close(slu_sql_scan *base)
+{
+    log_scan *scan = (log_scan *)base;
+    cli_fold_free(&scan->fold);
+    fluss_scanner_close(&scan->scanner);
+    slu_free(scan);
+}
+
+static bool
+has_column(const int32_t *columns, uint32_t count, int32_t column)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (columns[i] == column)
+            return true;
+    return false;
+}
+
+/* The wanted columns, then the key columns that a fold needs too; at least one, since a projection of none is refused. */
+static uint32_t
+columns_wanted(const fluss_table *table, const slu_sql_scan_spec *spec, int32_t *columns)
+{
+    uint32_t count = 0;
+    for (; count < spec->column_count; count++)
+        columns[count] = (int32_t)spec->columns[count];
+    for (size_t i = 0; i < table->key_column_count; i++)
+        if (!has_column(columns, count, table->key_columns[i]))
+            columns[count++] = table->key_columns[i];
+    if (count == 0)
+        columns[count++] = 0;
+    return count;
+}
+
+static slu_status
+table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **out, slu_error *err)
+{
+    log_table *self = (log_table *)base;
+    const fluss_table *table = fluss_target_table(self->target);
+    int32_t columns[2 * SLU_SQL_COLUMNS_MAX];
+    log_scan *scan = slu_alloc_zero(1, sizeof *scan);
+    if (scan == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a scan");
+    scan->base = (slu_sql_scan){scan_next, scan_close};
+    scan->of = self;
+    scan->column_count = spec->column_count;
+    const uint32_t count = columns_wanted(table, spec, columns);
+    slu_status status = cli_scan_log_open(self->target, self->start, self->stop, columns, count, &scan->scanner, err);
+    if (status == SLU_OK && table->key_column_count > 0)
+        status = cli_fold_new(table, fluss_scanner_schema(scan->scanner), &scan->fold, err);
+    if (status != SLU_OK) {
+        scan_close(&scan->base);
+        return status;
+    }
+    *out = &scan->base;
+    return SLU_OK;
+}
+
+static void
+table_close(slu_sql_table *base)
+{
+    log_table *self = (log_table *)base;
+    fluss_target_close(&self->target);
+    slu_free(self->start);
+    slu_free(self->stop);
+    slu_free(self);
+}
+
+slu_status
+cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *stop, slu_sql_table **out, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(*target);
+    const size_t bytes = (size_t)table->bucket_count * sizeof *start;
+    log_table *self = slu_alloc_zero(1, sizeof *self);
+    if (table->arrow.n_children > SLU_SQL_COLUMNS_MAX) {
+        slu_free(self);
+        return slu_error_set(err, SLU_LIMIT, "table %s has more than %d columns", fluss_target_name(*target), SLU_SQL_COLUMNS_MAX);
+    }
+    if (self != NULL) {
+        self->start = slu_alloc(bytes);
+        self->stop = slu_alloc(bytes);
+    }
+    if (self == NULL || self->start == NULL || self->stop == NULL) {
+        if (self != NULL)
+            table_close(&self->base);
+        return slu_error_set(err, SLU_NOMEM, "no memory for table %s", fluss_target_name(*target));
+    }
+    memcpy(self->start, start, bytes);
+    memcpy(self->stop, stop, bytes);
+    self->target = slu_take(target);
+    self->base = (slu_sql_table){.schema = &table->arrow, .rows = -1, .scan = table_scan, .close = table_close};
+    *out = &self->base;
+    return SLU_OK;
+}

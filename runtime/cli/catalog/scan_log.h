@@ -1,0 +1,15 @@
+/*
+ * scan_log.h: batches of a range of a log, waited for: what log_table.c and fold.c share.
+ */
+#ifndef SLU_CLI_CATALOG_SCAN_LOG_H
+#define SLU_CLI_CATALOG_SCAN_LOG_H
+
+#include "fluss/client/scanner.h"
+
+/* A scanner over [start, stop) of every bucket that has rows there. */
+SLU_CHECK slu_status cli_scan_log_open(fluss_target *target, const int64_t *start, const int64_t *stop, const int32_t *columns,
+                                       uint32_t column_count, fluss_scanner **out, slu_error *err);
+/* The next batch with rows, stepping the client; END behind the last. */
+SLU_CHECK slu_status cli_scan_log_next(fluss_target *target, fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err);
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * SQL over the tables of a Fluss server: log tables, primary-key tables folded to their last state, names, columns.
+ */
+#include "support/check.h"
+
+#include "base/env.h"
+#include "cli/catalog/catalog.h"
+#include "fluss/client/admin.h"
+#include "fluss/client/target.h"
+#include "fluss/client/writer.h"
+#include "fluss/record/key.h"
+#include "integration/fluss_rows.h"
+#include "integration/fluss_server.h"
+#include "sql/session.h"
+
+#define WAIT_MS 20000
+#define COLUMNS                                                                                                                  \
+    "\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},\"id\":0},"                          \
+    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2},\"id\":1},"                        \
+    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"},\"id\":2}],"
+#define REST "\"partition_key\":[],\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{},\"custom_properties\":{}}"
+
+static slu_env env;
+static cli_catalog *catalog;
+static slu_sql_session *session;
+
+static void
+fill(const char *table, const char *json, int64_t count, const uint8_t *kinds, int64_t kind_rows)
+{
+    slu_error err = {0};
+    fluss_client *client = cli_catalog_client(catalog);
+    fluss_target *target = NULL;
+    fluss_writer *writer = NULL;
+    test_rows rows;
+    CHECK_OK(fluss_admin_create_database(client, "sluice_test", true, &err));
+    CHECK_OK(fluss_admin_drop_table(client, "sluice_test", table, true, &err));
+    CHECK_OK(fluss_admin_create_table(client, "sluice_test", table, slu_view_of_text(json), false, &err));
+    CHECK_OK(fluss_target_open(client, "sluice_test", table, &target, &err));
+    CHECK_OK(fluss_target_wait(target, WAIT_MS, &err));
+    CHECK_OK(fluss_writer_open(target, NULL, &writer, &err));
+    for (int i = 0; i < 1000 && fluss_writer_poll(writer, &err) == SLU_AGAIN; i++)
+        fluss_client_step(client, 20);
+    for (int pass = 0; pass < (kinds == NULL ? 1 : 2); pass++) {
+        const int64_t n = pass == 0 ? count : kind_rows;
+        test_rows_init(&rows, 0, n);
+        int32_t *buckets = malloc((size_t)n * 4);
+        int32_t *selection = malloc((size_t)n * 4);
+        CHECK_OK(fluss_table_buckets(fluss_target_table(target), &rows.schema, &rows.array, NULL, n, buckets, &err));
+        for (int32_t bucket = 0; bucket < 3; bucket++) {
+            int64_t selected = 0;
+            for (int64_t i = 0; i < n; i++)
+                if (buckets[i] == bucket)
+                    selection[selected++] = (int32_t)i;
+            CHECK_OK(fluss_writer_write(writer, bucket, &rows.schema, &rows.array, selection, selected, pass == 0 ? NULL : kinds, &err));
+        }
+        CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
+        test_rows_fini(&rows);
+        free(buckets);
+        free(selection);
+    }
+    fluss_writer_close(&writer);
+    fluss_target_close(&target);
+}
+
+static void
+check_csv(const char *sql, const char *expected)
+{
+    char out[4000] = "";
+    slu_error err = {0};
+    FILE *to = fmemopen(out, sizeof out, "w");
+    const slu_status status = slu_sql_run(session, sql, SLU_SQL_FORMAT_CSV, to, NULL, &err);
+    (void)fclose(to);
+    CHECK_OK(status);
+    CHECK_TEXT(out, expected);
+}
+
+static void
+a_log_table_is_read_whole(void **state)
+{
+    (void)state;
+    fill("rows", "{\"version\":1,\"schema\":{\"version\":1," COLUMNS "\"highest_field_id\":2}," REST, 5000, NULL, 0);
+    check_csv("select count(*) n, sum(id) i, sum(amount) a, max(name) m from rows", "n,i,a,m\n5000,12497500,124975.00,name999\n");
+    check_csv("select name from sluice_test.rows$log where amount = 12.34", "name\nname1234\n");
+    check_csv("select count(*) n from rows a join rows b on a.id = b.id where a.id < 10", "n\n10\n");
+    check_csv("describe rows", "name,type\nid,BIGINT\namount,TEXT\nname,TEXT\n");
+}
+
+static void
+a_primary_key_table_is_its_last_state(void **state)
+{
+    (void)state;
+    static const uint8_t kinds[4] = {SLU_ROW_DELETE, SLU_ROW_UPDATE_AFTER, SLU_ROW_DELETE, SLU_ROW_UPDATE_AFTER};
+    fill("keyed", "{\"version\":1,\"schema\":{\"version\":1," COLUMNS "\"primary_key\":[\"id\"],\"highest_field_id\":2}," REST, 1000, kinds, 4);
+    check_csv("select count(*) n, min(id) i, sum(id) s from keyed", "n,i,s\n998,1,499498\n");
+    check_csv("select amount from keyed where id in (0, 1, 2, 3) order by id", "amount\n0.01\n0.03\n");
+}
+
+static void
+what_is_missing_is_named(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    CHECK_STATUS(slu_sql_run(session, "select * from rowz", SLU_SQL_FORMAT_CSV, stderr, NULL, &err), SLU_NOTFOUND);
+    CHECK_MESSAGE(err, "did you mean rows?");
+    assert_true(slu_sql_run(session, "select * from rows$lake", SLU_SQL_FORMAT_CSV, stderr, NULL, &err) < 0);
+    CHECK_MESSAGE(err, "rows");
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_env_init_system(&env, SLU_LOG_WARN);
+    const cli_catalog_options options = {.bootstrap_servers = test_server_start(&env), .database = "sluice_test"};
+    CHECK_OK(cli_catalog_open(&env, &options, &catalog, &err));
+    CHECK_OK(slu_sql_open(cli_catalog_sql(catalog), &session, &err));
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    slu_sql_close(&session);
+    cli_catalog_close(&catalog);
+    test_server_stop();
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_log_table_is_read_whole),
+        cmocka_unit_test(a_primary_key_table_is_its_last_state),
+        cmocka_unit_test(what_is_missing_is_named),
+    };
+    if (getenv("FLUSS_BOOTSTRAP") == NULL)
+        return 77;
+    return cmocka_run_group_tests_name("sql.catalog", tests, setup, teardown);
+}
