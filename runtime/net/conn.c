@@ -100,14 +100,21 @@ conn_new(slu_loop *loop, const slu_conn_options *options, slu_conn **out, slu_er
 }
 
 static void
+conn_host(const struct sockaddr *address, char *host)
+{
+    (void)snprintf(host, INET6_ADDRSTRLEN, "?");
+    if (address->sa_family == AF_INET6)
+        (void)uv_ip6_name((const struct sockaddr_in6 *)address, host, INET6_ADDRSTRLEN);
+    else
+        (void)uv_ip4_name((const struct sockaddr_in *)address, host, INET6_ADDRSTRLEN);
+}
+
+static void
 conn_name_peer(slu_conn *conn, const struct sockaddr *address)
 {
-    char host[INET6_ADDRSTRLEN] = "?";
+    char host[INET6_ADDRSTRLEN];
     const bool six = address->sa_family == AF_INET6;
-    if (six)
-        (void)uv_ip6_name((const struct sockaddr_in6 *)address, host, sizeof host);
-    else
-        (void)uv_ip4_name((const struct sockaddr_in *)address, host, sizeof host);
+    conn_host(address, host);
     const unsigned port = ntohs(six ? ((const struct sockaddr_in6 *)address)->sin6_port : ((const struct sockaddr_in *)address)->sin_port);
     (void)snprintf(conn->peer, sizeof conn->peer, six ? "[%s]:%u" : "%s:%u", host, port);
 }
@@ -262,7 +269,7 @@ conn_written(uv_write_t *request, int status)
     }
     if (conn->draining && conn->queued_bytes == 0 && !conn->lingering)
         conn_linger(conn);
-    if (conn->full && !conn->silent && conn->queued_bytes <= conn->options.queue_bytes_max / 2) {
+    if (conn->full && !conn->silent && conn->queued_bytes <= conn->options.queue_bytes_max / 4) {
         conn->full = false;
         if (conn->events.on_drained != NULL)
             conn->events.on_drained(conn->context, conn);
@@ -292,6 +299,7 @@ conn_write_start(slu_conn *conn, conn_write *write)
     }
     write->bytes = all - done;
     conn->queued_bytes += write->bytes;
+    conn->full = conn->full || conn->queued_bytes > conn->options.queue_bytes_max / 2;
     conn->loop->touched = true;
     /* An error of the socket is reported by the callback, later; only a closing handle fails here, and send looked for that. */
     SLU_ASSERT(uv_write(&write->uv, (uv_stream_t *)&conn->uv, parts, 2, conn_written) == 0);
@@ -302,10 +310,8 @@ slu_conn_send_lent(slu_conn *conn, slu_view bytes, void (*release)(void *owner),
 {
     if (conn->silent || uv_is_closing((uv_handle_t *)&conn->uv))
         return slu_error_set(err, SLU_CLOSED, "the connection to %s is closed", conn->peer);
-    if (bytes.bytes > UINT32_MAX || conn->queued_bytes > conn->options.queue_bytes_max) {
-        conn->full = true;
+    if (bytes.bytes > UINT32_MAX || conn->queued_bytes > conn->options.queue_bytes_max)
         return slu_error_set(err, SLU_LIMIT, "%zu bytes wait for %s already", conn->queued_bytes, conn->peer);
-    }
     conn_write *write = slu_alloc_zero(1, sizeof *write);
     if (write == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory to send");
@@ -340,4 +346,14 @@ const char *
 slu_conn_peer(const slu_conn *conn)
 {
     return conn->peer;
+}
+
+const char *
+slu_conn_local_host(slu_conn *conn)
+{
+    struct sockaddr_storage local = {0};
+    int bytes = (int)sizeof local;
+    if (uv_tcp_getsockname(&conn->uv, (struct sockaddr *)&local, &bytes) == 0)
+        conn_host((struct sockaddr *)&local, conn->local);
+    return conn->local;
 }

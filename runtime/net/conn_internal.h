@@ -19,7 +19,7 @@ struct slu_conn {
     bool draining;  /* close once the queue is empty */
     bool lingering; /* written and shut down; input is thrown away */
     bool paused;
-    bool full; /* a send was refused since the last on_drained */
+    bool full; /* more than half of the queue was used since the last on_drained */
     size_t queued_bytes;
     struct {
         uint8_t *memory;
@@ -32,6 +32,7 @@ struct slu_conn {
         size_t have;
     } large; /* a frame that gets memory of its own */
     bool delivering_large;
+    char local[INET6_ADDRSTRLEN];
     char peer[INET6_ADDRSTRLEN + 9];
 };
 

@@ -24,7 +24,7 @@ typedef struct slu_conn_events {
     void (*on_open)(void *context, slu_conn *conn);
     /* A whole frame without its prefix, or raw bytes; borrowed for the call. slu_conn_take_input keeps it without a copy. */
     void (*on_input)(void *context, slu_conn *conn, slu_view input);
-    /* The write queue fell to half of its maximum or below after a send had found it above. May be NULL. */
+    /* The write queue fell to a quarter of its maximum or below after it had been above half of it. May be NULL. */
     void (*on_drained)(void *context, slu_conn *conn);
     /* The connection is gone; not called after slu_conn_close. */
     void (*on_close)(void *context, slu_conn *conn, const slu_error *why);
@@ -75,5 +75,7 @@ void slu_conn_pause(slu_conn *conn);
 void slu_conn_resume(slu_conn *conn);
 /* "127.0.0.1:4711", or "?" before the connection is open. */
 const char *slu_conn_peer(const slu_conn *conn);
+/* The numeric address on this side, without the port: where the peer found us. */
+const char *slu_conn_local_host(slu_conn *conn);
 
 #endif

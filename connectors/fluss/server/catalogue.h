@@ -77,6 +77,9 @@ SLU_CHECK slu_status fluss_catalogue_get_schema(fluss_catalogue *c, int64_t tabl
 SLU_CHECK slu_status fluss_catalogue_create_partition(fluss_catalogue *c, int64_t table_id, const char *name, int64_t *out_id, slu_error *err);
 SLU_CHECK slu_status fluss_catalogue_drop_partition(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_error *err);
 SLU_CHECK slu_status fluss_catalogue_get_partition(fluss_catalogue *c, int64_t table_id, const char *name, int64_t *out_id, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_get_partition_by_id(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_arena *arena, fluss_partition_row *out, slu_error *err);
+/* A partition of any table. */
+SLU_CHECK slu_status fluss_catalogue_find_partition(fluss_catalogue *c, int64_t partition_id, int64_t *out_table_id, slu_arena *arena, fluss_partition_row *out, slu_error *err);
 SLU_CHECK slu_status fluss_catalogue_list_partitions(fluss_catalogue *c, int64_t table_id, slu_arena *arena, fluss_partition_row **out, size_t *out_count, slu_error *err);
 
 /* Hands out `count` ids at once; *out_first .. *out_first + count - 1. */

@@ -196,6 +196,45 @@ fluss_catalogue_get_partition(fluss_catalogue *c, int64_t table_id, const char *
     return SLU_OK;
 }
 
+static void
+partition_read(sqlite3_stmt *stmt, slu_arena *arena, fluss_partition_row *out)
+{
+    out->id = sqlite3_column_int64(stmt, 0);
+    out->name = cat_text(stmt, 1, arena);
+    out->created_ms = sqlite3_column_int64(stmt, 2);
+}
+
+slu_status
+fluss_catalogue_get_partition_by_id(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_arena *arena, fluss_partition_row *out,
+    slu_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    SLU_TRY(cat_prepare(c, &stmt, err, "SELECT id, name, created FROM partitions WHERE table_id = ?1 AND id = ?2", "ii", table_id, partition_id));
+    const slu_status status = cat_step(c, &stmt, err);
+    if (status == SLU_END)
+        return cat_fail(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist for table id %" PRId64, partition_id, table_id);
+    SLU_TRY(status);
+    partition_read(stmt, arena, out);
+    cat_finish(&stmt);
+    return slu_arena_status(arena, err);
+}
+
+slu_status
+fluss_catalogue_find_partition(fluss_catalogue *c, int64_t partition_id, int64_t *out_table_id, slu_arena *arena, fluss_partition_row *out,
+    slu_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    SLU_TRY(cat_prepare(c, &stmt, err, "SELECT id, name, created, table_id FROM partitions WHERE id = ?1", "i", partition_id));
+    const slu_status status = cat_step(c, &stmt, err);
+    if (status == SLU_END)
+        return cat_fail(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist", partition_id);
+    SLU_TRY(status);
+    partition_read(stmt, arena, out);
+    *out_table_id = sqlite3_column_int64(stmt, 3);
+    cat_finish(&stmt);
+    return slu_arena_status(arena, err);
+}
+
 slu_status
 fluss_catalogue_list_partitions(fluss_catalogue *c, int64_t table_id, slu_arena *arena, fluss_partition_row **out, size_t *out_count, slu_error *err)
 {
@@ -207,10 +246,7 @@ fluss_catalogue_list_partitions(fluss_catalogue *c, int64_t table_id, slu_arena 
         rows = cat_grow(arena, rows, count, sizeof *rows);
         if (rows == NULL)
             break;
-        rows[count].id = sqlite3_column_int64(stmt, 0);
-        rows[count].name = cat_text(stmt, 1, arena);
-        rows[count].created_ms = sqlite3_column_int64(stmt, 2);
-        count++;
+        partition_read(stmt, arena, &rows[count++]);
     }
     cat_finish(&stmt);
     if (status != SLU_END)

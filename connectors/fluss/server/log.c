@@ -13,6 +13,7 @@
 
 #define LOG_PLACES 8 /* remembered read positions */
 #define LOG_SEGMENT_BYTES_MAX ((uint64_t)INT32_MAX - ((uint64_t)128 << 20)) /* positions in an index are 32 bits */
+#define LOG_ERROR_UNSUPPORTED 2
 #define LOG_ERROR_CORRUPT_RECORD 14
 #define LOG_ERROR_TOO_LARGE 13
 #define LOG_ERROR_OUT_OF_RANGE 19
@@ -123,21 +124,21 @@ typedef struct log_replay {
 } log_replay;
 
 static slu_status
-log_replay_batch(void *context, const fluss_batch_head *head)
+log_replay_batch(void *context, const fluss_log_header *head)
 {
     const log_replay *replay = context;
     fluss_log *log = replay->log;
-    if (head->time_ms > log->max_time_ms)
-        log->max_time_ms = head->time_ms;
+    if (head->commit_timestamp > log->max_time_ms)
+        log->max_time_ms = head->commit_timestamp;
     if (head->base_offset < replay->from)
         return SLU_OK;
-    log->bytes_since_snapshot += head->bytes;
-    const fluss_writer_batch batch = {head->writer_id, head->base_offset, head->time_ms, head->sequence, head->last_offset_delta};
+    log->bytes_since_snapshot += head->batch_bytes;
+    const fluss_writer_batch batch = {head->writer_id, head->base_offset, head->commit_timestamp, head->sequence, head->last_offset_delta};
     return fluss_writers_note(log->writers, &batch, replay->err);
 }
 
 static slu_status
-log_replay_walked(void *context, const fluss_batch_head *head, uint64_t position)
+log_replay_walked(void *context, const fluss_log_header *head, uint64_t position)
 {
     (void)position;
     return log_replay_batch(context, head);
@@ -286,27 +287,27 @@ log_check_batches(const fluss_log *log, slu_view batches, slu_error *err)
     if (batches.bytes == 0)
         return log_fail(err, slu_error_set(err, SLU_CORRUPT, "no batch for bucket %s", log->name), LOG_ERROR_CORRUPT_RECORD);
     while (batches.bytes != 0) {
-        fluss_batch_head head;
-        slu_status status = fluss_batch_head_decode(batches, &head, err);
-        if (status == SLU_MORE || (status == SLU_OK && head.bytes > batches.bytes))
+        fluss_log_header head;
+        slu_status status = fluss_log_head(batches, &head, err);
+        if (status == SLU_MORE || (status == SLU_OK && head.batch_bytes > batches.bytes))
             status = slu_error_set(err, SLU_CORRUPT, "the last batch for bucket %s is not whole", log->name);
         if (status == SLU_OK)
-            status = fluss_batch_check_crc(slu_view_of(batches.data, head.bytes), &head, err);
+            status = fluss_log_verify(slu_view_of(batches.data, head.batch_bytes), &head, err);
         if (status != SLU_OK)
-            return log_fail(err, status, LOG_ERROR_CORRUPT_RECORD);
-        if (head.bytes > log->options.segment_bytes)
-            return log_fail(err, slu_error_set(err, SLU_LIMIT, "a batch of %zu bytes for bucket %s; a segment has %" PRIu64, head.bytes,
+            return log_fail(err, status, status == SLU_UNSUPPORTED ? LOG_ERROR_UNSUPPORTED : LOG_ERROR_CORRUPT_RECORD);
+        if (head.batch_bytes > log->options.segment_bytes)
+            return log_fail(err, slu_error_set(err, SLU_LIMIT, "a batch of %zu bytes for bucket %s; a segment has %" PRIu64, head.batch_bytes,
                 log->name, log->options.segment_bytes), LOG_ERROR_TOO_LARGE);
-        batches = slu_view_of(batches.data + head.bytes, batches.bytes - head.bytes);
+        batches = slu_view_of(batches.data + head.batch_bytes, batches.bytes - head.batch_bytes);
     }
     return SLU_OK;
 }
 
 static slu_status
-log_roll_if_full(fluss_log *log, const fluss_batch_head *head, slu_error *err)
+log_roll_if_full(fluss_log *log, const fluss_log_header *head, slu_error *err)
 {
     const fluss_segment *active = log_active(log);
-    const bool fits = active->bytes + head->bytes <= log->options.segment_bytes &&
+    const bool fits = active->bytes + head->batch_bytes <= log->options.segment_bytes &&
                       active->next_offset - active->base_offset <= (int64_t)INT32_MAX - head->last_offset_delta;
     if (active->bytes == 0 || fits)
         return SLU_OK;
@@ -315,7 +316,7 @@ log_roll_if_full(fluss_log *log, const fluss_batch_head *head, slu_error *err)
 }
 
 static slu_status
-log_append_one(fluss_log *log, slu_view batch, const fluss_batch_head *head, slu_error *err)
+log_append_one(fluss_log *log, slu_view batch, const fluss_log_header *head, slu_error *err)
 {
     const int64_t now = slu_wall_ms(log->env);
     const int64_t base = fluss_log_end(log);
@@ -350,17 +351,17 @@ fluss_log_append(fluss_log *log, slu_view batches, fluss_appended *out, slu_erro
     fluss_appended appended = {fluss_log_end(log), 0, false};
     SLU_TRY(log_check_batches(log, batches, err));
     for (bool first = true; batches.bytes != 0; first = false) {
-        fluss_batch_head head;
+        fluss_log_header head;
         fluss_appended stored;
-        SLU_TRY(fluss_batch_head_decode(batches, &head, err));
+        SLU_TRY(fluss_log_head(batches, &head, err));
         const slu_status status = fluss_log_check_writer(log, head.writer_id, head.sequence, &stored, err);
         if (status == SLU_CONFLICT && first)
             appended = stored;
         else if (status == SLU_OK)
-            SLU_TRY(log_append_one(log, slu_view_of(batches.data, head.bytes), &head, err));
+            SLU_TRY(log_append_one(log, slu_view_of(batches.data, head.batch_bytes), &head, err));
         else if (status != SLU_CONFLICT)
             return status;
-        batches = slu_view_of(batches.data + head.bytes, batches.bytes - head.bytes);
+        batches = slu_view_of(batches.data + head.batch_bytes, batches.bytes - head.batch_bytes);
     }
     if (!appended.duplicate)
         appended.next_offset = fluss_log_end(log);

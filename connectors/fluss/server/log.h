@@ -17,7 +17,7 @@
 #define FLUSS_SERVER_LOG_H
 
 #include "base/env.h"
-#include "fluss/server/batch_head.h"
+#include "fluss/record/log_batch.h"
 
 #define FLUSS_LOG_SEGMENT_BYTES_DEFAULT ((uint64_t)1 << 30)
 #define FLUSS_LOG_SNAPSHOT_BYTES_DEFAULT ((uint64_t)64 << 20)

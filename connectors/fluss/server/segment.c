@@ -14,6 +14,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define SEGMENT_HEAD_BYTES 56 /* the longest head of a batch; shorter ones end inside it */
+#define SEGMENT_BATCH_BYTES_MIN 48
+#define SEGMENT_TIME_AT 13 /* base offset 0..8 and commit time 13..21 are the server's, in every magic */
+#define SEGMENT_TIME_END 21
 #define SEGMENT_WALK_BYTES ((size_t)16 << 10)
 
 static slu_status
@@ -251,11 +255,11 @@ fluss_segment_remove(fluss_segment *segment, slu_error *err)
 
 /* Bookkeeping for a batch that lies at `position` now. */
 static slu_status
-segment_count(fluss_segment *segment, const fluss_batch_head *head, uint64_t position, slu_error *err)
+segment_count(fluss_segment *segment, const fluss_log_header *head, uint64_t position, slu_error *err)
 {
     const int64_t last = head->base_offset + head->last_offset_delta;
-    if (head->time_ms > segment->max_time_ms) {
-        segment->max_time_ms = head->time_ms;
+    if (head->commit_timestamp > segment->max_time_ms) {
+        segment->max_time_ms = head->commit_timestamp;
         segment->max_time_offset = last;
     }
     if (segment->bytes_since_index > FLUSS_INDEX_INTERVAL_BYTES) {
@@ -267,8 +271,8 @@ segment_count(fluss_segment *segment, const fluss_batch_head *head, uint64_t pos
         SLU_TRY(index_add(segment->times, &entry, err));
         segment->bytes_since_index = 0;
     }
-    segment->bytes_since_index += head->bytes;
-    segment->bytes = position + head->bytes;
+    segment->bytes_since_index += head->batch_bytes;
+    segment->bytes = position + head->batch_bytes;
     segment->next_offset = last + 1;
     return SLU_OK;
 }
@@ -281,16 +285,16 @@ put_i64le(uint8_t *out, int64_t value)
 }
 
 slu_status
-fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_batch_head *head, int64_t base_offset, int64_t time_ms, slu_error *err)
+fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_log_header *head, int64_t base_offset, int64_t time_ms, slu_error *err)
 {
     uint8_t offset[8];
     uint8_t time[8];
     uint8_t *data = (uint8_t *)(uintptr_t)batch.data;
-    fluss_batch_head stored = *head;
+    fluss_log_header stored = *head;
     put_i64le(offset, base_offset);
     put_i64le(time, time_ms);
-    const struct iovec parts[4] = {{offset, 8}, {data + 8, FLUSS_BATCH_TIME_AT - 8}, {time, 8},
-        {data + FLUSS_BATCH_CRC_AT, batch.bytes - FLUSS_BATCH_CRC_AT}};
+    const struct iovec parts[4] = {{offset, 8}, {data + 8, SEGMENT_TIME_AT - 8}, {time, 8},
+        {data + SEGMENT_TIME_END, batch.bytes - SEGMENT_TIME_END}};
     const ssize_t n = pwritev(segment->fd, parts, 4, (off_t)segment->bytes);
     if (n != (ssize_t)batch.bytes) {
         const int why = n < 0 ? errno : ENOSPC;
@@ -299,7 +303,7 @@ fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_batch_h
         return slu_errno_set(err, why, "append to", segment->stem);
     }
     stored.base_offset = base_offset;
-    stored.time_ms = time_ms;
+    stored.commit_timestamp = time_ms;
     return segment_count(segment, &stored, segment->bytes, err);
 }
 
@@ -313,11 +317,11 @@ typedef struct recovery {
 
 /* The next whole and correct batch; anything else is the end. */
 static bool
-recovery_next(const recovery *r, uint64_t bytes, fluss_batch_head *head)
+recovery_next(const recovery *r, uint64_t bytes, fluss_log_header *head)
 {
     const slu_view rest = slu_view_of(r->data + r->at, (size_t)(bytes - r->at));
-    return fluss_batch_head_decode(rest, head, NULL) == SLU_OK && head->bytes <= rest.bytes && head->base_offset == r->expected &&
-           fluss_batch_check_crc(slu_view_of(rest.data, head->bytes), head, NULL) == SLU_OK;
+    return fluss_log_head(rest, head, NULL) == SLU_OK && head->batch_bytes <= rest.bytes && head->base_offset == r->expected &&
+           fluss_log_verify(slu_view_of(rest.data, head->batch_bytes), head, NULL) == SLU_OK;
 }
 
 /* A place to start: the position of the last index entry at or before from_offset, if a good batch really begins there. */
@@ -326,7 +330,7 @@ recovery_start(fluss_segment *segment, recovery *r, int64_t from_offset, slu_err
 {
     size_t below = 0;
     fluss_index_entry entry = {0};
-    fluss_batch_head head;
+    fluss_log_header head;
     r->at = 0;
     r->expected = segment->base_offset;
     SLU_TRY(index_search(segment->index, from_offset - segment->base_offset, false, true, &below, err));
@@ -335,7 +339,7 @@ recovery_start(fluss_segment *segment, recovery *r, int64_t from_offset, slu_err
     SLU_TRY(index_entry(segment->index, below - 1, &entry, err));
     const uint64_t position = (uint32_t)entry.position;
     if (position >= segment->bytes ||
-        fluss_batch_head_decode(slu_view_of(r->data + position, (size_t)(segment->bytes - position)), &head, NULL) != SLU_OK)
+        fluss_log_head(slu_view_of(r->data + position, (size_t)(segment->bytes - position)), &head, NULL) != SLU_OK)
         return SLU_OK;
     const recovery there = {r->data, position, head.base_offset};
     if (head.base_offset + head.last_offset_delta == segment->base_offset + entry.offset && recovery_next(&there, segment->bytes, &head))
@@ -344,24 +348,24 @@ recovery_start(fluss_segment *segment, recovery *r, int64_t from_offset, slu_err
 }
 
 static slu_status
-recovery_run(fluss_segment *segment, recovery *r, slu_status (*batch)(void *context, const fluss_batch_head *head), void *context,
+recovery_run(fluss_segment *segment, recovery *r, slu_status (*batch)(void *context, const fluss_log_header *head), void *context,
     slu_error *err)
 {
-    fluss_batch_head head;
+    fluss_log_header head;
     const uint64_t bytes = segment->bytes;
     segment->bytes = r->at;
     segment->next_offset = r->expected;
     while (r->at < bytes && recovery_next(r, bytes, &head)) {
         SLU_TRY(segment_count(segment, &head, r->at, err));
         SLU_TRY(batch(context, &head));
-        r->at += head.bytes;
+        r->at += head.batch_bytes;
         r->expected = segment->next_offset;
     }
     return SLU_OK;
 }
 
 slu_status
-fluss_segment_recover(fluss_segment *segment, int64_t from_offset, slu_status (*batch)(void *context, const fluss_batch_head *head),
+fluss_segment_recover(fluss_segment *segment, int64_t from_offset, slu_status (*batch)(void *context, const fluss_log_header *head),
     void *context, uint64_t *out_cut_bytes, slu_error *err)
 {
     const uint64_t bytes = segment->bytes;
@@ -399,27 +403,28 @@ fluss_segment_recover(fluss_segment *segment, int64_t from_offset, slu_status (*
 /* ---- reading ---- */
 
 slu_status
-fluss_segment_walk(fluss_segment *segment, uint64_t position, slu_status (*batch)(void *context, const fluss_batch_head *head, uint64_t position),
+fluss_segment_walk(fluss_segment *segment, uint64_t position, slu_status (*batch)(void *context, const fluss_log_header *head, uint64_t position),
     void *context, slu_error *err)
 {
     uint8_t window[SEGMENT_WALK_BYTES];
     uint64_t window_at = 0;
     size_t window_bytes = 0;
-    while (position + FLUSS_BATCH_HEAD_BYTES <= segment->bytes) {
-        fluss_batch_head head;
-        if (position < window_at || position + FLUSS_BATCH_HEAD_BYTES > window_at + window_bytes) {
+    while (position + SEGMENT_BATCH_BYTES_MIN <= segment->bytes) {
+        fluss_log_header head;
+        const uint64_t head_bytes = SLU_MIN(segment->bytes - position, (uint64_t)SEGMENT_HEAD_BYTES);
+        if (position < window_at || position + head_bytes > window_at + window_bytes) {
             const ssize_t n = pread(segment->fd, window, (size_t)SLU_MIN(sizeof window, segment->bytes - position), (off_t)position);
-            if (n < FLUSS_BATCH_HEAD_BYTES)
+            if (n < (ssize_t)head_bytes)
                 return slu_errno_set(err, n < 0 ? errno : EIO, "read", segment->stem);
             window_at = position;
             window_bytes = (size_t)n;
         }
-        SLU_TRY_IN(fluss_batch_head_decode(slu_view_of(window + (position - window_at), FLUSS_BATCH_HEAD_BYTES), &head, err), err,
+        SLU_TRY_IN(fluss_log_head(slu_view_of(window + (position - window_at), (size_t)head_bytes), &head, err), err,
             "%s at %" PRIu64, segment->stem, position);
         const slu_status status = batch(context, &head, position);
         if (status != SLU_OK)
             return status == SLU_END ? SLU_OK : status;
-        position += head.bytes;
+        position += head.batch_bytes;
     }
     return SLU_OK;
 }
@@ -432,7 +437,7 @@ typedef struct search {
 } search;
 
 static slu_status
-search_offset(void *context, const fluss_batch_head *head, uint64_t position)
+search_offset(void *context, const fluss_log_header *head, uint64_t position)
 {
     search *s = context;
     s->position = position;
@@ -441,12 +446,12 @@ search_offset(void *context, const fluss_batch_head *head, uint64_t position)
 }
 
 static slu_status
-search_time(void *context, const fluss_batch_head *head, uint64_t position)
+search_time(void *context, const fluss_log_header *head, uint64_t position)
 {
     search *s = context;
     (void)position;
     s->offset = head->base_offset;
-    s->found = head->time_ms >= s->wanted;
+    s->found = head->commit_timestamp >= s->wanted;
     return s->found ? SLU_END : SLU_OK;
 }
 
@@ -502,14 +507,14 @@ static size_t
 segment_whole(const uint8_t *data, size_t bytes, int64_t *next_offset, size_t *out_first_bytes)
 {
     size_t at = 0;
-    fluss_batch_head head;
+    fluss_log_header head;
     *out_first_bytes = 0;
-    while (fluss_batch_head_decode(slu_view_of(data + at, bytes - at), &head, NULL) == SLU_OK) {
+    while (fluss_log_head(slu_view_of(data + at, bytes - at), &head, NULL) == SLU_OK) {
         if (at == 0)
-            *out_first_bytes = head.bytes;
-        if (head.bytes > bytes - at)
+            *out_first_bytes = head.batch_bytes;
+        if (head.batch_bytes > bytes - at)
             break;
-        at += head.bytes;
+        at += head.batch_bytes;
         *next_offset = head.base_offset + head.last_offset_delta + 1;
     }
     return at;
@@ -536,7 +541,7 @@ fluss_segment_read(fluss_segment *segment, uint64_t position, size_t bytes_max, 
 {
     const size_t before = out->bytes;
     const uint64_t left = segment->bytes - position;
-    const size_t want = (size_t)SLU_MIN(left, SLU_MAX(bytes_max, one_at_least ? (size_t)FLUSS_BATCH_HEAD_BYTES : 0));
+    const size_t want = (size_t)SLU_MIN(left, SLU_MAX(bytes_max, one_at_least ? (size_t)SEGMENT_HEAD_BYTES : 0));
     size_t first = 0;
     int64_t next = *out_next_offset;
     SLU_TRY(segment_read_bytes(segment, position, want, out, err));

@@ -15,10 +15,18 @@
 #define FLUSS_SERVER_SEGMENT_H
 
 #include "base/bytes.h"
-#include "fluss/server/batch_head.h"
+#include "fluss/record/log_batch.h"
 
 #define FLUSS_INDEX_INTERVAL_BYTES 4096
 #define FLUSS_INDEX_PENDING 64 /* entries kept in memory before they are written */
+
+/* As fluss_log_peek, but content with the head of a batch whose end is not in `in`. */
+static inline slu_status
+fluss_log_head(slu_view in, fluss_log_header *out, slu_error *err)
+{
+    const slu_status status = fluss_log_peek(in, out, err);
+    return status == SLU_MORE && out->body_at != 0 ? SLU_OK : status;
+}
 
 typedef struct fluss_index_entry {
     int32_t offset;   /* relative to the segment's base */
@@ -60,10 +68,10 @@ SLU_CHECK slu_status fluss_segment_remove(fluss_segment *segment, slu_error *err
  * off the first thing that is not a whole and correct batch with all that follows, calls `batch` for each good one, and puts the
  * indexes right. *out_cut_bytes: how much was cut off. */
 SLU_CHECK slu_status fluss_segment_recover(fluss_segment *segment, int64_t from_offset,
-    slu_status (*batch)(void *context, const fluss_batch_head *head), void *context, uint64_t *out_cut_bytes, slu_error *err);
+    slu_status (*batch)(void *context, const fluss_log_header *head), void *context, uint64_t *out_cut_bytes, slu_error *err);
 
 /* Appends one verified batch under this base offset and time, with one write. */
-SLU_CHECK slu_status fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_batch_head *head, int64_t base_offset,
+SLU_CHECK slu_status fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_log_header *head, int64_t base_offset,
     int64_t time_ms, slu_error *err);
 
 /* Where the batch lies that holds `offset`. */
@@ -76,6 +84,6 @@ SLU_CHECK slu_status fluss_segment_read(fluss_segment *segment, uint64_t positio
     int64_t *out_next_offset, slu_error *err);
 /* Calls back for the head of each batch from `position` on, until the end or anything but OK (END ends well). */
 SLU_CHECK slu_status fluss_segment_walk(fluss_segment *segment, uint64_t position,
-    slu_status (*batch)(void *context, const fluss_batch_head *head, uint64_t position), void *context, slu_error *err);
+    slu_status (*batch)(void *context, const fluss_log_header *head, uint64_t position), void *context, slu_error *err);
 
 #endif

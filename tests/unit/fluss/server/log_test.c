@@ -84,15 +84,15 @@ read_all(fluss_log *log, int64_t from, size_t bytes_max)
         CHECK_OK(fluss_log_read(log, next, bytes_max, true, &buf, &next, &err));
         assert_true(next > asked);
         for (size_t at = 0; at < buf.bytes;) {
-            fluss_batch_head head;
-            CHECK_OK(fluss_batch_head_decode(slu_view_of(buf.data + at, buf.bytes - at), &head, &err));
-            CHECK_OK(fluss_batch_check_crc(slu_view_of(buf.data + at, head.bytes), &head, &err));
+            fluss_log_header head;
+            CHECK_OK(fluss_log_head(slu_view_of(buf.data + at, buf.bytes - at), &head, &err));
+            CHECK_OK(fluss_log_verify(slu_view_of(buf.data + at, head.batch_bytes), &head, &err));
             if (expected < 0)
                 assert_true(head.base_offset <= from && head.base_offset + head.last_offset_delta >= from);
             else
                 assert_int_equal(head.base_offset, expected);
             expected = head.base_offset + head.last_offset_delta + 1;
-            at += head.bytes;
+            at += head.batch_bytes;
             count++;
         }
         assert_int_equal(expected, next);

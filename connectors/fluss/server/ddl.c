@@ -1,0 +1,256 @@
+/* ddl.c: what creates and drops: databases, tables, partitions. */
+#include "fluss/server/fetch.h"
+#include "fluss/server/reply.h"
+#include "fluss/server/table_rules.h"
+#include "fluss/server/tiering.h"
+
+#include "base/file.h"
+#include "base/limits.h"
+
+#include <inttypes.h>
+
+static slu_status
+ddl_fail(slu_error *err, slu_status status, int64_t code)
+{
+    if (err != NULL)
+        err->code = code;
+    return status;
+}
+
+slu_status
+fluss_handle_create_database(fluss_request *r, slu_error *err)
+{
+    const Fluss__CreateDatabaseRequest *request = (const Fluss__CreateDatabaseRequest *)r->message;
+    const Fluss__CreateDatabaseResponse response = FLUSS__CREATE_DATABASE_RESPONSE__INIT;
+    fluss_database_descriptor descriptor = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf json = {0};
+    slu_buf_init(&json, FLUSS_JSON_BYTES_MAX);
+    SLU_TRY(fluss_rules_database_name(request->database_name, err));
+    if (request->has_database_json)
+        SLU_TRY(fluss_database_descriptor_decode(fluss_bytes_view(&request->database_json), r->arena, &descriptor, err));
+    SLU_TRY(fluss_database_descriptor_encode(&descriptor, &json, err));
+    const slu_status status = fluss_catalogue_create_database(r->server->catalogue, request->database_name, slu_buf_cstr(&json), err);
+    if (!(status == SLU_CONFLICT && request->ignore_if_exists))
+        SLU_TRY(status);
+    return fluss_request_answer(r, &response.base, err);
+}
+
+/* The rows go after the catalogue: what a crash leaves behind is a directory that nobody names. */
+static slu_status
+drop_table(fluss_server *server, fluss_served *table, slu_error *err)
+{
+    const int64_t id = table->row.id;
+    SLU_TRY(fluss_catalogue_drop_table(server->catalogue, id, err));
+    fluss_tiering_remove(server->tiering, id);
+    fluss_fetches_wake_table(server->fetches, table);
+    slu_error why;
+    if (fluss_tables_drop(server->tables, table, &why) != SLU_OK)
+        slu_log_warn(server->env, "DROP-LEFTOVER", "files of the dropped table %" PRId64 " are left: %s", id, why.message);
+    return SLU_OK;
+}
+
+static slu_status
+drop_all_tables(fluss_request *r, const char *database, slu_error *err)
+{
+    fluss_table_row *rows = NULL;
+    fluss_served *table = NULL;
+    size_t count = 0;
+    SLU_TRY(fluss_catalogue_list_tables(r->server->catalogue, database, r->arena, &rows, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        SLU_TRY(fluss_tables_get_by_id(r->server->tables, rows[i].id, &table, err));
+        SLU_TRY(drop_table(r->server, table, err));
+    }
+    return SLU_OK;
+}
+
+slu_status
+fluss_handle_drop_database(fluss_request *r, slu_error *err)
+{
+    const Fluss__DropDatabaseRequest *request = (const Fluss__DropDatabaseRequest *)r->message;
+    const Fluss__DropDatabaseResponse response = FLUSS__DROP_DATABASE_RESPONSE__INIT;
+    slu_status status = request->cascade ? drop_all_tables(r, request->database_name, err) : SLU_OK;
+    if (status == SLU_OK)
+        status = fluss_catalogue_drop_database(r->server->catalogue, request->database_name, err);
+    if (!(status == SLU_NOTFOUND && request->ignore_if_not_exists))
+        SLU_TRY(status);
+    return fluss_request_answer(r, &response.base, err);
+}
+
+/* ---- tables ---- */
+
+static slu_status
+descriptor_from_request(const fluss_request *r, slu_view json, fluss_descriptor *out, slu_error *err)
+{
+    const fluss_rules rules = {r->server->options.default_buckets, r->server->options.datalake_format};
+    const slu_status status = fluss_descriptor_decode(json, r->arena, out, err);
+    if (status < 0)
+        return ddl_fail(err, slu_error_in(err, status, "Failed to parse table descriptor"), FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
+    fluss_schema_normalize(&out->schema);
+    return fluss_rules_new_table(&rules, out, r->arena, err);
+}
+
+static slu_status
+create_lake_table(const fluss_request *r, const Fluss__PbTablePath *path, const char *json, slu_error *err)
+{
+    fluss_server *server = r->server;
+    if (!server->has_lake || server->lake.create_table == NULL) {
+        slu_log_warn(server->env, "LAKE-NOOP", "table %s.%s: this server makes no tables in a lake of format %s; it is only recorded",
+            path->database_name, path->table_name, server->options.datalake_format);
+        return SLU_OK;
+    }
+    const slu_status status = server->lake.create_table(server->lake.context, path->database_name, path->table_name, json, err);
+    if (status < 0)
+        return ddl_fail(err, status, status == SLU_CONFLICT ? FLUSS_ERROR_LAKE_TABLE_ALREADY_EXIST : FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
+    return SLU_OK;
+}
+
+static slu_status
+create_table(fluss_request *r, const Fluss__CreateTableRequest *request, slu_error *err)
+{
+    const Fluss__PbTablePath *path = request->table_path;
+    fluss_descriptor descriptor = {0};
+    fluss_served *existing = NULL;
+    fluss_database_row database;
+    int64_t id = 0;
+    SLU_AUTO(slu_buf_fini) slu_buf json = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf schema = {0};
+    slu_buf_init(&json, FLUSS_JSON_BYTES_MAX);
+    slu_buf_init(&schema, FLUSS_JSON_BYTES_MAX);
+    SLU_TRY(descriptor_from_request(r, fluss_bytes_view(&request->table_json), &descriptor, err));
+    SLU_TRY(fluss_descriptor_encode(&descriptor, &json, err));
+    SLU_TRY(fluss_schema_encode(&descriptor.schema, &schema, err));
+    /* Everything that can be refused is, before the lake is asked: nothing may be left behind there. */
+    const slu_status found = fluss_catalogue_get_database(r->server->catalogue, path->database_name, r->arena, &database, err);
+    if (found == SLU_NOTFOUND)
+        return ddl_fail(err, slu_error_set(err, SLU_NOTFOUND, "Database %s does not exist.", path->database_name), FLUSS_ERROR_DATABASE_NOT_EXIST);
+    SLU_TRY(found);
+    slu_error ignored;
+    if (fluss_tables_get(r->server->tables, path->database_name, path->table_name, &existing, &ignored) == SLU_OK)
+        return ddl_fail(err, slu_error_set(err, SLU_CONFLICT, "Table %s.%s already exists.", path->database_name, path->table_name),
+            FLUSS_ERROR_TABLE_ALREADY_EXIST);
+    if (fluss_lake_enabled(&descriptor))
+        SLU_TRY(create_lake_table(r, path, slu_buf_cstr(&json), err));
+    SLU_TRY(fluss_catalogue_create_table(r->server->catalogue, path->database_name, path->table_name, slu_buf_cstr(&json),
+        slu_buf_cstr(&schema), &id, err));
+    const fluss_table_row row = {.id = id, .database = path->database_name, .name = path->table_name};
+    return fluss_lake_enabled(&descriptor) ? fluss_lake_add(r->server, &row, &descriptor, slu_wall_ms(r->server->env), err) : SLU_OK;
+}
+
+slu_status
+fluss_handle_create_table(fluss_request *r, slu_error *err)
+{
+    const Fluss__CreateTableRequest *request = (const Fluss__CreateTableRequest *)r->message;
+    const Fluss__CreateTableResponse response = FLUSS__CREATE_TABLE_RESPONSE__INIT;
+    SLU_TRY(fluss_rules_database_name(request->table_path->database_name, err));
+    SLU_TRY(fluss_rules_table_name(request->table_path->table_name, err));
+    const slu_status status = create_table(r, request, err);
+    const bool exists = status == SLU_CONFLICT && err->code == FLUSS_ERROR_TABLE_ALREADY_EXIST;
+    if (!(exists && request->ignore_if_exists))
+        SLU_TRY(status);
+    return fluss_request_answer(r, &response.base, err);
+}
+
+slu_status
+fluss_handle_drop_table(fluss_request *r, slu_error *err)
+{
+    const Fluss__DropTableRequest *request = (const Fluss__DropTableRequest *)r->message;
+    const Fluss__DropTableResponse response = FLUSS__DROP_TABLE_RESPONSE__INIT;
+    fluss_served *table = NULL;
+    const char *database = request->table_path->database_name;
+    const slu_status status = fluss_tables_get(r->server->tables, database, request->table_path->table_name, &table, err);
+    if (status == SLU_OK)
+        SLU_TRY(drop_table(r->server, table, err));
+    else if (!(status == SLU_NOTFOUND && request->ignore_if_not_exists))
+        return status == SLU_NOTFOUND
+            ? ddl_fail(err, slu_error_set(err, SLU_NOTFOUND, "Table %s.%s does not exist.", database, request->table_path->table_name),
+                  FLUSS_ERROR_TABLE_NOT_EXIST)
+            : status;
+    return fluss_request_answer(r, &response.base, err);
+}
+
+/* ---- partitions ---- */
+
+/* The name of a partition: the values in the order of the table's keys, joined by $. */
+static slu_status
+partition_name(const fluss_request *r, const Fluss__PbTablePath *path, const Fluss__PbPartitionSpec *spec, bool create, fluss_served **out_table,
+    const char **out, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf name = {0};
+    fluss_served *table = NULL;
+    slu_buf_init(&name, SLU_PATH_BYTES_MAX);
+    SLU_TRY(fluss_tables_get(r->server->tables, path->database_name, path->table_name, &table, err));
+    const fluss_descriptor *d = &table->descriptor;
+    if (d->partition_key_count == 0)
+        return ddl_fail(err, slu_error_set(err, SLU_INVALID, "Only partitioned table support %s partition.", create ? "create" : "drop"),
+            FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION);
+    if (spec->n_partition_key_values != d->partition_key_count)
+        return ddl_fail(err, slu_error_set(err, SLU_INVALID, "PartitionSpec size is not equal to partition keys size for partitioned table %s.%s.",
+            path->database_name, path->table_name), FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
+    for (size_t k = 0; k < d->partition_key_count; k++) {
+        const char *value = NULL;
+        for (size_t i = 0; i < spec->n_partition_key_values; i++)
+            if (strcmp(spec->partition_key_values[i]->key, d->partition_keys[k]) == 0)
+                value = spec->partition_key_values[i]->value;
+        if (value == NULL)
+            return ddl_fail(err, slu_error_set(err, SLU_INVALID, "PartitionSpec does not contain partition key '%s' for partitioned table %s.%s.",
+                d->partition_keys[k], path->database_name, path->table_name), FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
+        SLU_TRY(fluss_rules_partition_value(value, create, err));
+        slu_buf_printf(&name, "%s%s", k == 0 ? "" : "$", value);
+    }
+    *out = slu_arena_strdup(r->arena, slu_buf_cstr(&name));
+    *out_table = table;
+    return slu_arena_status(r->arena, err);
+}
+
+static slu_status
+create_partition(const fluss_request *r, const fluss_served *table, const char *name, slu_error *err)
+{
+    fluss_partition_row *rows = NULL;
+    size_t count = 0;
+    int64_t id = 0;
+    SLU_TRY(fluss_catalogue_list_partitions(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
+    const slu_status found = fluss_catalogue_get_partition(r->server->catalogue, table->row.id, name, &id, err);
+    if (found != SLU_NOTFOUND)
+        return found != SLU_OK ? found : ddl_fail(err, slu_error_set(err, SLU_CONFLICT, "Partition '%s' already exists for table %s.%s", name,
+            table->row.database, table->row.name), FLUSS_ERROR_PARTITION_ALREADY_EXISTS);
+    if (count >= FLUSS_PARTITIONS_MAX)
+        return ddl_fail(err, slu_error_set(err, SLU_LIMIT, "Exceed the maximum number of partitions for table %s.%s, only allow %d partitions.",
+            table->row.database, table->row.name, FLUSS_PARTITIONS_MAX), FLUSS_ERROR_PARTITION_MAX_NUM_EXCEPTION);
+    return fluss_catalogue_create_partition(r->server->catalogue, table->row.id, name, &id, err);
+}
+
+slu_status
+fluss_handle_create_partition(fluss_request *r, slu_error *err)
+{
+    const Fluss__CreatePartitionRequest *request = (const Fluss__CreatePartitionRequest *)r->message;
+    const Fluss__CreatePartitionResponse response = FLUSS__CREATE_PARTITION_RESPONSE__INIT;
+    fluss_served *table = NULL;
+    const char *name = NULL;
+    SLU_TRY(partition_name(r, request->table_path, request->partition_spec, true, &table, &name, err));
+    const slu_status status = create_partition(r, table, name, err);
+    if (!(status == SLU_CONFLICT && request->ignore_if_not_exists)) /* the flag's name says the contrary of what it means */
+        SLU_TRY(status);
+    return fluss_request_answer(r, &response.base, err);
+}
+
+slu_status
+fluss_handle_drop_partition(fluss_request *r, slu_error *err)
+{
+    const Fluss__DropPartitionRequest *request = (const Fluss__DropPartitionRequest *)r->message;
+    const Fluss__DropPartitionResponse response = FLUSS__DROP_PARTITION_RESPONSE__INIT;
+    fluss_served *table = NULL;
+    const char *name = NULL;
+    int64_t id = 0;
+    SLU_TRY(partition_name(r, request->table_path, request->partition_spec, false, &table, &name, err));
+    const slu_status found = fluss_catalogue_get_partition(r->server->catalogue, table->row.id, name, &id, err);
+    if (found == SLU_NOTFOUND && request->ignore_if_not_exists)
+        return fluss_request_answer(r, &response.base, err);
+    if (found == SLU_NOTFOUND)
+        return ddl_fail(err, slu_error_set(err, SLU_NOTFOUND, "Partition '%s' does not exist for table %s.%s", name, table->row.database,
+            table->row.name), FLUSS_ERROR_PARTITION_NOT_EXISTS);
+    SLU_TRY(found);
+    fluss_fetches_wake_table(r->server->fetches, table);
+    SLU_TRY(fluss_tables_drop_partition(r->server->tables, table, id, err));
+    SLU_TRY(fluss_catalogue_drop_partition(r->server->catalogue, table->row.id, id, err));
+    return fluss_request_answer(r, &response.base, err);
+}

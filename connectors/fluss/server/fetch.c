@@ -1,0 +1,456 @@
+/*
+ * fetch.c: FETCH_LOG.
+ *
+ *   request --enough bytes, an error, or no wish to wait--> answered
+ *      |
+ *      +--> parked on its tablets --append (enough now), table gone, deadline--> answered
+ *                  |
+ *                  +--session over--> dropped
+ */
+#include "fluss/server/fetch.h"
+
+#include "base/alloc.h"
+#include "base/sizes.h"
+#include "fluss/record/log_batch.h"
+#include "fluss/server/reply.h"
+
+#include <inttypes.h>
+
+#define FETCH_ARENA_BYTES_MAX ((size_t)64 << 20)
+#define FETCH_RECORDS_BYTES_MAX ((size_t)192 << 20) /* below the 256 MiB of a response: one batch may exceed what was asked for */
+#define FETCH_WAIT_MS_DEFAULT 100
+#define FETCH_WAIT_MS_MAX ((int64_t)10 * 60 * 1000)
+
+typedef struct fluss_fetch fluss_fetch;
+
+typedef struct fetch_table {
+    int64_t id;
+    bool projected;
+    int32_t *columns;
+    size_t column_count;
+    size_t bucket_count; /* of the buckets that follow each other in the fetch */
+} fetch_table;
+
+typedef struct fetch_bucket {
+    fetch_table *table;
+    bool has_partition;
+    int64_t partition_id;
+    int32_t bucket;
+    int64_t offset;
+    int32_t bytes_max;
+} fetch_bucket;
+
+struct fluss_wait {
+    fluss_fetch *fetch;
+    fluss_wait *next;
+    fluss_wait **at; /* NULL: hangs nowhere */
+};
+
+struct fluss_fetch {
+    fluss_server *server;
+    fluss_session *session;
+    int32_t request_id;
+    int64_t bytes_max;
+    int64_t bytes_min;
+    int64_t deadline_ms;
+    slu_arena arena;
+    fetch_table *tables;
+    size_t table_count;
+    fetch_bucket *buckets;
+    size_t bucket_count;
+    fluss_wait *waits; /* one per bucket */
+    fluss_fetch *next; /* among the parked */
+    fluss_fetch **at;
+};
+
+struct fluss_fetches {
+    fluss_server *server;
+    fluss_fetch *parked;
+    slu_timer *timer;
+};
+
+static void
+fetch_free(fluss_fetch *fetch)
+{
+    for (size_t i = 0; fetch->waits != NULL && i < fetch->bucket_count; i++) {
+        fluss_wait *wait = &fetch->waits[i];
+        if (wait->at == NULL)
+            continue;
+        *wait->at = wait->next;
+        if (wait->next != NULL)
+            wait->next->at = wait->at;
+    }
+    if (fetch->at != NULL) {
+        *fetch->at = fetch->next;
+        if (fetch->next != NULL)
+            fetch->next->at = fetch->at;
+    }
+    slu_arena_fini(&fetch->arena);
+    slu_free(fetch);
+}
+
+/* ---- the request, copied: it may outlive its frame ---- */
+
+static slu_status
+fetch_copy_table(fluss_fetch *fetch, const Fluss__PbFetchLogReqForTable *from, fetch_table *table, slu_error *err)
+{
+    table->id = from->table_id;
+    table->projected = from->projection_pushdown_enabled;
+    table->column_count = from->n_projected_fields;
+    table->columns = slu_arena_array(&fetch->arena, from->n_projected_fields + 1, sizeof *table->columns);
+    if (table->columns == NULL)
+        return slu_arena_status(&fetch->arena, err);
+    if (from->n_projected_fields != 0)
+        memcpy(table->columns, from->projected_fields, from->n_projected_fields * sizeof *table->columns);
+    table->bucket_count = from->n_buckets_req;
+    for (size_t i = 0; i < from->n_buckets_req; i++) {
+        const Fluss__PbFetchLogReqForBucket *b = from->buckets_req[i];
+        const fetch_bucket bucket = {table, b->has_partition_id, b->has_partition_id ? b->partition_id : FLUSS_NO_PARTITION, b->bucket_id,
+            b->fetch_offset, b->max_fetch_bytes};
+        fetch->buckets[fetch->bucket_count++] = bucket;
+    }
+    return SLU_OK;
+}
+
+static slu_status
+fetch_copy(fluss_fetch *fetch, const Fluss__FetchLogRequest *request, slu_error *err)
+{
+    size_t buckets = 0;
+    for (size_t i = 0; i < request->n_tables_req; i++)
+        buckets += request->tables_req[i]->n_buckets_req;
+    fetch->tables = slu_arena_array(&fetch->arena, request->n_tables_req + 1, sizeof *fetch->tables);
+    fetch->buckets = slu_arena_array(&fetch->arena, buckets + 1, sizeof *fetch->buckets);
+    fetch->waits = slu_arena_array(&fetch->arena, buckets + 1, sizeof *fetch->waits);
+    SLU_TRY(slu_arena_status(&fetch->arena, err));
+    fetch->table_count = request->n_tables_req;
+    for (size_t i = 0; i < request->n_tables_req; i++)
+        SLU_TRY(fetch_copy_table(fetch, request->tables_req[i], &fetch->tables[i], err));
+    fetch->bytes_max = request->max_bytes;
+    fetch->bytes_min = request->has_min_bytes ? request->min_bytes : 0;
+    const int64_t wait_ms = request->has_max_wait_ms ? request->max_wait_ms : FETCH_WAIT_MS_DEFAULT;
+    fetch->deadline_ms = slu_now_ms(fetch->server->env) + SLU_MAX((int64_t)0, SLU_MIN(wait_ms, FETCH_WAIT_MS_MAX));
+    return SLU_OK;
+}
+
+static slu_status
+fetch_new(const fluss_request *r, fluss_fetch **out, slu_error *err)
+{
+    fluss_fetch *fetch = slu_alloc_zero(1, sizeof *fetch);
+    if (fetch == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a fetch");
+    fetch->server = r->server;
+    fetch->session = r->session;
+    fetch->request_id = r->id;
+    slu_arena_init(&fetch->arena, FETCH_ARENA_BYTES_MAX);
+    const slu_status status = fetch_copy(fetch, (const Fluss__FetchLogRequest *)r->message, err);
+    if (status != SLU_OK) {
+        fetch_free(fetch);
+        return status;
+    }
+    *out = fetch;
+    return SLU_OK;
+}
+
+/* ---- is there enough? ---- */
+
+static slu_status
+fetch_tablet(const fluss_fetch *fetch, const fetch_bucket *bucket, fluss_tablet **out, slu_error *err)
+{
+    fluss_served *table = NULL;
+    SLU_TRY(fluss_tables_get_by_id(fetch->server->tables, bucket->table->id, &table, err));
+    return fluss_tables_tablet(fetch->server->tables, table, bucket->partition_id, bucket->bucket, out, err);
+}
+
+static int64_t
+fetch_offset(const fetch_bucket *bucket, const fluss_tablet *tablet)
+{
+    return bucket->offset == FLUSS_OFFSET_EARLIEST ? fluss_log_start(tablet->log) : bucket->offset;
+}
+
+/* Enough bytes, or an error that its client should hear of at once. A bucket that is not here (21) does not cut short the wait of the
+ * others, unless there are no others. */
+static bool
+fetch_is_ready(const fluss_fetch *fetch)
+{
+    int64_t bytes = 0;
+    size_t known = 0;
+    for (size_t i = 0; i < fetch->bucket_count; i++) {
+        fluss_tablet *tablet = NULL;
+        uint64_t available = 0;
+        slu_error why;
+        if (fetch_tablet(fetch, &fetch->buckets[i], &tablet, &why) != SLU_OK)
+            continue;
+        known++;
+        const int64_t missing = SLU_MAX(fetch->bytes_min - bytes, (int64_t)1);
+        if (fluss_log_available(tablet->log, fetch_offset(&fetch->buckets[i], tablet), (uint64_t)missing, &available, &why) != SLU_OK)
+            return true;
+        bytes += (int64_t)available;
+        if (bytes >= fetch->bytes_min)
+            return true;
+    }
+    return known == 0;
+}
+
+/* ---- the answer ---- */
+
+static slu_status
+fetch_check_projection(const fetch_table *asked, const fluss_served *table, slu_error *err)
+{
+    const int32_t columns = (int32_t)table->descriptor.schema.column_count;
+    bool good = asked->column_count != 0;
+    for (size_t i = 0; i < asked->column_count; i++)
+        good = good && asked->columns[i] >= 0 && asked->columns[i] < columns && (i == 0 || asked->columns[i] > asked->columns[i - 1]);
+    if (table->table.log_format != FLUSS_LOG_ARROW)
+        (void)slu_error_set(err, SLU_INVALID, "Column projection is only supported for ARROW format, but the table %s.%s is not.",
+            table->row.database, table->row.name);
+    else if (!good)
+        (void)slu_error_set(err, SLU_INVALID, "The projection indexes must be in ascending order, unique, not empty and within the %" PRId32
+            " columns of table %s.%s.", columns, table->row.database, table->row.name);
+    else
+        return SLU_OK;
+    err->code = FLUSS_ERROR_INVALID_COLUMN_PROJECTION;
+    return SLU_INVALID;
+}
+
+/* Rewrites the batches in records[from..] with the asked columns only. */
+static slu_status
+fetch_project(const fluss_fetch *fetch, const fetch_table *asked, fluss_served *table, slu_buf *records, size_t from, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf projected = {0};
+    slu_buf_init(&projected, FETCH_RECORDS_BYTES_MAX);
+    SLU_TRY(fetch_check_projection(asked, table, err));
+    slu_view left = slu_view_of(records->data + from, records->bytes - from);
+    while (left.bytes != 0) {
+        fluss_log_header head;
+        SLU_TRY(fluss_log_peek(left, &head, err));
+        const fluss_schema *schema = NULL;
+        struct ArrowSchema arrow = {0};
+        SLU_TRY(fluss_tables_schema(fetch->server->tables, table, head.schema_id, &schema, err));
+        SLU_TRY(fluss_schema_to_arrow(schema, &arrow, err));
+        const slu_status status = fluss_log_project(&arrow, &head, slu_view_of(left.data, head.batch_bytes), asked->columns,
+            asked->column_count, table->table.log_compression, &projected, err);
+        slu_schema_release(&arrow);
+        if (status < 0)
+            return status == SLU_INVALID && err->code == 0 ? (err->code = FLUSS_ERROR_INVALID_COLUMN_PROJECTION, status) : status;
+        left = slu_view_of(left.data + head.batch_bytes, left.bytes - head.batch_bytes);
+    }
+    records->bytes = from;
+    slu_buf_append(records, projected.data, projected.bytes);
+    return slu_buf_status(records, err);
+}
+
+static slu_status
+fetch_read(const fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Fluss__PbFetchLogRespForBucket *out, slu_error *err)
+{
+    fluss_tablet *tablet = NULL;
+    int64_t next = 0;
+    const size_t from = records->bytes;
+    SLU_TRY(fetch_tablet(fetch, bucket, &tablet, err));
+    const int64_t left = SLU_MAX(fetch->bytes_max - (int64_t)records->bytes, (int64_t)0);
+    const size_t bytes_max = (size_t)SLU_MIN(left, SLU_MAX((int64_t)bucket->bytes_max, (int64_t)0));
+    SLU_TRY(fluss_log_read(tablet->log, fetch_offset(bucket, tablet), bytes_max, records->bytes == 0, records, &next, err));
+    if (bucket->table->projected)
+        SLU_TRY(fetch_project(fetch, bucket->table, tablet->table, records, from, err));
+    out->has_high_watermark = true;
+    out->high_watermark = fluss_log_end(tablet->log);
+    out->has_log_start_offset = true;
+    out->log_start_offset = fluss_log_start(tablet->log);
+    out->has_records = true;
+    out->records.len = records->bytes - from;
+    return SLU_OK;
+}
+
+static void
+fetch_fill_bucket(fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Fluss__PbFetchLogRespForBucket *out)
+{
+    slu_error why;
+    const size_t from = records->bytes;
+    fluss__pb_fetch_log_resp_for_bucket__init(out);
+    out->has_partition_id = bucket->has_partition;
+    out->partition_id = bucket->has_partition ? bucket->partition_id : 0;
+    out->bucket_id = bucket->bucket;
+    const slu_status status = fetch_read(fetch, bucket, records, out, &why);
+    if (status == SLU_OK)
+        return;
+    records->bytes = from;
+    out->has_records = false;
+    out->has_high_watermark = false;
+    out->has_log_start_offset = false;
+    out->has_error_code = true;
+    out->error_code = fluss_reply_error(&fetch->arena, status, &why, &out->error_message);
+}
+
+/* The buffer has its place now: each bucket's part is known. */
+static void
+fetch_place_records(Fluss__FetchLogResponse *response, const slu_buf *records)
+{
+    size_t at = 0;
+    for (size_t t = 0; t < response->n_tables_resp; t++) {
+        for (size_t b = 0; b < response->tables_resp[t]->n_buckets_resp; b++) {
+            Fluss__PbFetchLogRespForBucket *bucket = response->tables_resp[t]->buckets_resp[b];
+            if (!bucket->has_records)
+                continue;
+            bucket->records.data = bucket->records.len == 0 ? NULL : records->data + at;
+            at += bucket->records.len;
+        }
+    }
+}
+
+static void
+fetch_answer(fluss_fetch *fetch)
+{
+    Fluss__FetchLogResponse response = FLUSS__FETCH_LOG_RESPONSE__INIT;
+    SLU_AUTO(slu_buf_fini) slu_buf records = {0};
+    slu_buf_init(&records, FETCH_RECORDS_BYTES_MAX);
+    Fluss__PbFetchLogRespForTable **tables =
+        (Fluss__PbFetchLogRespForTable **)fluss_reply_list(&fetch->arena, fetch->table_count, sizeof **tables);
+    const fetch_bucket *bucket = fetch->buckets;
+    for (size_t t = 0; tables != NULL && t < fetch->table_count; t++) {
+        const size_t count = fetch->tables[t].bucket_count;
+        Fluss__PbFetchLogRespForBucket **buckets =
+            (Fluss__PbFetchLogRespForBucket **)fluss_reply_list(&fetch->arena, count, sizeof **buckets);
+        fluss__pb_fetch_log_resp_for_table__init(tables[t]);
+        tables[t]->table_id = fetch->tables[t].id;
+        for (size_t b = 0; buckets != NULL && b < count; b++)
+            fetch_fill_bucket(fetch, bucket++, &records, buckets[b]);
+        tables[t]->n_buckets_resp = buckets == NULL ? 0 : count;
+        tables[t]->buckets_resp = buckets;
+        response.n_tables_resp++;
+    }
+    response.tables_resp = tables;
+    fetch_place_records(&response, &records);
+    fluss_session_answer(fetch->session, fetch->request_id, &response.base);
+    fetch_free(fetch);
+}
+
+/* ---- waiting ---- */
+
+static void
+fetches_set_timer(fluss_fetches *fetches)
+{
+    int64_t first = INT64_MAX;
+    for (const fluss_fetch *fetch = fetches->parked; fetch != NULL; fetch = fetch->next)
+        first = SLU_MIN(first, fetch->deadline_ms);
+    if (first == INT64_MAX)
+        slu_timer_clear(fetches->timer);
+    else
+        slu_timer_set(fetches->timer, SLU_MAX(first - slu_now_ms(fetches->server->env), (int64_t)0));
+}
+
+static void
+fetch_park(fluss_fetches *fetches, fluss_fetch *fetch)
+{
+    for (size_t i = 0; i < fetch->bucket_count; i++) {
+        fluss_tablet *tablet = NULL;
+        slu_error why;
+        fluss_wait *wait = &fetch->waits[i];
+        wait->fetch = fetch;
+        if (fetch_tablet(fetch, &fetch->buckets[i], &tablet, &why) != SLU_OK)
+            continue;
+        wait->next = tablet->waiting;
+        wait->at = &tablet->waiting;
+        if (wait->next != NULL)
+            wait->next->at = &wait->next;
+        tablet->waiting = wait;
+    }
+    fetch->next = fetches->parked;
+    fetch->at = &fetches->parked;
+    if (fetch->next != NULL)
+        fetch->next->at = &fetch->next;
+    fetches->parked = fetch;
+    fetches_set_timer(fetches);
+}
+
+slu_status
+fluss_handle_fetch_log(fluss_request *r, slu_error *err)
+{
+    fluss_fetch *fetch = NULL;
+    SLU_TRY(fetch_new(r, &fetch, err));
+    const bool wait = fetch->bytes_min > 0 && fetch->deadline_ms > slu_now_ms(r->server->env) && fetch->bucket_count != 0;
+    if (wait && !fetch_is_ready(fetch))
+        fetch_park(r->server->fetches, fetch);
+    else
+        fetch_answer(fetch);
+    return SLU_OK;
+}
+
+static void
+fetches_deadline(void *context)
+{
+    fluss_fetches *fetches = context;
+    const int64_t now = slu_now_ms(fetches->server->env);
+    for (fluss_fetch *fetch = fetches->parked, *next = NULL; fetch != NULL; fetch = next) {
+        next = fetch->next;
+        if (fetch->deadline_ms <= now)
+            fetch_answer(fetch);
+    }
+    fetches_set_timer(fetches);
+}
+
+/* An answer takes its fetch out of every list, this tablet's too: so begin again after each. */
+static void
+fetches_wake_if(fluss_tablet *tablet, bool always)
+{
+    for (fluss_wait *wait = tablet->waiting; wait != NULL;) {
+        if (always || fetch_is_ready(wait->fetch)) {
+            fetch_answer(wait->fetch);
+            wait = tablet->waiting;
+        } else {
+            wait = wait->next;
+        }
+    }
+}
+
+void
+fluss_fetches_wake(fluss_fetches *fetches, fluss_tablet *tablet)
+{
+    (void)fetches;
+    fetches_wake_if(tablet, false);
+}
+
+void
+fluss_fetches_wake_table(fluss_fetches *fetches, fluss_served *table)
+{
+    (void)fetches;
+    for (fluss_partition *partition = table->partitions; partition != NULL; partition = partition->next)
+        for (int32_t i = 0; i < table->table.bucket_count; i++)
+            fetches_wake_if(&partition->tablets[i], true);
+}
+
+void
+fluss_fetches_forget(fluss_fetches *fetches, const fluss_session *session)
+{
+    for (fluss_fetch *fetch = fetches->parked, *next = NULL; fetch != NULL; fetch = next) {
+        next = fetch->next;
+        if (fetch->session == session)
+            fetch_free(fetch);
+    }
+}
+
+slu_status
+fluss_fetches_open(fluss_server *server, fluss_fetches **out, slu_error *err)
+{
+    fluss_fetches *fetches = slu_alloc_zero(1, sizeof *fetches);
+    if (fetches == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for fetches");
+    fetches->server = server;
+    const slu_status status = slu_timer_open(server->loop, fetches_deadline, fetches, &fetches->timer, err);
+    if (status != SLU_OK) {
+        slu_free(fetches);
+        return status;
+    }
+    *out = fetches;
+    return SLU_OK;
+}
+
+void
+fluss_fetches_close(fluss_fetches **fetches)
+{
+    if (*fetches == NULL)
+        return;
+    while ((*fetches)->parked != NULL)
+        fetch_free((*fetches)->parked);
+    slu_timer_close(&(*fetches)->timer);
+    slu_free(*fetches);
+    *fetches = NULL;
+}

@@ -1,0 +1,43 @@
+/*
+ * kv_tablet.h: the rows of one bucket of a primary-key table, and the changelog that every write leaves in its log.
+ *
+ * Shape    a write is one kv batch: each key's old row is looked up, the change is decided (facts 7.1), the changes become one log batch
+ *          under the same writer and sequence, and only when that is in the log the rows are written. Reads see what is acknowledged.
+ * Durable  the log is the truth: the store's meta word `applied` says how far the log is in it; open replays the rest. A store that is
+ *          ahead of its log (the log lost a tail) is rebuilt from the log's start.
+ * Owns     its store; borrows log and table.
+ * Threads  owner.
+ * Errors   CORRUPT (14): not a kv batch, or a row that is not of its schema. INVALID 31 (sequence), 35 (target columns), 9 (schema id).
+ *          UNSUPPORTED (2): a merge engine or format that is not served.
+ */
+#ifndef FLUSS_SERVER_KV_TABLET_H
+#define FLUSS_SERVER_KV_TABLET_H
+
+#include "base/bytes.h"
+#include "fluss/server/log.h"
+#include "kv/kv.h"
+
+typedef struct fluss_kv_tablet fluss_kv_tablet;
+struct fluss_served;
+struct fluss_tables;
+
+SLU_CHECK slu_status fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_served *table, slu_kv_pool *pool, const char *dir,
+    fluss_log *log, fluss_kv_tablet **out, slu_error *err);
+void fluss_kv_tablet_close(fluss_kv_tablet **kv);
+
+typedef struct fluss_kv_put {
+    slu_view batch;
+    const int32_t *target_columns; /* positions; none: whole rows */
+    size_t target_count;
+    bool overwrite; /* agg_mode 1: past the merge engine */
+} fluss_kv_put;
+
+/* *out: as the log says; next_offset is what the client is told. */
+SLU_CHECK slu_status fluss_kv_tablet_put(fluss_kv_tablet *kv, const fluss_kv_put *put, fluss_appended *out, slu_error *err);
+SLU_CHECK slu_status fluss_kv_tablet_get(fluss_kv_tablet *kv, const slu_view *keys, size_t count, slu_buf *values, slu_kv_slot *slots, slu_error *err);
+/* Values (schema id and row) of the rows whose key begins with prefix, at most `limit` of them, in key order. */
+SLU_CHECK slu_status fluss_kv_tablet_scan(fluss_kv_tablet *kv, slu_view prefix, size_t limit,
+    slu_status (*value)(void *context, slu_view value), void *context, slu_error *err);
+int64_t fluss_kv_tablet_row_count(fluss_kv_tablet *kv);
+
+#endif

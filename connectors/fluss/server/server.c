@@ -1,0 +1,230 @@
+#include "fluss/server/server.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "fluss/server/fetch.h"
+#include "fluss/server/server_internal.h"
+#include "fluss/server/tiering.h"
+#include "fluss/wire/frame.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define SERVER_STRINGS_BYTES_MAX ((size_t)1 << 20)
+#define SERVER_DATABASE "fluss" /* always there */
+#define SERVER_WRITER_TTL_MS ((int64_t)7 * 24 * 3600 * 1000)
+
+static const char *
+server_copy(fluss_server *server, const char *text)
+{
+    return text == NULL ? NULL : slu_arena_strdup(&server->strings, text);
+}
+
+static slu_status
+server_copy_options(fluss_server *server, const fluss_server_options *options, slu_error *err)
+{
+    fluss_server_options *own = &server->options;
+    *own = *options;
+    own->host = server_copy(server, options->host != NULL ? options->host : FLUSS_SERVER_HOST_DEFAULT);
+    own->port = options->port < 0 ? FLUSS_SERVER_PORT_DEFAULT : options->port;
+    own->advertised_host = server_copy(server, options->advertised_host);
+    own->data_dir = server_copy(server, options->data_dir);
+    own->datalake_format = server_copy(server, options->datalake_format);
+    own->default_buckets = options->default_buckets > 0 ? options->default_buckets : 1;
+    own->lake = NULL;
+    if (options->data_dir == NULL || own->port > UINT16_MAX)
+        return slu_error_set(err, SLU_INVALID, "a table server needs a data directory and a port up to 65535");
+    if (options->lake == NULL)
+        return slu_arena_status(&server->strings, err);
+    fluss_server_property *properties = slu_arena_array(&server->strings, options->lake->property_count + 1, sizeof *properties);
+    server->has_lake = true;
+    server->lake = *options->lake;
+    server->lake.properties = properties;
+    for (size_t i = 0; properties != NULL && i < options->lake->property_count; i++) {
+        properties[i].key = server_copy(server, options->lake->properties[i].key);
+        properties[i].value = server_copy(server, options->lake->properties[i].value);
+    }
+    return slu_arena_status(&server->strings, err);
+}
+
+/* One server per directory: two would write over each other. */
+static slu_status
+server_lock(fluss_server *server, slu_error *err)
+{
+    char path[SLU_PATH_BYTES_MAX];
+    SLU_TRY(slu_dir_make(server->options.data_dir, err));
+    if (snprintf(path, sizeof path, "%s/lock", server->options.data_dir) >= (int)sizeof path)
+        return slu_error_set(err, SLU_LIMIT, "the path %s is too long", server->options.data_dir);
+    server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (server->lock_fd < 0)
+        return slu_errno_set(err, errno, "open", path);
+    if (flock(server->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return slu_error_set(err, SLU_CONFLICT, "the data directory %s is in use by another table server", server->options.data_dir);
+    return SLU_OK;
+}
+
+static slu_status
+server_open_stores(fluss_server *server, slu_error *err)
+{
+    const slu_kv_pool_options pool = {server->options.kv_cache_bytes, server->options.kv_write_buffer_bytes, 0};
+    SLU_TRY(server_lock(server, err));
+    SLU_TRY(fluss_catalogue_open(server->env, server->options.data_dir, server->options.sync, &server->catalogue, err));
+    const slu_status made = fluss_catalogue_create_database(server->catalogue, SERVER_DATABASE, "{\"version\":1,\"custom_properties\":{}}", err);
+    if (made != SLU_OK && made != SLU_CONFLICT)
+        return made;
+    SLU_TRY(slu_kv_pool_open(&pool, &server->kv_pool, err));
+    const fluss_tables_options tables = {server->env, server->catalogue, server->kv_pool, server->options.data_dir,
+        {.segment_bytes = server->options.segment_bytes, .sync = server->options.sync}};
+    return fluss_tables_open(&tables, &server->tables, err);
+}
+
+static void
+server_expire_tablet(void *context, fluss_tablet *tablet)
+{
+    fluss_server *server = context;
+    slu_error why;
+    /* Retention of rows (table.log.ttl) is not kept yet: only writers are forgotten. */
+    if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - SERVER_WRITER_TTL_MS, INT64_MIN, &why) != SLU_OK)
+        slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
+}
+
+static void
+server_tick(void *context)
+{
+    fluss_server *server = context;
+    fluss_tables_each(server->tables, server_expire_tablet, server);
+    slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
+}
+
+static slu_status
+server_listen(fluss_server *server, slu_error *err)
+{
+    const slu_conn_options options = {.frame_bytes_max = FLUSS_FRAME_BYTES_MAX - FLUSS_FRAME_PREFIX_BYTES,
+        .queue_bytes_max = FLUSS_SERVER_QUEUE_BYTES_MAX};
+    slu_loop_on_wake(server->loop, fluss_sessions_sweep, server);
+    SLU_TRY(slu_timer_open(server->loop, server_tick, server, &server->tick, err));
+    slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
+    SLU_TRY(slu_listener_open(server->loop, server->options.host, (uint16_t)server->options.port, &options, fluss_session_accept, server,
+        &server->listener, err));
+    server->port = slu_listener_port(server->listener);
+    (void)snprintf(server->address, sizeof server->address, strchr(server->options.host, ':') != NULL ? "[%s]:%u" : "%s:%u",
+        server->options.host, (unsigned)server->port);
+    return SLU_OK;
+}
+
+/* Each bucket in use keeps a file open. */
+static void
+server_raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+slu_status
+fluss_server_open(const slu_env *env, const fluss_server_options *options, fluss_server **out, slu_error *err)
+{
+    fluss_server *server = slu_alloc_zero(1, sizeof *server);
+    if (server == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a table server");
+    server->env = env;
+    server->lock_fd = -1;
+    slu_arena_init(&server->strings, SERVER_STRINGS_BYTES_MAX);
+    slu_arena_init(&server->request_arena, 0);
+    server_raise_file_limit();
+    slu_status status = server_copy_options(server, options, err);
+    if (status == SLU_OK)
+        status = slu_loop_open(env, &server->loop, err);
+    if (status == SLU_OK)
+        status = server_open_stores(server, err);
+    if (status == SLU_OK)
+        status = fluss_fetches_open(server, &server->fetches, err);
+    if (status == SLU_OK)
+        status = fluss_tiering_open(server, &server->tiering, err);
+    if (status == SLU_OK)
+        status = fluss_lake_load(server, err);
+    if (status == SLU_OK)
+        status = server_listen(server, err);
+    if (status != SLU_OK) {
+        fluss_server_close(&server);
+        return slu_error_in(err, status, "table server");
+    }
+    slu_log_info(env, "SERVER-READY", "table server at %s, data in %s", server->address, server->options.data_dir);
+    *out = server;
+    return SLU_OK;
+}
+
+void
+fluss_server_run(fluss_server *server)
+{
+    slu_loop_run(server->loop);
+}
+
+static void *
+server_thread(void *context)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL); /* signals are for the thread that knows what they mean */
+    fluss_server_run(context);
+    return NULL;
+}
+
+slu_status
+fluss_server_start(fluss_server *server, slu_error *err)
+{
+    const int rc = pthread_create(&server->thread, NULL, server_thread, server);
+    if (rc != 0)
+        return slu_errno_set(err, rc, "start", "the table server's thread");
+    server->threaded = true;
+    return SLU_OK;
+}
+
+void
+fluss_server_stop(fluss_server *server)
+{
+    slu_loop_stop(server->loop);
+}
+
+void
+fluss_server_close(fluss_server **out)
+{
+    fluss_server *server = *out;
+    if (server == NULL)
+        return;
+    if (server->threaded) {
+        fluss_server_stop(server);
+        (void)pthread_join(server->thread, NULL);
+    }
+    fluss_sessions_close(server);
+    fluss_fetches_close(&server->fetches);
+    fluss_tiering_close(&server->tiering);
+    if (server->loop != NULL) {
+        slu_timer_close(&server->tick);
+        slu_listener_close(&server->listener);
+        slu_loop_close(&server->loop);
+    }
+    fluss_tables_close(&server->tables);
+    slu_kv_pool_close(&server->kv_pool);
+    fluss_catalogue_close(&server->catalogue);
+    if (server->lock_fd >= 0)
+        (void)close(server->lock_fd);
+    slu_arena_fini(&server->request_arena);
+    slu_arena_fini(&server->strings);
+    slu_free(server);
+    *out = NULL;
+}
+
+const char *
+fluss_server_address(const fluss_server *server)
+{
+    return server->address;
+}

@@ -1,0 +1,123 @@
+/* server_internal.h: the server and a request, as the files of this room see them; nobody else includes it. */
+#ifndef FLUSS_SERVER_INTERNAL_H
+#define FLUSS_SERVER_INTERNAL_H
+
+#include "base/arena.h"
+#include "fluss/server/catalogue.h"
+#include "fluss/server/server.h"
+#include "fluss/server/tables.h"
+#include "fluss/wire/api.h"
+#include "fluss/wire/error.h"
+#include "fluss/wire/message.h"
+#include "kv/kv.h"
+#include "net/tcp.h"
+
+#include <pthread.h>
+
+#define FLUSS_SERVER_NODE_ID 0
+#define FLUSS_SERVER_TICK_MS 15000 /* housekeeping: writers that expire */
+#define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20) /* of answers that wait for a slow client */
+
+typedef struct fluss_session fluss_session;
+typedef struct fluss_fetches fluss_fetches;
+typedef struct fluss_tiering fluss_tiering;
+
+struct fluss_server {
+    const slu_env *env;
+    fluss_server_options options; /* its strings point into `strings` */
+    fluss_server_lake lake;
+    bool has_lake;
+    slu_arena strings;
+    slu_loop *loop;
+    slu_listener *listener;
+    slu_timer *tick;
+    char address[SLU_ADDRESS_BYTES_MAX];
+    uint16_t port;
+    int lock_fd; /* on data_dir/lock */
+    fluss_catalogue *catalogue;
+    slu_kv_pool *kv_pool;
+    fluss_tables *tables;
+    fluss_fetches *fetches;
+    fluss_tiering *tiering;
+    fluss_session *sessions;
+    slu_arena request_arena;
+    int64_t writer_id_next; /* taken from the catalogue in blocks */
+    int64_t writer_id_end;
+    pthread_t thread;
+    bool threaded;
+};
+
+/* One request while its handler runs. */
+typedef struct fluss_request {
+    fluss_server *server;
+    fluss_session *session;
+    const fluss_api *api;
+    const ProtobufCMessage *message;
+    slu_arena *arena; /* of this request; gone when the handler returns */
+    int32_t id;
+    int16_t version;
+} fluss_request;
+
+/* A handler answers (fluss_request_answer), or parks the request and answers later by session and id, or fails: the client then gets
+ * the error. */
+typedef slu_status (*fluss_handler)(fluss_request *request, slu_error *err);
+
+SLU_CHECK slu_status fluss_request_answer(fluss_request *request, const ProtobufCMessage *response, slu_error *err);
+
+/* session.c. Sends an answer for a request that was parked; the session may be slow, never gone (fluss_fetches_forget). */
+void fluss_session_answer(fluss_session *session, int32_t request_id, const ProtobufCMessage *response);
+/* The host that this client should be told to connect to. */
+const char *fluss_session_host(const fluss_session *session);
+slu_status fluss_session_accept(void *server, slu_conn *conn, const slu_conn_events **out_events, void **out_context);
+void fluss_sessions_close(fluss_server *server);
+/* Frees the sessions whose connection was closed while something else went on. */
+void fluss_sessions_sweep(void *server);
+
+/* lake_api.c. Puts the lake tables of the catalogue under tiering. */
+SLU_CHECK slu_status fluss_lake_load(fluss_server *server, slu_error *err);
+/* A lake table: its freshness comes from the descriptor. */
+SLU_CHECK slu_status fluss_lake_add(fluss_server *server, const fluss_table_row *row, const fluss_descriptor *descriptor, int64_t last_tiered_ms,
+    slu_error *err);
+bool fluss_lake_enabled(const fluss_descriptor *descriptor);
+
+/* dispatch.c. NULL: not served. */
+fluss_handler fluss_dispatch_find(int16_t api_key);
+
+/* The Fluss code for a failure: what our rooms put into err->code where it can be one, else by status. */
+int32_t fluss_server_code(slu_status status, const slu_error *err);
+
+/* Handlers, each beside its kind. */
+slu_status fluss_handle_api_versions(fluss_request *r, slu_error *err);
+slu_status fluss_handle_authenticate(fluss_request *r, slu_error *err);
+slu_status fluss_handle_metadata(fluss_request *r, slu_error *err);
+slu_status fluss_handle_get_table_info(fluss_request *r, slu_error *err);
+slu_status fluss_handle_get_table_schema(fluss_request *r, slu_error *err);
+slu_status fluss_handle_list_databases(fluss_request *r, slu_error *err);
+slu_status fluss_handle_database_exists(fluss_request *r, slu_error *err);
+slu_status fluss_handle_get_database_info(fluss_request *r, slu_error *err);
+slu_status fluss_handle_list_tables(fluss_request *r, slu_error *err);
+slu_status fluss_handle_table_exists(fluss_request *r, slu_error *err);
+slu_status fluss_handle_list_partition_infos(fluss_request *r, slu_error *err);
+slu_status fluss_handle_create_database(fluss_request *r, slu_error *err);
+slu_status fluss_handle_drop_database(fluss_request *r, slu_error *err);
+slu_status fluss_handle_create_table(fluss_request *r, slu_error *err);
+slu_status fluss_handle_drop_table(fluss_request *r, slu_error *err);
+slu_status fluss_handle_create_partition(fluss_request *r, slu_error *err);
+slu_status fluss_handle_drop_partition(fluss_request *r, slu_error *err);
+slu_status fluss_handle_init_writer(fluss_request *r, slu_error *err);
+slu_status fluss_handle_produce_log(fluss_request *r, slu_error *err);
+slu_status fluss_handle_fetch_log(fluss_request *r, slu_error *err);
+slu_status fluss_handle_list_offsets(fluss_request *r, slu_error *err);
+slu_status fluss_handle_put_kv(fluss_request *r, slu_error *err);
+slu_status fluss_handle_lookup(fluss_request *r, slu_error *err);
+slu_status fluss_handle_prefix_lookup(fluss_request *r, slu_error *err);
+slu_status fluss_handle_limit_scan(fluss_request *r, slu_error *err);
+slu_status fluss_handle_latest_kv_snapshots(fluss_request *r, slu_error *err);
+slu_status fluss_handle_security_token(fluss_request *r, slu_error *err);
+slu_status fluss_handle_table_stats(fluss_request *r, slu_error *err);
+slu_status fluss_handle_lake_snapshot(fluss_request *r, slu_error *err);
+slu_status fluss_handle_prepare_lake_snapshot(fluss_request *r, slu_error *err);
+slu_status fluss_handle_commit_lake_snapshot(fluss_request *r, slu_error *err);
+slu_status fluss_handle_tiering_heartbeat(fluss_request *r, slu_error *err);
+
+#endif

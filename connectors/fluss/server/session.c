@@ -1,0 +1,209 @@
+/*
+ * session.c: one client connection.
+ *
+ * Requests are handled in the order in which they come, one after the other, as each arrives; answers go out as they are ready, so a fetch
+ * that waits does not hold up what was sent after it (the protocol matches answers by request id). A client that does not read its
+ * answers is not read from until it does.
+ */
+#include "base/alloc.h"
+#include "fluss/server/fetch.h"
+#include "fluss/server/server_internal.h"
+#include "fluss/wire/frame.h"
+
+#include <inttypes.h>
+
+#define SESSION_RESPONSE_ARENA_BYTES ((size_t)64 << 20)
+#define SESSION_ARENA_KEEP_BYTES ((size_t)4 << 20) /* a larger arena is given back after the request */
+#define SESSION_QUEUE_BYTES_HIGH (FLUSS_SERVER_QUEUE_BYTES_MAX / 2) /* above half of it the connection tells when it is drained */
+
+struct fluss_session {
+    fluss_server *server;
+    slu_conn *conn;
+    bool paused;
+    fluss_session *next;
+    fluss_session **at;
+};
+
+static void
+session_free(fluss_session *session)
+{
+    fluss_fetches_forget(session->server->fetches, session);
+    *session->at = session->next;
+    if (session->next != NULL)
+        session->next->at = session->at;
+    slu_free(session);
+}
+
+static void
+session_send(fluss_session *session, slu_buf *frame)
+{
+    slu_error why;
+    if (session->conn == NULL)
+        return;
+    if (slu_conn_send(session->conn, frame, &why) != SLU_OK) {
+        slu_log_warn(session->server->env, "ANSWER-LOST", "%s: %s; the connection is closed", slu_conn_peer(session->conn), why.message);
+        slu_conn_close(&session->conn); /* its requests would wait for ever for an answer that cannot be sent */
+        slu_loop_wake(session->server->loop); /* somebody up the stack may still use the session: swept later */
+        return;
+    }
+    if (!session->paused && slu_conn_queued_bytes(session->conn) > SESSION_QUEUE_BYTES_HIGH) {
+        session->paused = true;
+        slu_conn_pause(session->conn);
+    }
+}
+
+static void
+session_answer_error(fluss_session *session, int32_t request_id, int32_t code, const char *message)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf frame = {0};
+    slu_buf_init(&frame, 64 << 10);
+    fluss_response_error_encode_rest(&frame, request_id, code, message);
+    session_send(session, &frame);
+}
+
+void
+fluss_session_answer(fluss_session *session, int32_t request_id, const ProtobufCMessage *response)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf frame = {0};
+    slu_buf_init(&frame, FLUSS_RESPONSE_BYTES_MAX);
+    fluss_response_encode_rest(&frame, request_id, response);
+    if (slu_buf_status(&frame, NULL) != SLU_OK)
+        session_answer_error(session, request_id, FLUSS_ERROR_UNKNOWN_SERVER_ERROR, "the answer is larger than 256 MiB, or there is no memory for it");
+    else
+        session_send(session, &frame);
+}
+
+slu_status
+fluss_request_answer(fluss_request *request, const ProtobufCMessage *response, slu_error *err)
+{
+    SLU_TRY(slu_arena_status(request->arena, err)); /* a response with holes in it is none */
+    fluss_session_answer(request->session, request->id, response);
+    return SLU_OK;
+}
+
+static slu_status
+session_handle(fluss_session *session, const fluss_request_frame *frame, slu_error *err)
+{
+    ProtobufCMessage *message = NULL;
+    fluss_server *server = session->server;
+    const fluss_api *api = fluss_api_find(frame->api_key);
+    const fluss_handler handler = api == NULL ? NULL : fluss_dispatch_find(frame->api_key);
+    if (handler == NULL) {
+        (void)slu_error_set(err, SLU_UNSUPPORTED, "API %d%s%s is not served by this server", frame->api_key, api == NULL ? "" : " ",
+            api == NULL ? "" : api->name);
+        err->code = FLUSS_ERROR_UNSUPPORTED_VERSION;
+        return SLU_UNSUPPORTED;
+    }
+    server->request_arena.bytes_max = FLUSS_MESSAGE_ARENA_BYTES(frame->body.bytes) + SESSION_RESPONSE_ARENA_BYTES;
+    const slu_status status = fluss_message_decode(api->request, frame->body, &server->request_arena, &message, err);
+    if (status != SLU_OK) {
+        err->code = FLUSS_ERROR_CORRUPT_MESSAGE;
+        return slu_error_in(err, status, "%s", api->name);
+    }
+    fluss_request request = {server, session, api, message, &server->request_arena, frame->request_id, frame->api_version};
+    return handler(&request, err);
+}
+
+static void
+session_reset_arena(fluss_server *server)
+{
+    if (server->request_arena.bytes > SESSION_ARENA_KEEP_BYTES) {
+        slu_arena_fini(&server->request_arena);
+        slu_arena_init(&server->request_arena, 0);
+    }
+    slu_arena_reset(&server->request_arena);
+}
+
+static void
+session_input(void *context, slu_conn *conn, slu_view input)
+{
+    fluss_session *session = context;
+    fluss_request_frame frame;
+    slu_error err;
+    if (session->conn == NULL)
+        return;
+    if (fluss_request_decode_rest(input, &frame, &err) != SLU_OK) {
+        SLU_AUTO(slu_buf_fini) slu_buf answer = {0};
+        slu_buf_init(&answer, 64 << 10);
+        fluss_response_failure_encode_rest(&answer, FLUSS_ERROR_CORRUPT_MESSAGE, err.message);
+        session_send(session, &answer);
+        slu_conn_close_after_writes(&session->conn);
+        session_free(session);
+        return;
+    }
+    const slu_status status = session_handle(session, &frame, &err);
+    if (status != SLU_OK) {
+        const int32_t code = fluss_server_code(status, &err);
+        slu_log_debug(session->server->env, "REQUEST-FAILED", "%s: api %d: error %" PRId32 ": %s", slu_conn_peer(conn), frame.api_key, code, err.message);
+        session_answer_error(session, frame.request_id, code, err.message);
+    }
+    session_reset_arena(session->server);
+}
+
+static void
+session_drained(void *context, slu_conn *conn)
+{
+    fluss_session *session = context;
+    if (session->paused)
+        slu_conn_resume(conn);
+    session->paused = false;
+}
+
+static void
+session_closed(void *context, slu_conn *conn, const slu_error *why)
+{
+    (void)conn;
+    (void)why;
+    session_free(context);
+}
+
+static const slu_conn_events session_events = {NULL, session_input, session_drained, session_closed};
+
+slu_status
+fluss_session_accept(void *context, slu_conn *conn, const slu_conn_events **out_events, void **out_context)
+{
+    fluss_server *server = context;
+    fluss_session *session = slu_alloc_zero(1, sizeof *session);
+    if (session == NULL)
+        return SLU_NOMEM;
+    session->server = server;
+    session->conn = conn;
+    session->next = server->sessions;
+    session->at = &server->sessions;
+    if (session->next != NULL)
+        session->next->at = &session->next;
+    server->sessions = session;
+    *out_events = &session_events;
+    *out_context = session;
+    return SLU_OK;
+}
+
+void
+fluss_sessions_sweep(void *context)
+{
+    fluss_server *server = context;
+    for (fluss_session *session = server->sessions, *next = NULL; session != NULL; session = next) {
+        next = session->next;
+        if (session->conn == NULL)
+            session_free(session);
+    }
+}
+
+void
+fluss_sessions_close(fluss_server *server)
+{
+    while (server->sessions != NULL) {
+        slu_conn_close(&server->sessions->conn);
+        session_free(server->sessions);
+    }
+}
+
+const char *
+fluss_session_host(const fluss_session *session)
+{
+    const fluss_server_options *options = &session->server->options;
+    if (options->advertised_host != NULL)
+        return options->advertised_host;
+    const bool everywhere = strcmp(options->host, "0.0.0.0") == 0 || strcmp(options->host, "::") == 0;
+    return everywhere ? slu_conn_local_host(session->conn) : options->host;
+}

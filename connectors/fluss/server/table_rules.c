@@ -1,0 +1,425 @@
+#include "fluss/server/table_rules.h"
+
+#include "base/sizes.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define RULES_NAME_BYTES_MAX 200
+#define RULES_INTERNAL_PREFIX "__"
+#define ERROR_INVALID_TABLE 15
+#define ERROR_INVALID_DATABASE 16
+#define ERROR_INVALID_CONFIG 39
+#define ERROR_INVALID_PARTITION 43
+#define ERROR_TOO_MANY_BUCKETS 49
+#define ERROR_UNSUPPORTED 2
+
+SLU_PRINTF(4, 5)
+static slu_status
+rules_fail(slu_error *err, slu_status status, int64_t code, const char *format, ...)
+{
+    char text[SLU_ERROR_MESSAGE_BYTES];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)slu_error_set(err, status, "%s", text);
+    if (err != NULL)
+        err->code = code;
+    return status;
+}
+
+/* ---- names ---- */
+
+/* What is wrong with a name, in Fluss's words; false: nothing. */
+static bool
+name_is_bad(const char *name, bool may_be_internal, char *out, size_t out_bytes)
+{
+    const size_t bytes = strlen(name);
+    bool good = true;
+    for (size_t i = 0; i < bytes; i++)
+        good = good && (isalnum((unsigned char)name[i]) || name[i] == '_' || name[i] == '-') && (unsigned char)name[i] < 128;
+    if (bytes == 0)
+        (void)snprintf(out, out_bytes, "the empty string is not allowed");
+    else if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        (void)snprintf(out, out_bytes, "'%s' is not allowed", name);
+    else if (bytes > RULES_NAME_BYTES_MAX)
+        (void)snprintf(out, out_bytes, "the length of '%s' is longer than the max allowed length %d", name, RULES_NAME_BYTES_MAX);
+    else if (!good)
+        (void)snprintf(out, out_bytes, "'%s' contains one or more characters other than ASCII alphanumerics, '_' and '-'", name);
+    else if (!may_be_internal && strncmp(name, RULES_INTERNAL_PREFIX, 2) == 0)
+        (void)snprintf(out, out_bytes, "'" RULES_INTERNAL_PREFIX "' is not allowed as prefix, since it is reserved for internal "
+                                       "databases/internal tables/internal partitions in Fluss server");
+    else
+        return false;
+    return true;
+}
+
+slu_status
+fluss_rules_database_name(const char *name, slu_error *err)
+{
+    char why[600];
+    if (!name_is_bad(name, false, why, sizeof why))
+        return SLU_OK;
+    return rules_fail(err, SLU_INVALID, ERROR_INVALID_DATABASE, "Database name %.200s is invalid: %s", name, why);
+}
+
+slu_status
+fluss_rules_table_name(const char *name, slu_error *err)
+{
+    char why[600];
+    if (!name_is_bad(name, false, why, sizeof why))
+        return SLU_OK;
+    return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Table name %.200s is invalid: %s", name, why);
+}
+
+slu_status
+fluss_rules_partition_value(const char *value, bool create, slu_error *err)
+{
+    char why[600];
+    if (!name_is_bad(value, !create, why, sizeof why))
+        return SLU_OK;
+    return rules_fail(err, SLU_INVALID, ERROR_INVALID_PARTITION, "The partition value %.200s is invalid: %s", value, why);
+}
+
+/* ---- properties ---- */
+
+typedef enum rule_kind { RULE_BOOL, RULE_INT, RULE_DURATION, RULE_ENUM, RULE_TEXT } rule_kind;
+
+typedef struct rule_option {
+    const char *key;
+    rule_kind kind;
+    const char *values; /* RULE_ENUM: "|ARROW|INDEXED|" */
+} rule_option;
+
+static const rule_option rule_options[] = {
+    {"table.replication.factor", RULE_INT, NULL},
+    {"table.log.format", RULE_ENUM, "|ARROW|INDEXED|COMPACTED|"},
+    {"table.log.arrow.compression.type", RULE_ENUM, "|NONE|LZ4_FRAME|ZSTD|"},
+    {"table.log.arrow.compression.zstd.level", RULE_INT, NULL},
+    {"table.kv.format", RULE_ENUM, "|INDEXED|COMPACTED|"},
+    {"table.kv.format-version", RULE_INT, NULL},
+    {"table.auto-partition.enabled", RULE_BOOL, NULL},
+    {"table.auto-partition.key", RULE_TEXT, NULL},
+    {"table.auto-partition.time-unit", RULE_ENUM, "|HOUR|DAY|MONTH|QUARTER|YEAR|"},
+    {"table.auto-partition.time-zone", RULE_TEXT, NULL},
+    {"table.auto-partition.num-precreate", RULE_INT, NULL},
+    {"table.auto-partition.num-retention", RULE_INT, NULL},
+    {"table.log.ttl", RULE_DURATION, NULL},
+    {"table.log.tiered.local-segments", RULE_INT, NULL},
+    {"table.datalake.enabled", RULE_BOOL, NULL},
+    {"table.datalake.format", RULE_ENUM, "|PAIMON|LANCE|ICEBERG|"},
+    {"table.datalake.freshness", RULE_DURATION, NULL},
+    {"table.datalake.auto-compaction", RULE_BOOL, NULL},
+    {"table.datalake.auto-expire-snapshot", RULE_BOOL, NULL},
+    {"table.merge-engine", RULE_ENUM, "|FIRST_ROW|VERSIONED|AGGREGATION|"},
+    {"table.merge-engine.versioned.ver-column", RULE_TEXT, NULL},
+    {"table.delete.behavior", RULE_ENUM, "|ALLOW|IGNORE|DISABLE|"},
+    {"table.auto-increment.cache-size", RULE_INT, NULL},
+    {"table.changelog.image", RULE_ENUM, "|FULL|WAL|"},
+};
+
+static bool
+duration_unit(const char *unit, size_t bytes, double *out_ms)
+{
+    static const struct {
+        const char *names;
+        double ms;
+    } units[] = {{"|d|day|days|", 86400000.0}, {"|h|hour|hours|", 3600000.0}, {"|min|m|minute|minutes|", 60000.0},
+        {"|s|sec|secs|second|seconds|", 1000.0}, {"|ms|milli|millis|millisecond|milliseconds|", 1.0},
+        {"|\xc2\xb5s|micro|micros|microsecond|microseconds|", 0.001}, {"|ns|nano|nanos|nanosecond|nanoseconds|", 0.000001}};
+    char wanted[32];
+    if (bytes == 0 || bytes > sizeof wanted - 3)
+        return false;
+    wanted[0] = '|';
+    for (size_t i = 0; i < bytes; i++)
+        wanted[i + 1] = (char)tolower((unsigned char)unit[i]);
+    wanted[bytes + 1] = '|';
+    wanted[bytes + 2] = 0;
+    for (size_t i = 0; i < SLU_COUNT_OF(units); i++) {
+        if (strstr(units[i].names, wanted) != NULL) {
+            *out_ms = units[i].ms;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+fluss_duration_parse(const char *text, int64_t *out_ms)
+{
+    char *end = NULL;
+    double unit_ms = 1;
+    while (isspace((unsigned char)*text))
+        text++;
+    if (!isdigit((unsigned char)*text))
+        return false;
+    const unsigned long long number = strtoull(text, &end, 10);
+    while (isspace((unsigned char)*end))
+        end++;
+    size_t bytes = strlen(end);
+    while (bytes != 0 && isspace((unsigned char)end[bytes - 1]))
+        bytes--;
+    if (number > (unsigned long long)INT64_MAX / 1000 || !duration_unit(end, bytes, &unit_ms) || (double)number * unit_ms > 9e18)
+        return false;
+    *out_ms = (int64_t)((double)number * unit_ms);
+    return true;
+}
+
+static bool
+integer_parse(const char *text, int64_t *out)
+{
+    char *end = NULL;
+    *out = strtoll(text, &end, 10);
+    return *text != 0 && *end == 0 && *out >= INT32_MIN && *out <= INT32_MAX;
+}
+
+static bool
+option_value_is_good(const rule_option *option, const char *value)
+{
+    int64_t number = 0;
+    char wanted[64];
+    switch (option->kind) {
+    case RULE_BOOL: return strcasecmp(value, "true") == 0 || strcasecmp(value, "false") == 0;
+    case RULE_INT: return integer_parse(value, &number);
+    case RULE_DURATION: return fluss_duration_parse(value, &number);
+    case RULE_ENUM:
+        if (snprintf(wanted, sizeof wanted, "|%s|", value) >= (int)sizeof wanted || value[0] == 0 || strchr(value, '|') != NULL)
+            return false;
+        return strcasestr(option->values, wanted) != NULL;
+    default: return true;
+    }
+}
+
+static slu_status
+rules_check_property(const fluss_property *property, slu_error *err)
+{
+    for (size_t i = 0; i < SLU_COUNT_OF(rule_options); i++) {
+        if (strcmp(rule_options[i].key, property->key) != 0)
+            continue;
+        if (option_value_is_good(&rule_options[i], property->value))
+            return SLU_OK;
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "Invalid value for config '%s'. Reason: Could not parse value '%s' for key '%s'.", property->key, property->value, property->key);
+    }
+    if (strncmp(property->key, "table.", 6) == 0)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "'%s' is not a recognized Fluss table property in the current cluster version. You may be using an older Fluss cluster that "
+            "does not support this property.", property->key);
+    return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+        "'%s' is not a Fluss table property. Please use '.customProperty(..)' to set custom properties.", property->key);
+}
+
+static bool
+property_is(const fluss_descriptor *d, const char *key, const char *value)
+{
+    const char *set = fluss_descriptor_get(d, key);
+    return set != NULL && strcasecmp(set, value) == 0;
+}
+
+static int64_t
+property_int(const fluss_descriptor *d, const char *key, int64_t otherwise)
+{
+    const char *set = fluss_descriptor_get(d, key);
+    int64_t value = otherwise;
+    return set != NULL && integer_parse(set, &value) ? value : otherwise;
+}
+
+static slu_status
+rules_check_properties(const fluss_descriptor *d, slu_error *err)
+{
+    const bool keyed = d->schema.primary_key_count != 0;
+    for (size_t i = 0; i < d->property_count; i++)
+        SLU_TRY(rules_check_property(&d->properties[i], err));
+    if (property_int(d, "table.replication.factor", 0) <= 0)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.replication.factor' must be greater than 0.");
+    if (keyed && !property_is(d, "table.kv.format", "INDEXED") && property_is(d, "table.log.format", "INDEXED"))
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "Currently, Primary Key Table supports ARROW or COMPACTED log format when kv format is COMPACTED.");
+    const int64_t level = property_int(d, "table.log.arrow.compression.zstd.level", 3);
+    if (level < 1 || level > 22)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "Invalid ZSTD compression level: %" PRId64 ". Expected a value between 1 and 22.", level);
+    if (!keyed && fluss_descriptor_get(d, "table.merge-engine") != NULL)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "Merge engine is only supported in primary key table.");
+    if (!keyed && fluss_descriptor_get(d, "table.delete.behavior") != NULL)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "The 'table.delete.behavior' configuration is only supported for primary key tables.");
+    if (property_int(d, "table.log.tiered.local-segments", 2) <= 0)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.log.tiered.local-segments' must be greater than 0.");
+    if (d->partition_key_count == 0 && property_is(d, "table.auto-partition.enabled", "true"))
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "Currently, auto partition is only supported for partitioned table, "
+            "please set table property 'table.auto-partition.enabled' to false.");
+    return SLU_OK;
+}
+
+/* What Fluss has and we have not: refused by name, so that nobody finds out from wrong rows. */
+static slu_status
+rules_check_served(const fluss_descriptor *d, slu_error *err)
+{
+    static const char *const unserved[][2] = {{"table.auto-partition.enabled", "true"}, {"table.merge-engine", "FIRST_ROW"},
+        {"table.merge-engine", "VERSIONED"}, {"table.merge-engine", "AGGREGATION"}, {"table.changelog.image", "WAL"}};
+    for (size_t i = 0; i < SLU_COUNT_OF(unserved); i++)
+        if (property_is(d, unserved[i][0], unserved[i][1]))
+            return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "'%s' = '%s' is not served by this server yet.", unserved[i][0],
+                unserved[i][1]);
+    if (d->schema.auto_increment_column != NULL)
+        return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "Auto-increment column '%s' is not served by this server yet.",
+            d->schema.auto_increment_column);
+    for (size_t i = 0; d->schema.primary_key_count != 0 && i < d->schema.column_count; i++)
+        if (d->schema.columns[i].type.child_count != 0)
+            return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED,
+                "Column '%s': ARRAY, MAP and ROW in a primary-key table are not served by this server yet.", d->schema.columns[i].name);
+    return SLU_OK;
+}
+
+/* ---- keys ---- */
+
+static bool
+list_has(const char *const *list, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool
+primary_key_has(const fluss_descriptor *d, const char *name)
+{
+    for (size_t i = 0; i < d->schema.primary_key_count; i++)
+        if (strcmp(d->schema.columns[d->schema.primary_key[i]].name, name) == 0)
+            return true;
+    return false;
+}
+
+static slu_status
+rules_check_key_column(const fluss_descriptor *d, const char *what, const char *name, slu_error *err)
+{
+    const int32_t at = fluss_schema_find(&d->schema, name);
+    if (at < 0)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "%s key '%s' does not exist in the schema.", what, name);
+    if (d->schema.columns[at].type.id >= FLUSS_TYPE_ARRAY)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
+            "%s key column '%s' has an unsupported data type. Currently, key columns do not support types: [ARRAY, MAP, ROW].", what, name);
+    return SLU_OK;
+}
+
+static slu_status
+rules_check_keys(const fluss_descriptor *d, slu_error *err)
+{
+    const bool keyed = d->schema.primary_key_count != 0;
+    for (size_t i = 0; i < d->schema.primary_key_count; i++)
+        SLU_TRY(rules_check_key_column(d, "Primary", d->schema.columns[d->schema.primary_key[i]].name, err));
+    for (size_t i = 0; i < d->partition_key_count; i++) {
+        if (keyed && !primary_key_has(d, d->partition_keys[i]))
+            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
+                "Partitioned Primary Key Table requires partition key [%s] is a subset of the primary key.", d->partition_keys[i]);
+        SLU_TRY(rules_check_key_column(d, "Partition", d->partition_keys[i], err));
+    }
+    for (size_t i = 0; i < d->bucket_key_count; i++) {
+        SLU_TRY(rules_check_key_column(d, "Bucket", d->bucket_keys[i], err));
+        if (list_has(d->partition_keys, d->partition_key_count, d->bucket_keys[i]))
+            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
+                "Bucket key [%s] shouldn't include any column in partition keys.", d->bucket_keys[i]);
+        if (keyed && !primary_key_has(d, d->bucket_keys[i]))
+            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Bucket keys must be a subset of primary keys excluding partition keys "
+                "for primary-key tables, but '%s' is none of them.", d->bucket_keys[i]);
+    }
+    return SLU_OK;
+}
+
+/* The bucket key of a primary-key table that names none is its key without the partition keys. */
+static slu_status
+rules_default_bucket_key(fluss_descriptor *d, slu_arena *arena, slu_error *err)
+{
+    if (d->bucket_key_count != 0 || d->schema.primary_key_count == 0)
+        return SLU_OK;
+    d->bucket_keys = slu_arena_array(arena, d->schema.primary_key_count, sizeof *d->bucket_keys);
+    for (size_t i = 0; d->bucket_keys != NULL && i < d->schema.primary_key_count; i++) {
+        const char *name = d->schema.columns[d->schema.primary_key[i]].name;
+        if (!list_has(d->partition_keys, d->partition_key_count, name))
+            d->bucket_keys[d->bucket_key_count++] = name;
+    }
+    SLU_TRY(slu_arena_status(arena, err));
+    if (d->bucket_key_count == 0)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Primary Key constraint should not be same with partition fields.");
+    return SLU_OK;
+}
+
+static slu_status
+rules_check_columns(const fluss_descriptor *d, slu_error *err)
+{
+    static const char *const system_columns[] = {"__offset", "__timestamp", "__bucket", "_change_type", "_log_offset", "_commit_timestamp"};
+    if (d->schema.column_count == 0)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "A table needs at least one column.");
+    for (size_t i = 0; i < d->schema.column_count; i++) {
+        if (list_has(system_columns, SLU_COUNT_OF(system_columns), d->schema.columns[i].name))
+            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
+                "%s cannot be used as column names, because they are reserved system columns in Fluss. Please use other names for these "
+                "columns. The reserved system columns are: __offset, __timestamp, __bucket, _change_type, _log_offset, _commit_timestamp",
+                d->schema.columns[i].name);
+        if (fluss_schema_find(&d->schema, d->schema.columns[i].name) != (int32_t)i)
+            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Table columns must not contain duplicate fields. Found: [%s]",
+                d->schema.columns[i].name);
+    }
+    return SLU_OK;
+}
+
+/* ---- the whole table ---- */
+
+static slu_status
+rules_default_lake(const fluss_rules *rules, fluss_descriptor *d, slu_arena *arena, slu_error *err)
+{
+    if (rules->datalake_format == NULL) {
+        if (property_is(d, "table.datalake.enabled", "true"))
+            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
+                "'table.datalake.enabled' is enabled for the table, but the Fluss cluster doesn't enable datalake tables.");
+        return SLU_OK;
+    }
+    if (fluss_descriptor_get(d, "table.datalake.format") != NULL)
+        return SLU_OK;
+    return fluss_descriptor_set(d, arena, "table.datalake.format", rules->datalake_format, err);
+}
+
+static slu_status
+rules_default_properties(const fluss_rules *rules, fluss_descriptor *d, slu_arena *arena, slu_error *err)
+{
+    if (d->bucket_count == 0)
+        d->bucket_count = rules->default_buckets;
+    if (fluss_descriptor_get(d, "table.replication.factor") == NULL)
+        SLU_TRY(fluss_descriptor_set(d, arena, "table.replication.factor", "1", err));
+    if (d->partition_key_count > 1 && property_is(d, "table.auto-partition.enabled", "true") &&
+        fluss_descriptor_get(d, "table.auto-partition.num-precreate") == NULL)
+        SLU_TRY(fluss_descriptor_set(d, arena, "table.auto-partition.num-precreate", "0", err));
+    SLU_TRY(rules_default_lake(rules, d, arena, err));
+    if (d->schema.primary_key_count == 0)
+        return SLU_OK;
+    if (fluss_descriptor_get(d, "table.merge-engine") != NULL && fluss_descriptor_get(d, "table.delete.behavior") == NULL)
+        SLU_TRY(fluss_descriptor_set(d, arena, "table.delete.behavior", "IGNORE", err));
+    if (fluss_descriptor_get(d, "table.kv.format-version") == NULL)
+        return fluss_descriptor_set(d, arena, "table.kv.format-version", "2", err);
+    const int64_t version = property_int(d, "table.kv.format-version", 0);
+    if (version < 1 || version > 2)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "Unsupported kv format version %" PRId64 ". The maximum supported version is 2.", version);
+    return SLU_OK;
+}
+
+slu_status
+fluss_rules_new_table(const fluss_rules *rules, fluss_descriptor *d, slu_arena *arena, slu_error *err)
+{
+    SLU_TRY(rules_check_columns(d, err));
+    SLU_TRY(rules_check_keys(d, err));
+    SLU_TRY(rules_default_bucket_key(d, arena, err));
+    SLU_TRY(rules_default_properties(rules, d, arena, err));
+    if (d->bucket_count < 1)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Bucket number must be set.");
+    if (d->bucket_count > FLUSS_BUCKETS_MAX)
+        return rules_fail(err, SLU_INVALID, ERROR_TOO_MANY_BUCKETS,
+            "Bucket count %" PRId32 " exceeds the maximum limit %d for a non-partitioned table or partition.", d->bucket_count, FLUSS_BUCKETS_MAX);
+    SLU_TRY(rules_check_properties(d, err));
+    return rules_check_served(d, err);
+}

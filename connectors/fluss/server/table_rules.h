@@ -1,0 +1,33 @@
+/*
+ * table_rules.h: which names and tables may be created, and the defaults that a server fills in (facts 3.4, 3.5).
+ *
+ * Errors   with Fluss's codes and texts: 16 (database name), 15 (table), 39 (property), 43 (partition), 49 (buckets). UNSUPPORTED (2): what
+ *          Fluss has and this server does not serve yet, by name.
+ * Threads  any.
+ */
+#ifndef FLUSS_SERVER_TABLE_RULES_H
+#define FLUSS_SERVER_TABLE_RULES_H
+
+#include "fluss/record/descriptor.h"
+
+#define FLUSS_BUCKETS_MAX 128000
+#define FLUSS_PARTITIONS_MAX 1000
+#define FLUSS_DURATION_DEFAULT_FRESHNESS_MS ((int64_t)3 * 60 * 1000)
+
+SLU_CHECK slu_status fluss_rules_database_name(const char *name, slu_error *err);
+SLU_CHECK slu_status fluss_rules_table_name(const char *name, slu_error *err);
+/* A value of a partition key. */
+SLU_CHECK slu_status fluss_rules_partition_value(const char *value, bool create, slu_error *err);
+
+typedef struct fluss_rules {
+    int32_t default_buckets;
+    const char *datalake_format; /* NULL: no lake */
+} fluss_rules;
+
+/* Fills in the defaults, then checks everything. */
+SLU_CHECK slu_status fluss_rules_new_table(const fluss_rules *rules, fluss_descriptor *descriptor, slu_arena *arena, slu_error *err);
+
+/* "30s", "3 min", "100 ms": Fluss's durations. False: not one. */
+bool fluss_duration_parse(const char *text, int64_t *out_ms);
+
+#endif
