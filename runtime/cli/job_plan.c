@@ -1,0 +1,93 @@
+#include "job_plan.h"
+
+#include "plan/descriptor.h"
+
+#include <unistd.h>
+
+#define REPORT_BYTES_MAX (1 << 16)
+
+slu_registry *
+slu_cli_registry(const slu_args *args)
+{
+    slu_error err;
+    slu_registry *registry = NULL;
+    slu_status status = slu_registry_new(&registry, &err);
+    if (status == SLU_OK)
+        status = slu_registry_add_default_dirs(registry, &err);
+    if (status == SLU_OK)
+        return registry;
+    (void)slu_cli_fail(args, &err);
+    slu_registry_free(&registry);
+    return NULL;
+}
+
+static int
+report(const slu_args *args, const slu_job_plan *plan, const slu_error *err)
+{
+    slu_buf out;
+    /* A wrong option is wrong usage; what the file says wrong is a failure of the file. */
+    const bool usage = err->line == 0 && strncmp(err->message, "unknown option --", 17) == 0;
+    if (usage) {
+        (void)slu_cli_fail(args, err);
+        return SLU_EXIT_USAGE;
+    }
+    slu_buf_init(&out, REPORT_BYTES_MAX);
+    slu_descriptor_report(args->words[0], slu_buf_view(&plan->text), err, &out);
+    (void)fputs(slu_buf_cstr(&out), stderr);
+    slu_buf_fini(&out);
+    return err->status == SLU_TIMEOUT || err->status == SLU_CLOSED ? SLU_EXIT_NO_ANSWER : SLU_EXIT_FAILED;
+}
+
+/* The settings of the command line, -p among them. */
+static slu_descriptor
+descriptor_of(const slu_args *args, slu_setting *settings)
+{
+    const char *parallelism = slu_args_get(args, "parallelism");
+    uint32_t count = 0;
+    for (; count < args->setting_count; count++)
+        settings[count] = args->settings[count];
+    if (parallelism != NULL)
+        settings[count++] = (slu_setting){"parallelism", parallelism};
+    const slu_descriptor descriptor = {
+        .path = args->words[0], .settings = settings, .setting_count = count, .environment = environ};
+    return descriptor;
+}
+
+static slu_status
+plan_make(const slu_args *args, slu_job_plan *plan, slu_error *err)
+{
+    slu_setting settings[SLU_ARGS_SETTINGS_MAX + 1];
+    slu_descriptor descriptor = descriptor_of(args, settings);
+    const slu_planner planner = {.registry = plan->registry,
+                                 .env = slu_cli_env(),
+                                 .environment = environ,
+                                 .offline = slu_args_has(args, "offline")};
+    SLU_TRY(slu_descriptor_read_file(&descriptor, &plan->text, &plan->graph, err));
+    SLU_TRY(slu_plan_graph(plan->graph, &planner, err));
+    return planner.offline ? SLU_OK : slu_layout_new(plan->graph, &plan->layout, err);
+}
+
+int
+slu_job_plan_make(const slu_args *args, slu_job_plan *out)
+{
+    slu_error err;
+    memset(out, 0, sizeof *out);
+    slu_buf_init(&out->text, SLU_GRAPH_TEXT_BYTES_MAX + 1);
+    out->registry = slu_cli_registry(args);
+    if (out->registry == NULL)
+        return SLU_EXIT_FAILED;
+    if (plan_make(args, out, &err) == SLU_OK)
+        return SLU_EXIT_DONE;
+    const int code = report(args, out, &err);
+    slu_job_plan_fini(out);
+    return code;
+}
+
+void
+slu_job_plan_fini(slu_job_plan *plan)
+{
+    slu_layout_free(&plan->layout);
+    slu_graph_free(&plan->graph);
+    slu_buf_fini(&plan->text);
+    slu_registry_free(&plan->registry);
+}

@@ -1,0 +1,126 @@
+/* verb_daemons.c: one daemon in the foreground: server, jobmanager, taskmanager; and the worker that a task manager starts. */
+#include "verbs.h"
+
+#ifdef SLUICE_HAS_JOBMANAGER
+#include "jobmanager/daemon.h"
+#endif
+#ifdef SLUICE_HAS_TASKMANAGER
+#include "taskmanager/daemon.h"
+#endif
+
+/* ---- jobmanager ---------------------------------------------------------------------------------------------------------------- */
+
+#ifdef SLUICE_HAS_JOBMANAGER
+static int
+jobmanager(const slu_args *args)
+{
+    slu_error err;
+    slu_jobmanager_options options = {.listen = slu_args_get(args, "listen"),
+                                      .rest_listen = slu_args_get(args, "rest-listen"),
+                                      .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir") : "sluice-data/jobmanager",
+                                      .insecure = slu_args_has(args, "insecure")};
+    slu_status status = slu_args_duration(args, "heartbeat", &options.heartbeat_ms, &err);
+    if (status == SLU_OK)
+        status = slu_args_duration(args, "heartbeat-timeout", &options.timeout_ms, &err);
+    if (status != SLU_OK) {
+        (void)slu_cli_fail(args, &err);
+        return SLU_EXIT_USAGE;
+    }
+    return slu_jobmanager_run(slu_cli_env(), &options, &err) == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
+}
+#else
+static int
+jobmanager(const slu_args *args)
+{
+    return slu_cli_absent(args, "the job manager");
+}
+#endif
+
+static const slu_flag jobmanager_flags[] = {
+    {"listen", 0, "HOST:PORT", "where task managers and clients come (127.0.0.1:6123)"},
+    {"rest-listen", 0, "HOST:PORT", "REST and dashboard (127.0.0.1:8081; \"\": none)"},
+    {"data-dir", 0, "DIR", "jobs, and checkpoints of jobs that do not say (sluice-data/jobmanager)"},
+    {"heartbeat", 0, "TIME", "between two heartbeats (2s)"},
+    {"heartbeat-timeout", 0, "TIME", "a silence as long as this means dead (10s)"},
+    {"insecure", 0, NULL, "listen beyond loopback without encryption"},
+};
+
+const slu_verb slu_verb_jobmanager = {.name = "jobmanager",
+                                      .summary = "a job manager in the foreground",
+                                      .usage = "",
+                                      SLU_VERB_FLAGS(jobmanager_flags),
+                                      .run = jobmanager};
+
+/* ---- taskmanager --------------------------------------------------------------------------------------------------------------- */
+
+#ifdef SLUICE_HAS_TASKMANAGER
+static slu_status
+taskmanager_options_read(const slu_args *args, slu_taskmanager_options *out, slu_error *err)
+{
+    int64_t slots = 0;
+    *out = (slu_taskmanager_options){.jobmanager = slu_args_get(args, "jobmanager"),
+                                     .listen = slu_args_get(args, "listen"),
+                                     .transport = slu_args_get(args, "link.transport"),
+                                     .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir") : "sluice-data/taskmanager",
+                                     .insecure = slu_args_has(args, "insecure")};
+    SLU_TRY(slu_args_i64(args, "slots", 1, 1024, &slots, err));
+    if (slu_args_has(args, "memory"))
+        SLU_TRY_IN(slu_bytes_parse(slu_args_get(args, "memory"), &out->memory_max, err), err, "--memory");
+    out->slots = (uint32_t)slots;
+    return SLU_OK;
+}
+
+static int
+taskmanager(const slu_args *args)
+{
+    slu_error err;
+    slu_taskmanager_options options;
+    if (taskmanager_options_read(args, &options, &err) != SLU_OK) {
+        (void)slu_cli_fail(args, &err);
+        return SLU_EXIT_USAGE;
+    }
+    return slu_taskmanager_run(slu_cli_env(), &options, &err) == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
+}
+#else
+static int
+taskmanager(const slu_args *args)
+{
+    return slu_cli_absent(args, "the task manager");
+}
+#endif
+
+static const slu_flag taskmanager_flags[] = {
+    {"jobmanager", 'm', "HOST:PORT", "its job manager (127.0.0.1:6123)"},
+    {"listen", 0, "HOST", "where its workers take others' batches (127.0.0.1)"},
+    {"link.transport", 0, "NAME", "auto, ipc or tcp between workers (auto)"},
+    {"data-dir", 0, "DIR", "logs of workers, sockets (sluice-data/taskmanager)"},
+    {"slots", 0, "N", "tasks of one vertex it can run (number of processors)"},
+    {"memory", 0, "SIZE", "what the plugins of one worker may hold (no bound)"},
+    {"insecure", 0, NULL, "listen beyond loopback without encryption"},
+};
+
+const slu_verb slu_verb_taskmanager = {.name = "taskmanager",
+                                       .summary = "a task manager in the foreground",
+                                       .usage = "",
+                                       SLU_VERB_FLAGS(taskmanager_flags),
+                                       .run = taskmanager};
+
+/* ---- worker -------------------------------------------------------------------------------------------------------------------- */
+
+static int
+worker(const slu_args *args)
+{
+    return slu_cli_absent(args, "the worker process");
+}
+
+const slu_verb slu_verb_worker = {.name = "worker", .summary = "the tasks of one job: started by a task manager", .usage = "", .hidden = true, .run = worker};
+
+/* ---- server -------------------------------------------------------------------------------------------------------------------- */
+
+static int
+server(const slu_args *args)
+{
+    return slu_cli_absent(args, "the table server");
+}
+
+const slu_verb slu_verb_server = {.name = "server", .summary = "a Fluss-compatible table server in the foreground", .usage = "", .run = server};

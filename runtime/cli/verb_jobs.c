@@ -1,0 +1,421 @@
+/* verb_jobs.c: what a job manager knows: list, describe, wait, cancel, stop, status, logs. */
+#include "verbs.h"
+
+#include "table.h"
+
+#ifdef SLUICE_HAS_CLIENT
+#include "client/client.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define JOBS_OUTPUT_BYTES_MAX ((size_t)16 << 20)
+#define LOG_PIECE_BYTES ((uint64_t)64 << 10)
+
+/* ---- Asking -------------------------------------------------------------------------------------------------------------------- */
+
+/* One verb at work: its client, and what it will print. */
+typedef struct asking {
+    const slu_args *args;
+    slu_client *client;
+    slu_buf out;
+    slu_error err;
+} asking;
+
+static slu_status
+asking_open(asking *a, const slu_args *args)
+{
+    const char *address = slu_args_get(args, "jobmanager");
+    memset(a, 0, sizeof *a);
+    a->args = args;
+    slu_buf_init(&a->out, JOBS_OUTPUT_BYTES_MAX);
+    return slu_client_open(slu_cli_env(), address == NULL ? SLU_JOBMANAGER_ADDRESS_DEFAULT : address, 0, &a->client, &a->err);
+}
+
+static int
+asking_close(asking *a, slu_status status)
+{
+    int code = status == SLU_OK ? slu_cli_print(&a->out) : slu_cli_fail(a->args, &a->err);
+    slu_client_close(&a->client);
+    slu_buf_fini(&a->out);
+    return code;
+}
+
+static void
+json_append(asking *a, json_t *value)
+{
+    char *text = value == NULL ? NULL : json_dumps(value, JSON_INDENT(2));
+    slu_buf_printf(&a->out, "%s\n", text == NULL ? "null" : text);
+    free(text);
+    json_decref(value);
+}
+
+static const char *
+time_text(int64_t wall_ms, char out[32])
+{
+    const time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm parts;
+    out[0] = 0;
+    if (wall_ms > 0 && localtime_r(&seconds, &parts) != NULL)
+        (void)strftime(out, 32, "%Y-%m-%d %H:%M:%S", &parts);
+    return out;
+}
+
+static const char *
+duration_text(int64_t ms, char out[32])
+{
+    if (ms < 1000)
+        (void)snprintf(out, 32, "%" PRId64 " ms", ms);
+    else if (ms < 60000)
+        (void)snprintf(out, 32, "%" PRId64 ".%" PRId64 " s", ms / 1000, ms % 1000 / 100);
+    else
+        (void)snprintf(out, 32, "%" PRId64 "m%02" PRId64 "s", ms / 60000, ms / 1000 % 60);
+    return out;
+}
+
+/* ---- list ---------------------------------------------------------------------------------------------------------------------- */
+
+static json_t *
+job_json(const slu_message *job)
+{
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "job", job->job, "name", job->name, "state", job->state, "attempt",
+                     (json_int_t)job->attempt, "parallelism", (json_int_t)job->parallelism, "tasks", (json_int_t)job->tasks, "start_ms",
+                     (json_int_t)job->start_ms, "end_ms", (json_int_t)job->end_ms, "duration_ms", (json_int_t)job->duration_ms);
+}
+
+static slu_status
+list_text(asking *a, const slu_message *jobs)
+{
+    char start[32], duration[32];
+    slu_table table;
+    uint32_t shown = 0;
+    slu_table_init(&table, "JOB|NAME|STATE|>TASKS|STARTED|>RUNTIME");
+    for (uint32_t i = 0; i < jobs->item_count; i++) {
+        const slu_message *job = &jobs->items[i];
+        if (slu_job_state_over(job->state) && !slu_args_has(a->args, "all"))
+            continue;
+        shown++;
+        slu_table_cell(&table, "%.12s", job->job);
+        slu_table_cell(&table, "%s", job->name);
+        slu_table_cell(&table, "%s", job->state);
+        slu_table_cell(&table, "%" PRIu64, job->tasks);
+        slu_table_cell(&table, "%s", time_text(job->start_ms, start));
+        slu_table_cell(&table, "%s", duration_text(job->duration_ms, duration));
+    }
+    const slu_status status = shown == 0 ? SLU_OK : slu_table_print(&table, slu_terminal_columns(), &a->out, &a->err);
+    if (shown == 0)
+        slu_buf_text(&a->out, slu_args_has(a->args, "all") ? "No jobs.\n" : "No running jobs.\n");
+    slu_table_fini(&table);
+    return status;
+}
+
+static int
+list(const slu_args *args)
+{
+    asking a;
+    const slu_message *jobs = NULL;
+    slu_status status = asking_open(&a, args);
+    if (status == SLU_OK)
+        status = slu_client_list(a.client, &jobs, &a.err);
+    if (status == SLU_OK && args->json) {
+        json_t *all = json_array();
+        for (uint32_t i = 0; i < jobs->item_count; i++)
+            if (slu_args_has(args, "all") || !slu_job_state_over(jobs->items[i].state))
+                json_array_append_new(all, job_json(&jobs->items[i]));
+        json_append(&a, all);
+    } else if (status == SLU_OK) {
+        status = list_text(&a, jobs);
+    }
+    return asking_close(&a, status);
+}
+
+/* ---- describe ------------------------------------------------------------------------------------------------------------------ */
+
+static json_t *
+details_json(const slu_message *details)
+{
+    json_t *root = job_json(details);
+    json_t *vertices = json_array();
+    json_object_set_new(root, "restarts", json_integer((json_int_t)details->restarts));
+    json_object_set_new(root, "checkpoints", json_integer((json_int_t)details->checkpoints));
+    json_object_set_new(root, "text", json_string(details->text));
+    for (uint32_t i = 0; i < details->item_count; i++) {
+        const slu_message *vertex = &details->items[i];
+        json_t *tasks = json_array();
+        for (uint32_t k = 0; k < vertex->item_count; k++) {
+            const slu_message *task = &vertex->items[k];
+            json_array_append_new(tasks, json_pack("{s:I, s:I, s:s, s:s}", "task", (json_int_t)task->task, "worker", (json_int_t)task->worker,
+                                                   "state", task->state, "text", task->text));
+        }
+        json_array_append_new(vertices, json_pack("{s:s, s:I, s:I, s:I, s:o}", "name", vertex->name, "parallelism",
+                                                  (json_int_t)vertex->parallelism, "rows_in", (json_int_t)vertex->rows_in, "rows_out",
+                                                  (json_int_t)vertex->rows_out, "tasks", tasks));
+    }
+    json_object_set_new(root, "vertices", vertices);
+    return root;
+}
+
+static slu_status
+details_text(asking *a, const slu_message *details)
+{
+    char start[32], duration[32];
+    slu_table table;
+    slu_buf_printf(&a->out, "job       %s  %s\nstate     %s%s%s\nstarted   %s, ran %s\nattempt   %" PRIu64 ", %" PRIu64 " restarts, %" PRIu64
+                            " checkpoints\n\n",
+                   details->job, details->name, details->state, details->text[0] == 0 ? "" : ": ", details->text,
+                   time_text(details->start_ms, start), duration_text(details->duration_ms, duration), details->attempt, details->restarts,
+                   details->checkpoints);
+    slu_table_init(&table, "CHAIN|>TASKS|STATE|>ROWS IN|>ROWS OUT");
+    for (uint32_t i = 0; i < details->item_count; i++) {
+        const slu_message *vertex = &details->items[i];
+        const char *state = vertex->item_count == 0 ? "" : vertex->items[0].state;
+        for (uint32_t k = 1; k < vertex->item_count; k++)
+            if (strcmp(vertex->items[k].state, state) != 0)
+                state = "MIXED";
+        slu_table_cell(&table, "%s", vertex->name);
+        slu_table_cell(&table, "%" PRIu64, vertex->parallelism);
+        slu_table_cell(&table, "%s", state);
+        slu_table_cell(&table, "%" PRIu64, vertex->rows_in);
+        slu_table_cell(&table, "%" PRIu64, vertex->rows_out);
+    }
+    const slu_status status = slu_table_print(&table, slu_terminal_columns(), &a->out, &a->err);
+    slu_table_fini(&table);
+    return status;
+}
+
+static int
+describe(const slu_args *args)
+{
+    asking a;
+    const slu_message *details = NULL;
+    slu_status status = asking_open(&a, args);
+    if (status == SLU_OK)
+        status = slu_client_describe(a.client, args->words[0], &details, &a.err);
+    if (status == SLU_OK && args->json)
+        json_append(&a, details_json(details));
+    else if (status == SLU_OK)
+        status = details_text(&a, details);
+    return asking_close(&a, status);
+}
+
+/* ---- wait, cancel, stop ---------------------------------------------------------------------------------------------------------- */
+
+static void
+done_print(asking *a, const slu_message *done)
+{
+    if (a->args->json)
+        json_append(a, json_pack("{s:s, s:s, s:s, s:s, s:I}", "job", done->job, "name", done->name, "state", done->state, "text", done->text,
+                                 "duration_ms", (json_int_t)done->duration_ms));
+    else
+        slu_buf_printf(&a->out, "%s  %s: %s%s%s\n", done->job, done->name, done->state, done->text[0] == 0 ? "" : ": ", done->text);
+}
+
+static int
+wait_for(const slu_args *args)
+{
+    asking a;
+    const slu_message *done = NULL;
+    int64_t timeout_ms = INT64_MAX / 2;
+    slu_error usage;
+    if (slu_args_duration(args, "timeout", &timeout_ms, &usage) != SLU_OK) {
+        (void)slu_cli_fail(args, &usage);
+        return SLU_EXIT_USAGE;
+    }
+    slu_status status = asking_open(&a, args);
+    const int64_t deadline = slu_now_ms(slu_cli_env()) + timeout_ms;
+    slu_cli_catch_signals();
+    while (status == SLU_OK) {
+        const int64_t left = deadline - slu_now_ms(slu_cli_env());
+        status = slu_client_wait(a.client, args->words[0], left > 500 ? 500 : left > 0 ? left : 0, &done, &a.err);
+        if (status == SLU_OK && (slu_job_state_over(done->state) || left <= 0 || slu_cli_interrupted()))
+            break;
+    }
+    bool fine = false;
+    if (status == SLU_OK) {
+        fine = strcmp(done->state, "FINISHED") == 0;
+        done_print(&a, done);
+    }
+    const int code = asking_close(&a, status);
+    return code == SLU_EXIT_DONE && !fine ? SLU_EXIT_FAILED : code;
+}
+
+static int
+cancel(const slu_args *args)
+{
+    asking a;
+    const slu_message *done = NULL;
+    slu_status status = asking_open(&a, args);
+    if (status == SLU_OK)
+        status = slu_client_cancel(a.client, args->words[0], &done, &a.err);
+    if (status == SLU_OK)
+        done_print(&a, done);
+    return asking_close(&a, status);
+}
+
+static int
+stop(const slu_args *args)
+{
+    asking a;
+    const slu_message *done = NULL;
+    slu_status status = asking_open(&a, args);
+    if (status == SLU_OK)
+        status = slu_client_stop(a.client, args->words[0], &done, &a.err);
+    if (status == SLU_OK)
+        done_print(&a, done);
+    return asking_close(&a, status);
+}
+
+/* ---- status -------------------------------------------------------------------------------------------------------------------- */
+
+static json_t *
+cluster_json(const slu_message *cluster)
+{
+    json_t *nodes = json_array();
+    for (uint32_t i = 0; i < cluster->item_count; i++) {
+        const slu_message *node = &cluster->items[i];
+        json_array_append_new(nodes, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "node", node->node, "host", node->host, "address",
+                                               node->address, "slots", (json_int_t)node->slots, "slots_free", (json_int_t)node->slots_free,
+                                               "pid", (json_int_t)node->pid));
+    }
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "cluster", cluster->cluster, "build", cluster->build, "address", cluster->address,
+                     "taskmanagers", (json_int_t)cluster->taskmanagers, "slots", (json_int_t)cluster->slots, "slots_free",
+                     (json_int_t)cluster->slots_free, "nodes", nodes);
+}
+
+static slu_status
+cluster_text(asking *a, const slu_message *cluster)
+{
+    slu_table table;
+    slu_buf_printf(&a->out, "cluster %s (sluice %s) at %s: %" PRIu64 " task managers, %" PRIu64 " of %" PRIu64 " slots free\n", cluster->cluster,
+                   cluster->build, cluster->address, cluster->taskmanagers, cluster->slots_free, cluster->slots);
+    if (cluster->item_count == 0)
+        return SLU_OK;
+    slu_table_init(&table, "TASK MANAGER|HOST|>PID|>SLOTS|>FREE");
+    for (uint32_t i = 0; i < cluster->item_count; i++) {
+        slu_table_cell(&table, "%.12s", cluster->items[i].node);
+        slu_table_cell(&table, "%s", cluster->items[i].host);
+        slu_table_cell(&table, "%" PRIu64, cluster->items[i].pid);
+        slu_table_cell(&table, "%" PRIu64, cluster->items[i].slots);
+        slu_table_cell(&table, "%" PRIu64, cluster->items[i].slots_free);
+    }
+    slu_buf_text(&a->out, "\n");
+    const slu_status status = slu_table_print(&table, slu_terminal_columns(), &a->out, &a->err);
+    slu_table_fini(&table);
+    return status;
+}
+
+static int
+status_of(const slu_args *args)
+{
+    asking a;
+    const slu_message *cluster = NULL;
+    slu_status status = asking_open(&a, args);
+    if (status == SLU_OK)
+        status = slu_client_status(a.client, &cluster, &a.err);
+    if (status == SLU_OK && args->json)
+        json_append(&a, cluster_json(cluster));
+    else if (status == SLU_OK)
+        status = cluster_text(&a, cluster);
+    return asking_close(&a, status);
+}
+
+/* ---- logs ---------------------------------------------------------------------------------------------------------------------- */
+
+static int
+logs(const slu_args *args)
+{
+    asking a;
+    const slu_message *piece = NULL;
+    uint64_t offset = 0;
+    slu_status status = asking_open(&a, args);
+    slu_cli_catch_signals();
+    while (status == SLU_OK && !slu_cli_interrupted()) {
+        status = slu_client_logs(a.client, args->words[0], offset, LOG_PIECE_BYTES, &piece, &a.err);
+        if (status != SLU_OK)
+            break;
+        (void)fwrite(piece->data.data, 1, piece->data.bytes, stdout);
+        offset += piece->data.bytes;
+        if (piece->data.bytes != 0)
+            continue;
+        if (!slu_args_has(args, "follow"))
+            break;
+        (void)fflush(stdout);
+        (void)usleep(500 * 1000);
+    }
+    return asking_close(&a, status);
+}
+
+#else
+static int
+absent(const slu_args *args)
+{
+    return slu_cli_absent(args, "the client of the job manager");
+}
+#define list absent
+#define describe absent
+#define wait_for absent
+#define cancel absent
+#define stop absent
+#define status_of absent
+#define logs absent
+#endif
+
+/* ---- The verbs ------------------------------------------------------------------------------------------------------------------ */
+
+#define JOBMANAGER_FLAG {"jobmanager", 'm', "HOST:PORT", "whom to ask (127.0.0.1:6123)"}
+
+static const slu_flag plain_flags[] = {JOBMANAGER_FLAG};
+static const slu_flag list_flags[] = {JOBMANAGER_FLAG, {"all", 'a', NULL, "also jobs that are over"}};
+static const slu_flag wait_flags[] = {JOBMANAGER_FLAG, {"timeout", 0, "TIME", "at most so long, such as 30s"}};
+static const slu_flag logs_flags[] = {JOBMANAGER_FLAG, {"follow", 'f', NULL, "goes on as the log grows"}};
+
+const slu_verb slu_verb_list = {
+    .name = "list", .summary = "the jobs of a job manager", .usage = "", SLU_VERB_FLAGS(list_flags), .json = true, .run = list};
+const slu_verb slu_verb_describe = {.name = "describe",
+                                    .summary = "a job: its chains, tasks and rows",
+                                    .usage = "JOB",
+                                    SLU_VERB_FLAGS(plain_flags),
+                                    .words_min = 1,
+                                    .words_max = 1,
+                                    .json = true,
+                                    .run = describe};
+const slu_verb slu_verb_wait = {.name = "wait",
+                                .summary = "waits for the end of a job; fails unless it finished",
+                                .usage = "JOB",
+                                SLU_VERB_FLAGS(wait_flags),
+                                .words_min = 1,
+                                .words_max = 1,
+                                .json = true,
+                                .run = wait_for};
+const slu_verb slu_verb_cancel = {.name = "cancel",
+                                  .summary = "ends a job without ceremony",
+                                  .usage = "JOB",
+                                  SLU_VERB_FLAGS(plain_flags),
+                                  .words_min = 1,
+                                  .words_max = 1,
+                                  .json = true,
+                                  .run = cancel};
+const slu_verb slu_verb_stop = {.name = "stop",
+                                .summary = "lets a job end: a last checkpoint, then its tasks",
+                                .usage = "JOB",
+                                SLU_VERB_FLAGS(plain_flags),
+                                .words_min = 1,
+                                .words_max = 1,
+                                .json = true,
+                                .run = stop};
+const slu_verb slu_verb_status = {.name = "status",
+                                  .summary = "the cluster: task managers and slots",
+                                  .usage = "",
+                                  SLU_VERB_FLAGS(plain_flags),
+                                  .json = true,
+                                  .run = status_of};
+const slu_verb slu_verb_logs = {.name = "logs",
+                                .summary = "the log of a job's workers",
+                                .usage = "JOB",
+                                SLU_VERB_FLAGS(logs_flags),
+                                .words_min = 1,
+                                .words_max = 1,
+                                .run = logs};
