@@ -1,8 +1,21 @@
 /* address.c: which address to dial, and which may be listened on. */
 #include "link/link.h"
 
+#include "base/file.h"
+
 #include <string.h>
 #include <unistd.h>
+
+void
+slu_boot_id(char *out, size_t out_bytes)
+{
+    slu_buf text;
+    slu_buf_init(&text, 256);
+    const slu_status status = slu_file_read("/proc/sys/kernel/random/boot_id", 255, &text, NULL);
+    (void)snprintf(out, out_bytes, "%s", status == SLU_OK ? slu_buf_cstr(&text) : "");
+    out[strcspn(out, "\n")] = 0;
+    slu_buf_fini(&text);
+}
 
 bool
 slu_link_beyond_loopback(const char *address)

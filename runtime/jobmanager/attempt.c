@@ -1,0 +1,584 @@
+/* attempt.c: one attempt of a job: where it runs, its deployment, its checkpoints. */
+#include "jobmanager/internal.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/sizes.h"
+
+#include <inttypes.h>
+
+static const char *
+checkpoint_dir(const slu_jobmanager *jm, const job *j)
+{
+    return j->graph->checkpoint.dir != NULL && j->graph->checkpoint.dir[0] != 0 ? j->graph->checkpoint.dir : jm->checkpoint_dir;
+}
+
+void
+attempt_free(job *j)
+{
+    slu_coordinator_free(&j->coordinator);
+    j->begun = false;
+    j->metric_count = 0;
+}
+
+/* ---- Placement --------------------------------------------------------------------------------------------------------------- */
+
+/* A node's share while slots are dealt out. */
+typedef struct share {
+    node *node;
+    uint32_t slots_free;
+    uint32_t slots_taken;
+    uint32_t member;
+} share;
+
+static uint32_t
+shares_of(slu_jobmanager *jm, share *shares, uint32_t count_max, uint32_t *slots_free)
+{
+    uint32_t count = 0;
+    *slots_free = 0;
+    for (node *n = jm->nodes; n != NULL && count < count_max; n = n->next) {
+        const uint32_t used = node_slots_used(jm, n->id);
+        if (n->peer == 0 || used >= n->slots)
+            continue;
+        shares[count++] = (share){.node = n, .slots_free = n->slots - used};
+        *slots_free += n->slots - used;
+    }
+    return count;
+}
+
+/* The node with the fewest slots of this job; of equals the one with the most free. */
+static uint32_t
+share_next(const share *shares, uint32_t count)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < count; i++) {
+        const bool best_full = shares[best].slots_taken >= shares[best].slots_free;
+        if (shares[i].slots_taken >= shares[i].slots_free)
+            continue;
+        if (best_full || shares[i].slots_taken < shares[best].slots_taken ||
+            (shares[i].slots_taken == shares[best].slots_taken && shares[i].slots_free > shares[best].slots_free))
+            best = i;
+    }
+    return best;
+}
+
+static void
+member_init(member *m, const node *n)
+{
+    *m = (member){0};
+    (void)snprintf(m->node, sizeof m->node, "%s", n->id);
+    (void)snprintf(m->host, sizeof m->host, "%s", n->host);
+    (void)snprintf(m->boot, sizeof m->boot, "%s", n->boot);
+}
+
+/* Subtask s of every vertex goes to slot s (Flink's slot sharing), slots go round the nodes (spread). */
+static slu_status
+place(slu_jobmanager *jm, job *j, slu_error *err)
+{
+    share shares[256];
+    uint32_t slot_member[SLU_PARALLELISM_MAX];
+    uint32_t slots = 1;
+    uint32_t slots_free;
+    for (uint32_t i = 0; i < j->layout->vertex_count; i++)
+        slots = SLU_MAX(slots, j->layout->vertices[i].parallelism);
+    if (slots > SLU_PARALLELISM_MAX)
+        return slu_error_set(err, SLU_LIMIT, "parallelism %" PRIu32 " above %d", slots, SLU_PARALLELISM_MAX);
+    const uint32_t count = shares_of(jm, shares, SLU_COUNT_OF(shares), &slots_free);
+    if (slots_free < slots)
+        return SLU_AGAIN;
+    member *members = slu_alloc_zero(count, sizeof *members);
+    if (members == NULL)
+        return slu_error_set(err, SLU_NOMEM, "%" PRIu32 " workers", count);
+    uint32_t member_count = 0;
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        share *s = &shares[share_next(shares, count)];
+        if (s->slots_taken++ == 0) {
+            s->member = member_count;
+            member_init(&members[member_count++], s->node);
+        }
+        members[s->member].slots++;
+        slot_member[slot] = s->member;
+    }
+    for (uint32_t t = 0; t < j->layout->task_count; t++)
+        j->placement[t] = slot_member[j->layout->tasks[t].subtask];
+    slu_free(j->members);
+    j->members = members;
+    j->member_count = member_count;
+    return SLU_OK;
+}
+
+/* ---- Beginning --------------------------------------------------------------------------------------------------------------- */
+
+/* The newest whole checkpoint of the job, else what the user asked for; NULL: a fresh start. */
+static slu_status
+restore_find(slu_jobmanager *jm, const job *j, slu_manifest **out, slu_error *err)
+{
+    slu_error ignored = {0};
+    slu_status status = slu_manifest_load_latest(checkpoint_dir(jm, j), j->id, out, &ignored);
+    if (status == SLU_OK)
+        return SLU_OK;
+    if (status != SLU_NOTFOUND)
+        return slu_error_set(err, status, "%s", ignored.message);
+    if (j->restore[0] == 0)
+        return SLU_OK;
+    return slu_error_in(err, slu_manifest_load(j->restore, out, err), "restore from %s", j->restore);
+}
+
+static slu_status
+checkpoint_newest(void *context, const slu_checkpoint_record *record, slu_error *err)
+{
+    int64_t *newest = context;
+    if (record->checkpoint > *newest)
+        *newest = record->checkpoint;
+    return SLU_OK;
+}
+
+/* What the coordinator of the present attempt starts from: j->completed, and every id that was ever triggered. */
+slu_status
+attempt_coordinator(slu_jobmanager *jm, job *j, slu_error *err)
+{
+    int64_t newest = j->completed;
+    SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, 1, checkpoint_newest, &newest, err));
+    const bool fresh = j->completed < 0;
+    const slu_coordinator_spec spec = {.task_count = j->layout->task_count,
+        .interval_ms = j->graph->checkpoint.interval_ms,
+        .timeout_ms = j->graph->checkpoint.timeout_ms,
+        .min_pause_ms = j->graph->checkpoint.min_pause_ms,
+        .tolerated_failures = j->graph->checkpoint.tolerated_failures,
+        .retained = SLU_MAX(j->graph->checkpoint.retained, 1u),
+        .next_checkpoint = fresh ? 0 : newest + 1,
+        .fresh = fresh,
+        .kept = j->own ? &j->completed : NULL,
+        .kept_count = j->own};
+    slu_coordinator_free(&j->coordinator);
+    return slu_coordinator_new(&spec, &j->coordinator, err);
+}
+
+static void
+deploy(slu_jobmanager *jm, const job *j, uint32_t worker)
+{
+    const member *m = &j->members[worker];
+    const node *n = node_find(jm, m->node);
+    const slu_message message = {.kind = SLU_MESSAGE_DEPLOY,
+        .job = j->id,
+        .name = j->name,
+        .attempt = j->attempt,
+        .attempt_id = j->attempt_id,
+        .worker = worker,
+        .workers = j->member_count,
+        .slots = m->slots,
+        .graph = j->graph_bytes,
+        .placement = slu_view_of(j->placement, j->layout->task_count * sizeof *j->placement),
+        .path = checkpoint_dir(jm, j),
+        .restore = j->restored};
+    if (n != NULL)
+        peer_send(jm, n->peer, &message);
+}
+
+static slu_status
+attempt_restore(slu_jobmanager *jm, job *j, slu_error *err)
+{
+    slu_manifest *manifest = NULL;
+    SLU_TRY(restore_find(jm, j, &manifest, err));
+    j->completed = manifest == NULL ? -1 : manifest->checkpoint;
+    j->own = manifest != NULL && strcmp(manifest->job_id, j->id) == 0;
+    j->attempt = SLU_MAX(j->attempt, manifest == NULL ? 0 : (uint64_t)manifest->attempt);
+    (void)snprintf(j->restored, sizeof j->restored, "%s", manifest == NULL ? "" : manifest->directory);
+    slu_manifest_free(&manifest);
+    return SLU_OK;
+}
+
+slu_status
+attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
+{
+    SLU_TRY(place(jm, j, err));
+    slu_status status = attempt_restore(jm, j, err);
+    if (status == SLU_OK) {
+        j->attempt++;
+        j->attempt_id = jm->spec.env->random(jm->spec.env);
+        status = attempt_coordinator(jm, j, err);
+    }
+    if (status == SLU_OK)
+        status = slu_jobstore_add_attempt(jm->spec.store, j->id, j->attempt, j->attempt_id, slu_wall_ms(jm->spec.env), err);
+    if (status != SLU_OK) {
+        j->member_count = 0;
+        return status;
+    }
+    j->begun = false;
+    j->stop_after = -1;
+    j->running_since = jm_now(jm);
+    j->deadline = jm_now(jm) + SLU_DEPLOY_MS;
+    memset(j->tasks, TASK_DEPLOYING, j->layout->task_count);
+    job_set_state(jm, j, JOB_RUNNING);
+    slu_log_info(jm->spec.env, "ATTEMPT", "job %s attempt %" PRIu64 " on %" PRIu32 " workers, %s%s", j->name, j->attempt, j->member_count,
+        j->restored[0] == 0 ? "fresh" : "from ", j->restored);
+    for (uint32_t i = 0; i < j->member_count; i++)
+        deploy(jm, j, i);
+    return SLU_OK;
+}
+
+static slu_status
+members_take_up(slu_jobmanager *jm, job *j, const slu_message *placed, slu_error *err)
+{
+    j->members = slu_alloc_zero(placed->item_count == 0 ? 1 : placed->item_count, sizeof *j->members);
+    if (j->members == NULL)
+        return slu_error_set(err, SLU_NOMEM, "a job's workers");
+    j->member_count = placed->item_count;
+    for (uint32_t i = 0; i < placed->item_count; i++) {
+        member *m = &j->members[i];
+        (void)snprintf(m->node, sizeof m->node, "%s", placed->items[i].node);
+        (void)snprintf(m->host, sizeof m->host, "%s", placed->items[i].host);
+        (void)snprintf(m->boot, sizeof m->boot, "%s", placed->items[i].boot);
+        m->slots = (uint32_t)placed->items[i].slots;
+        m->gone_ms = jm_now(jm);
+    }
+    for (uint32_t t = 0; t < j->layout->task_count; t++)
+        if (j->placement[t] >= j->member_count)
+            return slu_error_set(err, SLU_CORRUPT, "task %" PRIu32 " is placed on worker %" PRIu32 " of %" PRIu32, t, j->placement[t], j->member_count);
+    return SLU_OK;
+}
+
+/* The attempt that ran when the last job manager died. */
+slu_status
+attempt_take_up(slu_jobmanager *jm, job *j, slu_view bytes, slu_error *err)
+{
+    slu_arena arena;
+    slu_message placed;
+    slu_arena_init(&arena, SLU_MESSAGE_ARENA_BYTES_MAX);
+    slu_status status = slu_message_decode(bytes, SLU_CONTROL_VERSION_MAX, &arena, &placed, err);
+    const size_t expected = j->layout->task_count * sizeof *j->placement;
+    if (status == SLU_OK && (placed.kind != SLU_MESSAGE_PLACED || placed.placement.bytes != expected))
+        status = slu_error_set(err, SLU_CORRUPT, "its placement is of another layout");
+    if (status == SLU_OK) {
+        memcpy(j->placement, placed.placement.data, expected);
+        status = members_take_up(jm, j, &placed, err);
+    }
+    if (status == SLU_OK)
+        status = attempt_restore(jm, j, err);
+    if (status == SLU_OK) {
+        j->attempt = placed.attempt;
+        status = attempt_coordinator(jm, j, err);
+    }
+    slu_arena_fini(&arena);
+    return status;
+}
+
+/* ---- Workers ----------------------------------------------------------------------------------------------------------------- */
+
+/* To every worker that has a link. */
+void
+attempt_tell(slu_jobmanager *jm, job *j, slu_message message)
+{
+    message.job = j->id;
+    message.attempt = j->attempt;
+    message.attempt_id = j->attempt_id;
+    for (uint32_t i = 0; i < j->member_count; i++)
+        if (j->members[i].peer != 0)
+            peer_send(jm, j->members[i].peer, &message);
+}
+
+void
+attempt_kill(slu_jobmanager *jm, job *j)
+{
+    for (uint32_t i = 0; i < j->member_count; i++) {
+        const node *n = node_find(jm, j->members[i].node);
+        const slu_message kill = {
+            .kind = SLU_MESSAGE_KILL, .job = j->id, .attempt = j->attempt, .attempt_id = j->attempt_id, .worker = i};
+        if (n != NULL && n->peer != 0 && !j->members[i].dead)
+            peer_send(jm, n->peer, &kill);
+    }
+}
+
+static void
+peers_tell(slu_jobmanager *jm, job *j)
+{
+    slu_message *items = slu_alloc_zero(j->member_count, sizeof *items);
+    if (items == NULL)
+        return;
+    for (uint32_t i = 0; i < j->member_count; i++) {
+        const member *m = &j->members[i];
+        items[i] = (slu_message){.kind = SLU_MESSAGE_PEER, .worker = i, .host = m->host, .boot = m->boot, .address = m->address};
+    }
+    attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_PEERS, .items = items, .item_count = j->member_count});
+    slu_free(items);
+}
+
+/* Every worker is there: begin, or go on after a restart of the job manager. */
+static void
+all_there(slu_jobmanager *jm, job *j)
+{
+    const bool again = j->state == JOB_RECONCILING;
+    j->begun = true;
+    j->deadline = INT64_MAX;
+    peers_tell(jm, j);
+    if (!again)
+        return;
+    if (j->completed < 0) { /* checkpoint 0 was under way, and cannot be triggered twice */
+        job_fail(jm, j, false, "the job manager was restarted before the first checkpoint");
+        return;
+    }
+    job_set_state(jm, j, JOB_RUNNING);
+    attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = j->completed});
+}
+
+void
+attempt_hello(slu_jobmanager *jm, job *j, peer *from, const slu_message *hello)
+{
+    member *m = &j->members[from->worker];
+    bool all = true;
+    m->peer = from->number;
+    m->pid = hello->pid;
+    m->hello = true;
+    (void)snprintf(m->address, sizeof m->address, "%s", hello->address);
+    if (j->ending) {
+        attempt_kill(jm, j);
+        return;
+    }
+    for (uint32_t i = 0; i < j->member_count; i++)
+        all = all && j->members[i].hello && j->members[i].peer != 0;
+    if (all && (!j->begun || j->state == JOB_RECONCILING))
+        all_there(jm, j);
+    else if (j->begun)
+        peers_tell(jm, j);
+}
+
+static void
+metrics_take(job *j, const slu_message *message)
+{
+    uint32_t hint = 0;
+    for (uint32_t i = 0; i < message->item_count; i++) {
+        const slu_message *item = &message->items[i];
+        uint32_t at = 0;
+        while (at < j->metric_count) {
+            const metric *m = &j->metrics[(hint + at) % j->metric_count];
+            if (m->task == item->task && strcmp(m->name, item->name) == 0)
+                break;
+            at++;
+        }
+        if (at == j->metric_count) {
+            if (j->metric_count == j->metric_capacity) {
+                const uint32_t capacity = SLU_MAX(j->metric_capacity * 2, 64u);
+                metric *grown = capacity > 65536 ? NULL : slu_realloc(j->metrics, capacity * sizeof *grown);
+                if (grown == NULL)
+                    return;
+                j->metrics = grown;
+                j->metric_capacity = capacity;
+            }
+            hint = 0;
+            at = j->metric_count++;
+            j->metrics[at].task = (uint32_t)item->task;
+            (void)snprintf(j->metrics[at].name, sizeof j->metrics[at].name, "%s", item->name);
+        }
+        hint = (hint + at) % j->metric_count;
+        j->metrics[hint].value = item->value;
+        hint++;
+    }
+}
+
+static void
+task_take(slu_jobmanager *jm, job *j, const slu_message *message)
+{
+    const uint32_t task = (uint32_t)message->task;
+    uint32_t state = 0;
+    bool finished = true;
+    while (state < TASK_CANCELED && strcmp(task_state_name(state), message->state) != 0)
+        state++;
+    if (state == TASK_FAILED) {
+        if (message->task < j->layout->task_count)
+            j->tasks[task] = TASK_FAILED;
+        job_fail(jm, j, message->flags != 0, "%s%s%s", message->name, message->name[0] == 0 ? "" : ": ", message->text);
+        return;
+    }
+    if (message->task >= j->layout->task_count || j->ending || j->coordinator == NULL)
+        return;
+    j->tasks[task] = (uint8_t)state;
+    if (state == TASK_RUNNING || state == TASK_ENDED || state == TASK_FINISHED)
+        slu_coordinator_running(j->coordinator, task);
+    if (state == TASK_ENDED || state == TASK_FINISHED)
+        slu_coordinator_ended(j->coordinator, task);
+    for (uint32_t t = 0; t < j->layout->task_count; t++)
+        finished = finished && j->tasks[t] == TASK_FINISHED;
+    if (finished)
+        job_end(jm, j, JOB_RUNNING, JOB_FINISHED, false);
+}
+
+void
+attempt_message(slu_jobmanager *jm, job *j, const slu_message *message)
+{
+    slu_error err = {0};
+    if (job_over(j) || (j->ending && message->kind != SLU_MESSAGE_TASK))
+        return;
+    switch (message->kind) {
+    case SLU_MESSAGE_TASK: task_take(jm, j, message); break;
+    case SLU_MESSAGE_METRICS: metrics_take(j, message); break;
+    case SLU_MESSAGE_DECLINE:
+        if (message->task < j->layout->task_count)
+            slu_coordinator_decline(j->coordinator, (uint32_t)message->task, message->checkpoint, message->text);
+        break;
+    case SLU_MESSAGE_ACK: {
+        const slu_ack ack = {.task = (uint32_t)message->task,
+            .checkpoint = message->checkpoint,
+            .path = message->path,
+            .bytes = (int64_t)message->size,
+            .crc32c = (uint32_t)message->crc,
+            .sync_ms = message->duration_ms,
+            .alignment_ms = message->alignment_ms};
+        if (message->task < j->layout->task_count && slu_coordinator_ack(j->coordinator, &ack, &err) < 0)
+            job_fail(jm, j, false, "checkpoint %" PRId64 ": %s", message->checkpoint, err.message);
+        break;
+    }
+    default: break;
+    }
+    if (!j->ending && j->coordinator != NULL && j->begun)
+        attempt_drain(jm, j);
+}
+
+/* ---- Checkpoints ------------------------------------------------------------------------------------------------------------- */
+
+static void
+checkpoint_note(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *state, int64_t bytes, const char *text)
+{
+    slu_error err = {0};
+    slu_buf path;
+    slu_buf_init(&path, SLU_PATH_BYTES_MAX);
+    slu_checkpoint_path(&path, checkpoint_dir(jm, j), j->id, checkpoint);
+    const slu_checkpoint_record record = {.checkpoint = checkpoint,
+        .state = state,
+        .path = slu_buf_cstr(&path),
+        .text = text,
+        .trigger_ms = j->trigger_wall_ms,
+        .duration_ms = jm_now(jm) - j->trigger_ms,
+        .bytes = bytes,
+        .tasks = j->layout->task_count};
+    if (slu_jobstore_put_checkpoint(jm->spec.store, j->id, &record, &err) != SLU_OK)
+        slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+    if (strcmp(state, "COMPLETED") == 0)
+        (void)snprintf(j->path, sizeof j->path, "%s", slu_buf_cstr(&path));
+    slu_buf_fini(&path);
+}
+
+/* What one task's file holds, for the manifest. */
+static slu_status
+manifest_file(const job *j, slu_manifest *manifest, const slu_ack *ack, slu_error *err)
+{
+    slu_manifest_file *file = &manifest->files[ack->task];
+    const slu_task *task = &j->layout->tasks[ack->task];
+    const slu_vertex *vertex = &j->layout->vertices[task->vertex];
+    const char **operators = slu_arena_array(&manifest->arena, vertex->operator_count, sizeof *operators);
+    *file = (slu_manifest_file){.task = ack->task,
+        .subtask = task->subtask,
+        .parallelism = vertex->parallelism,
+        .vertex = vertex->name,
+        .path = slu_arena_strdup(&manifest->arena, ack->path),
+        .bytes = ack->bytes,
+        .crc32c = ack->crc32c,
+        .operator_count = vertex->operator_count,
+        .operators = operators};
+    for (uint32_t i = 0; operators != NULL && i < vertex->operator_count; i++)
+        operators[i] = j->graph->operators[vertex->operators[i]].id;
+    return slu_arena_status(&manifest->arena, err);
+}
+
+static slu_status
+manifest_fill(slu_jobmanager *jm, const job *j, const slu_action *action, slu_manifest *manifest, int64_t *bytes, slu_error *err)
+{
+    const slu_ack *acks = slu_coordinator_acks(j->coordinator);
+    manifest->version = SLU_MANIFEST_VERSION;
+    manifest->job_id = j->id;
+    manifest->job_name = j->name;
+    manifest->checkpoint = action->checkpoint;
+    manifest->attempt = (uint32_t)j->attempt;
+    manifest->attempt_nonce = j->attempt_id;
+    manifest->wall_ms = j->trigger_wall_ms;
+    manifest->duration_ms = jm_now(jm) - j->trigger_ms;
+    manifest->final = action->final;
+    manifest->max_parallelism = j->graph->max_parallelism;
+    manifest->layout_version = j->layout->version;
+    manifest->file_count = j->layout->task_count;
+    manifest->files = slu_arena_array(&manifest->arena, j->layout->task_count, sizeof *manifest->files);
+    SLU_TRY(slu_arena_status(&manifest->arena, err));
+    for (uint32_t t = 0; t < j->layout->task_count; t++) {
+        SLU_TRY(manifest_file(j, manifest, &acks[t], err));
+        *bytes += acks[t].bytes;
+    }
+    return SLU_OK;
+}
+
+/* Rule of the coordinator: the manifest, made last and exclusively, makes a checkpoint whole. */
+static void
+finalize(slu_jobmanager *jm, job *j, const slu_action *action)
+{
+    slu_error err = {0};
+    slu_manifest manifest = {0};
+    slu_buf directory;
+    int64_t bytes = 0;
+    slu_buf_init(&directory, SLU_PATH_BYTES_MAX);
+    slu_arena_init(&manifest.arena, SLU_MANIFEST_BYTES_MAX);
+    slu_checkpoint_path(&directory, checkpoint_dir(jm, j), j->id, action->checkpoint);
+    slu_status status = slu_dir_make(slu_buf_cstr(&directory), &err);
+    if (status == SLU_OK)
+        status = manifest_fill(jm, j, action, &manifest, &bytes, &err);
+    if (status == SLU_OK)
+        status = slu_manifest_create(&manifest, slu_buf_cstr(&directory), false, &err);
+    checkpoint_note(jm, j, action->checkpoint, status == SLU_OK ? "COMPLETED" : "FAILED", bytes, status == SLU_OK ? "" : err.message);
+    slu_coordinator_finalized(j->coordinator, action->checkpoint, status == SLU_OK ? NULL : &err);
+    slu_arena_fini(&manifest.arena);
+    slu_buf_fini(&directory);
+}
+
+static void
+trigger(slu_jobmanager *jm, job *j, const slu_action *action)
+{
+    j->trigger_wall_ms = action->wall_ms;
+    j->trigger_ms = jm_now(jm);
+    if (j->stopping && j->stop_after < 0)
+        j->stop_after = action->checkpoint;
+    checkpoint_note(jm, j, action->checkpoint, "IN_PROGRESS", 0, "");
+    attempt_tell(jm, j,
+        (slu_message){.kind = SLU_MESSAGE_TRIGGER, .checkpoint = action->checkpoint, .start_ms = action->wall_ms, .flags = action->flags});
+}
+
+/* The last checkpoint of a job that is being stopped is final: its tasks finish when they have committed. */
+static void
+complete(slu_jobmanager *jm, job *j, const slu_action *action)
+{
+    const bool final = action->final || (j->stopping && j->stop_after == action->checkpoint);
+    j->completed = action->checkpoint;
+    j->completed_count++;
+    attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = action->checkpoint, .flags = final});
+}
+
+static void
+drop(slu_jobmanager *jm, job *j, int64_t checkpoint)
+{
+    slu_error err = {0};
+    if (slu_checkpoint_remove(checkpoint_dir(jm, j), j->id, checkpoint, &err) != SLU_OK)
+        slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
+    if (slu_jobstore_drop_checkpoint(jm->spec.store, j->id, checkpoint, &err) != SLU_OK)
+        slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+}
+
+static void
+act(slu_jobmanager *jm, job *j, const slu_action *action)
+{
+    switch (action->kind) {
+    case SLU_ACTION_TRIGGER: trigger(jm, j, action); break;
+    case SLU_ACTION_FINALIZE: finalize(jm, j, action); break;
+    case SLU_ACTION_COMPLETE: complete(jm, j, action); break;
+    case SLU_ACTION_ABORT:
+        checkpoint_note(jm, j, action->checkpoint, "FAILED", 0, action->reason);
+        attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_ABORT, .checkpoint = action->checkpoint});
+        break;
+    case SLU_ACTION_DROP: drop(jm, j, action->checkpoint); break;
+    case SLU_ACTION_FAIL: job_fail(jm, j, false, "checkpoint %" PRId64 ": %s", action->checkpoint, action->reason); break;
+    default: break; /* FINISHED: the tasks say so themselves, once they have committed */
+    }
+}
+
+void
+attempt_drain(slu_jobmanager *jm, job *j)
+{
+    slu_action action;
+    while (!j->ending && j->coordinator != NULL && slu_coordinator_action(j->coordinator, &action) == SLU_OK)
+        act(jm, j, &action);
+}

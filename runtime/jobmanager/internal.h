@@ -1,0 +1,202 @@
+/* internal.h: what the files of this room share. */
+#ifndef SLU_JOBMANAGER_INTERNAL_H
+#define SLU_JOBMANAGER_INTERNAL_H
+
+#include "jobmanager/jobmanager.h"
+
+#include "checkpoint/coordinator.h"
+#include "checkpoint/manifest.h"
+#include "control/message.h"
+#include "plan/layout.h"
+
+#define ID_BYTES 33
+#define HOST_BYTES 256
+#define BOOT_BYTES 64
+#define ADDRESS_BYTES SLU_LINK_ADDRESS_BYTES_MAX
+
+typedef struct job job;
+
+/* A task manager. Stays in the list after it is gone until no job needs it. */
+typedef struct node {
+    struct node *next;
+    char id[ID_BYTES];
+    char host[HOST_BYTES];
+    char boot[BOOT_BYTES];
+    uint64_t peer; /* 0: gone */
+    int64_t gone_ms;
+    uint32_t slots;
+    uint64_t pid;
+} node;
+
+/* A worker of a job's attempt. */
+typedef struct member {
+    char node[ID_BYTES];
+    char host[HOST_BYTES];
+    char boot[BOOT_BYTES];
+    char address[ADDRESS_BYTES];
+    uint64_t peer; /* 0: no link now */
+    int64_t gone_ms;
+    uint64_t pid;
+    uint32_t slots;
+    bool hello;
+    bool dead;
+} member;
+
+#define JOB_CREATED 0
+#define JOB_RUNNING 1
+#define JOB_FAILING 2
+#define JOB_RESTARTING 3
+#define JOB_CANCELLING 4
+#define JOB_RECONCILING 5
+#define JOB_FINISHED 6
+#define JOB_CANCELED 7
+#define JOB_FAILED 8
+
+#define TASK_CREATED 0
+#define TASK_DEPLOYING 1
+#define TASK_RUNNING 2
+#define TASK_ENDED 3
+#define TASK_FINISHED 4
+#define TASK_FAILED 5
+#define TASK_CANCELED 6
+
+typedef struct waiter {
+    struct waiter *next;
+    uint64_t peer;
+    uint64_t request;
+    int64_t deadline;
+} waiter;
+
+typedef struct metric {
+    uint32_t task;
+    char name[96];
+    int64_t value;
+} metric;
+
+struct job {
+    job *next;
+    char id[ID_BYTES];
+    char *name;
+    char *restore; /* what the user asked for */
+    uint32_t state;
+    uint32_t after; /* once every member is dead: FINISHED, CANCELED, FAILED, RESTARTING */
+    slu_buf submit; /* the encoded SUBMIT: the graph's bytes live in it */
+    slu_view graph_bytes;
+    slu_graph *graph;
+    slu_layout *layout;
+    uint64_t attempt;
+    uint64_t attempt_id;
+    uint64_t restarts;
+    uint64_t restarts_in_row;
+    int64_t created_ms, start_ms, end_ms; /* wall */
+    int64_t running_since;                /* now_ms clock */
+    int64_t deadline;                     /* of the state: delay, deploy, cancel, reconcile, resources; INT64_MAX: none */
+    int64_t delay_ms;
+    int64_t kill_ms; /* when KILL is sent again */
+    bool begun;     /* PEERS were sent */
+    bool ending;    /* the attempt is being ended; `after` says what for */
+    bool stopping;  /* a last checkpoint was asked for */
+    int64_t stop_after; /* the checkpoint asked for; -1: not triggered yet */
+    int64_t completed; /* newest whole checkpoint; -1: none */
+    uint64_t completed_count;
+    int64_t trigger_wall_ms, trigger_ms;
+    bool own; /* `completed` at the beginning was a checkpoint of this job, to be dropped in its turn */
+    char failure[512];
+    char path[SLU_PATH_BYTES_MAX]; /* of the newest whole checkpoint */
+    char restored[SLU_PATH_BYTES_MAX];
+    uint32_t *placement; /* per task: its member */
+    uint8_t *tasks;      /* per task: TASK_ */
+    member *members;
+    uint32_t member_count;
+    slu_coordinator *coordinator;
+    waiter *waiters;
+    metric *metrics;
+    uint32_t metric_count, metric_capacity;
+};
+
+typedef struct peer {
+    struct peer *next;
+    uint64_t number;
+    uint32_t version; /* 0: no hello yet */
+    int64_t heard_ms;
+    node *node; /* a task manager */
+    job *job;   /* a worker's */
+    uint64_t attempt_id;
+    uint32_t worker;
+    bool lost; /* written off: whatever still comes is ignored */
+} peer;
+
+/* A question that a task manager answers for a client. */
+typedef struct forward {
+    struct forward *next;
+    uint64_t request;
+    uint64_t client;
+    uint64_t client_request;
+    int64_t deadline;
+} forward;
+
+struct slu_jobmanager {
+    slu_jobmanager_spec spec;
+    char checkpoint_dir[SLU_PATH_BYTES_MAX];
+    char boot[BOOT_BYTES];
+    peer *peers;
+    node *nodes;
+    job *jobs; /* oldest first */
+    forward *forwards;
+    uint64_t forward_last;
+    uint64_t fenced;
+    int64_t beat_ms; /* when the next heartbeat goes out */
+    slu_arena arena; /* of the message at hand */
+    slu_arena answer; /* of the answer being made */
+    slu_buf out;
+};
+
+static inline int64_t
+jm_now(const slu_jobmanager *jm)
+{
+    return slu_now_ms(jm->spec.env);
+}
+
+/* ---- jobmanager.c */
+void peer_send(slu_jobmanager *jm, uint64_t number, const slu_message *message);
+peer *peer_find(slu_jobmanager *jm, uint64_t number);
+node *node_find(slu_jobmanager *jm, const char *id);
+uint32_t node_slots_used(const slu_jobmanager *jm, const char *id);
+
+/* ---- job.c */
+const char *job_state_name(uint32_t state);
+const char *task_state_name(uint32_t state);
+bool job_over(const job *j);
+SLU_CHECK slu_status job_submit(slu_jobmanager *jm, const slu_message *submit, slu_view bytes, job **out, slu_error *err);
+slu_status job_load(void *jm, const slu_job_record *record, slu_error *err);
+void job_free(job *j);
+void job_store(slu_jobmanager *jm, job *j);
+void job_set_state(slu_jobmanager *jm, job *j, uint32_t state);
+void job_tick(slu_jobmanager *jm, job *j);
+int64_t job_deadline(const job *j);
+/* Something of the present attempt failed: the restart strategy decides. */
+SLU_PRINTF(4, 5) void job_fail(slu_jobmanager *jm, job *j, bool fatal, const char *format, ...);
+void job_cancel(slu_jobmanager *jm, job *j);
+void job_stop(slu_jobmanager *jm, job *j);
+/* Ends what runs of the attempt; when all is dead, `after`. */
+void job_end(slu_jobmanager *jm, job *j, uint32_t state, uint32_t after, bool kill);
+void job_members_check(slu_jobmanager *jm, job *j);
+
+/* ---- attempt.c */
+SLU_CHECK slu_status attempt_begin(slu_jobmanager *jm, job *j, slu_error *err); /* AGAIN: not enough slots */
+SLU_CHECK slu_status attempt_take_up(slu_jobmanager *jm, job *j, slu_view placed, slu_error *err);
+SLU_CHECK slu_status attempt_coordinator(slu_jobmanager *jm, job *j, slu_error *err);
+void attempt_free(job *j);
+void attempt_hello(slu_jobmanager *jm, job *j, peer *from, const slu_message *message);
+void attempt_message(slu_jobmanager *jm, job *j, const slu_message *message);
+void attempt_drain(slu_jobmanager *jm, job *j); /* the coordinator's actions */
+void attempt_tell(slu_jobmanager *jm, job *j, slu_message message);
+void attempt_kill(slu_jobmanager *jm, job *j);
+
+/* ---- requests.c */
+void client_message(slu_jobmanager *jm, peer *from, const slu_message *message, slu_view bytes);
+void waiters_answer(slu_jobmanager *jm, job *j, bool all);
+void forward_answer(slu_jobmanager *jm, const slu_message *message);
+void forwards_expire(slu_jobmanager *jm);
+
+#endif

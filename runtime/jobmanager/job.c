@@ -1,0 +1,475 @@
+/* job.c: the life of a job, from SUBMIT to its end; what an attempt does in between is attempt.c. */
+#include "jobmanager/internal.h"
+
+#include "base/alloc.h"
+#include "base/sizes.h"
+
+#include <inttypes.h>
+
+#define RESET_AFTER_MS 3600000 /* a job that ran so long begins its restart delays anew, as in Flink */
+#define CHECK_MS 250           /* while an attempt is being ended */
+#define KILL_AGAIN_MS 1000
+
+static const char *const job_states[] = {
+    "CREATED", "RUNNING", "FAILING", "RESTARTING", "CANCELLING", "RECONCILING", "FINISHED", "CANCELED", "FAILED"};
+static const char *const task_states[] = {"CREATED", "DEPLOYING", "RUNNING", "ENDED", "FINISHED", "FAILED", "CANCELED"};
+
+const char *
+job_state_name(uint32_t state)
+{
+    return job_states[state];
+}
+
+const char *
+task_state_name(uint32_t state)
+{
+    return task_states[state];
+}
+
+static uint32_t
+job_state_of(const char *name)
+{
+    uint32_t state = 0;
+    while (state < JOB_FAILED && strcmp(job_states[state], name) != 0)
+        state++;
+    return state;
+}
+
+bool
+job_over(const job *j)
+{
+    return j->state >= JOB_FINISHED;
+}
+
+/* ---- Store ------------------------------------------------------------------------------------------------------------------- */
+
+/* The PLACED message of the present attempt. */
+static void
+placed_encode(const job *j, slu_buf *out)
+{
+    slu_message *items = slu_alloc_zero(j->member_count == 0 ? 1 : j->member_count, sizeof *items);
+    if (items == NULL || j->layout == NULL) {
+        slu_free(items);
+        return;
+    }
+    for (uint32_t i = 0; i < j->member_count; i++) {
+        const member *m = &j->members[i];
+        items[i] = (slu_message){
+            .kind = SLU_MESSAGE_MEMBER, .worker = i, .node = m->node, .host = m->host, .boot = m->boot, .slots = m->slots};
+    }
+    const slu_message placed = {.kind = SLU_MESSAGE_PLACED,
+        .job = j->id,
+        .attempt = j->attempt,
+        .attempt_id = j->attempt_id,
+        .placement = slu_view_of(j->placement, j->placement == NULL ? 0 : j->layout->task_count * sizeof *j->placement),
+        .restore = j->restored,
+        .checkpoint = j->completed,
+        .items = items,
+        .item_count = j->member_count};
+    slu_message_encode(&placed, SLU_CONTROL_VERSION_MAX, out);
+    slu_free(items);
+}
+
+static slu_job_record
+record_of(const job *j, slu_view placed)
+{
+    return (slu_job_record){.id = j->id,
+        .name = j->name,
+        .state = job_states[j->state],
+        .failure = j->failure,
+        .submit = slu_buf_view(&j->submit),
+        .placed = placed,
+        .attempt = j->attempt,
+        .attempt_id = j->attempt_id,
+        .restarts = j->restarts,
+        .created_ms = j->created_ms,
+        .start_ms = j->start_ms,
+        .end_ms = j->end_ms};
+}
+
+void
+job_store(slu_jobmanager *jm, job *j)
+{
+    slu_error err = {0};
+    slu_buf placed;
+    slu_buf_init(&placed, (size_t)SLU_CONTROL_BYTES_MAX);
+    if (j->member_count != 0)
+        placed_encode(j, &placed);
+    const slu_job_record record = record_of(j, slu_buf_view(&placed));
+    if (slu_jobstore_update_job(jm->spec.store, &record, &err) != SLU_OK)
+        slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+    slu_buf_fini(&placed);
+}
+
+void
+job_set_state(slu_jobmanager *jm, job *j, uint32_t state)
+{
+    if (j->state == state)
+        return;
+    slu_log_info(jm->spec.env, "JOB-STATE", "job %s (%s): %s to %s", j->name, j->id, job_states[j->state], job_states[state]);
+    j->state = state;
+    if (job_over(j))
+        j->end_ms = slu_wall_ms(jm->spec.env);
+    job_store(jm, j);
+    if (job_over(j))
+        waiters_answer(jm, j, true);
+}
+
+/* ---- Birth and death --------------------------------------------------------------------------------------------------------- */
+
+void
+job_free(job *j)
+{
+    attempt_free(j);
+    while (j->waiters != NULL) {
+        waiter *next = j->waiters->next;
+        slu_free(j->waiters);
+        j->waiters = next;
+    }
+    slu_layout_free(&j->layout);
+    slu_graph_free(&j->graph);
+    slu_buf_fini(&j->submit);
+    slu_free(j->members);
+    slu_free(j->placement);
+    slu_free(j->tasks);
+    slu_free(j->metrics);
+    slu_free(j->name);
+    slu_free(j->restore);
+    slu_free(j);
+}
+
+/* Decodes the graph inside the kept SUBMIT and lays it out. */
+static slu_status
+job_plan(job *j, slu_view graph, slu_error *err)
+{
+    SLU_TRY(slu_graph_decode(graph, &j->graph, err));
+    SLU_TRY(slu_layout_new(j->graph, &j->layout, err));
+    j->graph_bytes = graph;
+    j->placement = slu_alloc_zero(j->layout->task_count, sizeof *j->placement);
+    j->tasks = slu_alloc_zero(j->layout->task_count, sizeof *j->tasks);
+    return j->placement == NULL || j->tasks == NULL ? slu_error_set(err, SLU_NOMEM, "a job of %" PRIu32 " tasks", j->layout->task_count) : SLU_OK;
+}
+
+/* Fills a job from its SUBMIT message. `plan`: also its graph, which a job that is over does not need. */
+static slu_status
+job_fill(job *j, slu_view bytes, bool plan, slu_error *err)
+{
+    slu_arena arena;
+    slu_message submit;
+    slu_buf_init(&j->submit, (size_t)SLU_CONTROL_BYTES_MAX);
+    slu_buf_append(&j->submit, bytes.data, bytes.bytes);
+    SLU_TRY(slu_buf_status(&j->submit, err));
+    slu_arena_init(&arena, SLU_MESSAGE_ARENA_BYTES_MAX);
+    slu_status status = slu_message_decode(slu_buf_view(&j->submit), SLU_CONTROL_VERSION_MAX, &arena, &submit, err);
+    if (status == SLU_OK) {
+        j->name = slu_strdup(submit.name);
+        j->restore = slu_strdup(submit.restore);
+        if (j->name == NULL || j->restore == NULL)
+            status = slu_error_set(err, SLU_NOMEM, "a job");
+        else if (plan)
+            status = job_plan(j, submit.graph, err);
+    }
+    slu_arena_fini(&arena);
+    return status;
+}
+
+static void
+job_append(slu_jobmanager *jm, job *j)
+{
+    job **at = &jm->jobs;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = j;
+}
+
+static job *
+job_new(void)
+{
+    job *j = slu_alloc_zero(1, sizeof *j);
+    if (j != NULL) {
+        j->deadline = INT64_MAX;
+        j->completed = -1;
+        j->stop_after = -1;
+    }
+    return j;
+}
+
+static uint32_t
+job_slots(const job *j)
+{
+    uint32_t slots = 1;
+    for (uint32_t i = 0; i < j->layout->vertex_count; i++)
+        slots = SLU_MAX(slots, j->layout->vertices[i].parallelism);
+    return slots;
+}
+
+slu_status
+job_submit(slu_jobmanager *jm, const slu_message *submit, slu_view bytes, job **out, slu_error *err)
+{
+    uint32_t count = 0;
+    for (const job *other = jm->jobs; other != NULL; other = other->next)
+        count++;
+    if (count >= SLU_JOBS_MAX)
+        return slu_error_set(err, SLU_LIMIT, "%d jobs are known, and no more fit", SLU_JOBS_MAX);
+    job *j = job_new();
+    if (j == NULL)
+        return slu_error_set(err, SLU_NOMEM, "a job");
+    (void)snprintf(j->id, sizeof j->id, "%016" PRIx64 "%016" PRIx64, jm->spec.env->random(jm->spec.env), jm->spec.env->random(jm->spec.env));
+    j->created_ms = j->start_ms = slu_wall_ms(jm->spec.env);
+    j->deadline = jm_now(jm) + SLU_RESOURCES_MS;
+    slu_status status = job_fill(j, bytes, true, err);
+    if (status == SLU_OK) {
+        const slu_job_record record = record_of(j, slu_view_of(NULL, 0));
+        status = slu_jobstore_add_job(jm->spec.store, &record, err);
+    }
+    if (status != SLU_OK) {
+        job_free(j);
+        return slu_error_in(err, status, "job %s", submit->name);
+    }
+    job_append(jm, j);
+    slu_log_info(jm->spec.env, "JOB-NEW", "job %s (%s) of %" PRIu32 " tasks wants %" PRIu32 " slots", j->name, j->id, j->layout->task_count,
+        job_slots(j));
+    *out = j;
+    return SLU_OK;
+}
+
+/* What a job of the store that was not over goes through now. */
+static slu_status
+job_resume(slu_jobmanager *jm, job *j, const slu_job_record *record, slu_error *err)
+{
+    const uint32_t state = job_state_of(record->state);
+    if (record->placed.bytes == 0) {
+        j->state = JOB_CREATED;
+        j->deadline = jm_now(jm) + SLU_RESOURCES_MS;
+        return SLU_OK;
+    }
+    SLU_TRY(attempt_take_up(jm, j, record->placed, err));
+    j->state = JOB_RECONCILING;
+    j->deadline = jm_now(jm) + jm->spec.timeout_ms;
+    if (state == JOB_CANCELLING)
+        job_end(jm, j, JOB_CANCELLING, JOB_CANCELED, true);
+    else if (state != JOB_RUNNING && state != JOB_RECONCILING)
+        job_end(jm, j, JOB_FAILING, JOB_RESTARTING, true);
+    return SLU_OK;
+}
+
+slu_status
+job_load(void *context, const slu_job_record *record, slu_error *err)
+{
+    slu_jobmanager *jm = context;
+    job *j = job_new();
+    if (j == NULL)
+        return slu_error_set(err, SLU_NOMEM, "a job");
+    (void)snprintf(j->id, sizeof j->id, "%s", record->id);
+    (void)snprintf(j->failure, sizeof j->failure, "%s", record->failure);
+    j->state = job_state_of(record->state);
+    j->attempt = record->attempt;
+    j->attempt_id = record->attempt_id;
+    j->restarts = record->restarts;
+    j->created_ms = record->created_ms;
+    j->start_ms = record->start_ms;
+    j->end_ms = record->end_ms;
+    slu_status status = job_fill(j, record->submit, !job_over(j), err);
+    job_append(jm, j);
+    if (status == SLU_OK && !job_over(j))
+        status = job_resume(jm, j, record, err);
+    if (status != SLU_OK) {
+        slu_log_error(jm->spec.env, "JOB-LOST", "job %s of the store cannot be taken up: %s", record->id, err == NULL ? "?" : err->message);
+        (void)snprintf(j->failure, sizeof j->failure, "cannot be taken up: %.400s", err == NULL ? "?" : err->message);
+        if (j->name == NULL)
+            j->name = slu_strdup(record->name);
+        job_set_state(jm, j, JOB_FAILED);
+    }
+    return SLU_OK;
+}
+
+/* ---- Endings ----------------------------------------------------------------------------------------------------------------- */
+
+void
+job_end(slu_jobmanager *jm, job *j, uint32_t state, uint32_t after, bool kill)
+{
+    j->ending = true;
+    j->after = after;
+    j->deadline = jm_now(jm) + (kill ? 0 : SLU_CANCEL_MS);
+    j->kill_ms = j->deadline;
+    job_set_state(jm, j, state);
+    if (!kill) {
+        attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_END});
+    } else {
+        attempt_kill(jm, j);
+        j->kill_ms = jm_now(jm) + KILL_AGAIN_MS;
+    }
+}
+
+/* Every worker is dead: on with it. */
+static void
+job_after(slu_jobmanager *jm, job *j)
+{
+    j->ending = false;
+    j->deadline = INT64_MAX;
+    attempt_free(j);
+    if (j->after == JOB_RESTARTING) {
+        j->restarts++;
+        j->deadline = jm_now(jm) + j->delay_ms;
+    }
+    for (uint32_t i = 0; j->after != JOB_RESTARTING && j->layout != NULL && i < j->layout->task_count; i++)
+        if (j->tasks[i] != TASK_FINISHED && j->tasks[i] != TASK_FAILED)
+            j->tasks[i] = j->after == JOB_FINISHED ? TASK_FINISHED : TASK_CANCELED;
+    job_set_state(jm, j, j->after);
+}
+
+/* Whether the strategy of the graph allows another attempt; sets the delay before it. */
+static bool
+restart_allowed(slu_jobmanager *jm, job *j)
+{
+    const slu_restart_settings *restart = &j->graph->restart;
+    if (j->running_since != 0 && jm_now(jm) - j->running_since > RESET_AFTER_MS)
+        j->restarts_in_row = 0;
+    if (restart->strategy == 0 || (restart->attempts_max != 0 && j->restarts_in_row >= restart->attempts_max))
+        return false;
+    if (j->restarts_in_row++ == 0 || restart->strategy == 1)
+        j->delay_ms = restart->delay_ms;
+    else
+        j->delay_ms = SLU_MIN(j->delay_ms + j->delay_ms / 2, SLU_MAX(restart->delay_max_ms, restart->delay_ms));
+    return true;
+}
+
+void
+job_fail(slu_jobmanager *jm, job *j, bool fatal, const char *format, ...)
+{
+    va_list args;
+    if (j->ending || job_over(j))
+        return;
+    va_start(args, format);
+    (void)vsnprintf(j->failure, sizeof j->failure, format, args);
+    va_end(args);
+    const bool again = !fatal && restart_allowed(jm, j);
+    slu_log_warn(jm->spec.env, "ATTEMPT-FAILED", "job %s attempt %" PRIu64 ": %s%s", j->name, j->attempt, j->failure,
+        again ? "" : "; no restart is left");
+    job_end(jm, j, JOB_FAILING, again ? JOB_RESTARTING : JOB_FAILED, true);
+    job_members_check(jm, j);
+}
+
+void
+job_cancel(slu_jobmanager *jm, job *j)
+{
+    if (j->ending) {
+        j->after = JOB_CANCELED;
+        job_set_state(jm, j, JOB_CANCELLING);
+    } else if (j->state == JOB_CREATED || j->state == JOB_RESTARTING) {
+        job_set_state(jm, j, JOB_CANCELED);
+    } else {
+        job_end(jm, j, JOB_CANCELLING, JOB_CANCELED, false);
+    }
+}
+
+void
+job_stop(slu_jobmanager *jm, job *j)
+{
+    if (j->ending || j->coordinator == NULL) {
+        job_cancel(jm, j);
+        return;
+    }
+    j->stopping = true;
+    slu_coordinator_request(j->coordinator, 0);
+}
+
+/* ---- Watching ---------------------------------------------------------------------------------------------------------------- */
+
+/* Rule (1). */
+static bool
+member_is_dead(const slu_jobmanager *jm, const job *j, const member *m)
+{
+    node *n = node_find((slu_jobmanager *)(uintptr_t)jm, m->node);
+    const int64_t now = jm_now(jm);
+    if (m->dead || m->peer != 0 || (n != NULL && n->peer != 0))
+        return m->dead;
+    const int64_t since = SLU_MAX(m->gone_ms, n == NULL ? m->gone_ms : n->gone_ms);
+    if (strcmp(m->boot, jm->boot) != 0)
+        return now - since >= SLU_LEASE_MS;
+    return m->hello || now - since >= jm->spec.timeout_ms;
+}
+
+void
+job_members_check(slu_jobmanager *jm, job *j)
+{
+    uint32_t dead = 0;
+    if (job_over(j) || j->member_count == 0 || (!j->ending && j->state != JOB_RUNNING && j->state != JOB_RECONCILING))
+        return;
+    for (uint32_t i = 0; i < j->member_count; i++) {
+        member *m = &j->members[i];
+        m->dead = member_is_dead(jm, j, m);
+        dead += m->dead;
+        if (m->dead && !j->ending) {
+            job_fail(jm, j, false, "worker %" PRIu32 " on %s is gone with its task manager", i, m->host);
+            return;
+        }
+    }
+    if (j->ending && dead == j->member_count)
+        job_after(jm, j);
+}
+
+static void
+job_start(slu_jobmanager *jm, job *j)
+{
+    slu_error err = {0};
+    const slu_status status = attempt_begin(jm, j, &err);
+    if (status == SLU_AGAIN && j->state == JOB_RESTARTING && j->deadline <= jm_now(jm))
+        j->deadline = jm_now(jm) + CHECK_MS; /* as long as it takes: it was running */
+    if (status < 0) {
+        (void)snprintf(j->failure, sizeof j->failure, "%.500s", err.message);
+        slu_log_error(jm->spec.env, "JOB-UNSTARTED", "job %s: %s", j->name, err.message);
+        job_set_state(jm, j, JOB_FAILED);
+    }
+}
+
+static void
+job_late(slu_jobmanager *jm, job *j)
+{
+    if (j->state == JOB_CREATED) {
+        (void)snprintf(j->failure, sizeof j->failure, "no %" PRIu32 " free slots within %d s: start another task manager", job_slots(j),
+            SLU_RESOURCES_MS / 1000);
+        job_set_state(jm, j, JOB_FAILED);
+    } else if (j->state == JOB_RUNNING && !j->begun) {
+        job_fail(jm, j, false, "not every worker said hello within %d s", SLU_DEPLOY_MS / 1000);
+    } else if (j->state == JOB_RECONCILING) {
+        job_fail(jm, j, false, "not every worker came back after the job manager's restart");
+    }
+}
+
+void
+job_tick(slu_jobmanager *jm, job *j)
+{
+    const int64_t now = jm_now(jm);
+    waiters_answer(jm, j, false);
+    if (job_over(j))
+        return;
+    if (!j->ending && j->coordinator != NULL && j->begun) {
+        slu_coordinator_step(j->coordinator, now, slu_wall_ms(jm->spec.env));
+        attempt_drain(jm, j);
+    }
+    if (j->ending && now >= j->kill_ms) {
+        attempt_kill(jm, j);
+        j->kill_ms = now + KILL_AGAIN_MS;
+    } else if (!j->ending && (j->state == JOB_CREATED || (j->state == JOB_RESTARTING && now >= j->deadline))) {
+        job_start(jm, j);
+    }
+    if (!j->ending && now >= j->deadline)
+        job_late(jm, j);
+    job_members_check(jm, j);
+}
+
+int64_t
+job_deadline(const job *j)
+{
+    int64_t deadline = job_over(j) ? INT64_MAX : j->deadline;
+    for (const waiter *w = j->waiters; w != NULL; w = w->next)
+        deadline = SLU_MIN(deadline, w->deadline);
+    if (job_over(j))
+        return deadline;
+    if (j->ending)
+        deadline = j->kill_ms;
+    else if (j->coordinator != NULL && j->begun)
+        deadline = SLU_MIN(deadline, slu_coordinator_deadline(j->coordinator));
+    return deadline;
+}

@@ -1,0 +1,58 @@
+/*
+ * jobmanager.h: which jobs there are, where they run, and what happens when something dies. A step machine: link events and time go
+ * in, messages go out; it never waits, and loads no plugin.
+ *
+ *   a job:
+ *     [CREATED] --start: slots found--> [RUNNING] --all tasks FINISHED--> (workers end) --> [FINISHED]
+ *                    ^                     |  |  \--cancel--> [CANCELLING] --> (workers dead) --> [CANCELED]
+ *                    |                     |  \--stop: last checkpoint, then as FINISHED
+ *              delay over                  failure
+ *                    |                     v
+ *              [RESTARTING] <--(dead)-- [FAILING] --(dead), no restart left--> [FAILED]
+ *     at a start of the job manager: [RECONCILING] --every worker said hello--> [RUNNING], else a failure
+ *
+ * Rules    (1) A new attempt is deployed only when every worker of the old one is known to be dead: EXITED from its task manager; or
+ *          both its link and its task manager's are gone, on this machine, or on another for SLU_LEASE_MS (a worker without a job
+ *          manager ends itself sooner). (2) An attempt is (number, 64 random bits); what comes from another one is dropped and
+ *          counted. (3) What must survive a kill is in the job store before anything is sent that depends on it.
+ * Owns     its tables; the listener, the store and env are borrowed.
+ * Threads  owner.
+ */
+#ifndef SLU_JOBMANAGER_JOBMANAGER_H
+#define SLU_JOBMANAGER_JOBMANAGER_H
+
+#include "jobmanager/jobstore.h"
+#include "link/link.h"
+
+#define SLU_JOBS_MAX 4096
+#define SLU_JOB_ID_BYTES_ 33
+#define SLU_LEASE_MS 30000     /* after a silence as long a worker on another machine has ended itself */
+#define SLU_DEPLOY_MS 60000    /* from DEPLOY to the last worker's hello */
+#define SLU_CANCEL_MS 5000     /* a cancelled worker that still lives is killed */
+#define SLU_RESOURCES_MS 300000 /* how long a job waits for slots, as Flink does */
+
+typedef struct slu_jobmanager slu_jobmanager;
+
+typedef struct slu_jobmanager_spec {
+    const slu_env *env;
+    slu_link *listener;
+    slu_jobstore *store;
+    const char *checkpoint_dir; /* of jobs that do not name one */
+    const char *boot;           /* boot id of this machine */
+    const char *build;
+    int64_t heartbeat_ms;
+    int64_t timeout_ms;
+} slu_jobmanager_spec;
+
+/* Takes up the jobs of the store: those that ran are RECONCILING. */
+SLU_CHECK slu_status slu_jobmanager_new(const slu_jobmanager_spec *spec, slu_jobmanager **out, slu_error *err);
+void slu_jobmanager_free(slu_jobmanager **jobmanager);
+/* Takes what the link has, lets time pass. */
+void slu_jobmanager_step(slu_jobmanager *jobmanager);
+/* When step has something to do without an event (now_ms clock). */
+int64_t slu_jobmanager_deadline(const slu_jobmanager *jobmanager);
+
+/* Messages of attempts that were no longer the present one. */
+uint64_t slu_jobmanager_fenced(const slu_jobmanager *jobmanager);
+
+#endif

@@ -1,0 +1,302 @@
+/* jobstore.c: three tables behind prepared statements that live for one call: a job changes its state a few times a minute. */
+#include "jobmanager/jobstore.h"
+
+#include "base/alloc.h"
+
+#include <inttypes.h>
+#include <sqlite3.h>
+
+#define FORMAT 1
+#define BUSY_MS 2000
+
+struct slu_jobstore {
+    sqlite3 *db;
+    char cluster[33];
+};
+
+static const char schema[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);"
+    "CREATE TABLE job(id TEXT PRIMARY KEY, name TEXT NOT NULL, submit BLOB NOT NULL, placed BLOB, state TEXT NOT NULL, failure TEXT NOT NULL,"
+    " attempt INTEGER NOT NULL, attempt_id INTEGER NOT NULL, restarts INTEGER NOT NULL, created_ms INTEGER NOT NULL, start_ms INTEGER NOT NULL,"
+    " end_ms INTEGER NOT NULL);"
+    "CREATE TABLE attempt(job TEXT NOT NULL, number INTEGER NOT NULL, id INTEGER NOT NULL, start_ms INTEGER NOT NULL, PRIMARY KEY(job, number));"
+    "CREATE TABLE checkpoint(job TEXT NOT NULL, id INTEGER NOT NULL, state TEXT NOT NULL, path TEXT NOT NULL, text TEXT NOT NULL,"
+    " trigger_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, tasks INTEGER NOT NULL, dropped INTEGER NOT NULL,"
+    " PRIMARY KEY(job, id));"
+    "INSERT INTO meta VALUES('cluster', lower(hex(randomblob(16))));"
+    "PRAGMA user_version=1;";
+
+static slu_status
+failed(const slu_jobstore *store, int code, const char *what, slu_error *err)
+{
+    const int primary = code & 0xff;
+    const slu_status status = primary == SQLITE_CONSTRAINT || primary == SQLITE_BUSY ? SLU_CONFLICT
+        : primary == SQLITE_NOMEM                                                    ? SLU_NOMEM
+                                                                                     : SLU_IO;
+    return slu_error_set(err, status, "job store: %s: %s", what, store->db == NULL ? sqlite3_errstr(code) : sqlite3_errmsg(store->db));
+}
+
+static slu_status
+run(slu_jobstore *store, const char *sql, slu_error *err)
+{
+    const int code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? SLU_OK : failed(store, code, "write", err);
+}
+
+static slu_status
+prepare(slu_jobstore *store, const char *sql, sqlite3_stmt **out, slu_error *err)
+{
+    const int code = sqlite3_prepare_v2(store->db, sql, -1, out, NULL);
+    return code == SQLITE_OK ? SLU_OK : failed(store, code, sql, err);
+}
+
+/* Runs a statement that gives no rows, and ends it. */
+static slu_status
+finish(slu_jobstore *store, sqlite3_stmt *statement, const char *what, slu_error *err)
+{
+    const int code = sqlite3_step(statement);
+    const slu_status status = code == SQLITE_DONE || code == SQLITE_ROW ? SLU_OK : failed(store, code, what, err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static void
+bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+    sqlite3_bind_text(statement, at, text == NULL ? "" : text, -1, SQLITE_STATIC);
+}
+
+static void
+bind_view(sqlite3_stmt *statement, int at, slu_view view)
+{
+    sqlite3_bind_blob64(statement, at, view.data == NULL ? (const void *)"" : view.data, view.bytes, SQLITE_STATIC);
+}
+
+static const char *
+column_text(sqlite3_stmt *statement, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, at);
+    return text == NULL ? "" : text;
+}
+
+static slu_view
+column_view(sqlite3_stmt *statement, int at)
+{
+    const void *data = sqlite3_column_blob(statement, at);
+    return slu_view_of(data, (size_t)sqlite3_column_bytes(statement, at));
+}
+
+static int
+number_of(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    int number = -1;
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+        number = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return number;
+}
+
+static slu_status
+cluster_load(slu_jobstore *store, slu_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    SLU_TRY(prepare(store, "SELECT value FROM meta WHERE key='cluster'", &statement, err));
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        (void)snprintf(store->cluster, sizeof store->cluster, "%s", column_text(statement, 0));
+    sqlite3_finalize(statement);
+    return SLU_OK;
+}
+
+/* One process at a time: the lock of EXCLUSIVE mode is taken by the first write and held until close. */
+static slu_status
+set_up(slu_jobstore *store, const char *path, slu_error *err)
+{
+    SLU_TRY(run(store,
+        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256;"
+        "BEGIN IMMEDIATE; COMMIT;",
+        err));
+    const int format = number_of(store->db, "PRAGMA user_version");
+    if (format > FORMAT)
+        return slu_error_set(err, SLU_UNSUPPORTED, "job store %s has format %d and this program knows %d: update it", path, format, FORMAT);
+    if (format == 0) {
+        SLU_TRY(run(store, "BEGIN IMMEDIATE", err));
+        SLU_TRY(run(store, schema, err));
+        SLU_TRY(run(store, "COMMIT", err));
+    }
+    return cluster_load(store, err);
+}
+
+slu_status
+slu_jobstore_open(const char *path, slu_jobstore **out, slu_error *err)
+{
+    slu_jobstore *store = slu_alloc_zero(1, sizeof *store);
+    if (store == NULL)
+        return slu_error_set(err, SLU_NOMEM, "a job store");
+    const int code = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    slu_status status = code == SQLITE_OK ? SLU_OK : failed(store, code, path, err);
+    if (status == SLU_OK) {
+        sqlite3_busy_timeout(store->db, BUSY_MS);
+        status = set_up(store, path, err);
+        status = slu_error_in(err, status, "%s", path);
+    }
+    if (status != SLU_OK)
+        slu_jobstore_close(&store);
+    else
+        *out = store;
+    return status;
+}
+
+void
+slu_jobstore_close(slu_jobstore **store)
+{
+    if (*store != NULL) {
+        sqlite3_close((*store)->db);
+        slu_free(*store);
+    }
+    *store = NULL;
+}
+
+const char *
+slu_jobstore_cluster(const slu_jobstore *store)
+{
+    return store->cluster;
+}
+
+slu_status
+slu_jobstore_add_job(slu_jobstore *store, const slu_job_record *job, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store, "INSERT INTO job VALUES(?,?,?,NULL,?,?,?,?,?,?,?,?)", &s, err));
+    bind_text(s, 1, job->id);
+    bind_text(s, 2, job->name);
+    bind_view(s, 3, job->submit);
+    bind_text(s, 4, job->state);
+    bind_text(s, 5, job->failure);
+    sqlite3_bind_int64(s, 6, (int64_t)job->attempt);
+    sqlite3_bind_int64(s, 7, (int64_t)job->attempt_id);
+    sqlite3_bind_int64(s, 8, (int64_t)job->restarts);
+    sqlite3_bind_int64(s, 9, job->created_ms);
+    sqlite3_bind_int64(s, 10, job->start_ms);
+    sqlite3_bind_int64(s, 11, job->end_ms);
+    return finish(store, s, job->id, err);
+}
+
+slu_status
+slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store,
+        "UPDATE job SET placed=?, state=?, failure=?, attempt=?, attempt_id=?, restarts=?, start_ms=?, end_ms=? WHERE id=?", &s, err));
+    bind_view(s, 1, job->placed);
+    bind_text(s, 2, job->state);
+    bind_text(s, 3, job->failure);
+    sqlite3_bind_int64(s, 4, (int64_t)job->attempt);
+    sqlite3_bind_int64(s, 5, (int64_t)job->attempt_id);
+    sqlite3_bind_int64(s, 6, (int64_t)job->restarts);
+    sqlite3_bind_int64(s, 7, job->start_ms);
+    sqlite3_bind_int64(s, 8, job->end_ms);
+    bind_text(s, 9, job->id);
+    return finish(store, s, job->id, err);
+}
+
+slu_status
+slu_jobstore_add_attempt(
+    slu_jobstore *store, const char *job, uint64_t attempt, uint64_t attempt_id, int64_t start_ms, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store, "INSERT INTO attempt VALUES(?,?,?,?)", &s, err));
+    bind_text(s, 1, job);
+    sqlite3_bind_int64(s, 2, (int64_t)attempt);
+    sqlite3_bind_int64(s, 3, (int64_t)attempt_id);
+    sqlite3_bind_int64(s, 4, start_ms);
+    return finish(store, s, job, err);
+}
+
+slu_status
+slu_jobstore_put_checkpoint(slu_jobstore *store, const char *job, const slu_checkpoint_record *checkpoint, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store, "INSERT OR REPLACE INTO checkpoint VALUES(?,?,?,?,?,?,?,?,?,0)", &s, err));
+    bind_text(s, 1, job);
+    sqlite3_bind_int64(s, 2, checkpoint->checkpoint);
+    bind_text(s, 3, checkpoint->state);
+    bind_text(s, 4, checkpoint->path);
+    bind_text(s, 5, checkpoint->text);
+    sqlite3_bind_int64(s, 6, checkpoint->trigger_ms);
+    sqlite3_bind_int64(s, 7, checkpoint->duration_ms);
+    sqlite3_bind_int64(s, 8, checkpoint->bytes);
+    sqlite3_bind_int64(s, 9, checkpoint->tasks);
+    return finish(store, s, job, err);
+}
+
+slu_status
+slu_jobstore_drop_checkpoint(slu_jobstore *store, const char *job, int64_t checkpoint, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store, "UPDATE checkpoint SET dropped=1 WHERE job=? AND id=?", &s, err));
+    bind_text(s, 1, job);
+    sqlite3_bind_int64(s, 2, checkpoint);
+    return finish(store, s, job, err);
+}
+
+slu_status
+slu_jobstore_jobs(slu_jobstore *store, slu_job_record_fn each, void *context, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    slu_status status = SLU_OK;
+    int code = SQLITE_DONE;
+    SLU_TRY(prepare(store,
+        "SELECT id, name, submit, placed, state, failure, attempt, attempt_id, restarts, created_ms, start_ms, end_ms FROM job"
+        " ORDER BY created_ms, id",
+        &s, err));
+    while (status == SLU_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        const slu_job_record job = {.id = column_text(s, 0),
+            .name = column_text(s, 1),
+            .submit = column_view(s, 2),
+            .placed = column_view(s, 3),
+            .state = column_text(s, 4),
+            .failure = column_text(s, 5),
+            .attempt = (uint64_t)sqlite3_column_int64(s, 6),
+            .attempt_id = (uint64_t)sqlite3_column_int64(s, 7),
+            .restarts = (uint64_t)sqlite3_column_int64(s, 8),
+            .created_ms = sqlite3_column_int64(s, 9),
+            .start_ms = sqlite3_column_int64(s, 10),
+            .end_ms = sqlite3_column_int64(s, 11)};
+        status = each(context, &job, err);
+    }
+    if (status == SLU_OK && code != SQLITE_DONE)
+        status = failed(store, code, "read jobs", err);
+    sqlite3_finalize(s);
+    return status;
+}
+
+slu_status
+slu_jobstore_checkpoints(
+    slu_jobstore *store, const char *job, uint32_t limit, slu_checkpoint_record_fn each, void *context, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    slu_status status = SLU_OK;
+    int code = SQLITE_DONE;
+    SLU_TRY(prepare(store,
+        "SELECT id, state, path, text, trigger_ms, duration_ms, bytes, tasks, dropped FROM checkpoint WHERE job=? ORDER BY id DESC LIMIT ?",
+        &s, err));
+    bind_text(s, 1, job);
+    sqlite3_bind_int64(s, 2, limit);
+    while (status == SLU_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        const slu_checkpoint_record checkpoint = {.checkpoint = sqlite3_column_int64(s, 0),
+            .state = column_text(s, 1),
+            .path = column_text(s, 2),
+            .text = column_text(s, 3),
+            .trigger_ms = sqlite3_column_int64(s, 4),
+            .duration_ms = sqlite3_column_int64(s, 5),
+            .bytes = sqlite3_column_int64(s, 6),
+            .tasks = (uint32_t)sqlite3_column_int64(s, 7),
+            .dropped = sqlite3_column_int(s, 8) != 0};
+        status = each(context, &checkpoint, err);
+    }
+    if (status == SLU_OK && code != SQLITE_DONE)
+        status = failed(store, code, "read checkpoints", err);
+    sqlite3_finalize(s);
+    return status;
+}

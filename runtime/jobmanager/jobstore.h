@@ -1,0 +1,68 @@
+/*
+ * jobstore.h: what a job manager must know again after it was killed: jobs, attempts, checkpoints. One SQLite file (WAL).
+ *
+ * Shape    job(id, name, submit, state, ...), attempt(job, number, ...), checkpoint(job, id, ...). A write is durable against a kill
+ *          when it returns (synchronous=NORMAL; a power loss may take the last ones).
+ * Threads  owner.
+ * Errors   IO with SQLite's words; UNSUPPORTED: a file of a newer format; CONFLICT: another job manager has it open.
+ */
+#ifndef SLU_JOBMANAGER_JOBSTORE_H
+#define SLU_JOBMANAGER_JOBSTORE_H
+
+#include "base/bytes.h"
+
+typedef struct slu_jobstore slu_jobstore;
+
+/* Texts and views are borrowed for the call, both ways. */
+typedef struct slu_job_record {
+    const char *id;
+    const char *name;
+    const char *state;
+    const char *failure; /* "" : none */
+    slu_view submit;     /* the encoded SUBMIT message */
+    slu_view placed;     /* the encoded PLACED message of the newest attempt; empty: none yet */
+    uint64_t attempt;
+    uint64_t attempt_id;
+    uint64_t restarts;
+    int64_t created_ms;
+    int64_t start_ms;
+    int64_t end_ms;
+} slu_job_record;
+
+typedef struct slu_checkpoint_record {
+    int64_t checkpoint;
+    const char *state; /* IN_PROGRESS, COMPLETED, FAILED */
+    const char *path;
+    const char *text;
+    int64_t trigger_ms;
+    int64_t duration_ms;
+    int64_t bytes;
+    uint32_t tasks;
+    bool dropped; /* its files are gone */
+} slu_checkpoint_record;
+
+/* `path` ":memory:" for tests. */
+SLU_CHECK slu_status slu_jobstore_open(const char *path, slu_jobstore **out, slu_error *err);
+void slu_jobstore_close(slu_jobstore **store);
+/* A random id made when the file was. Borrowed. */
+const char *slu_jobstore_cluster(const slu_jobstore *store);
+
+SLU_CHECK slu_status slu_jobstore_add_job(slu_jobstore *store, const slu_job_record *job, slu_error *err);
+/* Everything but name and submit. */
+SLU_CHECK slu_status slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_error *err);
+/* Numbers of attempts are never reused: CONFLICT. */
+SLU_CHECK slu_status slu_jobstore_add_attempt(
+    slu_jobstore *store, const char *job, uint64_t attempt, uint64_t attempt_id, int64_t start_ms, slu_error *err);
+SLU_CHECK slu_status slu_jobstore_put_checkpoint(
+    slu_jobstore *store, const char *job, const slu_checkpoint_record *checkpoint, slu_error *err);
+SLU_CHECK slu_status slu_jobstore_drop_checkpoint(slu_jobstore *store, const char *job, int64_t checkpoint, slu_error *err);
+
+/* Oldest first. */
+typedef slu_status (*slu_job_record_fn)(void *context, const slu_job_record *job, slu_error *err);
+SLU_CHECK slu_status slu_jobstore_jobs(slu_jobstore *store, slu_job_record_fn each, void *context, slu_error *err);
+/* Newest first, at most `limit`. */
+typedef slu_status (*slu_checkpoint_record_fn)(void *context, const slu_checkpoint_record *checkpoint, slu_error *err);
+SLU_CHECK slu_status slu_jobstore_checkpoints(
+    slu_jobstore *store, const char *job, uint32_t limit, slu_checkpoint_record_fn each, void *context, slu_error *err);
+
+#endif
