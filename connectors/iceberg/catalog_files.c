@@ -310,12 +310,15 @@ iceberg_catalog_files_open(const slu_env *env, const char *warehouse, iceberg_st
     if (bytes == 0 || bytes >= SLU_PATH_BYTES_MAX / 2)
         return slu_error_set(err, SLU_INVALID, "a warehouse location of %zu bytes", bytes);
     files_catalog *catalog = slu_alloc_zero(1, sizeof *catalog);
-    char *copy = slu_strndup(warehouse, bytes);
+    /* The specification wants locations with a scheme: a plain path becomes a file URI. */
+    const char *scheme = warehouse[0] == '/' ? "file://" : "";
+    char *copy = slu_alloc(strlen(scheme) + bytes + 1);
     if (catalog == NULL || copy == NULL) {
         slu_free(catalog);
         slu_free(copy);
         return slu_error_set(err, SLU_NOMEM, "no memory for a catalog");
     }
+    (void)snprintf(copy, strlen(scheme) + bytes + 1, "%s%.*s", scheme, (int)bytes, warehouse);
     catalog->env = env;
     catalog->warehouse = copy;
     catalog->store = *store;

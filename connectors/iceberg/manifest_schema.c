@@ -91,6 +91,27 @@ safe_name(const char *name, slu_buf *out)
     }
 }
 
+/* A name that had to be changed is kept beside it, as Java does. */
+static void
+original_name(const char *name, slu_buf *out)
+{
+    bool safe = !(name[0] >= '0' && name[0] <= '9');
+    for (const char *at = name; *at != 0; at++)
+        safe = safe && (is_letter((uint8_t)*at) || (*at >= '0' && *at <= '9'));
+    if (safe)
+        return;
+    slu_buf_text(out, ",\"iceberg-field-name\":\"");
+    for (const char *at = name; *at != 0; at++) {
+        if (*at == '"' || *at == '\\')
+            slu_buf_printf(out, "\\%c", *at);
+        else if ((uint8_t)*at < 0x20)
+            slu_buf_printf(out, "\\u%04x", (unsigned)*at);
+        else
+            slu_buf_u8(out, (uint8_t)*at);
+    }
+    slu_buf_text(out, "\"");
+}
+
 static slu_status
 partition_record(const iceberg_partition_spec *spec, const iceberg_type *types, slu_buf *out, slu_error *err)
 {
@@ -100,7 +121,9 @@ partition_record(const iceberg_partition_spec *spec, const iceberg_type *types, 
         SLU_TRY(partition_type(&types[i], spec->fields[i].field_id, type, sizeof type, err));
         slu_buf_text(out, i == 0 ? "{\"name\":\"" : ",{\"name\":\"");
         safe_name(spec->fields[i].name, out);
-        slu_buf_printf(out, "\",\"type\":[\"null\",%s],\"default\":null,\"field-id\":%d}", type, (int)spec->fields[i].field_id);
+        slu_buf_printf(out, "\",\"type\":[\"null\",%s],\"default\":null,\"field-id\":%d", type, (int)spec->fields[i].field_id);
+        original_name(spec->fields[i].name, out);
+        slu_buf_text(out, "}");
     }
     slu_buf_text(out, "]},\"field-id\":102}");
     return SLU_OK;
