@@ -223,7 +223,8 @@ operators_text(const slu_layout *layout, slu_registry *registry, slu_buf *words,
         edges_text(graph, op, words, out);
         columns_text(op, words, out);
         if (op->kind == SLU_KIND_SOURCE)
-            slu_buf_printf(out, "    %u splits, %s\n", op->split_count, op->bounded != 0 ? "comes to an end" : "goes on for ever");
+            slu_buf_printf(out, "    %u split%s, %s\n", op->split_count, op->split_count == 1 ? "" : "s",
+                           op->bounded != 0 ? "comes to an end" : "goes on for ever");
         options_text(graph, op, registry, out);
     }
 }
@@ -258,14 +259,23 @@ warning_text(void *to, const char *operator_id, const char *text)
     paragraph_of(sink->out, 2, sink->words);
 }
 
+static void
+counted(slu_buf *out, uint32_t count, const char *what, const char *then)
+{
+    slu_buf_printf(out, "%u %s%s%s", count, what, count == 1 ? "" : "s", then);
+}
+
 slu_status
 slu_explain_text(const slu_layout *layout, slu_registry *registry, slu_buf *out, slu_error *err)
 {
     const slu_graph *graph = layout->graph;
     slu_buf words;
     slu_buf_init(&words, 1 << 20);
-    slu_buf_printf(out, "job %s: %u operators, %u chains, %u tasks, %u channels\n\n", graph->name, graph->operator_count, layout->vertex_count,
-                   layout->task_count, layout->channel_count);
+    slu_buf_printf(out, "job %s: ", graph->name);
+    counted(out, graph->operator_count, "operator", ", ");
+    counted(out, layout->vertex_count, "chain", ", ");
+    counted(out, layout->task_count, "task", ", ");
+    counted(out, layout->channel_count, "channel", "\n\n");
     slu_buf_text(out, "chains: operators of one chain call each other directly, on one thread per task\n");
     vertices_text(layout, out);
     slu_buf_text(out, "\noperators\n");
