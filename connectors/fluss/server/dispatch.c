@@ -23,18 +23,23 @@ static const dispatch_entry dispatch_table[] = {
     {FLUSS_API_GET_METADATA, fluss_handle_metadata},
     {FLUSS_API_PRODUCE_LOG, fluss_handle_produce_log},
     {FLUSS_API_FETCH_LOG, fluss_handle_fetch_log},
+    {FLUSS_API_PUT_KV, fluss_handle_put_kv},
+    {FLUSS_API_LOOKUP, fluss_handle_lookup},
     {FLUSS_API_LIST_OFFSETS, fluss_handle_list_offsets},
     {FLUSS_API_GET_LATEST_KV_SNAPSHOTS, fluss_handle_latest_kv_snapshots},
     {FLUSS_API_GET_FILESYSTEM_SECURITY_TOKEN, fluss_handle_security_token},
     {FLUSS_API_INIT_WRITER, fluss_handle_init_writer},
     {FLUSS_API_COMMIT_LAKE_TABLE_SNAPSHOT, fluss_handle_commit_lake_snapshot},
     {FLUSS_API_GET_LAKE_SNAPSHOT, fluss_handle_lake_snapshot},
+    {FLUSS_API_LIMIT_SCAN, fluss_handle_limit_scan},
+    {FLUSS_API_PREFIX_LOOKUP, fluss_handle_prefix_lookup},
     {FLUSS_API_GET_DATABASE_INFO, fluss_handle_get_database_info},
     {FLUSS_API_CREATE_PARTITION, fluss_handle_create_partition},
     {FLUSS_API_DROP_PARTITION, fluss_handle_drop_partition},
     {FLUSS_API_AUTHENTICATE, fluss_handle_authenticate},
     {FLUSS_API_LAKE_TIERING_HEARTBEAT, fluss_handle_tiering_heartbeat},
     {FLUSS_API_PREPARE_LAKE_TABLE_SNAPSHOT, fluss_handle_prepare_lake_snapshot},
+    {FLUSS_API_GET_TABLE_STATS, fluss_handle_table_stats},
 };
 
 fluss_handler

@@ -1,0 +1,41 @@
+/* kv_tablet_internal.h: a kv tablet as kv_tablet.c (reading, opening), kv_put.c and kv_replay.c see it; nobody else includes it. */
+#ifndef FLUSS_SERVER_KV_TABLET_INTERNAL_H
+#define FLUSS_SERVER_KV_TABLET_INTERNAL_H
+
+#include "fluss/record/kv_batch.h"
+#include "fluss/record/log_batch.h"
+#include "fluss/server/kv_tablet.h"
+#include "fluss/server/tables.h"
+
+#define KV_ERROR_CORRUPT_RECORD 14
+#define KV_ERROR_SCHEMA_NOT_EXIST 9
+#define KV_ERROR_INVALID_TARGET_COLUMN 35
+#define KV_ERROR_DELETION_DISABLED 57
+
+#define KV_PUT_BYTES_MAX ((size_t)512 << 20) /* old and new values of one batch */
+
+struct fluss_kv_tablet {
+    fluss_tables *tables;
+    fluss_served *table;
+    slu_kv_pool *pool;
+    char *dir;
+    fluss_log *log;
+    slu_kv *store;
+    slu_kv_batch *batch;
+    fluss_rows *rows; /* builders of the changelog, of the schema below; NULL until the first write */
+    const fluss_schema *rows_schema;
+    slu_ipc_codec *codec;
+    int64_t applied;   /* offset in the log up to which the store has it */
+    int64_t row_count; /* keys in the store */
+    bool stale;        /* the log is ahead of the store: replay first */
+};
+
+/* Adds to the write batch that the store now has everything below `applied`, and how many rows that are. */
+void kv_mark_applied(fluss_kv_tablet *kv, int64_t applied, int64_t row_count);
+/* kv_replay.c: brings the store up to the end of the log. */
+SLU_CHECK slu_status kv_replay(fluss_kv_tablet *kv, slu_error *err);
+/* How many columns a value has that was written under this schema. */
+SLU_CHECK slu_status kv_written_columns(fluss_kv_tablet *kv, int16_t schema_id, size_t *out, slu_error *err);
+slu_status kv_fail(slu_error *err, slu_status status, int64_t code);
+
+#endif
