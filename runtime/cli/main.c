@@ -65,7 +65,8 @@ int
 slu_cli_fail(const slu_args *args, const slu_error *err)
 {
     (void)fprintf(stderr, "sluice %s: %s\n", args->verb->name, err->message);
-    return err->status == SLU_TIMEOUT || err->status == SLU_CLOSED ? SLU_EXIT_NO_ANSWER : SLU_EXIT_FAILED;
+    const bool silent = err->status == SLU_TIMEOUT || err->status == SLU_CLOSED || (err->status == SLU_IO && err->retriable);
+    return silent ? SLU_EXIT_NO_ANSWER : SLU_EXIT_FAILED;
 }
 
 int

@@ -8,7 +8,6 @@
 #include "vtab.h"
 #include "words.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -179,8 +178,7 @@ static bool
 own_statement(slu_sql_session *session, const char *text, slu_buf *out)
 {
     char word[SLU_SQL_NAME_BYTES_MAX + 8];
-    while (isspace((unsigned char)*text))
-        text++;
+    text = slu_sql_first_word(text);
     if (strncasecmp(text, "show tables", 11) == 0 && strspn(text + 11, " \t\r\n;") == strlen(text + 11)) {
         slu_buf_text(out, "SELECT column1 AS \"database\", column2 AS \"table\" FROM (VALUES ");
         for (size_t i = 0; i < session->table_count; i++) {
@@ -244,8 +242,9 @@ statement_run(slu_sql_session *session, const char *sql, const char **rest, int 
 static slu_status
 text_prepare(slu_sql_session *session, const char *text, slu_buf *sql, slu_error *err)
 {
-    SLU_TRY(tables_list(session, err));
     memset(&session->source.err, 0, sizeof session->source.err);
+    session->failed = SLU_OK;
+    slu_buf_reset(sql);
     if (!own_statement(session, text, sql))
         slu_sql_quote_names(text, name_resolve, session, sql);
     if (session->failed != SLU_OK)
@@ -253,16 +252,33 @@ text_prepare(slu_sql_session *session, const char *text, slu_buf *sql, slu_error
     return slu_buf_status(sql, err);
 }
 
+/* The first statement of *text, in the words that SQLite understands; *text moves behind it. */
+static slu_status
+statement_next(slu_sql_session *session, const char **text, slu_buf *sql, slu_error *err)
+{
+    const size_t bytes = slu_sql_statement_bytes(*text);
+    char *one = slu_strndup(*text, bytes);
+    if (one == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a statement of %zu bytes", bytes);
+    const slu_status status = text_prepare(session, one, sql, err);
+    slu_free(one);
+    *text += bytes;
+    return status;
+}
+
 slu_status
 slu_sql_run(slu_sql_session *session, const char *text, int format, FILE *to, int64_t *rows, slu_error *err)
 {
     slu_buf sql;
+    slu_status status = tables_list(session, err);
     slu_buf_init(&sql, STATEMENT_BYTES_MAX);
-    slu_status status = text_prepare(session, text, &sql, err);
-    const char *rest = status == SLU_OK ? slu_buf_cstr(&sql) : "";
-    while (status == SLU_OK && *rest != 0)
-        status = statement_run(session, rest, &rest, format, to, rows, err);
-    virtual_tables_drop(session);
+    while (status == SLU_OK && *text != 0) {
+        status = statement_next(session, &text, &sql, err);
+        const char *rest = status == SLU_OK ? slu_buf_cstr(&sql) : "";
+        while (status == SLU_OK && *rest != 0)
+            status = statement_run(session, rest, &rest, format, to, rows, err);
+        virtual_tables_drop(session);
+    }
     slu_buf_fini(&sql);
     return status;
 }
@@ -273,7 +289,9 @@ slu_sql_number(slu_sql_session *session, const char *text, int64_t *out, slu_err
     slu_buf sql;
     sqlite3_stmt *statement = NULL;
     slu_buf_init(&sql, STATEMENT_BYTES_MAX);
-    slu_status status = text_prepare(session, text, &sql, err);
+    slu_status status = tables_list(session, err);
+    if (status == SLU_OK)
+        status = text_prepare(session, text, &sql, err);
     if (status == SLU_OK && sqlite3_prepare_v2(session->db, slu_buf_cstr(&sql), -1, &statement, NULL) != SQLITE_OK)
         status = unknown_table(session, err);
     if (status == SLU_OK) {

@@ -176,3 +176,29 @@ slu_sql_quote_names(const char *statement, slu_sql_resolve resolve, void *contex
         }
     }
 }
+
+size_t
+slu_sql_statement_bytes(const char *text)
+{
+    const char *at = text;
+    while (*at != 0 && *at != ';') {
+        const size_t kept = untouched(at);
+        at += kept > 0 ? kept : 1;
+    }
+    return (size_t)(at - text) + (*at == ';');
+}
+
+const char *
+slu_sql_first_word(const char *text)
+{
+    for (;;) {
+        while (isspace((unsigned char)*text))
+            text++;
+        if (*text != '-' && *text != '/')
+            return text;
+        const size_t comment = untouched(text);
+        if (comment == 0)
+            return text;
+        text += comment;
+    }
+}

@@ -191,6 +191,7 @@ formats_show_the_same_rows(void **state)
     memset(out, 0, sizeof out);
     CHECK_OK(run("SHOW TABLES;", SLU_SQL_FORMAT_CSV, out, sizeof out, &err));
     CHECK_TEXT(out, "database,table\nfluss,transaction\nother,account\n");
+    check_csv("select ';' x; -- a comment;\n show tables; select 2 y", "x\n;\ndatabase,table\nfluss,transaction\nother,account\ny\n2\n");
 }
 
 static void
