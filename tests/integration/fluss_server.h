@@ -1,15 +1,39 @@
-/* fluss_server.h: the server a test speaks to: FLUSS_BOOTSTRAP where that is set. */
+/*
+ * fluss_server.h: the server a test speaks to: our own, on a thread of this process and a directory that is removed at the end; or
+ * FLUSS_BOOTSTRAP where that is set (a real cluster, by hand).
+ */
 #ifndef SLUICE_TESTS_FLUSS_SERVER_H
 #define SLUICE_TESTS_FLUSS_SERVER_H
+
 #include "base/env.h"
+#include "base/file.h"
+#include "fluss/server/server.h"
+#include "support/check.h"
+
+static fluss_server *test_server;
+static char test_server_dir[64];
+
 static inline const char *
 test_server_start(const slu_env *env)
 {
-    (void)env;
-    return getenv("FLUSS_BOOTSTRAP");
+    slu_error err = {0};
+    if (getenv("FLUSS_BOOTSTRAP") != NULL)
+        return getenv("FLUSS_BOOTSTRAP");
+    (void)snprintf(test_server_dir, sizeof test_server_dir, "/tmp/sluice-test-XXXXXX");
+    assert_non_null(mkdtemp(test_server_dir));
+    CHECK_OK(fluss_server_open(env, &(fluss_server_options){.port = 0, .data_dir = test_server_dir}, &test_server, &err));
+    CHECK_OK(fluss_server_start(test_server, &err));
+    return fluss_server_address(test_server);
 }
+
 static inline void
 test_server_stop(void)
 {
+    slu_error err = {0};
+    if (test_server == NULL)
+        return;
+    fluss_server_close(&test_server);
+    CHECK_OK(slu_dir_remove(test_server_dir, &err));
 }
+
 #endif
