@@ -20,7 +20,7 @@
 
 #define SLU_SNAPSHOT_BYTES_MAX ((size_t)4 << 30)
 
-#define SLU_SECTION_SPLITS 1       /* name: ""; per split an entry: key group NONE, bytes: u16 id bytes, id, data */
+#define SLU_SECTION_SPLITS 1       /* per split an entry: key group NONE, tag: bytes of its id; its id, then its data */
 #define SLU_SECTION_OPERATOR 2     /* what the plugin wrote in `snapshot` */
 #define SLU_SECTION_KEYED 3        /* name: the state's; a: key bytes, b: value bytes, c: ttl; entry per key group */
 #define SLU_SECTION_TIMERS 4       /* entry per key group */

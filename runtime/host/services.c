@@ -351,7 +351,7 @@ host_wake(slu_host *host)
     slu_services *services = services_of(host);
     atomic_store(&services->woken, 1);
     if (services->spec.wake != NULL)
-        services->spec.wake(services->spec.owner);
+        services->spec.wake(services->spec.wake_owner);
 }
 
 /* ---- Lookups */
@@ -743,7 +743,7 @@ slu_services_bind(slu_services *services, void *instance, slu_status (*ready)(vo
 slu_status
 slu_services_step(slu_services *services, int64_t now_ms, bool *did, slu_error *err)
 {
-    if (atomic_load_explicit(&services->woken, memory_order_relaxed) != 0 && atomic_exchange(&services->woken, 0) != 0) {
+    if (atomic_load(&services->woken) != 0 && atomic_exchange(&services->woken, 0) != 0) {
         *did = true;
         SLU_TRY(services_ready(services, SLU_COOKIE_WAKE, 0, err));
     }

@@ -47,7 +47,8 @@ typedef struct slu_services_spec {
     slu_status (*watermark)(void *owner, int64_t event_ms, slu_error *err);
     slu_status (*restore_state)(void *owner, slu_state *state, slu_error *err); /* fills a state just opened; NULL: fresh */
     slu_status (*restore_timers)(void *owner, slu_timers *timers, slu_error *err);
-    void (*wake)(void *owner); /* any thread: makes the task look */
+    void *wake_owner;
+    void (*wake)(void *wake_owner); /* any thread: makes the task look */
     /* The instance's ready function and self; NULL: none. */
     void *instance;
     slu_status (*ready)(void *instance, uint64_t cookie, uint32_t events, slu_error *err);

@@ -9,7 +9,7 @@
  *          Restored job: open, restore, re-commit of the restored committables, assign, first row.
  * Channels a channel both of whose ends are here moves pointers. Of the others the caller owns the far end: what it pops from
  *          slu_worker_outbound it sends; what it received it pushes into slu_worker_inbound. `net_bell` rings when an outbound channel
- *          has something, and when an inbound one was read (credit).
+ *          has something, and when an inbound one was read (credit; also a sign to slu_channel_flush it).
  * Owns     graph, layout, registry, env and manifest are borrowed until close.
  * Threads  owner for everything except the two channel getters' channels, whose far ends belong to the net thread.
  * Errors   open: INVALID, NOMEM, NOTFOUND. What fails later is a FAILED event.
@@ -86,6 +86,7 @@ SLU_CHECK slu_status slu_worker_open(const slu_worker_spec *spec, slu_worker **o
 void slu_worker_close(slu_worker **worker);
 
 SLU_CHECK slu_status slu_worker_event_next(slu_worker *worker, slu_worker_event *out); /* AGAIN: none */
+bool slu_worker_has_event(slu_worker *worker);
 SLU_CHECK slu_status slu_worker_command_all(slu_worker *worker, const slu_worker_command *command, slu_error *err);
 
 /* One round over all tasks (threads false). MORE: something was done; AGAIN: every task waits; *deadline is when one wants to be
@@ -98,6 +99,8 @@ void slu_worker_wait(slu_worker *worker, int64_t timeout_ms);
 slu_channel *slu_worker_outbound(slu_worker *worker, uint32_t channel);
 slu_channel *slu_worker_inbound(slu_worker *worker, uint32_t channel);
 
+/* Rows that sources emitted and that sinks took. Any thread. */
+void slu_worker_rows(const slu_worker *worker, int64_t *emitted, int64_t *written);
 /* By position in spec->tasks. */
 slu_task_counters slu_worker_counters(const slu_worker *worker, uint32_t position);
 /* Every metric of every plugin: name "operator_id.subtask.metric". Any thread. */

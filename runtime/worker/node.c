@@ -1,0 +1,1062 @@
+#include "node.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/key_group.h"
+#include "base/limits.h"
+
+#define STAGE_NEW 0u
+#define STAGE_CALLED 1u /* watermark or end was called (perhaps MORE), timers and forwarding remain */
+
+typedef struct queued {
+    slu_item item;
+    uint32_t input;
+} queued;
+
+typedef struct child {
+    uint32_t output;
+    uint32_t input;
+    slu_node *node;
+} child;
+
+typedef struct exit_edge {
+    uint32_t output;
+    slu_partition *partition;
+} exit_edge;
+
+/* What a sink prepared for a checkpoint, until it is committed. */
+typedef struct committable {
+    struct committable *next;
+    int64_t checkpoint;
+    bool whole;    /* its checkpoint is whole: commit it */
+    bool restored; /* rows wait for it */
+    size_t bytes;
+    uint8_t data[];
+} committable;
+
+struct slu_node {
+    slu_node_spec spec;
+    slu_node_runner runner;
+    const slu_source_ops *source;
+    const slu_operator_ops *op;
+    const slu_sink_ops *sink;
+    void *self;
+    bool open;
+    slu_services *services;
+    slu_arena arena;
+    const void *options;
+    child *children;
+    uint32_t child_count;
+    exit_edge *exits;
+    uint32_t exit_count;
+    queued *queue; /* a ring */
+    uint32_t queue_first, queue_count, queue_capacity;
+    uint32_t stage; /* of the first queued item */
+    bool more;
+    bool refused;
+    bool handling;
+    int64_t watermark_ms;
+    committable *staged, **staged_last;
+    bool commit_refused;
+    _Atomic int64_t rows_out, bytes_out, batches_out;
+};
+
+static slu_status
+node_failed(const slu_node *node, slu_status status, slu_error *err)
+{
+    return slu_error_in(err, status, "%s[%u]", node->spec.op->id, node->spec.subtask);
+}
+
+/* ---- Where emitted things go */
+
+static slu_status
+node_send(slu_node *node, uint32_t output, const slu_item *event, const slu_batch *batch, slu_error *err)
+{
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        const child *below = &node->children[i];
+        if (below->output != output)
+            continue;
+        slu_item item;
+        if (batch != NULL) {
+            const slu_batch *ref = slu_batch_ref(batch);
+            item = slu_item_of_batch(&ref);
+        } else {
+            item = *event;
+        }
+        SLU_TRY(slu_node_input(below->node, below->input, &item, err));
+    }
+    for (uint32_t i = 0; i < node->exit_count; i++) {
+        if (node->exits[i].output != output)
+            continue;
+        const slu_status status = batch != NULL ? slu_partition_write(node->exits[i].partition, batch, err)
+                                                : slu_partition_event(node->exits[i].partition, event, err);
+        if (status != SLU_OK)
+            return status;
+    }
+    return SLU_OK;
+}
+
+slu_status
+slu_node_forward(slu_node *node, const slu_item *item, slu_error *err)
+{
+    for (uint32_t output = 0; output < node->spec.op->output_count; output++)
+        SLU_TRY(node_send(node, output, item, NULL, err));
+    return SLU_OK;
+}
+
+static void
+count_out(slu_node *node, const slu_batch *batch)
+{
+    atomic_fetch_add_explicit(&node->rows_out, batch->rows, memory_order_relaxed);
+    atomic_fetch_add_explicit(&node->bytes_out, batch->bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&node->batches_out, 1, memory_order_relaxed);
+}
+
+static slu_status
+on_emit(void *owner, uint32_t output, const slu_batch **batch, slu_error *err)
+{
+    slu_node *node = owner;
+    count_out(node, *batch);
+    const slu_status status = node_send(node, output, NULL, *batch, err);
+    slu_batch_unref(batch);
+    return status;
+}
+
+static slu_status
+on_watermark(void *owner, int64_t event_ms, slu_error *err)
+{
+    slu_node *node = owner;
+    if (event_ms <= node->watermark_ms && node->source != NULL)
+        return SLU_OK; /* time does not go back */
+    node->watermark_ms = event_ms;
+    return slu_node_forward(node, &(slu_item){.kind = SLU_ITEM_WATERMARK, .value = event_ms}, err);
+}
+
+/* ---- Restoring */
+
+typedef slu_status (*restore_entry)(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
+                                    slu_error *err);
+
+static uint32_t
+group_first(const slu_node *node)
+{
+    return slu_key_group_first(node->spec.subtask, node->spec.op->parallelism, node->spec.graph->max_parallelism);
+}
+
+static uint32_t
+group_last(const slu_node *node)
+{
+    return slu_key_group_last(node->spec.subtask, node->spec.op->parallelism, node->spec.graph->max_parallelism);
+}
+
+/* Whether state without a key group, of a file, is this subtask's: its own at equal parallelism; after a rescale `each` (by index). */
+static bool
+owns_file(const slu_node *node, uint32_t file)
+{
+    return node->spec.restore->parallelisms[file] != node->spec.op->parallelism || node->spec.restore->subtasks[file] == node->spec.subtask;
+}
+
+static slu_status
+restore_section(slu_node *node, uint32_t file, uint32_t index, restore_entry each, void *to, slu_error *err)
+{
+    const slu_snapshot_reader *reader = node->spec.restore->readers[file];
+    const slu_section *section = slu_snapshot_section(reader, index);
+    for (uint32_t e = 0; e < section->entry_count; e++) {
+        uint32_t key_group;
+        int64_t tag;
+        slu_view bytes;
+        SLU_TRY(slu_snapshot_entry(reader, index, e, &key_group, &tag, &bytes, err));
+        const bool mine = key_group == SLU_KEY_GROUP_NONE ? owns_file(node, file) : key_group >= group_first(node) && key_group <= group_last(node);
+        if (mine)
+            SLU_TRY(each(node, section, key_group, tag, bytes, to, err));
+    }
+    return SLU_OK;
+}
+
+/* Calls `each` for the entries of this operator's sections of a kind (and name, when given) that belong to this subtask. */
+static slu_status
+restore_each(slu_node *node, uint32_t kind, const char *name, restore_entry each, void *to, slu_error *err)
+{
+    for (uint32_t file = 0; node->spec.restore != NULL && file < node->spec.restore->count; file++) {
+        const slu_snapshot_reader *reader = node->spec.restore->readers[file];
+        for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++) {
+            const slu_section *section = slu_snapshot_section(reader, s);
+            if (section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0 && (name == NULL || strcmp(section->name, name) == 0))
+                SLU_TRY(restore_section(node, file, s, each, to, err));
+        }
+    }
+    return SLU_OK;
+}
+
+static slu_status
+restore_keyed_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+{
+    (void)section;
+    (void)key_group;
+    (void)tag;
+    return slu_state_restore(to, bytes, slu_wall_ms(node->spec.env), err);
+}
+
+static slu_status
+on_restore_state(void *owner, slu_state *state, slu_error *err)
+{
+    return restore_each(owner, SLU_SECTION_KEYED, slu_state_get_spec(state)->name, restore_keyed_entry, state, err);
+}
+
+static slu_status
+restore_timers_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+{
+    (void)node;
+    (void)section;
+    (void)key_group;
+    (void)tag;
+    return slu_timers_restore(to, bytes, err);
+}
+
+static slu_status
+on_restore_timers(void *owner, slu_timers *timers, slu_error *err)
+{
+    return restore_each(owner, SLU_SECTION_TIMERS, NULL, restore_timers_entry, timers, err);
+}
+
+static slu_status
+restore_operator_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+{
+    (void)tag;
+    (void)to;
+    if (section->state_version > node->spec.plugin->state_version)
+        return slu_error_set(err, SLU_UNSUPPORTED, "the checkpoint holds state of version %u; this plugin knows up to %u", section->state_version,
+                             node->spec.plugin->state_version);
+    slu_status (*restore)(void *, uint32_t, uint32_t, const void *, uint64_t, slu_error *) = node->op != NULL ? node->op->restore : node->sink->restore;
+    if (restore == NULL)
+        return slu_error_set(err, SLU_INVALID, "the checkpoint holds state for it, which it cannot restore");
+    return restore(node->self, section->state_version, key_group, bytes.data, bytes.bytes, err);
+}
+
+static slu_status
+stage(slu_node *node, int64_t checkpoint, const void *data, size_t bytes, bool restored, slu_error *err)
+{
+    committable *made = slu_alloc(sizeof *made + bytes);
+    if (made == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a committable of %zu bytes", bytes);
+    *made = (committable){.checkpoint = checkpoint, .whole = restored, .restored = restored, .bytes = bytes};
+    if (bytes != 0)
+        memcpy(made->data, data, bytes);
+    *node->staged_last = made;
+    node->staged_last = &made->next;
+    return SLU_OK;
+}
+
+static slu_status
+restore_committable_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+{
+    uint32_t *index = to;
+    (void)section;
+    (void)key_group;
+    /* After a rescale they are dealt out, so that each is committed once. */
+    const bool mine = (*index)++ % node->spec.op->parallelism == node->spec.subtask;
+    bool same = true;
+    for (uint32_t i = 0; i < node->spec.restore->count; i++)
+        same = same && node->spec.restore->parallelisms[i] == node->spec.op->parallelism;
+    return same || mine ? stage(node, tag, bytes.data, bytes.bytes, true, err) : SLU_OK;
+}
+
+typedef struct split_list {
+    slu_split *items;
+    uint32_t count, capacity;
+} split_list;
+
+static slu_status
+split_list_add(slu_node *node, split_list *list, const slu_split *split, slu_error *err)
+{
+    if (list->count == list->capacity) {
+        const uint32_t capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
+        slu_split *grown = slu_realloc(list->items, capacity * sizeof *grown);
+        if (grown == NULL)
+            return slu_error_set(err, SLU_NOMEM, "no memory for %u splits", capacity);
+        list->items = grown;
+        list->capacity = capacity;
+    }
+    (void)node;
+    list->items[list->count++] = *split;
+    return SLU_OK;
+}
+
+static slu_status
+restore_split_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+{
+    (void)section;
+    (void)key_group;
+    const size_t id_bytes = (size_t)tag;
+    if (id_bytes > bytes.bytes || id_bytes >= SLU_PATH_BYTES_MAX)
+        return slu_error_set(err, SLU_CORRUPT, "a split whose id is longer than itself");
+    const char *id = slu_arena_strndup(&node->arena, (const char *)bytes.data, id_bytes);
+    if (id == NULL)
+        return slu_arena_status(&node->arena, err);
+    const slu_split split = {.size = sizeof split, .id = id, .data = bytes.data + id_bytes, .data_bytes = (uint32_t)(bytes.bytes - id_bytes)};
+    return split_list_add(node, to, &split, err);
+}
+
+static int
+split_order(const void *a, const void *b)
+{
+    return strcmp(((const slu_split *)a)->id, ((const slu_split *)b)->id);
+}
+
+static bool
+rescaled(const slu_node *node)
+{
+    for (uint32_t i = 0; node->spec.restore != NULL && i < node->spec.restore->count; i++) {
+        const slu_snapshot_reader *reader = node->spec.restore->readers[i];
+        for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++)
+            if (strcmp(slu_snapshot_section(reader, s)->operator_id, node->spec.op->id) == 0 &&
+                node->spec.restore->parallelisms[i] != node->spec.op->parallelism)
+                return true;
+    }
+    return false;
+}
+
+/* The splits of this subtask: of the checkpoint (after a rescale dealt out anew, by id), or of the plan. */
+static slu_status
+collect_splits(slu_node *node, split_list *list, slu_error *err)
+{
+    const slu_operator *op = node->spec.op;
+    if (node->spec.restore == NULL) {
+        for (uint32_t i = 0; i < op->split_count; i++)
+            if (slu_split_subtask(i, op->parallelism) == node->spec.subtask)
+                SLU_TRY(split_list_add(node, list, &op->splits[i], err));
+        return SLU_OK;
+    }
+    SLU_TRY(restore_each(node, SLU_SECTION_SPLITS, NULL, restore_split_entry, list, err));
+    if (!rescaled(node))
+        return SLU_OK;
+    if (list->count > 0)
+        qsort(list->items, list->count, sizeof *list->items, split_order);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (slu_split_subtask(i, op->parallelism) == node->spec.subtask)
+            list->items[kept++] = list->items[i];
+    list->count = kept;
+    return SLU_OK;
+}
+
+static slu_status
+assign_splits(slu_node *node, slu_error *err)
+{
+    split_list list = {0};
+    slu_status status = collect_splits(node, &list, err);
+    if (status == SLU_OK && node->source->assign != NULL)
+        status = node->source->assign(node->self, list.items, list.count, err);
+    slu_free(list.items);
+    return status;
+}
+
+/* ---- Life */
+
+static slu_status
+make_services(slu_node *node, slu_error *err)
+{
+    const slu_services_spec spec = {.env = node->spec.env,
+                                    .registry = node->spec.registry,
+                                    .registry_lock = node->spec.registry_lock,
+                                    .params = node->spec.graph->params,
+                                    .account = node->spec.account,
+                                    .job_id = node->spec.job_id,
+                                    .job_name = node->spec.graph->name,
+                                    .operator_id = node->spec.op->id,
+                                    .subtask = node->spec.subtask,
+                                    .parallelism = node->spec.op->parallelism,
+                                    .max_parallelism = node->spec.graph->max_parallelism,
+                                    .attempt = node->spec.attempt,
+                                    .outputs = node->spec.outputs,
+                                    .output_count = node->spec.op->output_count,
+                                    .watches = node->spec.watches,
+                                    .owner = node,
+                                    .deliver = on_emit,
+                                    .watermark = on_watermark,
+                                    .restore_state = node->spec.restore == NULL ? NULL : on_restore_state,
+                                    .restore_timers = node->spec.restore == NULL ? NULL : on_restore_timers,
+                                    .wake_owner = node->spec.wake_owner,
+                                    .wake = node->spec.wake};
+    return slu_services_new(&spec, &node->services, err);
+}
+
+slu_status
+slu_node_new(const slu_node_spec *spec, slu_node **out, slu_error *err)
+{
+    SLU_AUTO(slu_node_free) slu_node *node = slu_alloc_zero(1, sizeof *node);
+    if (node == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for operator %s", spec->op->id);
+    node->spec = *spec;
+    node->staged_last = &node->staged;
+    node->watermark_ms = INT64_MIN;
+    slu_arena_init(&node->arena, (size_t)64 << 20);
+    node->source = spec->plugin->kind == SLU_KIND_SOURCE ? spec->plugin->ops : NULL;
+    node->op = spec->plugin->kind == SLU_KIND_OPERATOR ? spec->plugin->ops : NULL;
+    node->sink = spec->plugin->kind == SLU_KIND_SINK ? spec->plugin->ops : NULL;
+    if (node->source == NULL && node->op == NULL && node->sink == NULL)
+        return slu_error_set(err, SLU_INVALID, "%s: plugin %s is no source, operator or sink", spec->op->id, spec->plugin->name);
+    SLU_TRY(make_services(node, err));
+    *out = slu_take(&node);
+    return SLU_OK;
+}
+
+slu_status
+slu_node_add_child(slu_node *node, uint32_t output, slu_node *below, uint32_t input, slu_error *err)
+{
+    child *grown = slu_realloc(node->children, (node->child_count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a chain");
+    node->children = grown;
+    node->children[node->child_count++] = (child){output, input, below};
+    return SLU_OK;
+}
+
+slu_status
+slu_node_add_partition(slu_node *node, uint32_t output, slu_partition **partition, slu_error *err)
+{
+    exit_edge *grown = slu_realloc(node->exits, (node->exit_count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for an output");
+    node->exits = grown;
+    node->exits[node->exit_count++] = (exit_edge){output, slu_take(partition)};
+    return SLU_OK;
+}
+
+static slu_status
+call_open(slu_node *node, slu_error *err)
+{
+    const slu_operator *op = node->spec.op;
+    const struct ArrowSchema *outputs[16] = {0};
+    for (uint32_t i = 0; i < op->output_count && i < 16; i++)
+        outputs[i] = node->spec.outputs[i] == NULL ? NULL : slu_schema_arrow(node->spec.outputs[i]);
+    const slu_open open = {.size = sizeof open,
+                           .restored = node->spec.restore != NULL,
+                           .host = slu_services_host(node->services),
+                           .options = node->options,
+                           .with = op->with,
+                           .job_id = node->spec.job_id,
+                           .job_name = node->spec.graph->name,
+                           .operator_id = op->id,
+                           .subtask = node->spec.subtask,
+                           .parallelism = op->parallelism,
+                           .max_parallelism = node->spec.graph->max_parallelism,
+                           .key_group_first = group_first(node),
+                           .key_group_last = group_last(node),
+                           .attempt = node->spec.attempt,
+                           .inputs = node->spec.inputs,
+                           .outputs = outputs,
+                           .input_count = op->input_count,
+                           .output_count = op->output_count};
+    if (node->source != NULL)
+        return node->source->open(node->self, &open, err);
+    return node->op != NULL ? node->op->open(node->self, &open, err) : node->sink->open(node->self, &open, err);
+}
+
+static bool
+has_section(const slu_node *node, uint32_t kind)
+{
+    for (uint32_t f = 0; node->spec.restore != NULL && f < node->spec.restore->count; f++)
+        for (uint32_t s = 0; s < slu_snapshot_section_count(node->spec.restore->readers[f]); s++) {
+            const slu_section *section = slu_snapshot_section(node->spec.restore->readers[f], s);
+            if (section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0)
+                return true;
+        }
+    return false;
+}
+
+static slu_status
+restore_all(slu_node *node, slu_error *err)
+{
+    uint32_t index = 0;
+    SLU_TRY(restore_each(node, SLU_SECTION_OPERATOR, NULL, restore_operator_entry, NULL, err));
+    SLU_TRY(restore_each(node, SLU_SECTION_COMMITTABLES, NULL, restore_committable_entry, &index, err));
+    return has_section(node, SLU_SECTION_TIMERS) ? slu_services_need_timers(node->services, err) : SLU_OK;
+}
+
+static slu_status
+open_steps(slu_node *node, slu_error *err)
+{
+    SLU_TRY(slu_options_parse(node->spec.plugin, node->spec.op->with, node->spec.graph->params, &node->arena, &node->options, err));
+    node->self = slu_alloc_aligned(node->spec.plugin->instance_bytes + 1u);
+    if (node->self == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for an instance of %u bytes", node->spec.plugin->instance_bytes);
+    memset(node->self, 0, node->spec.plugin->instance_bytes + 1u);
+    SLU_TRY(call_open(node, err));
+    node->open = true;
+    slu_services_bind(node->services, node->self, node->source != NULL ? node->source->ready : node->op != NULL ? node->op->ready : node->sink->ready);
+    SLU_TRY(restore_all(node, err));
+    return node->source != NULL ? assign_splits(node, err) : SLU_OK;
+}
+
+slu_status
+slu_node_open(slu_node *node, slu_error *err)
+{
+    const slu_status status = open_steps(node, err);
+    return status == SLU_OK ? SLU_OK : node_failed(node, status, err);
+}
+
+void
+slu_node_close(slu_node *node)
+{
+    if (!node->open)
+        return;
+    node->open = false;
+    if (node->source != NULL)
+        node->source->close(node->self);
+    else if (node->op != NULL)
+        node->op->close(node->self);
+    else
+        node->sink->close(node->self);
+    slu_services_bind(node->services, NULL, NULL);
+}
+
+void
+slu_node_drop_items(slu_node *node)
+{
+    for (uint32_t i = 0; i < node->queue_count; i++)
+        slu_item_drop(&node->queue[(node->queue_first + i) % node->queue_capacity].item);
+    node->queue_count = 0;
+}
+
+void
+slu_node_free(slu_node **owned)
+{
+    slu_node *node = slu_take(owned);
+    if (node == NULL)
+        return;
+    slu_node_close(node);
+    slu_node_drop_items(node);
+    for (uint32_t i = 0; i < node->exit_count; i++)
+        slu_partition_free(&node->exits[i].partition);
+    while (node->staged != NULL) {
+        committable *next = node->staged->next;
+        slu_free(node->staged);
+        node->staged = next;
+    }
+    slu_services_free(&node->services);
+    slu_free(node->queue);
+    slu_free(node->children);
+    slu_free(node->exits);
+    slu_free(node->self);
+    slu_arena_fini(&node->arena);
+    slu_free(node);
+}
+
+void
+slu_node_set_runner(slu_node *node, const slu_node_runner *runner)
+{
+    node->runner = *runner;
+}
+
+/* ---- Snapshots */
+
+typedef struct plugin_snapshot {
+    slu_snapshot shown;
+    slu_node *node;
+    slu_snapshot_writer *writer;
+} plugin_snapshot;
+
+static slu_status
+plugin_write(slu_snapshot *snapshot, uint32_t key_group, const void *data, uint64_t bytes, slu_error *err)
+{
+    return slu_snapshot_writer_entry(((plugin_snapshot *)(void *)snapshot)->writer, key_group, 0, data, (size_t)bytes, err);
+}
+
+typedef struct entry_target {
+    slu_snapshot_writer *writer;
+} entry_target;
+
+static slu_status
+write_group(void *to, uint32_t key_group, slu_view bytes, slu_error *err)
+{
+    return slu_snapshot_writer_entry(((entry_target *)to)->writer, key_group, 0, bytes.data, bytes.bytes, err);
+}
+
+static slu_status
+snapshot_host_state(slu_node *node, slu_snapshot_writer *writer, slu_error *err)
+{
+    entry_target target = {writer};
+    for (uint32_t i = 0; i < slu_services_state_count(node->services); i++) {
+        const slu_state *state = slu_services_state(node->services, i);
+        const slu_state_spec *spec = slu_state_get_spec(state);
+        const slu_section section = {node->spec.op->id, spec->name, SLU_SECTION_KEYED, node->spec.plugin->state_version, spec->key_bytes,
+                                     spec->value_bytes, spec->ttl_ms, 0};
+        SLU_TRY(slu_snapshot_writer_section(writer, &section, err));
+        SLU_TRY(slu_state_snapshot(state, write_group, &target, err));
+    }
+    if (slu_services_timers(node->services) == NULL)
+        return SLU_OK;
+    SLU_TRY(slu_snapshot_writer_section(writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_TIMERS}, err));
+    return slu_timers_snapshot(slu_services_timers(node->services), write_group, &target, err);
+}
+
+typedef struct plugin_splits {
+    slu_split_list shown;
+    slu_snapshot_writer *writer;
+} plugin_splits;
+
+static slu_status
+plugin_add_split(slu_split_list *list, const slu_split *split, slu_error *err)
+{
+    slu_snapshot_writer *writer = ((plugin_splits *)(void *)list)->writer;
+    const size_t id_bytes = strlen(split->id);
+    uint8_t *room = slu_snapshot_writer_extend(writer, id_bytes + split->data_bytes);
+    if (room != NULL) {
+        memcpy(room, split->id, id_bytes);
+        if (split->data_bytes != 0)
+            memcpy(room + id_bytes, split->data, split->data_bytes);
+    }
+    return slu_snapshot_writer_close_entry(writer, SLU_KEY_GROUP_NONE, (int64_t)id_bytes, err);
+}
+
+static slu_status
+snapshot_source(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
+{
+    plugin_splits list = {{sizeof list.shown, 0, plugin_add_split}, writer};
+    SLU_TRY(slu_snapshot_writer_section(writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_SPLITS}, err));
+    return node->source->snapshot(node->self, checkpoint, &list.shown, err);
+}
+
+static slu_status
+snapshot_plugin(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
+{
+    slu_status (*call)(void *, slu_snapshot *, slu_error *) = node->op != NULL ? node->op->snapshot : node->sink->snapshot;
+    if (call == NULL)
+        return SLU_OK;
+    plugin_snapshot snapshot = {{sizeof snapshot.shown, 0, checkpoint, plugin_write}, node, writer};
+    SLU_TRY(slu_snapshot_writer_section(
+        writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_OPERATOR, .state_version = node->spec.plugin->state_version},
+        err));
+    return call(node->self, &snapshot.shown, err);
+}
+
+/* Everything staged and not yet committed: the completion of its own checkpoint may be lost. */
+static slu_status
+snapshot_committables(slu_node *node, slu_snapshot_writer *writer, slu_error *err)
+{
+    if (node->staged == NULL)
+        return SLU_OK;
+    SLU_TRY(slu_snapshot_writer_section(writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_COMMITTABLES}, err));
+    for (const committable *c = node->staged; c != NULL; c = c->next)
+        SLU_TRY(slu_snapshot_writer_entry(writer, SLU_KEY_GROUP_NONE, c->checkpoint, c->data, c->bytes, err));
+    return SLU_OK;
+}
+
+slu_status
+slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
+{
+    slu_status status = node->source != NULL ? snapshot_source(node, checkpoint, writer, err) : snapshot_plugin(node, checkpoint, writer, err);
+    if (status == SLU_OK)
+        status = snapshot_host_state(node, writer, err);
+    if (status == SLU_OK)
+        status = snapshot_committables(node, writer, err);
+    return status == SLU_OK ? SLU_OK : node_failed(node, status < 0 ? status : slu_error_set(err, SLU_INVALID, "snapshot answered %s", slu_status_name(status)), err);
+}
+
+/* ---- Items */
+
+static uint32_t
+node_pending(const slu_node *node)
+{
+    if (node->op != NULL && node->op->pending != NULL)
+        return node->op->pending(node->self);
+    return node->sink != NULL && node->sink->pending != NULL ? node->sink->pending(node->self) : 0;
+}
+
+/* What a call answered, in the words of the queue: OK (done), AGAIN (stays first), or a failure. */
+static slu_status
+answered(slu_node *node, slu_status status)
+{
+    if (status == SLU_MORE) {
+        node->more = true;
+        return SLU_OK;
+    }
+    node->refused = status == SLU_AGAIN;
+    return status == SLU_END ? SLU_OK : status;
+}
+
+static bool
+restored_wait(const slu_node *node)
+{
+    return node->staged != NULL && node->staged->restored;
+}
+
+static slu_status
+handle_batch(slu_node *node, uint32_t input, const slu_batch *batch, slu_error *err)
+{
+    if (restored_wait(node))
+        return SLU_AGAIN;
+    if (node->op != NULL)
+        return answered(node, node->op->process(node->self, input, batch, err));
+    const slu_status status = node->sink->write(node->self, batch, err);
+    if (status == SLU_OK)
+        count_out(node, batch);
+    return answered(node, status);
+}
+
+/* Event timers up to the watermark, one call after another, stopping where one has more to emit. */
+static slu_status
+fire_timers(slu_node *node, uint32_t domain, int64_t now_ms, bool *did, slu_error *err)
+{
+    slu_timers *timers = slu_services_timers(node->services);
+    slu_timer due;
+    while (timers != NULL && !node->more && slu_timers_pop(timers, domain, now_ms, &due) == SLU_OK) {
+        *did = true;
+        if (node->op == NULL || node->op->timer == NULL)
+            continue;
+        const slu_status status = answered(node, node->op->timer(node->self, &due, err));
+        node->refused = false; /* a timer cannot be refused */
+        if (status < 0)
+            return status;
+    }
+    return SLU_OK;
+}
+
+static slu_status
+handle_watermark(slu_node *node, const slu_item *item, slu_error *err)
+{
+    bool did = false;
+    if (node->stage == STAGE_NEW) {
+        if (node_pending(node) > 0)
+            return SLU_AGAIN;
+        node->stage = STAGE_CALLED;
+        node->watermark_ms = item->value > node->watermark_ms ? item->value : node->watermark_ms;
+        if (node->op != NULL && node->op->watermark != NULL) {
+            const slu_status status = answered(node, node->op->watermark(node->self, item->value, err));
+            node->refused = false;
+            if (status < 0)
+                return status;
+        }
+    }
+    SLU_TRY(fire_timers(node, SLU_TIME_EVENT, node->watermark_ms, &did, err));
+    if (node->more)
+        return SLU_AGAIN;
+    return slu_node_forward(node, item, err);
+}
+
+typedef struct prepare_call {
+    slu_snapshot shown;
+    slu_node *node;
+} prepare_call;
+
+static slu_status
+prepare_write(slu_snapshot *snapshot, uint32_t key_group, const void *data, uint64_t bytes, slu_error *err)
+{
+    slu_node *node = ((prepare_call *)(void *)snapshot)->node;
+    (void)key_group;
+    return stage(node, snapshot->checkpoint, data, (size_t)bytes, false, err);
+}
+
+/* What a prepare that was not finished wrote: it will write it again. */
+static void
+unstage(slu_node *node, committable **from)
+{
+    committable *dropped = *from;
+    *from = NULL;
+    node->staged_last = from;
+    while (dropped != NULL) {
+        committable *next = dropped->next;
+        slu_free(dropped);
+        dropped = next;
+    }
+}
+
+static slu_status
+call_prepare(slu_node *node, int64_t checkpoint, slu_error *err)
+{
+    committable **from = node->staged_last;
+    prepare_call call = {{sizeof call.shown, 0, checkpoint, prepare_write}, node};
+    const slu_status status = node->sink->prepare(node->self, &call.shown, err);
+    node->refused = status == SLU_AGAIN;
+    if (status != SLU_OK)
+        unstage(node, from);
+    return status;
+}
+
+static slu_status
+handle_barrier(slu_node *node, const slu_item *item, slu_error *err)
+{
+    slu_snapshot_writer *writer = NULL;
+    if (node_pending(node) > 0)
+        return SLU_AGAIN;
+    if (node->sink != NULL && node->sink->prepare != NULL)
+        SLU_TRY(call_prepare(node, item->value, err));
+    SLU_TRY(node->runner.snapshot_begin(node->runner.owner, item->value, &writer, err));
+    SLU_TRY(slu_node_forward(node, item, err));
+    if (writer != NULL)
+        SLU_TRY(slu_node_snapshot(node, item->value, writer, err));
+    node->runner.snapshot_end(node->runner.owner, item->value);
+    return SLU_OK;
+}
+
+static slu_status
+handle_end(slu_node *node, const slu_item *item, slu_error *err)
+{
+    if (node->stage == STAGE_NEW) {
+        if (node_pending(node) > 0)
+            return SLU_AGAIN;
+        node->stage = STAGE_CALLED;
+        if (node->op != NULL && node->op->end != NULL) {
+            const slu_status status = answered(node, node->op->end(node->self, err));
+            node->refused = false;
+            if (status < 0)
+                return status;
+        }
+    }
+    if (node->more || node_pending(node) > 0)
+        return SLU_AGAIN;
+    SLU_TRY(slu_node_forward(node, item, err));
+    node->runner.ended(node->runner.owner);
+    return SLU_OK;
+}
+
+static slu_status
+handle(slu_node *node, const slu_item *item, uint32_t input, slu_error *err)
+{
+    switch (item->kind) {
+    case SLU_ITEM_BATCH: return handle_batch(node, input, item->batch, err);
+    case SLU_ITEM_WATERMARK: return handle_watermark(node, item, err);
+    case SLU_ITEM_BARRIER: return handle_barrier(node, item, err);
+    case SLU_ITEM_END: return handle_end(node, item, err);
+    default: return slu_node_forward(node, item, err);
+    }
+}
+
+static slu_status
+queue_push(slu_node *node, uint32_t input, slu_item *item, slu_error *err)
+{
+    if (node->queue_count == node->queue_capacity) {
+        const uint32_t capacity = node->queue_capacity == 0 ? 8 : 2 * node->queue_capacity;
+        queued *grown = capacity > SLU_CHANNEL_SPILL_MAX ? NULL : slu_alloc(capacity * sizeof *grown);
+        if (grown == NULL)
+            return slu_error_set(err, capacity > SLU_CHANNEL_SPILL_MAX ? SLU_LIMIT : SLU_NOMEM, "%u items wait for %s", capacity, node->spec.op->id);
+        for (uint32_t i = 0; i < node->queue_count; i++)
+            grown[i] = node->queue[(node->queue_first + i) % node->queue_capacity];
+        slu_free(node->queue);
+        node->queue = grown;
+        node->queue_first = 0;
+        node->queue_capacity = capacity;
+    }
+    node->queue[(node->queue_first + node->queue_count++) % node->queue_capacity] = (queued){*item, input};
+    item->kind = 0;
+    item->batch = NULL;
+    return SLU_OK;
+}
+
+slu_status
+slu_node_input(slu_node *node, uint32_t input, slu_item *item, slu_error *err)
+{
+    slu_status status = SLU_AGAIN;
+    if (slu_node_clear(node) && !node->handling) {
+        node->handling = true;
+        node->stage = STAGE_NEW;
+        status = handle(node, item, input, err);
+        node->handling = false;
+    }
+    if (status == SLU_AGAIN)
+        status = queue_push(node, input, item, err);
+    else if (status < 0)
+        status = node_failed(node, status, err);
+    slu_item_drop(item);
+    return status;
+}
+
+/* Whether everything below is clear and has room, so that one more batch may be emitted. */
+static bool
+below_clear(slu_node *node)
+{
+    if (!slu_node_room(node))
+        return false;
+    for (uint32_t i = 0; i < node->child_count; i++)
+        if (!slu_node_clear(node->children[i].node) || !below_clear(node->children[i].node))
+            return false;
+    return true;
+}
+
+static slu_status
+call_more(slu_node *node, slu_error *err)
+{
+    node->more = false;
+    const slu_status status = node->op != NULL && node->op->more != NULL ? node->op->more(node->self, err) : SLU_OK;
+    const slu_status answer = answered(node, status);
+    node->refused = false;
+    node->more = node->more || answer == SLU_AGAIN;
+    return answer < 0 ? node_failed(node, answer, err) : SLU_OK;
+}
+
+/* Commits, in order, what belongs to whole checkpoints. */
+static slu_status
+commit_staged(slu_node *node, bool *did, slu_error *err)
+{
+    while (node->staged != NULL && node->staged->whole && !node->commit_refused) {
+        committable *first = node->staged;
+        const slu_status status =
+            node->sink->commit == NULL ? SLU_OK : node->sink->commit(node->self, first->checkpoint, first->data, first->bytes, err);
+        if (status < 0)
+            return node_failed(node, status, err);
+        if (status == SLU_AGAIN) {
+            node->commit_refused = true;
+            return SLU_OK;
+        }
+        *did = true;
+        node->staged = first->next;
+        if (node->staged == NULL)
+            node->staged_last = &node->staged;
+        slu_free(first);
+    }
+    return SLU_OK;
+}
+
+slu_status
+slu_node_pump(slu_node *node, bool *did, slu_error *err)
+{
+    if (node->sink != NULL)
+        SLU_TRY(commit_staged(node, did, err));
+    while (node->more && below_clear(node)) {
+        *did = true;
+        SLU_TRY(call_more(node, err));
+        if (node->more)
+            break; /* once around the loop for each `more`, so that nobody starves */
+    }
+    while (node->queue_count > 0 && !node->more && !node->refused && below_clear(node)) {
+        queued *first = &node->queue[node->queue_first];
+        slu_item item = first->item;
+        node->handling = true;
+        const slu_status status = handle(node, &item, first->input, err);
+        node->handling = false;
+        if (status < 0)
+            return node_failed(node, status, err);
+        if (status == SLU_AGAIN)
+            break;
+        *did = true;
+        node->queue_first = (node->queue_first + 1) % node->queue_capacity;
+        node->queue_count--;
+        node->stage = STAGE_NEW;
+        slu_item_drop(&item);
+    }
+    return SLU_OK;
+}
+
+slu_status
+slu_node_step(slu_node *node, int64_t now_ms, bool *did, slu_error *err)
+{
+    bool called = false;
+    slu_status status = slu_services_step(node->services, now_ms, &called, err);
+    if (called)
+        slu_node_retry(node);
+    if (status == SLU_OK && slu_services_timers(node->services) != NULL && slu_node_clear(node))
+        status = fire_timers(node, SLU_TIME_PROCESSING, slu_wall_ms(node->spec.env), &called, err);
+    *did = *did || called;
+    return status == SLU_OK ? SLU_OK : node_failed(node, status, err);
+}
+
+void
+slu_node_retry(slu_node *node)
+{
+    node->refused = false;
+    node->commit_refused = false;
+}
+
+int64_t
+slu_node_deadline(const slu_node *node, int64_t now_ms)
+{
+    int64_t least = slu_services_deadline(node->services);
+    const slu_timers *timers = slu_services_timers(node->services);
+    if (timers != NULL && slu_timers_next(timers, SLU_TIME_PROCESSING) != INT64_MAX) {
+        const int64_t wait = slu_timers_next(timers, SLU_TIME_PROCESSING) - slu_wall_ms(node->spec.env);
+        const int64_t at = now_ms + (wait > 0 ? wait : 0);
+        least = at < least ? at : least;
+    }
+    return least;
+}
+
+bool
+slu_node_clear(const slu_node *node)
+{
+    return node->queue_count == 0 && !node->more;
+}
+
+bool
+slu_node_room(slu_node *node)
+{
+    bool room = true;
+    for (uint32_t i = 0; i < node->exit_count; i++)
+        room = slu_partition_room(node->exits[i].partition) && room;
+    return room;
+}
+
+bool
+slu_node_committed(const slu_node *node)
+{
+    return node->staged == NULL;
+}
+
+slu_status
+slu_node_poll(slu_node *node, slu_error *err)
+{
+    const slu_status status = node->source->poll(node->self, err);
+    return status < 0 ? node_failed(node, status, err) : status;
+}
+
+slu_status
+slu_node_complete(slu_node *node, int64_t checkpoint, slu_error *err)
+{
+    for (committable *c = node->staged; c != NULL; c = c->next)
+        c->whole = c->whole || c->checkpoint <= checkpoint;
+    if (node->source == NULL || node->source->complete == NULL)
+        return SLU_OK;
+    const slu_status status = node->source->complete(node->self, checkpoint, err);
+    return status < 0 ? node_failed(node, status, err) : SLU_OK;
+}
+
+uint32_t
+slu_node_kind(const slu_node *node)
+{
+    return node->spec.plugin->kind;
+}
+
+const char *
+slu_node_id(const slu_node *node)
+{
+    return node->spec.op->id;
+}
+
+slu_services *
+slu_node_services(const slu_node *node)
+{
+    return node->services;
+}
+
+bool
+slu_node_leaves(const slu_node *node)
+{
+    return node->exit_count > 0 || node->sink != NULL;
+}
+
+int64_t
+slu_node_rows_out(const slu_node *node)
+{
+    return atomic_load_explicit(&node->rows_out, memory_order_relaxed);
+}
+
+int64_t
+slu_node_bytes_out(const slu_node *node)
+{
+    return atomic_load_explicit(&node->bytes_out, memory_order_relaxed);
+}
+
+int64_t
+slu_node_batches_out(const slu_node *node)
+{
+    return atomic_load_explicit(&node->batches_out, memory_order_relaxed);
+}
+
+int64_t
+slu_node_state_bytes(const slu_node *node)
+{
+    int64_t bytes = 0;
+    for (uint32_t i = 0; node->services != NULL && i < slu_services_state_count(node->services); i++)
+        bytes += slu_state_bytes(slu_services_state(node->services, i));
+    return bytes;
+}

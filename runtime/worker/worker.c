@@ -1,0 +1,511 @@
+#include "worker.h"
+
+#include "task.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+#include <poll.h>
+
+#define POLLED_MAX 1024u
+
+typedef struct queued_event {
+    struct queued_event *next;
+    slu_worker_event event;
+} queued_event;
+
+/* One task and its thread. */
+typedef struct run {
+    slu_worker *worker;
+    slu_task_loop *task;
+    slu_bell bell;
+    pthread_t thread;
+    bool started;
+    bool opened; /* without threads */
+    bool over;
+} run;
+
+struct slu_worker {
+    slu_worker_spec spec;
+    uint32_t *task_numbers;
+    uint32_t count;
+    run *runs;
+    run **run_of_task; /* by task number; NULL: elsewhere */
+    slu_channel **channels;
+    slu_schema ***schemas; /* [operator][output] */
+    const slu_plugin **plugins;
+    slu_restore restore;
+    slu_account account;
+    pthread_mutex_t registry_lock;
+    pthread_mutex_t lock; /* events */
+    queued_event *first, **last;
+};
+
+/* ---- Events */
+
+static void
+on_event(void *owner, const slu_worker_event *event)
+{
+    slu_worker *worker = owner;
+    queued_event *queued = slu_alloc(sizeof *queued);
+    if (queued == NULL)
+        return; /* a lost acknowledgement times out; a lost failure shows as silence */
+    queued->event = *event;
+    queued->next = NULL;
+    (void)pthread_mutex_lock(&worker->lock);
+    *worker->last = queued;
+    worker->last = &queued->next;
+    (void)pthread_mutex_unlock(&worker->lock);
+    slu_bell_ring(worker->spec.event_bell);
+}
+
+slu_status
+slu_worker_event_next(slu_worker *worker, slu_worker_event *out)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    queued_event *queued = worker->first;
+    if (queued != NULL) {
+        worker->first = queued->next;
+        if (worker->first == NULL)
+            worker->last = &worker->first;
+    }
+    (void)pthread_mutex_unlock(&worker->lock);
+    if (queued == NULL)
+        return SLU_AGAIN;
+    *out = queued->event;
+    out->ack.path = out->path;
+    slu_free(queued);
+    return SLU_OK;
+}
+
+bool
+slu_worker_has_event(slu_worker *worker)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    const bool some = worker->first != NULL;
+    (void)pthread_mutex_unlock(&worker->lock);
+    return some;
+}
+
+static void
+tell(run *told, uint32_t kind, const slu_error *error)
+{
+    slu_worker_event *event = slu_alloc_zero(1, sizeof *event);
+    if (event == NULL)
+        return;
+    event->kind = kind;
+    event->task = told->worker->task_numbers[told - told->worker->runs];
+    event->checkpoint = -1;
+    if (error != NULL) {
+        event->error = *error;
+        (void)snprintf(event->operator_id, sizeof event->operator_id, "%s", slu_task_failed_operator(told->task));
+    }
+    on_event(told->worker, event);
+    slu_free(event);
+}
+
+/* ---- Threads */
+
+/* One look at a task; false: it is over (finished or failed, and told). */
+static bool
+run_once(run *stepped, slu_status *out)
+{
+    slu_error err = {0};
+    *out = slu_task_step(stepped->task, &err);
+    if (*out == SLU_OK || *out == SLU_MORE || *out == SLU_AGAIN)
+        return true;
+    tell(stepped, *out == SLU_END ? SLU_WORKER_FINISHED : SLU_WORKER_FAILED, *out == SLU_END ? NULL : &err);
+    return false;
+}
+
+static bool
+run_open(run *opened)
+{
+    slu_error err = {0};
+    if (slu_task_open(opened->task, &err) == SLU_OK) {
+        tell(opened, SLU_WORKER_RUNNING, NULL);
+        return true;
+    }
+    tell(opened, SLU_WORKER_FAILED, &err);
+    return false;
+}
+
+static void *
+task_thread(void *argument)
+{
+    run *mine = argument;
+    bool going = run_open(mine);
+    while (going && !slu_task_cancelled(mine->task)) {
+        slu_status status;
+        going = run_once(mine, &status);
+        if (!going || status != SLU_AGAIN)
+            continue;
+        slu_bell_arm(&mine->bell);
+        going = run_once(mine, &status);
+        if (going && status == SLU_AGAIN && !slu_task_cancelled(mine->task))
+            slu_task_sleep(mine->task);
+        slu_bell_disarm(&mine->bell);
+    }
+    slu_task_close(mine->task);
+    return NULL;
+}
+
+/* ---- Building */
+
+static slu_status
+find_plugins(slu_worker *worker, slu_error *err)
+{
+    const slu_graph *graph = worker->spec.layout->graph;
+    worker->plugins = slu_alloc_zero(graph->operator_count + 1u, sizeof *worker->plugins);
+    worker->schemas = slu_alloc_zero(graph->operator_count + 1u, sizeof *worker->schemas);
+    if (worker->plugins == NULL || worker->schemas == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a worker");
+    for (uint32_t i = 0; i < graph->operator_count; i++) {
+        const slu_operator *op = &graph->operators[i];
+        slu_registered found;
+        SLU_TRY_IN(slu_registry_find(worker->spec.registry, op->use, op->kind, &found, err), err, "operator %s", op->id);
+        worker->plugins[i] = found.plugin;
+        worker->schemas[i] = slu_alloc_zero(op->output_count + 1u, sizeof *worker->schemas[i]);
+        if (worker->schemas[i] == NULL)
+            return slu_error_set(err, SLU_NOMEM, "no memory for a worker");
+        for (uint32_t o = 0; o < op->output_count; o++)
+            if (op->outputs != NULL && op->outputs[o] != NULL)
+                SLU_TRY_IN(slu_schema_new(op->outputs[o], &worker->schemas[i][o], err), err, "operator %s", op->id);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+make_channels(slu_worker *worker, slu_error *err)
+{
+    const slu_layout *layout = worker->spec.layout;
+    worker->channels = slu_alloc_zero(layout->channel_count + 1u, sizeof *worker->channels);
+    if (worker->channels == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %u channels", layout->channel_count);
+    for (uint32_t i = 0; i < layout->channel_count; i++) {
+        run *from = worker->run_of_task[layout->channels[i].from_task];
+        run *to = worker->run_of_task[layout->channels[i].to_task];
+        if (from == NULL && to == NULL)
+            continue;
+        const slu_channel_spec spec = {.producer = from != NULL ? &from->bell : worker->spec.net_bell,
+                                       .consumer = to != NULL ? &to->bell : worker->spec.net_bell};
+        SLU_TRY(slu_channel_new(&spec, &worker->channels[i], err));
+    }
+    return SLU_OK;
+}
+
+static bool
+file_is_wanted(const slu_worker *worker, const slu_manifest_file *file)
+{
+    const slu_graph *graph = worker->spec.layout->graph;
+    for (uint32_t i = 0; i < file->operator_count; i++)
+        for (uint32_t o = 0; o < graph->operator_count; o++)
+            if (strcmp(file->operators[i], graph->operators[o].id) == 0)
+                return true;
+    return false;
+}
+
+static slu_status
+read_state_file(const slu_manifest *manifest, const slu_manifest_file *file, slu_snapshot_reader **out, slu_error *err)
+{
+    char path[2 * SLU_PATH_BYTES_MAX];
+    SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
+    (void)snprintf(path, sizeof path, "%s/%s", manifest->directory, file->path);
+    slu_buf_init(&bytes, SLU_SNAPSHOT_BYTES_MAX);
+    SLU_TRY(slu_file_read(path, SLU_SNAPSHOT_BYTES_MAX, &bytes, err));
+    if ((int64_t)bytes.bytes != file->bytes || slu_crc32c(0, bytes.data, bytes.bytes) != file->crc32c)
+        return slu_error_set(err, SLU_CORRUPT, "%s: %zu bytes, or a checksum, that the manifest does not know", path, bytes.bytes);
+    SLU_TRY_IN(slu_snapshot_reader_new(&bytes, out, err), err, "%s", path);
+    return SLU_OK;
+}
+
+static slu_status
+load_restore(slu_worker *worker, slu_error *err)
+{
+    const slu_manifest *manifest = worker->spec.restore;
+    if (manifest == NULL)
+        return SLU_OK;
+    if (manifest->max_parallelism != worker->spec.layout->graph->max_parallelism)
+        return slu_error_set(err, SLU_INVALID, "the checkpoint has %u key groups, the job %u: max-parallelism cannot change", manifest->max_parallelism,
+                             worker->spec.layout->graph->max_parallelism);
+    worker->restore.readers = slu_alloc_zero(manifest->file_count + 1u, sizeof *worker->restore.readers);
+    uint32_t *subtasks = slu_alloc_zero(manifest->file_count + 1u, sizeof *subtasks);
+    uint32_t *parallelisms = slu_alloc_zero(manifest->file_count + 1u, sizeof *parallelisms);
+    worker->restore.subtasks = subtasks;
+    worker->restore.parallelisms = parallelisms;
+    if (worker->restore.readers == NULL || subtasks == NULL || parallelisms == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a restore");
+    for (uint32_t i = 0; i < manifest->file_count; i++) {
+        const slu_manifest_file *file = &manifest->files[i];
+        if (!file_is_wanted(worker, file))
+            continue;
+        SLU_TRY(read_state_file(manifest, file, &worker->restore.readers[worker->restore.count], err));
+        subtasks[worker->restore.count] = file->subtask;
+        parallelisms[worker->restore.count++] = file->parallelism;
+    }
+    return SLU_OK;
+}
+
+static slu_status
+make_tasks(slu_worker *worker, slu_error *err)
+{
+    for (uint32_t i = 0; i < worker->count; i++) {
+        run *made = &worker->runs[i];
+        const slu_task_spec spec = {.worker = &worker->spec,
+                                    .task = worker->task_numbers[i],
+                                    .bell = &made->bell,
+                                    .registry_lock = &worker->registry_lock,
+                                    .account = &worker->account,
+                                    .schemas = (slu_schema *const *const *)worker->schemas,
+                                    .plugins = worker->plugins,
+                                    .channels = worker->channels,
+                                    .restore = worker->spec.restore == NULL ? NULL : &worker->restore,
+                                    .owner = worker,
+                                    .event = on_event};
+        SLU_TRY(slu_task_new(&spec, &made->task, err));
+    }
+    return SLU_OK;
+}
+
+static slu_status
+make_runs(slu_worker *worker, slu_error *err)
+{
+    const slu_layout *layout = worker->spec.layout;
+    worker->count = worker->spec.tasks == NULL ? layout->task_count : worker->spec.task_count;
+    worker->task_numbers = slu_alloc_zero(worker->count + 1u, sizeof *worker->task_numbers);
+    worker->runs = slu_alloc_zero(worker->count + 1u, sizeof *worker->runs);
+    worker->run_of_task = slu_alloc_zero(layout->task_count + 1u, sizeof(run *));
+    if (worker->task_numbers == NULL || worker->runs == NULL || worker->run_of_task == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %u tasks", worker->count);
+    for (uint32_t i = 0; i < worker->count; i++)
+        worker->runs[i].bell.fd = -1;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        const uint32_t task = worker->spec.tasks == NULL ? i : worker->spec.tasks[i];
+        if (task >= layout->task_count || worker->run_of_task[task] != NULL)
+            return slu_error_set(err, SLU_INVALID, "task %u of %u, or twice the same", task, layout->task_count);
+        worker->task_numbers[i] = task;
+        worker->runs[i].worker = worker;
+        worker->run_of_task[task] = &worker->runs[i];
+        SLU_TRY(slu_bell_init(&worker->runs[i].bell, worker->spec.threads, err));
+    }
+    return SLU_OK;
+}
+
+static slu_status
+start_threads(slu_worker *worker, slu_error *err)
+{
+    for (uint32_t i = 0; worker->spec.threads && i < worker->count; i++) {
+        const int failed = pthread_create(&worker->runs[i].thread, NULL, task_thread, &worker->runs[i]);
+        if (failed != 0)
+            return slu_error_set(err, SLU_IO, "pthread_create: error %d", failed);
+        worker->runs[i].started = true;
+    }
+    return SLU_OK;
+}
+
+slu_status
+slu_worker_open(const slu_worker_spec *spec, slu_worker **out, slu_error *err)
+{
+    SLU_AUTO(slu_worker_close) slu_worker *worker = slu_alloc_zero(1, sizeof *worker);
+    if (worker == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a worker");
+    worker->spec = *spec;
+    worker->last = &worker->first;
+    worker->account.max_bytes = spec->memory_max;
+    (void)pthread_mutex_init(&worker->lock, NULL);
+    (void)pthread_mutex_init(&worker->registry_lock, NULL);
+    SLU_TRY(make_runs(worker, err));
+    SLU_TRY(find_plugins(worker, err));
+    SLU_TRY(make_channels(worker, err));
+    SLU_TRY(load_restore(worker, err));
+    SLU_TRY(make_tasks(worker, err));
+    SLU_TRY(start_threads(worker, err));
+    *out = slu_take(&worker);
+    return SLU_OK;
+}
+
+/* ---- Closing: tasks first (threads joined, instances closed), then the channels with the batches in them, then the services whose
+ * memory those batches may use. */
+
+static void
+stop_tasks(slu_worker *worker)
+{
+    const slu_worker_command cancel = {.kind = SLU_WORKER_CANCEL};
+    for (uint32_t i = 0; worker->runs != NULL && i < worker->count; i++)
+        if (worker->runs[i].task != NULL && slu_task_command(worker->runs[i].task, &cancel, NULL) != SLU_OK)
+            continue;
+    for (uint32_t i = 0; worker->runs != NULL && i < worker->count; i++) {
+        if (worker->runs[i].started)
+            (void)pthread_join(worker->runs[i].thread, NULL);
+        else if (worker->runs[i].task != NULL)
+            slu_task_close(worker->runs[i].task);
+    }
+}
+
+static void
+free_schemas(slu_worker *worker)
+{
+    const slu_graph *graph = worker->spec.layout->graph;
+    for (uint32_t i = 0; worker->schemas != NULL && i < graph->operator_count; i++) {
+        for (uint32_t o = 0; worker->schemas[i] != NULL && o < graph->operators[i].output_count; o++)
+            slu_schema_unref(&worker->schemas[i][o]);
+        slu_free(worker->schemas[i]);
+    }
+    slu_free(worker->schemas);
+    slu_free(worker->plugins);
+}
+
+void
+slu_worker_close(slu_worker **owned)
+{
+    slu_worker *worker = slu_take(owned);
+    slu_worker_event event;
+    if (worker == NULL)
+        return;
+    stop_tasks(worker);
+    for (uint32_t i = 0; worker->channels != NULL && i < worker->spec.layout->channel_count; i++)
+        slu_channel_free(&worker->channels[i]);
+    for (uint32_t i = 0; worker->runs != NULL && i < worker->count; i++) {
+        if (worker->runs[i].task != NULL)
+            slu_task_drop_items(worker->runs[i].task);
+    }
+    for (uint32_t i = 0; worker->runs != NULL && i < worker->count; i++) {
+        slu_task_free(&worker->runs[i].task);
+        slu_bell_fini(&worker->runs[i].bell);
+    }
+    for (uint32_t i = 0; i < worker->restore.count; i++)
+        slu_snapshot_reader_free(&worker->restore.readers[i]);
+    while (slu_worker_event_next(worker, &event) == SLU_OK)
+        continue;
+    free_schemas(worker);
+    slu_free(worker->restore.readers);
+    slu_free((void *)(uintptr_t)worker->restore.subtasks);
+    slu_free((void *)(uintptr_t)worker->restore.parallelisms);
+    slu_free(worker->channels);
+    slu_free(worker->runs);
+    slu_free(worker->run_of_task);
+    slu_free(worker->task_numbers);
+    (void)pthread_mutex_destroy(&worker->lock);
+    (void)pthread_mutex_destroy(&worker->registry_lock);
+    slu_free(worker);
+}
+
+/* ---- The rest */
+
+slu_status
+slu_worker_command_all(slu_worker *worker, const slu_worker_command *command, slu_error *err)
+{
+    slu_status status = SLU_OK;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        const slu_status one = slu_task_command(worker->runs[i].task, command, err);
+        status = one != SLU_OK ? one : status;
+    }
+    return status;
+}
+
+static bool
+step_one(run *stepped)
+{
+    slu_status status = SLU_MORE;
+    if (stepped->over)
+        return false;
+    bool going = stepped->opened || run_open(stepped);
+    const bool fresh = !stepped->opened;
+    stepped->opened = true;
+    if (going && !fresh)
+        going = run_once(stepped, &status);
+    if (!going || slu_task_cancelled(stepped->task)) {
+        slu_task_close(stepped->task);
+        stepped->over = true;
+    }
+    return status != SLU_AGAIN;
+}
+
+slu_status
+slu_worker_step(slu_worker *worker, int64_t *deadline)
+{
+    bool did = false;
+    *deadline = INT64_MAX;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        did = step_one(&worker->runs[i]) || did;
+        const int64_t at = worker->runs[i].over ? INT64_MAX : slu_task_deadline(worker->runs[i].task);
+        *deadline = at < *deadline ? at : *deadline;
+    }
+    return did ? SLU_MORE : SLU_AGAIN;
+}
+
+void
+slu_worker_wait(slu_worker *worker, int64_t timeout_ms)
+{
+    struct pollfd polled[POLLED_MAX];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < worker->count; i++)
+        if (!worker->runs[i].over)
+            n += slu_watches_fill(slu_task_watches(worker->runs[i].task), polled + n, POLLED_MAX - n);
+    if (n > 0 || timeout_ms > 0)
+        (void)poll(polled, n, timeout_ms > 1000 ? 1000 : (int)timeout_ms);
+}
+
+slu_channel *
+slu_worker_outbound(slu_worker *worker, uint32_t channel)
+{
+    const slu_channel_plan *plan = &worker->spec.layout->channels[channel];
+    return worker->run_of_task[plan->from_task] != NULL && worker->run_of_task[plan->to_task] == NULL ? worker->channels[channel] : NULL;
+}
+
+slu_channel *
+slu_worker_inbound(slu_worker *worker, uint32_t channel)
+{
+    const slu_channel_plan *plan = &worker->spec.layout->channels[channel];
+    return worker->run_of_task[plan->to_task] != NULL && worker->run_of_task[plan->from_task] == NULL ? worker->channels[channel] : NULL;
+}
+
+void
+slu_worker_rows(const slu_worker *worker, int64_t *emitted, int64_t *written)
+{
+    *emitted = *written = 0;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        const slu_task_loop *task = worker->runs[i].task;
+        for (uint32_t n = 0; n < slu_task_node_count(task); n++) {
+            const slu_node *node = slu_task_node(task, n);
+            *emitted += slu_node_kind(node) == SLU_KIND_SOURCE ? slu_node_rows_out(node) : 0;
+            *written += slu_node_kind(node) == SLU_KIND_SINK ? slu_node_rows_out(node) : 0;
+        }
+    }
+}
+
+slu_task_counters
+slu_worker_counters(const slu_worker *worker, uint32_t position)
+{
+    return slu_task_counters_get(worker->runs[position].task);
+}
+
+typedef struct metric_each {
+    void (*each)(void *to, const char *operator_id, uint32_t subtask, const char *name, uint32_t kind, int64_t value);
+    void *to;
+    const char *operator_id;
+    uint32_t subtask;
+} metric_each;
+
+static void
+one_metric(void *to, const char *name, uint32_t kind, int64_t value)
+{
+    const metric_each *call = to;
+    call->each(call->to, call->operator_id, call->subtask, name, kind, value);
+}
+
+void
+slu_worker_metrics(slu_worker *worker,
+                   void (*each)(void *to, const char *operator_id, uint32_t subtask, const char *name, uint32_t kind, int64_t value), void *to)
+{
+    for (uint32_t i = 0; i < worker->count; i++) {
+        const slu_task_loop *task = worker->runs[i].task;
+        for (uint32_t n = 0; n < slu_task_node_count(task); n++) {
+            const slu_node *node = slu_task_node(task, n);
+            metric_each call = {each, to, slu_node_id(node), slu_task_subtask(task)};
+            if (slu_node_services(node) != NULL)
+                slu_services_metrics(slu_node_services(node), one_metric, &call);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+/* local.h: whole jobs of small plugins in this process, on threads and in one thread on a false clock. */
+#include "test_plugins.h"
+
+#include "base/file.h"
+
+static slu_error err;
+
+static void
+check_each_even_once(int64_t ids)
+{
+    for (int64_t i = 0; i < ids; i++)
+        if (world.committed[i] != (i % 2 == 0))
+            fail_msg("id %lld came %u times", (long long)i, world.committed[i]);
+}
+
+static void
+run_threads(const slu_graph *graph, const slu_local_options *options, slu_local_status *status)
+{
+    slu_env env;
+    slu_env_init_system(&env, getenv("SLUICE_TEST_LOG") != NULL ? SLU_LOG_DEBUG : SLU_LOG_ERROR);
+    slu_registry *registry = test_registry();
+    CHECK_OK(slu_local_run(graph, registry, &env, options, status, &err));
+    slu_registry_free(&registry);
+}
+
+/* Drives a job by hand; the clock moves only when nothing else does. */
+static slu_status
+run_by_hand(const slu_graph *graph, const slu_local_options *options, slu_local_status *status, int64_t rounds_max)
+{
+    slu_env_fake fake;
+    slu_env_init_fake(&fake, 7);
+    slu_registry *registry = test_registry();
+    slu_local_options mine = *options;
+    mine.no_threads = true;
+    slu_local *local = NULL;
+    CHECK_OK(slu_local_open(graph, registry, &fake.env, &mine, &local, &err));
+    slu_status result = SLU_MORE;
+    for (int64_t round = 0; (result == SLU_MORE || result == SLU_AGAIN) && round < rounds_max; round++) {
+        int64_t deadline;
+        result = slu_local_step(local, &deadline, &err);
+        if (result == SLU_AGAIN) {
+            if (deadline == INT64_MAX)
+                fail_msg("the job waits for nothing");
+            slu_env_fake_advance(&fake, deadline > fake.now_ms ? deadline - fake.now_ms : 1);
+        } else if (round % 64 == 0) {
+            slu_env_fake_advance(&fake, 1);
+        }
+    }
+    slu_local_get_status(local, status);
+    slu_local_close(&local);
+    slu_registry_free(&registry);
+    return result;
+}
+
+static void
+source_filter_sink_in_one_chain(void **state)
+{
+    (void)state;
+    const test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 1, .rows = 10000}, {.id = "e", .use = "even", .parallelism = 1},
+                           {.id = "t", .use = "tally", .parallelism = 1}};
+    slu_graph *graph = test_graph(ops, 3);
+    slu_local_status status;
+    test_world_reset();
+    run_threads(graph, NULL, &status);
+    check_each_even_once(10000);
+    assert_true(status.finished);
+    assert_int_equal(status.rows_out, 10000);
+    assert_int_equal(status.rows_in, 5000);
+    assert_int_equal(world.opens, 3);
+    assert_int_equal(world.closes, 3);
+    test_world_reset();
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){0}, &status, 100000), SLU_END);
+    check_each_even_once(10000);
+    slu_graph_free(&graph);
+}
+
+static const test_op wide[] = {{.id = "n", .use = "numbers", .parallelism = 2, .rows = 20000},
+                               {.id = "e", .use = "even", .parallelism = 3},
+                               {.id = "s", .use = "slow", .parallelism = 3},
+                               {.id = "c", .use = "count", .parallelism = 2, .partition = SLU_PARTITION_HASH},
+                               {.id = "f", .use = "fail", .parallelism = 2},
+                               {.id = "l", .use = "ledger", .parallelism = 1, .partition = SLU_PARTITION_GLOBAL}};
+#define WIDE_COUNT (sizeof wide / sizeof wide[0])
+
+/* Every count of a key 1..n exactly once: state neither lost nor doubled anything. */
+static void
+check_counts(int64_t ids)
+{
+    static uint8_t seen[100][2000];
+    memset(seen, 0, sizeof seen);
+    for (int64_t i = 0; i < ids; i += 2) {
+        const int64_t count = world.counts[i];
+        assert_in_range(count, 1, 1999);
+        if (seen[i % 100][count]++ != 0)
+            fail_msg("count %lld of key %lld came twice", (long long)count, (long long)(i % 100));
+    }
+}
+
+static void
+shuffles_keyed_state_and_a_two_phase_sink(void **state)
+{
+    (void)state;
+    slu_graph *graph = test_graph(wide, WIDE_COUNT);
+    slu_local_status status;
+    graph->checkpoint.interval_ms = 5;
+    test_world_reset();
+    world.commit_refusals = 2;
+    run_threads(graph, NULL, &status);
+    check_each_even_once(40000);
+    check_counts(40000);
+    assert_int_equal(world.first_write_before_checkpoint_0, 0);
+    assert_int_equal(world.opens, world.closes);
+    test_world_reset();
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){0}, &status, 1000000), SLU_END);
+    check_each_even_once(40000);
+    check_counts(40000);
+    assert_true(world.watermark > 39000);
+    slu_graph_free(&graph);
+}
+
+static void
+temporary_dir(char *out)
+{
+    strcpy(out, "/tmp/sluice-local-XXXXXX");
+    assert_non_null(mkdtemp(out));
+}
+
+static void
+a_failure_restores_the_last_checkpoint(void **state)
+{
+    (void)state;
+    slu_graph *graph = test_graph(wide, WIDE_COUNT);
+    slu_local_status status;
+    char dir[64];
+    graph->checkpoint.interval_ms = 3;
+    for (int64_t at = 1; at < 20000; at += 3001) {
+        for (int threads = 0; threads < 2; threads++) {
+            temporary_dir(dir);
+            test_world_reset();
+            world.fail_at = at;
+            if (threads)
+                run_threads(graph, &(slu_local_options){.checkpoint_dir = dir}, &status);
+            else
+                CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir}, &status, 1000000), SLU_END);
+            assert_int_equal(world.failures, 1);
+            assert_int_equal(status.attempt, 2);
+            assert_true(world.restored > 0 && status.completed_checkpoint > 1);
+            check_each_even_once(40000);
+            check_counts(40000);
+            assert_int_equal(world.opens, world.closes);
+            CHECK_OK(slu_dir_remove(dir, &err));
+        }
+    }
+    slu_graph_free(&graph);
+}
+
+static void
+a_checkpoint_restores_at_another_parallelism(void **state)
+{
+    (void)state;
+    static const char job[] = "00000000000000000000000000000001";
+    slu_local_status status;
+    char dir[64], from[128];
+    temporary_dir(dir);
+    test_world_reset();
+    slu_graph *graph = test_graph(wide, WIDE_COUNT);
+    graph->checkpoint.interval_ms = 2;
+    graph->restart.strategy = 0;
+    world.fail_at = 9000;
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir, .job_id = job}, &status, 1000000), SLU_IO);
+    CHECK_MESSAGE(err, "f[");
+    assert_true(status.completed_checkpoint > 0);
+    slu_graph_free(&graph);
+
+    test_op other[WIDE_COUNT];
+    memcpy(other, wide, sizeof wide);
+    other[0].parallelism = 1; /* its two splits go to one subtask */
+    other[3].parallelism = 3;
+    other[4].parallelism = 3;
+    graph = test_graph(other, WIDE_COUNT);
+    (void)snprintf(from, sizeof from, "%s/%s/chk-%lld", dir, job, (long long)status.completed_checkpoint);
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.restore_from = from}, &status, 1000000), SLU_END);
+    check_each_even_once(40000);
+    check_counts(40000);
+    slu_graph_free(&graph);
+    CHECK_OK(slu_dir_remove(dir, &err));
+}
+
+static void
+errors_name_the_operator_and_a_job_that_never_ran_does_not_restart(void **state)
+{
+    (void)state;
+    const test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 1, .rows = 10, .batch_rows = 10}, {.id = "t", .use = "tally", .parallelism = 1}};
+    slu_graph *graph = test_graph(ops, 2);
+    slu_local_status status;
+    test_world_reset();
+    slu_value *broken = (slu_value *)(uintptr_t)&graph->operators[0].with->items[0];
+    broken->text = "many";
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){0}, &status, 1000), SLU_INVALID);
+    CHECK_MESSAGE(err, "n[0]");
+    assert_int_equal(status.attempt, 1);
+    slu_graph_free(&graph);
+}
+
+static void *
+cancel_soon(void *argument)
+{
+    while (atomic_load(&world.polls) == 0)
+        (void)usleep(100);
+    (void)usleep(2000);
+    slu_local_cancel(argument);
+    return NULL;
+}
+
+static void
+cancel_ends_an_endless_job(void **state)
+{
+    (void)state;
+    const test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 2, .rows = 1000, .endless = true},
+                           {.id = "t", .use = "tally", .parallelism = 1}};
+    slu_graph *graph = test_graph(ops, 2);
+    slu_env env;
+    slu_env_init_system(&env, SLU_LOG_ERROR);
+    slu_registry *registry = test_registry();
+    slu_local *local = NULL;
+    pthread_t thread;
+    test_world_reset();
+    CHECK_OK(slu_local_open(graph, registry, &env, NULL, &local, &err));
+    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, local), 0);
+    slu_status result = SLU_MORE;
+    while (result == SLU_MORE || result == SLU_AGAIN) {
+        int64_t deadline;
+        result = slu_local_step(local, &deadline, &err);
+        if (result == SLU_AGAIN)
+            slu_local_wait(local, deadline);
+    }
+    pthread_join(thread, NULL);
+    assert_int_equal(result, SLU_CLOSED);
+    slu_local_close(&local);
+    assert_int_equal(world.opens, world.closes);
+    slu_registry_free(&registry);
+    slu_graph_free(&graph);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(source_filter_sink_in_one_chain),
+        cmocka_unit_test(shuffles_keyed_state_and_a_two_phase_sink),
+        cmocka_unit_test(a_failure_restores_the_last_checkpoint),
+        cmocka_unit_test(a_checkpoint_restores_at_another_parallelism),
+        cmocka_unit_test(errors_name_the_operator_and_a_job_that_never_ran_does_not_restart),
+        cmocka_unit_test(cancel_ends_an_endless_job),
+    };
+    return cmocka_run_group_tests_name("worker.local", tests, NULL, NULL);
+}
