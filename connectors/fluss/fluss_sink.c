@@ -1,0 +1,421 @@
+/*
+ * fluss_sink.c: rows into a Fluss table: each batch is divided by bucket and appended (log tables) or upserted (primary key tables).
+ * What makes the appends exactly-once is in sink_recover.c; its rule is in sink.h.
+ */
+#include "sink.h"
+
+#include "base/alloc.h"
+#include "fluss/record/key.h"
+
+#include <stdio.h>
+
+static const slu_option options_table[] = {
+    FACE_OPTIONS(sink_options),
+    SLU_OPTION("columns", MAP, sink_options, columns, NULL, "which input column each table column takes; by the same names when left out"),
+    SLU_OPTION("identity", LIST, sink_options, identity, NULL,
+               "columns of a log table that are unique for each row: makes its appends exactly-once (else at-least-once)"),
+};
+
+/* ---- Planning ---- */
+
+static slu_status
+plan_check(fluss_face *face, const sink_options *options, const struct ArrowSchema *input, slu_error *err)
+{
+    sink_map map = {0};
+    SLU_TRY(face_wait(face, err));
+    const fluss_table *table = fluss_target_table(face->target);
+    if (options->identity != NULL && table->key_column_count != 0)
+        return slu_error_at(err, SLU_INVALID, options->identity, 0, "identity is for log tables; table %s has a primary key, which does its work",
+                            options->face.table);
+    for (uint32_t i = 0; options->identity != NULL && i < options->identity->count; i++) {
+        int32_t at;
+        SLU_TRY(face_column(face, options->identity->items[i].text, &options->identity->items[i], &at, err));
+    }
+    const slu_status status = sink_map_init(&map, face, options->columns, input, err);
+    sink_map_fini(&map);
+    return status;
+}
+
+static slu_status
+sink_plan(slu_plan_call *call, slu_error *err)
+{
+    const sink_options *options = call->options;
+    fluss_face face = {0};
+    SLU_TRY(face_open(&face, call->host, &options->face, call->with, false, err));
+    const slu_status status = plan_check(&face, options, call->inputs[0], err);
+    face_close(&face);
+    return status;
+}
+
+/* ---- Life ---- */
+
+static slu_status
+sink_open(void *self, const slu_open *open, slu_error *err)
+{
+    fluss_sink *mine = self;
+    mine->options = open->options;
+    mine->with = open->with;
+    mine->input = open->inputs[0];
+    mine->subtask = open->subtask;
+    mine->parallelism = open->parallelism;
+    mine->sticky = (int32_t)open->subtask - (int32_t)open->parallelism;
+    sink_replay_init(&mine->replay);
+    slu_buf_init(&mine->key, (size_t)1 << 24);
+    return face_open(&mine->face, open->host, &mine->options->face, open->with, true, err);
+}
+
+static void
+sink_close(void *self)
+{
+    fluss_sink *mine = self;
+    if (mine->held != NULL)
+        mine->face.host->batch_unref(mine->face.host, &mine->held);
+    fluss_writer_close(&mine->writer);
+    sink_recover_fini(mine);
+    sink_map_fini(&mine->map);
+    face_close(&mine->face);
+    slu_free(mine->order);
+    slu_free(mine->rows);
+    slu_free(mine->places);
+}
+
+static slu_status
+sink_restore(void *self, uint32_t state_version, uint32_t key_group, const void *data, uint64_t bytes, slu_error *err)
+{
+    (void)state_version;
+    (void)key_group;
+    return sink_state_decode(self, slu_view_of(data, (size_t)bytes), err);
+}
+
+/* Before going back to the host with work under way. */
+static void
+sink_arm(fluss_sink *mine)
+{
+    face_arm(&mine->face);
+    if (mine->phase != SINK_RUNNING) /* leaders and offsets are asked for again at a slow pace */
+        mine->face.host->deadline(mine->face.host, mine->face.host->now_ms(mine->face.host) + SINK_RETRY_MS);
+}
+
+/* ---- Rows ---- */
+
+static slu_status
+room_reserve(fluss_sink *mine, int64_t rows, slu_error *err)
+{
+    if (rows <= mine->room)
+        return SLU_OK;
+    slu_free(mine->order);
+    slu_free(mine->rows);
+    slu_free(mine->places);
+    mine->order = slu_alloc((size_t)rows * sizeof *mine->order);
+    mine->rows = slu_alloc((size_t)rows * sizeof *mine->rows);
+    mine->places = slu_alloc((size_t)rows * sizeof *mine->places);
+    mine->room = mine->order != NULL && mine->rows != NULL && mine->places != NULL ? rows : 0;
+    return mine->room > 0 ? SLU_OK : slu_error_set(err, SLU_NOMEM, "no memory for the order of %lld rows", (long long)rows);
+}
+
+/* The batch's rows without those that the last attempt stored. */
+static slu_status
+rows_list(fluss_sink *mine, const slu_batch *batch, const struct ArrowArray *array, int64_t *out_rows, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(mine->face.target);
+    slu_column columns[SINK_IDENTITY_MAX];
+    int64_t rows = 0;
+    for (size_t i = 0; i < mine->identity_count; i++)
+        columns[i] = slu_column_child(&table->arrow, array, mine->identity[i]);
+    for (int64_t i = 0; i < batch->rows; i++) {
+        const int64_t row = slu_batch_row(batch, i);
+        if (mine->replay.left > 0) {
+            SLU_TRY(sink_identity(mine, columns, row, err));
+            if (sink_replay_take(&mine->replay, slu_buf_view(&mine->key)))
+                continue;
+        }
+        mine->rows[rows++] = (int32_t)row;
+    }
+    *out_rows = rows;
+    return SLU_OK;
+}
+
+/* A table without bucket key: all of the batch goes to one of our own buckets, another each time. */
+static void
+rows_stick(fluss_sink *mine, int64_t rows)
+{
+    mine->sticky += (int32_t)mine->parallelism;
+    if (mine->sticky >= mine->bucket_count)
+        mine->sticky = (int32_t)(mine->subtask % (uint32_t)mine->bucket_count);
+    for (int64_t i = 0; i < rows; i++)
+        mine->places[i] = mine->sticky;
+}
+
+static slu_status
+rows_place(fluss_sink *mine, const struct ArrowArray *array, int64_t rows, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(mine->face.target);
+    if (table->bucket_column_count == 0) {
+        rows_stick(mine, rows);
+        return SLU_OK;
+    }
+    SLU_TRY(fluss_table_buckets(table, &table->arrow, array, mine->rows, rows, mine->places, err));
+    for (int64_t i = 0; mine->exact && i < rows; i++)
+        if (!mine->buckets[mine->places[i]].owned)
+            return slu_error_set(err, SLU_INVALID,
+                                 "table %s: a row of bucket %d reached subtask %u of %u, which may not write it: put `partition: bucket` before "
+                                 "the sink",
+                                 mine->options->face.table, mine->places[i], mine->subtask, mine->parallelism);
+    return SLU_OK;
+}
+
+/* Counting sort: order holds the rows by bucket, starts where each bucket begins. */
+static void
+rows_sort(fluss_sink *mine, int64_t rows)
+{
+    memset(mine->starts, 0, ((size_t)mine->bucket_count + 1) * sizeof *mine->starts);
+    for (int64_t i = 0; i < rows; i++)
+        mine->starts[mine->places[i] + 1]++;
+    for (int32_t bucket = 0; bucket < mine->bucket_count; bucket++)
+        mine->starts[bucket + 1] += mine->starts[bucket];
+    for (int64_t i = 0; i < rows; i++)
+        mine->order[mine->starts[mine->places[i]]++] = mine->rows[i];
+    for (int32_t bucket = mine->bucket_count; bucket > 0; bucket--)
+        mine->starts[bucket] = mine->starts[bucket - 1];
+    mine->starts[0] = 0;
+}
+
+/* A log table takes appends only. */
+static slu_status
+kinds_check(const fluss_sink *mine, const slu_batch *batch, slu_error *err)
+{
+    if (batch->kinds == NULL || fluss_target_table(mine->face.target)->key_column_count != 0)
+        return SLU_OK;
+    for (int64_t i = 0; i < batch->rows; i++)
+        if (batch->kinds[slu_batch_row(batch, i)] > SLU_ROW_INSERT)
+            return slu_error_set(err, SLU_INVALID, "table %s is a log table: it takes appended rows, not updates or deletes",
+                                 mine->options->face.table);
+    return SLU_OK;
+}
+
+static slu_status
+batch_divide(fluss_sink *mine, const slu_batch *batch, slu_error *err)
+{
+    const struct ArrowArray *array;
+    int64_t rows = 0;
+    SLU_TRY(kinds_check(mine, batch, err));
+    SLU_TRY(sink_map_view(&mine->map, batch, &array, err));
+    SLU_TRY(room_reserve(mine, batch->rows, err));
+    SLU_TRY(rows_list(mine, batch, array, &rows, err));
+    SLU_TRY(rows_place(mine, array, rows, err));
+    rows_sort(mine, rows);
+    mine->held = mine->face.host->batch_ref(mine->face.host, batch);
+    mine->next_bucket = 0;
+    return SLU_OK;
+}
+
+/* Writes what is left of the held batch. AGAIN: the writer is full. */
+static slu_status
+held_write(fluss_sink *mine, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(mine->face.target);
+    const bool kv = table->key_column_count != 0;
+    while (mine->held != NULL && mine->next_bucket < mine->bucket_count) {
+        const int64_t from = mine->starts[mine->next_bucket];
+        const int64_t rows = mine->starts[mine->next_bucket + 1] - from;
+        if (rows > 0)
+            SLU_TRY(fluss_writer_write(mine->writer, mine->next_bucket, &table->arrow, &mine->map.view, mine->order + from, rows,
+                                       kv ? mine->held->kinds : NULL, err));
+        mine->next_bucket++;
+    }
+    if (mine->held != NULL)
+        mine->face.host->batch_unref(mine->face.host, &mine->held);
+    return SLU_OK;
+}
+
+static slu_status
+sink_take(fluss_sink *mine, const slu_batch *batch, slu_error *err)
+{
+    SLU_TRY(sink_advance(mine, err));
+    SLU_TRY(held_write(mine, err));
+    if (batch->rows == 0)
+        return SLU_OK;
+    SLU_TRY(batch_divide(mine, batch, err));
+    const slu_status status = held_write(mine, err);
+    return status == SLU_AGAIN ? SLU_OK : status; /* taken; the rest follows */
+}
+
+static slu_status
+sink_write(void *self, const slu_batch *batch, slu_error *err)
+{
+    fluss_sink *mine = self;
+    const slu_status status = sink_take(mine, batch, err);
+    sink_arm(mine);
+    return status;
+}
+
+static slu_status
+sink_ready(void *self, uint64_t cookie, uint32_t events, slu_error *err)
+{
+    fluss_sink *mine = self;
+    (void)cookie;
+    (void)events;
+    face_step(&mine->face);
+    slu_status status = sink_advance(mine, err);
+    if (status == SLU_OK)
+        status = held_write(mine, err);
+    if (status == SLU_OK)
+        status = sink_verify(mine, err);
+    sink_arm(mine);
+    return status == SLU_AGAIN ? SLU_OK : status;
+}
+
+/* ---- Barriers ---- */
+
+static slu_status
+prepare_once(fluss_sink *mine, slu_error *err)
+{
+    SLU_TRY(sink_advance(mine, err));
+    SLU_TRY(held_write(mine, err));
+    if (fluss_writer_pending(mine->writer) > 0)
+        return SLU_AGAIN;
+    return sink_verify(mine, err);
+}
+
+static slu_status
+sink_prepare(void *self, slu_snapshot *committables, slu_error *err)
+{
+    fluss_sink *mine = self;
+    (void)committables;
+    slu_status status = prepare_once(mine, err);
+    if (status == SLU_AGAIN) {
+        face_step(&mine->face);
+        status = prepare_once(mine, err);
+    }
+    sink_arm(mine);
+    return status;
+}
+
+static slu_status
+sink_snapshot(void *self, slu_snapshot *snapshot, slu_error *err)
+{
+    fluss_sink *mine = self;
+    SLU_AUTO(slu_buf_fini) slu_buf state = {0};
+    if (!mine->exact)
+        return SLU_OK;
+    slu_buf_init(&state, SINK_REPLAY_BYTES_MAX * 2);
+    SLU_TRY(sink_state_encode(mine, &state, err));
+    return snapshot->write(snapshot, SLU_KEY_GROUP_NONE, state.data, state.bytes, err);
+}
+
+static uint32_t
+sink_pending(const void *self)
+{
+    const fluss_sink *mine = self;
+    return (mine->writer == NULL ? 0 : fluss_writer_pending(mine->writer)) + (mine->held != NULL) + (uint32_t)mine->check_count;
+}
+
+/* ---- `partition: bucket` ---- */
+
+typedef struct spreader {
+    fluss_face face;
+    const sink_options *options;
+    sink_map map;
+    int32_t *buckets;
+    int32_t *rows;
+    int64_t room;
+    uint32_t turn;
+} spreader;
+
+/* It must answer at once later on, so it waits for the table here. */
+static slu_status
+spreader_open(void *self, const slu_open *open, slu_error *err)
+{
+    spreader *mine = self;
+    mine->options = open->options;
+    mine->turn = open->subtask;
+    SLU_TRY(face_open(&mine->face, open->host, &mine->options->face, open->with, false, err));
+    slu_status status = face_wait(&mine->face, err);
+    if (status == SLU_OK)
+        status = sink_map_init(&mine->map, &mine->face, mine->options->columns, open->inputs[0], err);
+    if (status != SLU_OK) {
+        sink_map_fini(&mine->map);
+        face_close(&mine->face);
+    }
+    return status;
+}
+
+static slu_status
+spreader_reserve(spreader *mine, int64_t rows, slu_error *err)
+{
+    if (rows <= mine->room)
+        return SLU_OK;
+    slu_free(mine->buckets);
+    slu_free(mine->rows);
+    mine->buckets = slu_alloc((size_t)rows * sizeof *mine->buckets);
+    mine->rows = slu_alloc((size_t)rows * sizeof *mine->rows);
+    mine->room = mine->buckets != NULL && mine->rows != NULL ? rows : 0;
+    return mine->room > 0 ? SLU_OK : slu_error_set(err, SLU_NOMEM, "no memory for the buckets of %lld rows", (long long)rows);
+}
+
+static slu_status
+spreader_partition(void *self, const slu_batch *batch, uint32_t *buckets, slu_error *err)
+{
+    spreader *mine = self;
+    const fluss_table *table = fluss_target_table(mine->face.target);
+    const struct ArrowArray *array;
+    const uint32_t turn = mine->turn++ % (uint32_t)table->bucket_count;
+    if (table->bucket_column_count == 0) {
+        for (int64_t i = 0; i < batch->rows; i++)
+            buckets[i] = turn;
+        return SLU_OK;
+    }
+    SLU_TRY(sink_map_view(&mine->map, batch, &array, err));
+    SLU_TRY(spreader_reserve(mine, batch->rows, err));
+    SLU_TRY(fluss_table_buckets(table, &table->arrow, array, batch->selection, batch->rows, mine->buckets, err));
+    for (int64_t i = 0; i < batch->rows; i++)
+        buckets[i] = (uint32_t)mine->buckets[i];
+    return SLU_OK;
+}
+
+static void
+spreader_close(void *self)
+{
+    spreader *mine = self;
+    sink_map_fini(&mine->map);
+    face_close(&mine->face);
+    slu_free(mine->buckets);
+    slu_free(mine->rows);
+}
+
+static const slu_partitioner_ops partitioner = {
+    .size = sizeof partitioner,
+    .instance_bytes = sizeof(spreader),
+    .open = spreader_open,
+    .partition = spreader_partition,
+    .close = spreader_close,
+};
+
+static const slu_sink_ops ops = {
+    .size = sizeof ops,
+    .open = sink_open,
+    .restore = sink_restore,
+    .write = sink_write,
+    .ready = sink_ready,
+    .prepare = sink_prepare,
+    .snapshot = sink_snapshot,
+    .pending = sink_pending,
+    .close = sink_close,
+};
+
+const slu_plugin fluss_sink_plugin = {
+    .size = sizeof fluss_sink_plugin,
+    .kind = SLU_KIND_SINK,
+    .name = "fluss_sink",
+    .help = "Appends rows to a Fluss log table, exactly once where they have an identity, or upserts them into a primary key table.",
+    .options = options_table,
+    .option_count = sizeof options_table / sizeof options_table[0],
+    .options_bytes = sizeof(sink_options),
+    .instance_bytes = sizeof(fluss_sink),
+    .state_version = 1,
+    .input_min = 1,
+    .input_max = 16,
+    .plan = sink_plan,
+    .ops = &ops,
+    .partitioner = &partitioner,
+};

@@ -1,0 +1,125 @@
+/*
+ * sink.h: the Fluss sink's instance, shared by fluss_sink.c (rows in, batches out) and sink_recover.c (exactly once).
+ *
+ *   OPENING -the table is open-> OFFSETS -each owned bucket's end is known-> SCANNING -read to those ends-> RUNNING
+ *   (a sink that promises nothing, or has no buckets, goes from OPENING to RUNNING at once; a fresh one skips SCANNING)
+ *
+ * Exactly once on a log table (Fluss has no transactions), per bucket, by one writer each:
+ *   state     writer id, next sequence, end offset, taken at a barrier after everything is acknowledged; and rows still to be dropped
+ *   restored  (1) read from the end offset to the end as it is now, batches of the own writer id only: their rows' identities, the
+ *                 last sequence
+ *             (2) drop those rows from the replay, counted
+ *             (3) go on under the same writer id with the next sequence, so that a late request of the dead worker is a duplicate
+ *             (4) for the first batches of a bucket compare the CRC stored at the answered offset with what was sent: where another
+ *                 lies, the attempt fails and the next one begins at (1)
+ */
+#ifndef FLUSS_SINK_H
+#define FLUSS_SINK_H
+
+#include "face.h"
+#include "fluss/client/scanner.h"
+#include "fluss/client/writer.h"
+#include "sink_map.h"
+#include "sink_replay.h"
+
+#define SINK_OPENING 0
+#define SINK_OFFSETS 1
+#define SINK_SCANNING 2
+#define SINK_RUNNING 3
+
+#define SINK_IDENTITY_MAX 16
+#define SINK_VERIFY_BATCHES FLUSS_WRITER_FLIGHT_MAX
+#define SINK_RETRY_MS 50
+#define SINK_ASK_TRIES_MAX 600
+
+typedef struct sink_options {
+    face_options face;
+    const slu_value *columns;
+    const slu_value *identity;
+} sink_options;
+
+struct fluss_sink;
+
+typedef struct sink_bucket {
+    struct fluss_sink *sink;
+    bool owned;
+    bool resumed;        /* goes on as a writer of an earlier attempt */
+    bool end_known;
+    int32_t next_sequence;
+    uint32_t verify_left; /* batches to compare after a resume */
+    uint32_t ask_tries;
+    int64_t writer_id;
+    int64_t end_offset; /* behind the last row of a whole checkpoint's writes, later behind the last acknowledged one */
+    int64_t log_end;    /* asked at the start */
+    fluss_call *ask;
+} sink_bucket;
+
+typedef struct sink_restored {
+    int32_t bucket;
+    int32_t next_sequence;
+    int64_t writer_id;
+    int64_t end_offset;
+} sink_restored;
+
+typedef struct sink_check {
+    int32_t bucket;
+    uint32_t crc;
+    int64_t base_offset;
+} sink_check;
+
+typedef struct fluss_sink {
+    fluss_face face;
+    const sink_options *options;
+    const slu_value *with;
+    const struct ArrowSchema *input;
+    uint32_t subtask;
+    uint32_t parallelism;
+    int phase;
+    bool exact;      /* identity was given and the table is a log table */
+    bool restored;
+    slu_error failure; /* found inside a callback */
+    sink_map map;
+    fluss_writer *writer;
+    sink_bucket *buckets;
+    int32_t bucket_count;
+    int32_t sticky; /* for tables without bucket key: the bucket of the last batch */
+    /* What was restored, until the table is open. */
+    sink_restored *states;
+    size_t state_count;
+    int64_t state_table_id;
+    /* Identities. */
+    int32_t identity[SINK_IDENTITY_MAX];
+    const fluss_type *identity_types[SINK_IDENTITY_MAX];
+    size_t identity_count;
+    sink_replay replay;
+    slu_buf key;
+    /* Recovery and comparison read the log. */
+    fluss_scanner *scanner;
+    sink_check *checks; /* ring of bucket_count * SINK_VERIFY_BATCHES */
+    size_t check_first;
+    size_t check_count;
+    bool check_asked; /* the first one is being read */
+    /* A batch that was taken and is not all written. */
+    const slu_batch *held;
+    int32_t *order;   /* its rows, by bucket */
+    int32_t *rows;    /* its rows, in order */
+    int32_t *places;  /* bucket of each of rows */
+    int64_t *starts;  /* of each bucket in order; bucket_count + 1 */
+    int64_t room;     /* rows that order, rows and places hold */
+    int32_t next_bucket;
+} fluss_sink;
+
+/* Brings the sink towards RUNNING. OK: it is; AGAIN: not yet. */
+SLU_CHECK slu_status sink_advance(fluss_sink *sink, slu_error *err);
+/* Whether nothing is being compared any more; AGAIN; CONFLICT (retriable): another writer's batch lies where ours should. */
+SLU_CHECK slu_status sink_verify(fluss_sink *sink, slu_error *err);
+/* Puts an acknowledged batch on the list of those to compare. */
+void sink_verify_later(fluss_sink *sink, const fluss_ack *ack);
+/* The bytes that identify a row, in sink->key. */
+SLU_CHECK slu_status sink_identity(fluss_sink *sink, const slu_column *columns, int64_t row, slu_error *err);
+
+SLU_CHECK slu_status sink_state_encode(const fluss_sink *sink, slu_buf *out, slu_error *err);
+SLU_CHECK slu_status sink_state_decode(fluss_sink *sink, slu_view state, slu_error *err);
+void sink_recover_fini(fluss_sink *sink);
+
+#endif

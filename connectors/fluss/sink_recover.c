@@ -1,0 +1,415 @@
+/* sink_recover.c: how a Fluss sink finds out what is stored already, and makes sure that what it writes is what lies there. */
+#include "sink.h"
+
+#include "base/alloc.h"
+#include "fluss/client/admin.h"
+#include "fluss/record/key.h"
+#include "fluss/wire/error.h"
+
+#define STATE_VERSION 1
+#define STATE_BUCKET_BYTES 24
+
+/* ---- State ----
+ * u8 version, i64 table id, u32 buckets, each: i32 bucket, i32 next sequence, i64 writer id, i64 end offset; then sink_replay's. */
+
+slu_status
+sink_state_encode(const fluss_sink *sink, slu_buf *out, slu_error *err)
+{
+    uint32_t owned = 0;
+    for (int32_t bucket = 0; bucket < sink->bucket_count; bucket++)
+        owned += sink->buckets[bucket].owned;
+    slu_buf_u8(out, STATE_VERSION);
+    slu_buf_u64le(out, (uint64_t)fluss_target_table(sink->face.target)->table_id);
+    slu_buf_u32le(out, owned);
+    for (int32_t bucket = 0; bucket < sink->bucket_count; bucket++) {
+        int64_t writer_id;
+        int32_t next_sequence;
+        if (!sink->buckets[bucket].owned)
+            continue;
+        fluss_writer_position(sink->writer, bucket, &writer_id, &next_sequence);
+        slu_buf_u32le(out, (uint32_t)bucket);
+        slu_buf_u32le(out, (uint32_t)next_sequence);
+        slu_buf_u64le(out, (uint64_t)writer_id);
+        slu_buf_u64le(out, (uint64_t)sink->buckets[bucket].end_offset);
+    }
+    sink_replay_encode(&sink->replay, out);
+    return slu_buf_status(out, err);
+}
+
+static slu_status
+states_decode(fluss_sink *sink, slu_cursor *c, slu_error *err)
+{
+    const size_t count = slu_cursor_count(c, slu_cursor_u32le(c), STATE_BUCKET_BYTES);
+    sink_restored *states = slu_realloc(sink->states, (sink->state_count + count + 1) * sizeof *states);
+    if (states == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %zu buckets of state", count);
+    sink->states = states;
+    for (size_t i = 0; i < count; i++) {
+        sink_restored *state = &states[sink->state_count + i];
+        state->bucket = (int32_t)slu_cursor_u32le(c);
+        state->next_sequence = (int32_t)slu_cursor_u32le(c);
+        state->writer_id = (int64_t)slu_cursor_u64le(c);
+        state->end_offset = (int64_t)slu_cursor_u64le(c);
+    }
+    sink->state_count += count;
+    return SLU_OK;
+}
+
+slu_status
+sink_state_decode(fluss_sink *sink, slu_view state, slu_error *err)
+{
+    slu_cursor c = slu_cursor_of_view(state);
+    const uint8_t version = slu_cursor_u8(&c);
+    sink->state_table_id = (int64_t)slu_cursor_u64le(&c);
+    if (version != STATE_VERSION)
+        return slu_error_set(err, SLU_UNSUPPORTED, "state of a Fluss sink in version %u; this one reads %d", version, STATE_VERSION);
+    SLU_TRY(states_decode(sink, &c, err));
+    SLU_TRY(sink_replay_decode(&sink->replay, &c, err));
+    if (!slu_cursor_ok(&c) || slu_cursor_left(&c) != 0)
+        return slu_error_set(err, SLU_CORRUPT, "the state of a Fluss sink (%zu bytes) is damaged", state.bytes);
+    sink->restored = true;
+    return SLU_OK;
+}
+
+/* ---- The table is open ---- */
+
+static slu_status
+identity_find(fluss_sink *sink, slu_error *err)
+{
+    const slu_value *list = sink->options->identity;
+    const fluss_table *table = fluss_target_table(sink->face.target);
+    if (list == NULL)
+        return SLU_OK;
+    if (table->key_column_count != 0)
+        return slu_error_at(err, SLU_INVALID, list, 0, "identity is for log tables; table %s has a primary key, which does its work",
+                            sink->options->face.table);
+    if (list->count == 0 || list->count > SINK_IDENTITY_MAX)
+        return slu_error_at(err, SLU_INVALID, list, 0, "identity names %u columns; 1 to %d are possible", list->count, SINK_IDENTITY_MAX);
+    for (uint32_t i = 0; i < list->count; i++) {
+        SLU_TRY(face_column(&sink->face, list->items[i].text, &list->items[i], &sink->identity[i], err));
+        sink->identity_types[i] = &table->descriptor->schema.columns[sink->identity[i]].type;
+    }
+    sink->identity_count = list->count;
+    sink->exact = true;
+    return SLU_OK;
+}
+
+static slu_status
+buckets_make(fluss_sink *sink, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(sink->face.target);
+    sink->bucket_count = table->bucket_count;
+    sink->buckets = slu_alloc_zero((size_t)table->bucket_count, sizeof *sink->buckets);
+    sink->starts = slu_alloc_zero((size_t)table->bucket_count + 1, sizeof *sink->starts);
+    sink->checks = slu_alloc_zero((size_t)table->bucket_count * SINK_VERIFY_BATCHES, sizeof *sink->checks);
+    if (sink->buckets == NULL || sink->starts == NULL || sink->checks == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", table->bucket_count);
+    for (int32_t bucket = 0; bucket < sink->bucket_count; bucket++) {
+        sink->buckets[bucket].sink = sink;
+        sink->buckets[bucket].owned = (uint32_t)bucket % sink->parallelism == sink->subtask;
+    }
+    return SLU_OK;
+}
+
+/* Gives each owned bucket what was restored of it. */
+static slu_status
+buckets_restore(fluss_sink *sink, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(sink->face.target);
+    if (!sink->restored || !sink->exact)
+        return SLU_OK;
+    if (sink->state_table_id != table->table_id)
+        return slu_error_set(err, SLU_CONFLICT, "table %s was dropped and created anew: the job wrote table id %lld, it is now %lld",
+                             sink->options->face.table, (long long)sink->state_table_id, (long long)table->table_id);
+    for (size_t i = 0; i < sink->state_count; i++) {
+        const sink_restored *state = &sink->states[i];
+        if (state->bucket < 0 || state->bucket >= sink->bucket_count || state->writer_id < 0 || state->next_sequence < 0)
+            return slu_error_set(err, SLU_CORRUPT, "the state of a Fluss sink names bucket %d", state->bucket);
+        sink_bucket *bucket = &sink->buckets[state->bucket];
+        if (!bucket->owned)
+            continue;
+        bucket->resumed = true;
+        bucket->writer_id = state->writer_id;
+        bucket->next_sequence = state->next_sequence;
+        bucket->end_offset = state->end_offset;
+        bucket->verify_left = SINK_VERIFY_BATCHES;
+    }
+    return SLU_OK;
+}
+
+/* ---- Where the log ends ---- */
+
+static void
+sink_fail(fluss_sink *sink, const slu_error *failure)
+{
+    if (sink->failure.status == SLU_OK)
+        sink->failure = *failure;
+}
+
+static void
+offset_answered(void *context, fluss_answer *answer, const slu_error *failure)
+{
+    sink_bucket *bucket = context;
+    slu_error err = {0};
+    bucket->ask = NULL;
+    if (failure != NULL) {
+        if (!failure->retriable || ++bucket->ask_tries > SINK_ASK_TRIES_MAX)
+            sink_fail(bucket->sink, failure);
+        fluss_target_stale(bucket->sink->face.target);
+        return;
+    }
+    const Fluss__ListOffsetsResponse *response = (const Fluss__ListOffsetsResponse *)answer->message;
+    const Fluss__PbListOffsetsRespForBucket *part = response->n_buckets_resp == 1 ? response->buckets_resp[0] : NULL;
+    if (part != NULL && !part->has_error_code && part->has_offset) {
+        bucket->log_end = part->offset;
+        bucket->end_known = true;
+        return;
+    }
+    (void)fluss_error_set(&err, part != NULL && part->has_error_code ? part->error_code : FLUSS_ERROR_UNKNOWN_SERVER_ERROR,
+                          part != NULL ? part->error_message : "no offset in the answer");
+    fluss_target_stale(bucket->sink->face.target);
+    if (!err.retriable || ++bucket->ask_tries > SINK_ASK_TRIES_MAX)
+        sink_fail(bucket->sink, &err);
+}
+
+static slu_status
+offset_ask(fluss_sink *sink, int32_t bucket, slu_error *err)
+{
+    Fluss__ListOffsetsRequest request = FLUSS__LIST_OFFSETS_REQUEST__INIT;
+    const int32_t leader = fluss_target_leader(sink->face.target, bucket);
+    if (leader < 0) {
+        fluss_target_stale(sink->face.target);
+        return SLU_OK;
+    }
+    request.follower_server_id = -1;
+    request.offset_type = FLUSS_OFFSETS_LATEST;
+    request.table_id = fluss_target_table(sink->face.target)->table_id;
+    request.n_bucket_id = 1;
+    request.bucket_id = &bucket;
+    return fluss_client_call(sink->face.client, leader, FLUSS_API_LIST_OFFSETS, &request.base, offset_answered, &sink->buckets[bucket],
+                             &sink->buckets[bucket].ask, err);
+}
+
+static slu_status
+offsets_advance(fluss_sink *sink, slu_error *err)
+{
+    bool all = true;
+    for (int32_t bucket = 0; bucket < sink->bucket_count; bucket++) {
+        const sink_bucket *of = &sink->buckets[bucket];
+        if (!of->owned || of->end_known)
+            continue;
+        all = false;
+        if (of->ask == NULL)
+            SLU_TRY(offset_ask(sink, bucket, err));
+    }
+    return all ? SLU_OK : SLU_AGAIN;
+}
+
+/* ---- Reading what is stored already ---- */
+
+slu_status
+sink_identity(fluss_sink *sink, const slu_column *columns, int64_t row, slu_error *err)
+{
+    slu_buf_reset(&sink->key);
+    return fluss_key_encode(FLUSS_KEY_COMPACTED, sink->identity_types, columns, sink->identity_count, row, &sink->key, err);
+}
+
+static slu_status
+scan_start(fluss_sink *sink, slu_error *err)
+{
+    const fluss_scanner_options options = {.columns = sink->identity, .column_count = (uint32_t)sink->identity_count};
+    SLU_TRY(fluss_scanner_open(sink->face.target, &options, &sink->scanner, err));
+    for (int32_t bucket = 0; bucket < sink->bucket_count; bucket++) {
+        const sink_bucket *of = &sink->buckets[bucket];
+        if (of->owned && of->resumed && of->end_offset < of->log_end)
+            SLU_TRY(fluss_scanner_add(sink->scanner, bucket, of->end_offset, of->log_end, err));
+    }
+    return SLU_OK;
+}
+
+/* Rows of our own writer, and the sequence behind them. */
+static slu_status
+scan_take(fluss_sink *sink, const fluss_scan_batch *batch, slu_error *err)
+{
+    sink_bucket *of = &sink->buckets[batch->bucket];
+    slu_column columns[SINK_IDENTITY_MAX];
+    of->end_offset = batch->next_offset;
+    if (batch->writer_id != of->writer_id)
+        return SLU_OK;
+    of->next_sequence = batch->sequence == INT32_MAX ? 0 : batch->sequence + 1;
+    for (size_t i = 0; i < sink->identity_count && batch->count > 0; i++)
+        columns[i] = slu_column_child(fluss_scanner_schema(sink->scanner), &batch->array, (int64_t)i);
+    for (int64_t i = 0; i < batch->count; i++) {
+        SLU_TRY(sink_identity(sink, columns, batch->first + i, err));
+        SLU_TRY(sink_replay_add(&sink->replay, slu_buf_view(&sink->key), 1, err));
+    }
+    return SLU_OK;
+}
+
+static slu_status
+scan_advance(fluss_sink *sink, slu_error *err)
+{
+    slu_status status = SLU_OK;
+    while (status == SLU_OK) {
+        fluss_scan_batch batch = {0};
+        status = fluss_scanner_poll(sink->scanner, &batch, err);
+        if (status == SLU_OK) {
+            status = scan_take(sink, &batch, err);
+            fluss_scan_batch_fini(&batch);
+        }
+    }
+    if (status != SLU_END)
+        return status < 0 ? slu_error_in(err, status, "looking for rows that the last attempt wrote") : status;
+    fluss_scanner_close(&sink->scanner);
+    return SLU_OK;
+}
+
+/* ---- Phases ---- */
+
+static void
+acknowledged(void *context, const fluss_ack *ack)
+{
+    fluss_sink *sink = context;
+    sink_bucket *of = &sink->buckets[ack->bucket];
+    if (ack->next_offset > of->end_offset)
+        of->end_offset = ack->next_offset;
+    if (of->verify_left > 0) {
+        of->verify_left--;
+        sink_verify_later(sink, ack);
+    }
+}
+
+static slu_status
+writer_start(fluss_sink *sink, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(sink->face.target);
+    fluss_writer_options options = {.on_ack = acknowledged, .context = sink};
+    if (table->key_column_count != 0 && sink->map.target_count < (uint32_t)table->arrow.n_children) {
+        options.target_columns = sink->map.targets;
+        options.target_column_count = sink->map.target_count;
+    }
+    SLU_TRY(fluss_writer_open(sink->face.target, &options, &sink->writer, err));
+    for (int32_t bucket = 0; bucket < sink->bucket_count; bucket++) {
+        sink_bucket *of = &sink->buckets[bucket];
+        if (of->resumed)
+            SLU_TRY(fluss_writer_resume(sink->writer, bucket, of->writer_id, of->next_sequence, err));
+        else if (of->end_known)
+            of->end_offset = of->log_end;
+    }
+    sink->phase = SINK_RUNNING;
+    if (sink->replay.left > 0) {
+        char text[160];
+        (void)snprintf(text, sizeof text, "table %s: %llu rows of the last attempt are stored already and will be dropped from the replay",
+                       sink->options->face.table, (unsigned long long)sink->replay.left);
+        sink->face.host->log(sink->face.host, SLU_HOST_LOG_INFO, "FLUSS-REPLAY", text);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+table_opened(fluss_sink *sink, slu_error *err)
+{
+    SLU_TRY(fluss_target_poll(sink->face.target, err));
+    SLU_TRY(face_check(&sink->face, err));
+    SLU_TRY(sink_map_init(&sink->map, &sink->face, sink->options->columns, sink->input, err));
+    SLU_TRY(identity_find(sink, err));
+    SLU_TRY(buckets_make(sink, err));
+    SLU_TRY(buckets_restore(sink, err));
+    if (!sink->exact)
+        return writer_start(sink, err);
+    sink->phase = SINK_OFFSETS;
+    return SLU_OK;
+}
+
+static slu_status
+phase_advance(fluss_sink *sink, slu_error *err)
+{
+    if (sink->phase == SINK_OPENING)
+        SLU_TRY(table_opened(sink, err));
+    if (sink->phase == SINK_OFFSETS) {
+        SLU_TRY(offsets_advance(sink, err));
+        SLU_TRY(scan_start(sink, err));
+        sink->phase = SINK_SCANNING;
+    }
+    if (sink->phase == SINK_SCANNING) {
+        SLU_TRY(scan_advance(sink, err));
+        SLU_TRY(writer_start(sink, err));
+    }
+    return fluss_writer_poll(sink->writer, err);
+}
+
+slu_status
+sink_advance(fluss_sink *sink, slu_error *err)
+{
+    const slu_status status = sink->failure.status == SLU_OK ? phase_advance(sink, err) : sink->failure.status;
+    if (sink->failure.status != SLU_OK && err != NULL)
+        *err = sink->failure;
+    return sink->failure.status != SLU_OK ? sink->failure.status : status;
+}
+
+/* ---- Comparing what lies there with what was sent ---- */
+
+void
+sink_verify_later(fluss_sink *sink, const fluss_ack *ack)
+{
+    const size_t room = (size_t)sink->bucket_count * SINK_VERIFY_BATCHES;
+    if (ack->base_offset < 0 || sink->check_count == room)
+        return;
+    sink->checks[(sink->check_first + sink->check_count++) % room] = (sink_check){ack->bucket, ack->crc, ack->base_offset};
+}
+
+static slu_status
+check_start(fluss_sink *sink, const sink_check *check, slu_error *err)
+{
+    const fluss_scanner_options options = {.columns = sink->identity, .column_count = (uint32_t)sink->identity_count};
+    fluss_scanner_close(&sink->scanner); /* one range at a time, so that nothing of the last one is left */
+    SLU_TRY(fluss_scanner_open(sink->face.target, &options, &sink->scanner, err));
+    sink->check_asked = true;
+    return fluss_scanner_add(sink->scanner, check->bucket, check->base_offset, check->base_offset + 1, err);
+}
+
+static slu_status
+check_compare(const fluss_sink *sink, const sink_check *check, const fluss_scan_batch *batch, slu_error *err)
+{
+    if (batch->base_offset == check->base_offset && batch->crc == check->crc)
+        return SLU_OK;
+    const slu_status status =
+        slu_error_set(err, SLU_CONFLICT, "table %s, bucket %d: at offset %lld lies a batch that an earlier attempt sent (CRC %08x, not %08x)",
+                      sink->options->face.table, check->bucket, (long long)check->base_offset, batch->crc, check->crc);
+    if (err != NULL)
+        err->retriable = 1;
+    return status;
+}
+
+slu_status
+sink_verify(fluss_sink *sink, slu_error *err)
+{
+    while (sink->check_count > 0) {
+        const sink_check *check = &sink->checks[sink->check_first];
+        fluss_scan_batch batch = {0};
+        if (!sink->check_asked)
+            SLU_TRY(check_start(sink, check, err));
+        SLU_TRY(fluss_scanner_poll(sink->scanner, &batch, err));
+        const slu_status status = check_compare(sink, check, &batch, err);
+        fluss_scan_batch_fini(&batch);
+        SLU_TRY(status);
+        sink->check_asked = false;
+        sink->check_first = (sink->check_first + 1) % ((size_t)sink->bucket_count * SINK_VERIFY_BATCHES);
+        sink->check_count--;
+    }
+    return SLU_OK;
+}
+
+void
+sink_recover_fini(fluss_sink *sink)
+{
+    for (int32_t bucket = 0; sink->buckets != NULL && bucket < sink->bucket_count; bucket++)
+        fluss_call_cancel(&sink->buckets[bucket].ask);
+    fluss_scanner_close(&sink->scanner);
+    sink_replay_fini(&sink->replay);
+    slu_buf_fini(&sink->key);
+    slu_free(sink->states);
+    slu_free(sink->buckets);
+    slu_free(sink->starts);
+    slu_free(sink->checks);
+}
