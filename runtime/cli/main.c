@@ -69,6 +69,15 @@ slu_cli_fail(const slu_args *args, const slu_error *err)
     return silent ? SLU_EXIT_NO_ANSWER : SLU_EXIT_FAILED;
 }
 
+slu_status
+slu_cli_unknown_setting(const char *name, const char *const *known, size_t count, slu_error *err)
+{
+    const char *nearest = slu_suggest(name, known, count);
+    if (nearest != NULL)
+        return slu_error_set(err, SLU_INVALID, "unknown setting --%s; did you mean --%s?", name, nearest);
+    return slu_error_set(err, SLU_INVALID, "unknown setting --%s; --help lists those there are", name);
+}
+
 int
 slu_cli_absent(const slu_args *args, const char *what)
 {

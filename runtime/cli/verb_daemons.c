@@ -1,4 +1,4 @@
-/* verb_daemons.c: one daemon in the foreground: server, jobmanager, taskmanager; and the worker that a task manager starts. */
+/* verb_daemons.c: one daemon in the foreground: jobmanager, taskmanager (verb_server.c: the table server); and the worker that a task manager starts. */
 #include "verbs.h"
 
 #ifdef SLUICE_HAS_JOBMANAGER
@@ -114,13 +114,3 @@ worker(const slu_args *args)
 }
 
 const slu_verb slu_verb_worker = {.name = "worker", .summary = "the tasks of one job: started by a task manager", .usage = "", .hidden = true, .run = worker};
-
-/* ---- server -------------------------------------------------------------------------------------------------------------------- */
-
-static int
-server(const slu_args *args)
-{
-    return slu_cli_absent(args, "the table server");
-}
-
-const slu_verb slu_verb_server = {.name = "server", .summary = "a Fluss-compatible table server in the foreground", .usage = "", .run = server};

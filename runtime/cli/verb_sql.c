@@ -50,8 +50,7 @@ settings_check(const slu_args *args, slu_error *err)
         for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
             found = found || strcmp(args->settings[i].name, known[k]) == 0;
         if (!found)
-            return slu_error_set(err, SLU_INVALID, "unknown setting --%s; sluice sql knows fluss.bootstrap.servers and datalake.iceberg.type, .warehouse",
-                                 args->settings[i].name);
+            return slu_cli_unknown_setting(args->settings[i].name, known, sizeof known / sizeof known[0], err);
     }
     return SLU_OK;
 }
