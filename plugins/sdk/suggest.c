@@ -45,11 +45,11 @@ search_try(search *s, const char *name)
     }
 }
 
-/* At most a third of the word may differ, and at least one letter. */
+/* At most a third of the word may differ, rounded up: two letters of four, so that a swap counts as a slip. */
 static search
 search_new(const char *word, size_t bytes)
 {
-    const search s = {word, bytes, NULL, (bytes / 3 > 1 ? bytes / 3 : 1) + 1};
+    const search s = {word, bytes, NULL, (bytes + 2) / 3 + 1};
     return s;
 }
 
