@@ -22,6 +22,7 @@ run(const uint8_t *data, size_t bytes)
     uint8_t *copy = malloc(bytes == 0 ? 1 : bytes);
     if (copy == NULL)
         return;
+    copy[0] = 0;
     memcpy(copy, data, bytes);
     (void)LLVMFuzzerTestOneInput(copy, bytes);
     free(copy);

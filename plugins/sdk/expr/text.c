@@ -104,7 +104,7 @@ eval_like(run *r, node *n, span s, vec *out)
     SLU_TRY(eval_node(r, n->args[1], s, &b));
     const text_view *texts = a.values, *patterns = b.values;
     uint8_t *truth = n->values;
-    text_view word;
+    text_view word = {0};
     const like_shape shape = n->args[1]->op == OP_CONST ? like_shape_of(patterns[0], n->escape, &word) : LIKE_ANY;
     for (int32_t i = 0; i < s.count; i++) {
         const bool holds = shape == LIKE_ANY ? text_like(texts[i], patterns[i], n->escape) : like_word(texts[i], word, shape);

@@ -54,9 +54,11 @@ child_fork(cli_children *children, const char *name, const char *const *argv, in
     if (children->count == CHILDREN_MAX)
         return slu_error_set(err, SLU_LIMIT, "more than %d processes", CHILDREN_MAX);
     cli_child *child = &children->all[children->count];
+    char log_dir[sizeof children->log_dir];
+    memcpy(log_dir, children->log_dir, sizeof log_dir);
     int ends[2] = {-1, -1};
     (void)snprintf(child->name, sizeof child->name, "%s", name);
-    (void)snprintf(child->log_path, sizeof child->log_path, "%s/%s.log", children->log_dir, name);
+    (void)snprintf(child->log_path, sizeof child->log_path, "%.*s/%s.log", (int)sizeof log_dir, log_dir, name);
     const int log_fd = open(child->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (log_fd < 0)
         return slu_errno_set(err, errno, "create", child->log_path);
