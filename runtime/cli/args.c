@@ -1,7 +1,12 @@
 #include "args.h"
 
+#include "base/alloc.h"
+#include "base/file.h"
 #include "base/suggest.h"
+#include "plan/yaml.h"
 #include "verbs.h"
+
+#include <unistd.h>
 
 /* ---- Finding ------------------------------------------------------------------------------------------------------------------- */
 
@@ -38,6 +43,8 @@ flag_unknown(const slu_verb *verb, const char *word, slu_error *err)
         return slu_error_set(err, SLU_INVALID, "unknown option %s: did you mean --%s?", word, near);
     return slu_error_set(err, SLU_INVALID, "unknown option %s: see `sluice %s --help`", word, verb->name);
 }
+
+static slu_status elsewhere_take(slu_args *out, slu_error *err);
 
 /* ---- Parsing ------------------------------------------------------------------------------------------------------------------- */
 
@@ -159,9 +166,84 @@ slu_args_parse(const slu_verb *verb, int argc, char *const *argv, slu_args *out,
         else
             SLU_TRY(word_take(&p, word));
     }
-    if (!out->help && out->word_count < verb->words_min)
+    if (out->help)
+        return SLU_OK;
+    if (out->word_count < verb->words_min)
         return slu_error_set(err, SLU_INVALID, "something is missing: sluice %s %s", verb->name, verb->usage);
+    return elsewhere_take(out, err);
+}
+
+/* ---- Environment and file ------------------------------------------------------------------------------------------------------ */
+
+static void
+config_setting(const char *name, const char *text, slu_args *out)
+{
+    for (uint32_t i = 0; i < out->setting_count; i++)
+        if (strcmp(out->settings[i].name, name) == 0)
+            return;
+    char *copy = slu_strdup(name); /* lives as long as the process */
+    if (copy != NULL && out->setting_count < SLU_ARGS_SETTINGS_MAX)
+        out->settings[out->setting_count++] = (slu_setting){copy, text};
+}
+
+/* What neither the command line nor the environment says, the file may. Nested maps and dotted names are the same thing. */
+static slu_status
+config_take(const slu_value *map, const char *prefix, slu_args *out, slu_error *err)
+{
+    char name[SLU_NAME_BYTES_MAX];
+    for (uint32_t i = 0; i < map->count; i++) {
+        (void)snprintf(name, sizeof name, "%s%s%s", prefix, prefix[0] == 0 ? "" : ".", map->keys[i].text);
+        if (map->items[i].kind == SLU_VALUE_MAP) {
+            SLU_TRY(config_take(&map->items[i], name, out, err));
+            continue;
+        }
+        const int index = flag_find(out->verb, name, strlen(name));
+        if (index < 0 && out->verb->settings && map->items[i].kind == SLU_VALUE_SCALAR) {
+            config_setting(name, map->items[i].text, out);
+            continue;
+        }
+        if (index < 0 || strcmp(name, "config") == 0)
+            return slu_error_at(err, SLU_INVALID, &map->keys[i], 0, "%s has no option %s", out->verb->name, name);
+        if (map->items[i].kind != SLU_VALUE_SCALAR)
+            return slu_error_at(err, SLU_INVALID, &map->items[i], 0, "option %s: one value is wanted here", name);
+        uint32_t wanted = 1;
+        if (out->verb->flags[index].value == NULL)
+            SLU_TRY_IN(slu_bool_parse(map->items[i].text, &wanted, err), err, "option %s", name);
+        if (out->values[index] == NULL && wanted != 0)
+            out->values[index] = out->verb->flags[index].value == NULL ? "" : map->items[i].text;
+    }
     return SLU_OK;
+}
+
+static slu_status
+config_read(slu_args *out, slu_error *err)
+{
+    /* The texts live as long as the process: there is one command line. */
+    static slu_arena arena;
+    SLU_AUTO(slu_buf_fini) slu_buf text = {0};
+    const slu_value *root = NULL;
+    const char *path = slu_args_get(out, "config");
+    if (path == NULL)
+        return SLU_OK;
+    slu_arena_init(&arena, SLU_GRAPH_BYTES_MAX);
+    slu_buf_init(&text, SLU_GRAPH_TEXT_BYTES_MAX + 1);
+    SLU_TRY(slu_file_read(path, SLU_GRAPH_TEXT_BYTES_MAX, &text, err));
+    slu_status status = slu_yaml_parse(slu_buf_view(&text), &arena, &root, err);
+    if (status == SLU_OK && root->kind != SLU_VALUE_MAP)
+        status = slu_error_at(err, SLU_INVALID, root, 0, "options are a map, such as { name: value }");
+    if (status == SLU_OK)
+        status = config_take(root, "", out, err);
+    return status == SLU_OK ? SLU_OK : slu_error_in(err, status, "%s:%u:%u", path, err->line, err->column);
+}
+
+/* The parallelism of a job is left to the descriptor, which knows origins. */
+static slu_status
+elsewhere_take(slu_args *out, slu_error *err)
+{
+    for (uint32_t i = 0; i < out->verb->flag_count; i++)
+        if (out->values[i] == NULL && out->verb->flags[i].value != NULL && strcmp(out->verb->flags[i].name, "parallelism") != 0)
+            out->values[i] = slu_setting_environment(environ, out->verb->flags[i].name);
+    return config_read(out, err);
 }
 
 /* ---- Asking -------------------------------------------------------------------------------------------------------------------- */

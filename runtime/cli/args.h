@@ -2,7 +2,8 @@
  * args.h: the words of a command line, by the table of the verb.
  *
  * Shape    flags (`--name`, `--name value`, `--name=value`, `-n value`), positional words, and for a verb with settings every other
- *          `--a.b.c value`, which becomes a setting. `--` ends the flags.
+ *          `--a.b.c value`, which becomes a setting. `--` ends the flags. A flag with a value that is not given comes from the
+ *          environment (SLUICE_A_B_C), then from the YAML file of `--config` where the verb has that flag.
  * Errors   INVALID: an unknown flag (with the nearest one), a value missing or too much, too few or too many words.
  * Owns     texts are those of argv.
  */

@@ -43,6 +43,7 @@ static const slu_flag jobmanager_flags[] = {
     {"heartbeat", 0, "TIME", "between two heartbeats (2s)"},
     {"heartbeat-timeout", 0, "TIME", "a silence as long as this means dead (10s)"},
     {"insecure", 0, NULL, "listen beyond loopback without encryption"},
+    {"config", 0, "FILE", "options in YAML, under the names they have here"},
 };
 
 const slu_verb slu_verb_jobmanager = {.name = "jobmanager",
@@ -97,6 +98,7 @@ static const slu_flag taskmanager_flags[] = {
     {"slots", 0, "N", "tasks of one vertex it can run (number of processors)"},
     {"memory", 0, "SIZE", "what the plugins of one worker may hold (no bound)"},
     {"insecure", 0, NULL, "listen beyond loopback without encryption"},
+    {"config", 0, "FILE", "options in YAML, under the names they have here"},
 };
 
 const slu_verb slu_verb_taskmanager = {.name = "taskmanager",

@@ -71,6 +71,10 @@ listen_read(const slu_args *args, char *host, size_t host_bytes, int *port, slu_
     if (address != NULL)
         SLU_TRY_IN(slu_address_split(address, host, host_bytes, &number, err), err, "--listen");
     *port = number;
+    const bool loopback = strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+    if (!loopback && !slu_args_has(args, "insecure"))
+        return slu_error_set(err, SLU_INVALID, "--listen %s can be reached from other machines, without encryption: say --insecure if that is meant",
+                             host);
     return SLU_OK;
 }
 
@@ -132,13 +136,15 @@ static const slu_flag flags[] = {
     {"listen", 0, "HOST:PORT", "where clients come (127.0.0.1:9123; port 0: any free one)"},
     {"data-dir", 0, "DIR", "tables and catalogue (sluice-data/server)"},
     {"sync", 0, NULL, "acknowledge only what would survive a power loss"},
+    {"insecure", 0, NULL, "listen beyond loopback without encryption"},
+    {"config", 0, "FILE", "options and settings in YAML, under the names they have here"},
 };
 
 const slu_verb slu_verb_server = {.name = "server",
                                   .summary = "a Fluss-compatible table server in the foreground",
                                   .usage = "",
                                   .more = "Settings, by Fluss's own names: --datalake.format iceberg, --datalake.iceberg.type hadoop,\n"
-                                          "--datalake.iceberg.warehouse DIR, --default.bucket.number N, --log.segment.file-size SIZE.",
+                                          "--datalake.iceberg.warehouse DIR, --default.bucket.number N, --log.segment.file-size SIZE.\n",
                                   SLU_VERB_FLAGS(flags),
                                   .settings = true,
                                   .run = server};
