@@ -215,7 +215,7 @@ struct slu_remote_receiver {
 slu_status
 slu_remote_peek(slu_view bytes, slu_remote_address *out, slu_error *err)
 {
-    header h;
+    header h = {0};
     SLU_TRY(header_decode(bytes, &h, err));
     *out = h.address;
     return SLU_OK;
@@ -293,8 +293,8 @@ decode_batch(slu_remote_receiver *receiver, const header *h, slu_view body, slu_
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     slu_attr attrs[SLU_BATCH_ATTRS_MAX];
     uint32_t attr_count = 0;
-    body_parts parts;
-    struct ArrowArray array;
+    body_parts parts = {0};
+    struct ArrowArray array = {0};
     slu_arena_init(&arena, 2 * ATTRS_BYTES_MAX);
     if (receiver->schema == NULL)
         return slu_error_set(err, SLU_CORRUPT, "a batch before its schema");
@@ -350,7 +350,7 @@ check_order(slu_remote_receiver *receiver, const header *h, slu_view body, slu_e
 static slu_status
 decode_item(slu_remote_receiver *receiver, slu_view head, slu_view body, slu_ipc_owner *owner, slu_item *out, slu_error *err)
 {
-    header h;
+    header h = {0};
     SLU_TRY(header_decode(head, &h, err));
     SLU_TRY(check_order(receiver, &h, body, err));
     receiver->sequence++;
