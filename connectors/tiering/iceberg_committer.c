@@ -1,0 +1,278 @@
+/*
+ * iceberg_committer: gathers the results of rounds, and commits each round when all its splits are there.
+ *
+ * Commits run one after another on a thread of their own, with a Fluss client of its own, so one table never has two under way.
+ * Nothing waits for checkpoints: the truth is in the lake and in Fluss (commit.h).
+ */
+#include "commit.h"
+#include "fluss_calls.h"
+#include "lake.h"
+#include "tiering.h"
+#include "work.h"
+
+#include "base/alloc.h"
+
+#include <sluice/columns.h>
+
+#define ROUNDS_MAX 1024
+#define COMMIT_CALL_TIMEOUT_MS 10000
+
+typedef struct committer_options {
+    tiering_lake_options lake;
+    const char *bootstrap_servers;
+} committer_options;
+
+typedef struct iceberg_committer iceberg_committer;
+
+typedef struct committer_round {
+    tiering_job job; /* first: the job is the round */
+    iceberg_committer *owner;
+    tiering_round *round;
+    bool committing;
+    slu_status status;
+    slu_error failure;
+    tiering_outcome outcome;
+    struct committer_round *next;
+} committer_round;
+
+struct iceberg_committer {
+    slu_host *host;
+    const committer_options *options;
+    slu_env env;
+    iceberg_catalog catalog; /* the work thread's */
+    fluss_client *client;    /* the work thread's, once it runs */
+    tiering_work *work;
+    committer_round *rounds;
+    uint32_t round_count;
+    slu_metric *committed;
+    slu_metric *failed;
+    slu_metric *rows;
+};
+
+static void
+round_free(committer_round *round)
+{
+    tiering_round_free(&round->round);
+    slu_free(round);
+}
+
+static void
+round_unlink(iceberg_committer *self, committer_round *round)
+{
+    committer_round **at = &self->rounds;
+    while (*at != round)
+        at = &(*at)->next;
+    *at = round->next;
+    self->round_count--;
+}
+
+/* On the work thread. */
+static void
+round_run(tiering_job *job)
+{
+    committer_round *round = (committer_round *)(void *)job;
+    const tiering_fluss fluss = tiering_fluss_of(round->owner->client);
+    round->status = tiering_round_commit(&fluss, &round->owner->catalog, round->round, &round->outcome, &round->failure);
+}
+
+static slu_status
+round_make(iceberg_committer *self, const tiering_piece *piece, committer_round **out, slu_error *err)
+{
+    if (self->round_count == ROUNDS_MAX)
+        return SLU_AGAIN;
+    committer_round *round = slu_alloc_zero(1, sizeof *round);
+    if (round == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a round");
+    const slu_status status = tiering_round_new(piece, &round->round, err);
+    if (status != SLU_OK) {
+        slu_free(round);
+        return status;
+    }
+    round->job.run = round_run;
+    round->owner = self;
+    round->next = self->rounds;
+    self->rounds = round;
+    self->round_count++;
+    *out = round;
+    return SLU_OK;
+}
+
+static committer_round *
+round_find(iceberg_committer *self, const tiering_piece *piece)
+{
+    for (committer_round *round = self->rounds; round != NULL; round = round->next)
+        if (!round->committing && tiering_same_round(&round->round->head, piece))
+            return round;
+    return NULL;
+}
+
+/* Results of a round that was given up can come behind its end: a round without results needs no clearing away. */
+static bool
+piece_is_late(const committer_round *round, const tiering_piece *piece)
+{
+    return round == NULL && piece->kind == TIERING_ABORT;
+}
+
+static slu_status
+committer_result(iceberg_committer *self, slu_view bytes, slu_error *err)
+{
+    tiering_piece piece;
+    slu_view payload;
+    SLU_TRY(tiering_result_decode(bytes, &piece, &payload, err));
+    committer_round *round = round_find(self, &piece);
+    if (piece_is_late(round, &piece))
+        return SLU_OK;
+    if (round == NULL)
+        SLU_TRY(round_make(self, &piece, &round, err));
+    SLU_TRY(tiering_round_add(round->round, &piece, payload, err));
+    if (!tiering_round_complete(round->round))
+        return SLU_OK;
+    SLU_TRY(tiering_work_submit(self->work, &round->job, err));
+    round->committing = true;
+    return SLU_OK;
+}
+
+static slu_status
+committer_write(void *instance, const slu_batch *batch, slu_error *err)
+{
+    iceberg_committer *self = instance;
+    const slu_column results = slu_batch_column(batch, 1);
+    if (self->round_count + batch->rows > ROUNDS_MAX)
+        return SLU_AGAIN;
+    for (int64_t i = 0; i < batch->rows; i++) {
+        int32_t bytes = 0;
+        const uint8_t *data = slu_column_bytes(&results, slu_batch_row(batch, i), &bytes);
+        SLU_TRY(committer_result(self, slu_view_of(data, (size_t)bytes), err));
+    }
+    return SLU_OK;
+}
+
+static void
+committer_tell(iceberg_committer *self, const committer_round *round)
+{
+    char message[SLU_ERROR_MESSAGE_BYTES * 2];
+    const tiering_piece *head = &round->round->head;
+    if (round->status != SLU_OK) {
+        self->host->metric_add(self->host, self->failed, 1);
+        self->host->log(self->host, SLU_HOST_LOG_WARN, "TIERING-ROUND-FAILED", round->failure.message);
+        return;
+    }
+    self->host->metric_add(self->host, self->committed, 1);
+    self->host->metric_add(self->host, self->rows, round->outcome.rows);
+    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %lld rows in %lld files are lake snapshot %lld", head->database,
+                   head->table, (long long)head->tiering_epoch, (long long)round->outcome.rows, (long long)round->outcome.files,
+                   (long long)round->outcome.snapshot);
+    self->host->log(self->host, SLU_HOST_LOG_INFO, "TIERING-COMMITTED", message);
+}
+
+static slu_status
+committer_ready(void *instance, uint64_t cookie, uint32_t events, slu_error *err)
+{
+    iceberg_committer *self = instance;
+    (void)cookie, (void)events, (void)err;
+    bool ran = false;
+    for (tiering_job *job; (job = tiering_work_take(self->work, &ran)) != NULL;) {
+        committer_round *round = (committer_round *)(void *)job;
+        if (ran)
+            committer_tell(self, round);
+        round_unlink(self, round);
+        round_free(round);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+committer_prepare(void *instance, slu_snapshot *committables, slu_error *err)
+{
+    (void)instance, (void)committables, (void)err;
+    return SLU_OK; /* rounds are not tied to checkpoints */
+}
+
+/* ---- the face ---- */
+
+static void
+committer_wake(void *context)
+{
+    slu_host *host = context;
+    host->wake(host);
+}
+
+static slu_status
+committer_plan(slu_plan_call *call, slu_error *err)
+{
+    const committer_options *options = call->options;
+    if (options->bootstrap_servers == NULL)
+        return slu_error_set(err, SLU_INVALID, "no Fluss address: give fluss.bootstrap.servers");
+    if (call->inputs[0]->n_children != 2 || strcmp(call->inputs[0]->children[1]->name, "result") != 0)
+        return slu_error_set(err, SLU_INVALID, "iceberg_committer reads from iceberg_writer only");
+    return tiering_lake_check(&options->lake, err);
+}
+
+static void
+committer_close(void *instance)
+{
+    iceberg_committer *self = instance;
+    slu_error err;
+    if (self->work != NULL) {
+        tiering_work_stop(self->work);
+        (void)committer_ready(self, 0, 0, &err);
+    }
+    while (self->rounds != NULL) {
+        committer_round *round = self->rounds;
+        round_unlink(self, round);
+        round_free(round);
+    }
+    tiering_work_close(&self->work);
+    fluss_client_close(&self->client);
+    iceberg_catalog_close(&self->catalog);
+}
+
+static slu_status
+committer_open(void *instance, const slu_open *open, slu_error *err)
+{
+    iceberg_committer *self = instance;
+    self->host = open->host;
+    self->options = open->options;
+    tiering_env_of_host(&self->env, open->host);
+    self->committed = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRoundsCommitted");
+    self->failed = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRoundsFailed");
+    self->rows = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRowsCommitted");
+    const fluss_client_options client = {.bootstrap_servers = self->options->bootstrap_servers, .request_timeout_ms = COMMIT_CALL_TIMEOUT_MS};
+    slu_status status = tiering_lake_open(&self->env, &self->options->lake, &self->catalog, err);
+    if (status == SLU_OK)
+        status = fluss_client_open(&self->env, &client, &self->client, err);
+    if (status == SLU_OK)
+        status = tiering_work_open(committer_wake, self->host, &self->work, err);
+    if (status != SLU_OK)
+        committer_close(self);
+    return status;
+}
+
+static const slu_option committer_option_table[] = {
+    TIERING_LAKE_OPTIONS(committer_options),
+    SLU_OPTION("bootstrap.servers", STRING, committer_options, bootstrap_servers, NULL, "where Fluss is: host:port, several divided by commas",
+               .param = "fluss.bootstrap.servers"),
+};
+
+static const slu_sink_ops committer_ops = {.size = sizeof committer_ops,
+                                           .open = committer_open,
+                                           .write = committer_write,
+                                           .ready = committer_ready,
+                                           .prepare = committer_prepare,
+                                           .close = committer_close};
+
+const slu_plugin tiering_committer_plugin = {
+    .size = sizeof(slu_plugin),
+    .kind = SLU_KIND_SINK,
+    .name = "iceberg_committer",
+    .help = "Commits tiering rounds: one lake snapshot each, registered in Fluss.",
+    .options = committer_option_table,
+    .option_count = sizeof committer_option_table / sizeof committer_option_table[0],
+    .options_bytes = sizeof(committer_options),
+    .instance_bytes = sizeof(iceberg_committer),
+    .state_version = 1,
+    .input_min = 1,
+    .input_max = 1,
+    .plan = committer_plan,
+    .ops = &committer_ops,
+};

@@ -1,0 +1,444 @@
+/*
+ * iceberg_writer: turns the splits of tiering rounds into data files of their lake tables, and sends one result per split.
+ *
+ * A round's life here:
+ *
+ *   loading (the lake table, on the work thread) --loaded--> open --all splits ended, or ABORT--> gone
+ *                                                 \--any failure: one FAILED result--> failed: its pieces are dropped --ABORT or another epoch--> gone
+ *
+ * Output   (table_id BIGINT, result BYTES): results travel by table, so that one committer sees all of a table's.
+ * Nothing is kept for checkpoints: what a crash leaves are files that nothing references.
+ */
+#include "lake.h"
+#include "lake_writer.h"
+#include "tiering.h"
+#include "work.h"
+
+#include "base/alloc.h"
+
+#include <sluice/sdk/columns_build.h>
+
+#define ROUNDS_MAX 256
+#define RESULT_BYTES_MAX ((size_t)64 << 20)
+
+typedef struct writer_options {
+    tiering_lake_options lake;
+} writer_options;
+
+typedef struct writer_split {
+    uint16_t split;
+    tiering_lake_writer *writer;
+    struct writer_split *next;
+} writer_split;
+
+#define ROUND_LOADING 1
+#define ROUND_OPEN 2
+#define ROUND_FAILED 3
+
+typedef struct iceberg_writer iceberg_writer;
+
+typedef struct writer_round {
+    tiering_job job; /* first: the job is the round */
+    iceberg_writer *owner;
+    int state;
+    bool loading; /* the work thread has it */
+    bool dropped; /* free it when it comes back */
+    tiering_piece head;
+    iceberg_table table;
+    slu_status loaded;
+    slu_error failure;
+    writer_split *splits; /* those with rows so far */
+    uint32_t ended;
+    struct writer_round *next;
+} writer_round;
+
+struct iceberg_writer {
+    slu_host *host;
+    const writer_options *options;
+    slu_env env;
+    iceberg_catalog catalog; /* used by the work thread to load, by the task for the store, whose functions any thread may call */
+    tiering_work *work;
+    writer_round *rounds;
+    uint32_t round_count;
+    uint32_t subtask;
+    slu_metric *rows;
+    slu_metric *files;
+};
+
+static void
+writer_log(iceberg_writer *self, int level, const char *event, const tiering_piece *head, const char *what)
+{
+    char message[SLU_ERROR_MESSAGE_BYTES * 2];
+    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %.700s", head->database, head->table, (long long)head->tiering_epoch, what);
+    self->host->log(self->host, level, event, message);
+}
+
+/* ---- rounds ---- */
+
+static void
+round_free(writer_round *round)
+{
+    while (round->splits != NULL) {
+        writer_split *split = round->splits;
+        round->splits = split->next;
+        tiering_lake_writer_free(&split->writer);
+        slu_free(split);
+    }
+    iceberg_table_fini(&round->table);
+    slu_free(round);
+}
+
+static void
+round_drop(iceberg_writer *self, writer_round *round)
+{
+    writer_round **at = &self->rounds;
+    while (*at != round)
+        at = &(*at)->next;
+    *at = round->next;
+    self->round_count--;
+    if (round->loading)
+        round->dropped = true;
+    else
+        round_free(round);
+}
+
+static writer_round *
+round_find(iceberg_writer *self, const tiering_piece *piece)
+{
+    for (writer_round *round = self->rounds; round != NULL; round = round->next)
+        if (tiering_same_round(&round->head, piece))
+            return round;
+    return NULL;
+}
+
+/* An older round of the same table is over, whatever became of its end. */
+static void
+round_drop_older(iceberg_writer *self, const tiering_piece *piece)
+{
+    writer_round *round = self->rounds;
+    while (round != NULL) {
+        writer_round *next = round->next;
+        if (round->head.table_id == piece->table_id && !tiering_same_round(&round->head, piece))
+            round_drop(self, round);
+        round = next;
+    }
+}
+
+/* On the work thread. */
+static void
+round_load(tiering_job *job)
+{
+    writer_round *round = (writer_round *)(void *)job;
+    round->loaded =
+        iceberg_catalog_load(&round->owner->catalog, round->head.database, round->head.table, &round->table, &round->failure);
+    if (round->loaded != SLU_OK)
+        (void)slu_error_in(&round->failure, round->loaded, "the lake table");
+}
+
+static slu_status
+round_begin(iceberg_writer *self, const tiering_piece *piece, writer_round **out, slu_error *err)
+{
+    round_drop_older(self, piece);
+    if (self->round_count == ROUNDS_MAX)
+        return SLU_AGAIN;
+    writer_round *round = slu_alloc_zero(1, sizeof *round);
+    if (round == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a tiering round");
+    round->job.run = round_load;
+    round->owner = self;
+    round->head = *piece;
+    round->state = ROUND_LOADING;
+    const slu_status status = tiering_work_submit(self->work, &round->job, err);
+    if (status != SLU_OK) {
+        slu_free(round);
+        return status;
+    }
+    round->loading = true;
+    round->next = self->rounds;
+    self->rounds = round;
+    self->round_count++;
+    *out = round;
+    return SLU_OK;
+}
+
+/* ---- results ---- */
+
+static slu_status
+result_array(const tiering_piece *piece, slu_view result, struct ArrowArray *out, slu_error *err)
+{
+    sdk_builder id = {0}, bytes = {0};
+    struct ArrowArray columns[2] = {{0}, {0}};
+    slu_status status = sdk_builder_init(&id, "l", NULL);
+    if (status == SLU_OK)
+        status = sdk_builder_init(&bytes, "z", NULL);
+    if (status == SLU_OK) {
+        sdk_builder_i64(&id, piece->table_id);
+        sdk_builder_bytes(&bytes, result.data, result.bytes);
+        status = sdk_builder_finish(&id, &columns[0], err);
+    }
+    if (status == SLU_OK)
+        status = sdk_builder_finish(&bytes, &columns[1], err);
+    if (status == SLU_OK)
+        status = sdk_struct(columns, 2, 1, out, err);
+    sdk_builder_fini(&id);
+    sdk_builder_fini(&bytes);
+    slu_array_release(&columns[0]);
+    slu_array_release(&columns[1]);
+    return status;
+}
+
+static slu_status
+writer_send(iceberg_writer *self, const tiering_piece *piece, uint8_t kind, slu_view payload, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf result;
+    struct ArrowArray array;
+    tiering_piece sent = *piece;
+    sent.kind = kind;
+    slu_buf_init(&result, RESULT_BYTES_MAX + 4096);
+    tiering_result_encode(&sent, payload, &result);
+    SLU_TRY(slu_buf_status(&result, err));
+    SLU_TRY(result_array(piece, slu_buf_view(&result), &array, err));
+    slu_emit emit = {.size = sizeof emit, .array = &array};
+    return self->host->emit(self->host, &emit, err);
+}
+
+/* A table's failure is a record, not the task's. */
+static slu_status
+round_fail(iceberg_writer *self, writer_round *round, const tiering_piece *piece, const slu_error *failure, slu_error *err)
+{
+    writer_log(self, SLU_HOST_LOG_WARN, "TIERING-ROUND-FAILED", &round->head, failure->message);
+    round->state = ROUND_FAILED;
+    while (round->splits != NULL) {
+        writer_split *split = round->splits;
+        round->splits = split->next;
+        tiering_lake_writer_free(&split->writer);
+        slu_free(split);
+    }
+    return writer_send(self, piece, TIERING_FAILED, slu_view_of_text(failure->message), err);
+}
+
+/* ---- pieces ---- */
+
+static slu_status
+split_find(iceberg_writer *self, writer_round *round, const tiering_piece *piece, writer_split **out, slu_error *err)
+{
+    for (*out = round->splits; *out != NULL; *out = (*out)->next)
+        if ((*out)->split == piece->split)
+            return SLU_OK;
+    writer_split *split = slu_alloc_zero(1, sizeof *split);
+    if (split == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a split");
+    const tiering_lake_writer_options options = {.env = &self->env,
+                                                 .store = iceberg_catalog_store(&self->catalog, &round->table),
+                                                 .metadata = round->table.metadata,
+                                                 .bucket = piece->bucket,
+                                                 .subtask = self->subtask};
+    const slu_status status = tiering_lake_writer_open(&options, &split->writer, err);
+    if (status != SLU_OK) {
+        slu_free(split);
+        return status;
+    }
+    split->split = piece->split;
+    split->next = round->splits;
+    round->splits = split;
+    *out = split;
+    return SLU_OK;
+}
+
+static slu_status
+round_rows(iceberg_writer *self, writer_round *round, const tiering_piece *piece, const slu_batch *batch, slu_error *err)
+{
+    writer_split *split = NULL;
+    SLU_TRY(split_find(self, round, piece, &split, err));
+    SLU_TRY(tiering_lake_writer_append(split->writer, batch, piece->base_offset, piece->commit_timestamp, err));
+    self->host->metric_add(self->host, self->rows, batch->rows);
+    return SLU_OK;
+}
+
+/* The split's files as bytes; a split without rows has none. */
+static slu_status
+round_end_split(writer_round *round, const tiering_piece *piece, slu_buf *files, slu_error *err)
+{
+    for (writer_split **at = &round->splits; *at != NULL; at = &(*at)->next) {
+        writer_split *split = *at;
+        if (split->split != piece->split)
+            continue;
+        SLU_TRY(tiering_lake_writer_finish(split->writer, files, err));
+        *at = split->next;
+        tiering_lake_writer_free(&split->writer);
+        slu_free(split);
+        return SLU_OK;
+    }
+    return SLU_OK;
+}
+
+static slu_status
+round_end(iceberg_writer *self, writer_round *round, const tiering_piece *piece, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf files;
+    slu_error failure;
+    slu_buf_init(&files, RESULT_BYTES_MAX);
+    const slu_status status = round_end_split(round, piece, &files, &failure);
+    if (status != SLU_OK)
+        return round_fail(self, round, piece, &failure, err);
+    self->host->metric_add(self->host, self->files, files.bytes != 0);
+    SLU_TRY(writer_send(self, piece, TIERING_RESULT, slu_buf_view(&files), err));
+    if (++round->ended == round->head.split_count)
+        round_drop(self, round);
+    return SLU_OK;
+}
+
+static slu_status
+round_piece(iceberg_writer *self, writer_round *round, const tiering_piece *piece, const slu_batch *batch, slu_error *err)
+{
+    slu_error failure;
+    if (round->state == ROUND_FAILED)
+        return SLU_OK;
+    if (round->state == ROUND_OPEN && round->loaded != SLU_OK)
+        return round_fail(self, round, piece, &round->failure, err);
+    if (piece->kind == TIERING_END)
+        return round_end(self, round, piece, err);
+    if (piece->kind != TIERING_ROWS)
+        return slu_error_set(err, SLU_CORRUPT, "a piece of kind %d in front of a writer", piece->kind);
+    if (round_rows(self, round, piece, batch, &failure) != SLU_OK)
+        return round_fail(self, round, piece, &failure, err);
+    return SLU_OK;
+}
+
+static slu_status
+writer_abort(iceberg_writer *self, const tiering_piece *piece, slu_error *err)
+{
+    writer_round *round = round_find(self, piece);
+    if (round != NULL)
+        round_drop(self, round);
+    return writer_send(self, piece, TIERING_ABORT, slu_view_of(NULL, 0), err);
+}
+
+static slu_status
+batch_piece(const slu_batch *batch, tiering_piece *out, slu_error *err)
+{
+    for (uint32_t i = 0; i < batch->attr_count; i++) {
+        if (strcmp(batch->attrs[i].key, TIERING_PIECE) != 0)
+            continue;
+        slu_cursor c = slu_cursor_of(batch->attrs[i].data, (size_t)batch->attrs[i].data_bytes);
+        return tiering_piece_decode(&c, out, err);
+    }
+    return slu_error_set(err, SLU_INVALID, "a batch without the attribute \"%s\": iceberg_writer reads from fluss_tiering_source only",
+                         TIERING_PIECE);
+}
+
+static slu_status
+writer_process(void *instance, uint32_t input, const slu_batch *batch, slu_error *err)
+{
+    iceberg_writer *self = instance;
+    tiering_piece piece;
+    (void)input;
+    SLU_TRY(batch_piece(batch, &piece, err));
+    if (piece.kind == TIERING_ABORT)
+        return writer_abort(self, &piece, err);
+    writer_round *round = round_find(self, &piece);
+    if (round == NULL)
+        SLU_TRY(round_begin(self, &piece, &round, err));
+    if (round->state == ROUND_LOADING)
+        return SLU_AGAIN; /* wake follows when the table is there */
+    return round_piece(self, round, &piece, batch, err);
+}
+
+static slu_status
+writer_ready(void *instance, uint64_t cookie, uint32_t events, slu_error *err)
+{
+    iceberg_writer *self = instance;
+    (void)cookie, (void)events, (void)err;
+    bool ran = false;
+    for (tiering_job *job; (job = tiering_work_take(self->work, &ran)) != NULL;) {
+        writer_round *round = (writer_round *)(void *)job;
+        round->loading = false;
+        if (round->dropped)
+            round_free(round);
+        else
+            round->state = ROUND_OPEN;
+    }
+    return SLU_OK;
+}
+
+/* ---- the face ---- */
+
+static void
+writer_wake(void *context)
+{
+    slu_host *host = context;
+    host->wake(host);
+}
+
+static slu_status
+writer_plan(slu_plan_call *call, slu_error *err)
+{
+    const writer_options *options = call->options;
+    SLU_TRY(tiering_lake_check(&options->lake, err));
+    slu_status status = slu_schema_init_struct(&call->outputs[0]);
+    if (status == SLU_OK)
+        status = slu_schema_add(&call->outputs[0], "l", "table_id", false);
+    if (status == SLU_OK)
+        status = slu_schema_add(&call->outputs[0], "z", "result", false);
+    return status == SLU_OK ? SLU_OK : slu_error_set(err, status, "no memory for a schema");
+}
+
+static void
+writer_close(void *instance)
+{
+    iceberg_writer *self = instance;
+    bool ran = false;
+    if (self->work != NULL) {
+        tiering_work_stop(self->work);
+        for (tiering_job *job; (job = tiering_work_take(self->work, &ran)) != NULL;) {
+            writer_round *round = (writer_round *)(void *)job;
+            round->loading = false;
+            if (round->dropped)
+                round_free(round);
+        }
+    }
+    while (self->rounds != NULL)
+        round_drop(self, self->rounds);
+    tiering_work_close(&self->work);
+    iceberg_catalog_close(&self->catalog);
+}
+
+static slu_status
+writer_open(void *instance, const slu_open *open, slu_error *err)
+{
+    iceberg_writer *self = instance;
+    self->host = open->host;
+    self->options = open->options;
+    self->subtask = open->subtask;
+    tiering_env_of_host(&self->env, open->host);
+    self->rows = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRowsWritten");
+    self->files = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringSplitsWritten");
+    slu_status status = tiering_lake_open(&self->env, &self->options->lake, &self->catalog, err);
+    if (status == SLU_OK)
+        status = tiering_work_open(writer_wake, self->host, &self->work, err);
+    if (status != SLU_OK)
+        writer_close(self);
+    return status;
+}
+
+static const slu_option writer_option_table[] = {TIERING_LAKE_OPTIONS(writer_options)};
+
+static const slu_operator_ops writer_ops = {
+    .size = sizeof writer_ops, .open = writer_open, .process = writer_process, .ready = writer_ready, .close = writer_close};
+
+const slu_plugin tiering_writer_plugin = {
+    .size = sizeof(slu_plugin),
+    .kind = SLU_KIND_OPERATOR,
+    .name = "iceberg_writer",
+    .help = "Writes what fluss_tiering_source read into data files of the lake tables, one result per bucket.",
+    .options = writer_option_table,
+    .option_count = sizeof writer_option_table / sizeof writer_option_table[0],
+    .options_bytes = sizeof(writer_options),
+    .instance_bytes = sizeof(iceberg_writer),
+    .state_version = 1,
+    .input_min = 1,
+    .input_max = 1,
+    .output_count = 1,
+    .plan = writer_plan,
+    .ops = &writer_ops,
+};

@@ -1,0 +1,527 @@
+/*
+ * Tiering against our own table server and a lake in a directory: the three plugins as a host runs them, one behind the other, until
+ * the lake has what the log has. Judged by the Parquet reader through the table's own metadata, and by what Fluss then says.
+ */
+#include "support/check.h"
+
+#include "base/alloc.h"
+#include "base/env.h"
+#include "base/file.h"
+#include "fluss/client/admin.h"
+#include "fluss/client/target.h"
+#include "fluss/client/writer.h"
+#include "fluss/record/key.h"
+#include "fluss/server/server.h"
+#include "fluss/wire/error.h"
+#include "iceberg/scan.h"
+#include "integration/fluss_rows.h"
+#include "parquet/reader.h"
+#include "tiering/lake_tables.h"
+#include "tiering/round.h"
+#include "tiering/tiering.h"
+
+#include <sluice/columns.h>
+#include <stdatomic.h>
+
+#define WAIT_MS 20000
+#define BUCKETS 3
+#define QUEUE_MAX 4096
+
+static slu_env env;
+static char dir[64];
+static char warehouse[128];
+static tiering_lake_tables *lake_tables;
+static fluss_server *server;
+static fluss_client *client;
+static slu_error err;
+
+/* ---- a host that runs one plugin: emitted batches wait in a queue for the next one ---- */
+
+typedef struct queued {
+    slu_batch batch;
+    struct ArrowArray array;
+    struct ArrowSchema schema;
+    slu_attr attr;
+    uint8_t attr_data[1024];
+    int32_t *selection;
+} queued;
+
+typedef struct stage {
+    slu_host host; /* first */
+    const slu_plugin *plugin;
+    void *self;
+    struct ArrowSchema output; /* planned; release NULL: dynamic */
+    queued *queue[QUEUE_MAX];
+    int head, tail;
+    int fd;
+    int64_t deadline_ms;
+    atomic_int woken;
+    int committed, failed;
+    char last[2100];
+} stage;
+
+static void
+stage_log(slu_host *host, int32_t level, const char *event, const char *message)
+{
+    stage *self = (stage *)host;
+    (void)level;
+    if (strcmp(event, "TIERING-COMMITTED") == 0)
+        self->committed++;
+    if (strstr(event, "FAILED") != NULL)
+        self->failed++;
+    (void)snprintf(self->last, sizeof self->last, "%s %s", event, message);
+    if (getenv("SLUICE_TEST_LOG") != NULL)
+        (void)fprintf(stderr, "%s: %s %s\n", self->plugin->name, event, message);
+}
+
+static int64_t
+stage_now(slu_host *host)
+{
+    (void)host;
+    return slu_now_ms(&env);
+}
+
+static slu_status
+stage_emit(slu_host *host, slu_emit *emit, slu_error *e)
+{
+    stage *self = (stage *)host;
+    queued *q = calloc(1, sizeof *q);
+    (void)e;
+    assert_true(self->tail < QUEUE_MAX);
+    slu_array_move(emit->array, &q->array);
+    CHECK_OK(slu_schema_copy(emit->schema != NULL ? emit->schema : &self->output, &q->schema, &err));
+    q->batch = (slu_batch){.size = sizeof q->batch, .schema = &q->schema, .array = &q->array, .rows = q->array.length};
+    if (emit->selection != NULL) {
+        q->selection = malloc((size_t)emit->rows * 4);
+        memcpy(q->selection, emit->selection, (size_t)emit->rows * 4);
+        q->batch.selection = q->selection;
+        q->batch.rows = emit->rows;
+    }
+    if (emit->attr_count != 0) {
+        assert_true(emit->attrs[0].data_bytes <= 1024);
+        memcpy(q->attr_data, emit->attrs[0].data, (size_t)emit->attrs[0].data_bytes);
+        q->attr = (slu_attr){TIERING_PIECE, q->attr_data, emit->attrs[0].data_bytes};
+        q->batch.attrs = &q->attr;
+        q->batch.attr_count = 1;
+    }
+    self->queue[self->tail++] = q;
+    return SLU_OK;
+}
+
+static slu_status
+stage_watch(slu_host *host, int32_t fd, uint32_t events, uint64_t cookie, slu_error *e)
+{
+    (void)cookie, (void)e;
+    ((stage *)host)->fd = events == 0 ? -1 : fd;
+    return SLU_OK;
+}
+
+static void
+stage_deadline(slu_host *host, int64_t at_ms)
+{
+    ((stage *)host)->deadline_ms = at_ms;
+}
+
+static void
+stage_wake(slu_host *host)
+{
+    atomic_store(&((stage *)host)->woken, 1);
+}
+
+static slu_metric *
+stage_metric(slu_host *host, uint32_t kind, const char *name)
+{
+    (void)host, (void)kind, (void)name;
+    return NULL;
+}
+
+static void
+stage_metric_add(slu_host *host, slu_metric *metric, int64_t delta)
+{
+    (void)host, (void)metric, (void)delta;
+}
+
+static void
+stage_open(stage *self, const slu_plugin *plugin, const void *options, const struct ArrowSchema *input)
+{
+    slu_plan_call plan = {.size = sizeof plan, .host = &self->host, .options = options, .inputs = &input, .input_count = input != NULL,
+                          .outputs = &self->output, .output_count = plugin->output_count};
+    memset(self, 0, sizeof *self);
+    self->host = (slu_host){.size = sizeof self->host, .abi = SLU_ABI, .context = self, .log = stage_log, .now_ms = stage_now,
+                            .emit = stage_emit, .watch = stage_watch, .deadline = stage_deadline, .wake = stage_wake,
+                            .metric = stage_metric, .metric_add = stage_metric_add};
+    self->plugin = plugin;
+    self->fd = -1;
+    self->self = calloc(1, plugin->instance_bytes);
+    CHECK_OK(plugin->plan(&plan, &err));
+    const slu_open open = {.size = sizeof open, .host = &self->host, .options = options, .parallelism = 1};
+    if (plugin->kind == SLU_KIND_SOURCE)
+        CHECK_OK(((const slu_source_ops *)plugin->ops)->open(self->self, &open, &err));
+    else if (plugin->kind == SLU_KIND_OPERATOR)
+        CHECK_OK(((const slu_operator_ops *)plugin->ops)->open(self->self, &open, &err));
+    else
+        CHECK_OK(((const slu_sink_ops *)plugin->ops)->open(self->self, &open, &err));
+}
+
+static void
+queued_free(queued *q)
+{
+    slu_array_release(&q->array);
+    slu_schema_release(&q->schema);
+    free(q->selection);
+    free(q);
+}
+
+static void
+stage_close(stage *self)
+{
+    if (self->plugin->kind == SLU_KIND_SOURCE)
+        ((const slu_source_ops *)self->plugin->ops)->close(self->self);
+    else if (self->plugin->kind == SLU_KIND_OPERATOR)
+        ((const slu_operator_ops *)self->plugin->ops)->close(self->self);
+    else
+        ((const slu_sink_ops *)self->plugin->ops)->close(self->self);
+    while (self->head < self->tail)
+        queued_free(self->queue[self->head++]);
+    free(self->self);
+    slu_schema_release(&self->output);
+}
+
+/* Hands the waiting batches of `from` to `to` until one is not taken. */
+static void
+stage_feed(stage *from, stage *to)
+{
+    while (from->head < from->tail) {
+        queued *q = from->queue[from->head];
+        const slu_status status = to->plugin->kind == SLU_KIND_OPERATOR
+                                      ? ((const slu_operator_ops *)to->plugin->ops)->process(to->self, 0, &q->batch, &err)
+                                      : ((const slu_sink_ops *)to->plugin->ops)->write(to->self, &q->batch, &err);
+        if (status == SLU_AGAIN)
+            return;
+        CHECK_OK(status);
+        queued_free(q);
+        from->head++;
+    }
+    from->head = from->tail = 0;
+}
+
+typedef struct pipeline {
+    stage source, writer, committer;
+} pipeline;
+
+static struct {
+    const char *bootstrap;
+    int64_t poll_ms, pause_ms, rounds;
+} source_options; /* the layout of fluss_tiering_source's options struct */
+static tiering_lake_options writer_options;
+static struct {
+    tiering_lake_options lake;
+    const char *bootstrap;
+} committer_options;
+
+static void
+pipeline_open(pipeline *p)
+{
+    source_options.bootstrap = committer_options.bootstrap = fluss_server_address(server);
+    source_options.poll_ms = 20;
+    source_options.pause_ms = 50;
+    source_options.rounds = 4;
+    writer_options = committer_options.lake = (tiering_lake_options){"iceberg", "hadoop", warehouse};
+    stage_open(&p->source, &tiering_source_plugin, &source_options, NULL);
+    stage_open(&p->writer, &tiering_writer_plugin, &writer_options, NULL);
+    stage_open(&p->committer, &tiering_committer_plugin, &committer_options, &p->writer.output);
+}
+
+static void
+pipeline_close(pipeline *p)
+{
+    stage_close(&p->source);
+    stage_close(&p->writer);
+    stage_close(&p->committer);
+}
+
+static void
+pipeline_step(pipeline *p)
+{
+    CHECK_STATUS(((const slu_source_ops *)tiering_source_plugin.ops)->poll(p->source.self, &err) < 0, 0);
+    stage_feed(&p->source, &p->writer);
+    if (atomic_exchange(&p->writer.woken, 0))
+        CHECK_OK(((const slu_operator_ops *)tiering_writer_plugin.ops)->ready(p->writer.self, SLU_COOKIE_WAKE, 0, &err));
+    stage_feed(&p->writer, &p->committer);
+    if (atomic_exchange(&p->committer.woken, 0))
+        CHECK_OK(((const slu_sink_ops *)tiering_committer_plugin.ops)->ready(p->committer.self, SLU_COOKIE_WAKE, 0, &err));
+    if (p->source.head == p->source.tail)
+        (void)usleep(500);
+}
+
+/* ---- tables and rows ---- */
+
+static const char table_json[] =
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},\"id\":0},"
+    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2},\"id\":1},"
+    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"},\"id\":2}],%s\"highest_field_id\":2},\"partition_key\":[],"
+    "\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":\"%s\"},"
+    "\"custom_properties\":{}}";
+
+static void
+create_table(const char *name, const char *freshness, bool keyed)
+{
+    char json[2000];
+    (void)snprintf(json, sizeof json, table_json, keyed ? "\"primary_key\":[\"id\"]," : "", freshness);
+    CHECK_OK(fluss_admin_create_database(client, "lake_test", true, &err));
+    CHECK_OK(fluss_admin_create_table(client, "lake_test", name, slu_view_of_text(json), false, &err));
+}
+
+static void
+append_rows(const char *table, int64_t first, int64_t count)
+{
+    fluss_target *target = NULL;
+    fluss_writer *writer = NULL;
+    test_rows rows;
+    int32_t *buckets = malloc((size_t)count * sizeof *buckets);
+    int32_t *selection = malloc((size_t)count * sizeof *selection);
+    CHECK_OK(fluss_target_open(client, "lake_test", table, &target, &err));
+    CHECK_OK(fluss_target_wait(target, WAIT_MS, &err));
+    CHECK_OK(fluss_writer_open(target, &(fluss_writer_options){0}, &writer, &err));
+    test_rows_init(&rows, first, count);
+    CHECK_OK(fluss_table_buckets(fluss_target_table(target), &rows.schema, &rows.array, NULL, count, buckets, &err));
+    for (int32_t bucket = 0; bucket < BUCKETS; bucket++) {
+        int64_t selected = 0;
+        for (int64_t i = 0; i < count; i++)
+            if (buckets[i] == bucket)
+                selection[selected++] = (int32_t)i;
+        slu_status status = SLU_AGAIN;
+        while (selected != 0 && status == SLU_AGAIN) {
+            status = fluss_writer_write(writer, bucket, &rows.schema, &rows.array, selection, selected, NULL, &err);
+            fluss_client_step(client, 1);
+        }
+        assert_true(status == SLU_OK || selected == 0);
+    }
+    CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
+    fluss_writer_close(&writer);
+    fluss_target_close(&target);
+    test_rows_fini(&rows);
+    free(buckets);
+    free(selection);
+}
+
+/* ---- the lake, read back ---- */
+
+typedef struct lake_state {
+    int64_t rows;
+    int64_t id_sum;
+    int64_t snapshots;
+    int64_t snapshot_id;
+    bool system_columns_fit; /* offsets dense per bucket, names as their ids */
+} lake_state;
+
+static void
+read_file(const iceberg_store *store, const iceberg_scan_file *file, lake_state *out)
+{
+    slu_buf bytes;
+    slu_buf_init(&bytes, 1 << 28);
+    CHECK_OK(store->ops->get(store->self, file->file.path, 1 << 28, &bytes, &err));
+    const slu_view view = slu_buf_view(&bytes);
+    const parquet_source source = parquet_source_of_view(&view);
+    parquet_reader *reader = NULL;
+    struct ArrowSchema schema;
+    struct ArrowArray batch;
+    CHECK_OK(parquet_reader_open(&source, NULL, &reader, &err));
+    CHECK_OK(parquet_reader_schema(reader, &schema, &err));
+    assert_int_equal(schema.n_children, 6);
+    while (parquet_reader_next(reader, &batch, NULL, &err) == SLU_OK) {
+        const slu_column id = slu_column_child(&schema, &batch, 0), name = slu_column_child(&schema, &batch, 2),
+                         bucket = slu_column_child(&schema, &batch, 3), offset = slu_column_child(&schema, &batch, 4),
+                         at = slu_column_child(&schema, &batch, 5);
+        for (int64_t i = 0; i < batch.length; i++) {
+            char want[40];
+            int32_t n = 0;
+            const uint8_t *text = slu_column_bytes(&name, i, &n);
+            (void)snprintf(want, sizeof want, "name%lld", (long long)slu_column_i64s(&id)[i]);
+            out->system_columns_fit &= (size_t)n == strlen(want) && memcmp(text, want, (size_t)n) == 0;
+            out->system_columns_fit &= slu_column_i32s(&bucket)[i] == slu_column_i32s(&bucket)[0];
+            out->system_columns_fit &= i == 0 || slu_column_i64s(&offset)[i] == slu_column_i64s(&offset)[i - 1] + 1;
+            out->system_columns_fit &= llabs(slu_column_i64s(&at)[i] / 1000 - slu_wall_ms(&env)) < 3600000;
+            out->id_sum += slu_column_i64s(&id)[i];
+        }
+        out->rows += batch.length;
+        slu_array_release(&batch);
+    }
+    slu_schema_release(&schema);
+    parquet_reader_free(&reader);
+    slu_buf_fini(&bytes);
+}
+
+static void
+read_lake(const char *name, lake_state *out)
+{
+    iceberg_store store = {0};
+    iceberg_catalog catalog = {0};
+    iceberg_table table = {0};
+    iceberg_scan scan = {0};
+    memset(out, 0, sizeof *out);
+    out->system_columns_fit = true;
+    CHECK_OK(iceberg_store_local_open(false, &store, &err));
+    CHECK_OK(iceberg_catalog_files_open(&env, warehouse, &store, &catalog, &err));
+    CHECK_OK(iceberg_catalog_load(&catalog, "lake_test", name, &table, &err));
+    out->snapshots = table.metadata->snapshot_count;
+    out->snapshot_id = table.metadata->current_snapshot_id;
+    const iceberg_store *files = iceberg_catalog_store(&catalog, &table);
+    CHECK_OK(iceberg_scan_plan(files, table.metadata, iceberg_metadata_snapshot(table.metadata), NULL, &scan, &err));
+    for (size_t i = 0; i < scan.count; i++)
+        read_file(files, &scan.files[i], out);
+    iceberg_scan_fini(&scan);
+    iceberg_table_fini(&table);
+    iceberg_catalog_close(&catalog);
+}
+
+/* Whether Fluss knows the lake's newest snapshot and its offsets sum up to `rows`. */
+static bool
+registered(const char *name, const lake_state *lake, int64_t rows)
+{
+    int64_t snapshot = 0, offsets[BUCKETS] = {0};
+    if (fluss_admin_lake_snapshot(client, "lake_test", name, false, &snapshot, offsets, BUCKETS, &err) != SLU_OK)
+        return false;
+    int64_t sum = 0;
+    for (int i = 0; i < BUCKETS; i++)
+        sum += offsets[i] < 0 ? 0 : offsets[i];
+    return snapshot == lake->snapshot_id && sum == rows;
+}
+
+static void
+run_until_rows(pipeline *p, const char *name, int64_t rows)
+{
+    lake_state lake;
+    const int64_t end = slu_now_ms(&env) + WAIT_MS;
+    for (int i = 0;; i++) {
+        pipeline_step(p);
+        if (i % 50 != 0)
+            continue;
+        read_lake(name, &lake);
+        if (lake.rows >= rows && registered(name, &lake, rows))
+            break;
+        if (slu_now_ms(&env) > end)
+            fail_msg("%s: %lld of %lld rows in the lake; source: %s; writer: %s; committer: %s", name, (long long)lake.rows, (long long)rows,
+                     p->source.last, p->writer.last, p->committer.last);
+    }
+    assert_true(lake.rows == rows);
+    assert_true(lake.id_sum == rows * (rows - 1) / 2);
+    assert_true(lake.system_columns_fit);
+}
+
+/* ---- the tests ---- */
+
+static void
+a_log_table_reaches_the_lake_round_by_round(void **state)
+{
+    (void)state;
+    pipeline p;
+    create_table("log", "100ms", false);
+    append_rows("log", 0, 20000);
+    pipeline_open(&p);
+    run_until_rows(&p, "log", 20000);
+    append_rows("log", 20000, 5000);
+    run_until_rows(&p, "log", 25000);
+    assert_int_equal(p.source.failed + p.writer.failed + p.committer.failed, 0);
+    pipeline_close(&p);
+}
+
+static void
+two_tables_and_an_empty_one_share_the_service(void **state)
+{
+    (void)state;
+    pipeline p;
+    create_table("first", "100ms", false);
+    create_table("second", "100ms", false);
+    create_table("empty", "100ms", false);
+    append_rows("first", 0, 3000);
+    append_rows("second", 0, 4000);
+    pipeline_open(&p);
+    run_until_rows(&p, "first", 3000);
+    run_until_rows(&p, "second", 4000);
+    lake_state lake;
+    read_lake("empty", &lake);
+    assert_int_equal(lake.snapshots, 0);
+    pipeline_close(&p);
+}
+
+static void
+a_restart_goes_on_without_loss_or_twins(void **state)
+{
+    (void)state;
+    pipeline p;
+    create_table("restarted", "100ms", false);
+    append_rows("restarted", 0, 10000);
+    pipeline_open(&p);
+    for (int i = 0; i < 60; i++) /* somewhere in the middle of a round */
+        pipeline_step(&p);
+    pipeline_close(&p);
+    append_rows("restarted", 10000, 1000);
+    pipeline_open(&p);
+    run_until_rows(&p, "restarted", 11000);
+    pipeline_close(&p);
+}
+
+static void
+a_primary_key_table_is_refused_by_name_and_harms_nobody(void **state)
+{
+    (void)state;
+    pipeline p;
+    create_table("keyed", "100ms", true);
+    create_table("beside", "100ms", false);
+    append_rows("keyed", 0, 100);
+    append_rows("beside", 0, 100);
+    pipeline_open(&p);
+    run_until_rows(&p, "beside", 100);
+    const int64_t end = slu_now_ms(&env) + WAIT_MS;
+    while (p.source.failed == 0 && slu_now_ms(&env) < end)
+        pipeline_step(&p);
+    assert_true(p.source.failed > 0);
+    assert_non_null(strstr(p.source.last, "primary-key tables are not tiered yet"));
+    pipeline_close(&p);
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    slu_env_init_system(&env, SLU_LOG_WARN);
+    (void)snprintf(dir, sizeof dir, "/tmp/sluice-tiering-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    char data[100];
+    (void)snprintf(data, sizeof data, "%s/server", dir);
+    (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", dir);
+    CHECK_OK(tiering_lake_tables_open(&env, &(tiering_lake_options){"iceberg", "hadoop", warehouse}, &lake_tables, &err));
+    const fluss_server_lake lake = {.context = lake_tables, .create_table = tiering_lake_tables_create};
+    const fluss_server_options options = {.port = 0, .data_dir = data, .datalake_format = "iceberg", .lake = &lake};
+    CHECK_OK(fluss_server_open(&env, &options, &server, &err));
+    CHECK_OK(fluss_server_start(server, &err));
+    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = fluss_server_address(server)}, &client, &err));
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    fluss_client_close(&client);
+    fluss_server_close(&server);
+    tiering_lake_tables_close(&lake_tables);
+    if (getenv("SLUICE_TEST_KEEP") == NULL)
+        CHECK_OK(slu_dir_remove(dir, &err));
+    else
+        (void)fprintf(stderr, "kept %s\n", dir);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_log_table_reaches_the_lake_round_by_round),
+        cmocka_unit_test(two_tables_and_an_empty_one_share_the_service),
+        cmocka_unit_test(a_restart_goes_on_without_loss_or_twins),
+        cmocka_unit_test(a_primary_key_table_is_refused_by_name_and_harms_nobody),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
