@@ -1,0 +1,176 @@
+/* tables_read.c: `tables read`: the log of a table from its start to where it ends now, as lines of text or JSON. */
+#include "tables.h"
+
+#include "base/alloc.h"
+#include "fluss/client/scanner.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+#include <sluice/sdk/rows.h>
+
+/* One reading: its scanner, and how many rows may still come. */
+typedef struct reading {
+    const slu_args *args;
+    fluss_client *client;
+    fluss_target *target;
+    fluss_scanner *scanner;
+    int64_t left;
+    sdk_text text;
+} reading;
+
+/* ---- Rows ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool
+format_is_number(const char *format)
+{
+    const slu_type type = slu_type_of(format);
+    return (type.id >= SLU_TYPE_INT8 && type.id <= SLU_TYPE_INT64) || type.id == SLU_TYPE_DECIMAL;
+}
+
+/* A value of JSON: numbers and truth as such (a decimal keeps its digits), all else as text. */
+static void
+value_json(reading *r, const struct ArrowSchema *field, const slu_column *column, int64_t row)
+{
+    sdk_text value = {0};
+    const slu_type type = slu_type_of(field->format);
+    if (!slu_column_valid(column, row)) {
+        sdk_text_printf(&r->text, "null");
+        return;
+    }
+    if (type.id == SLU_TYPE_BOOL) {
+        sdk_text_printf(&r->text, slu_column_bool(column, row) ? "true" : "false");
+        return;
+    }
+    sdk_value_write(field, column, row, &value);
+    if (format_is_number(field->format)) {
+        sdk_text_printf(&r->text, "%s", sdk_text_cstr(&value));
+    } else {
+        json_t *string = json_string(sdk_text_cstr(&value));
+        char *quoted = string == NULL ? NULL : json_dumps(string, JSON_ENCODE_ANY);
+        sdk_text_printf(&r->text, "%s", quoted == NULL ? "null" : quoted);
+        free(quoted);
+        json_decref(string);
+    }
+    sdk_text_fini(&value);
+}
+
+static void
+row_json(reading *r, const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row, int kind)
+{
+    sdk_text_printf(&r->text, "{");
+    if (kind != SLU_ROW_APPEND)
+        sdk_text_printf(&r->text, "\"$kind\": \"%s\", ", (const char *const[]){"", "+I", "-U", "+U", "-D"}[kind]);
+    for (int64_t c = 0; c < schema->n_children; c++) {
+        const slu_column column = slu_column_child(schema, array, c);
+        sdk_text_printf(&r->text, "%s\"%s\": ", c == 0 ? "" : ", ", schema->children[c]->name);
+        value_json(r, schema->children[c], &column, row);
+    }
+    sdk_text_printf(&r->text, "}\n");
+}
+
+static void
+row_text(reading *r, const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row, int kind)
+{
+    if (kind != SLU_ROW_APPEND)
+        sdk_text_printf(&r->text, "%s ", (const char *const[]){"", "+I", "-U", "+U", "-D"}[kind]);
+    for (int64_t c = 0; c < schema->n_children; c++) {
+        const slu_column column = slu_column_child(schema, array, c);
+        sdk_text_printf(&r->text, "%s", c == 0 ? "" : " | ");
+        sdk_value_write(schema->children[c], &column, row, &r->text);
+    }
+    sdk_text_printf(&r->text, "\n");
+}
+
+static void
+batch_print(reading *r, const fluss_scan_batch *batch)
+{
+    const struct ArrowSchema *schema = fluss_scanner_schema(r->scanner);
+    sdk_text_reset(&r->text);
+    for (int64_t i = 0; i < batch->count && r->left > 0; i++, r->left--) {
+        const int64_t row = batch->first + i;
+        const int kind = batch->kinds == NULL || batch->kinds[row] > SLU_ROW_DELETE ? SLU_ROW_APPEND : batch->kinds[row];
+        if (r->args->json)
+            row_json(r, schema, &batch->array, row, kind);
+        else
+            row_text(r, schema, &batch->array, row, kind);
+    }
+    (void)fputs(sdk_text_cstr(&r->text), stdout);
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------------------------------- */
+
+static slu_status
+buckets_add(reading *r, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(r->target);
+    SLU_AUTO(slu_buf_fini) slu_buf ends_memory = {0};
+    slu_buf_init(&ends_memory, (size_t)1 << 24);
+    int64_t *ends = (int64_t *)(void *)slu_buf_extend(&ends_memory, (size_t)table->bucket_count * sizeof *ends);
+    if (ends == NULL)
+        return slu_buf_status(&ends_memory, err);
+    SLU_TRY(fluss_admin_list_offsets(r->client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(r->target),
+                                     table->bucket_count, ends, err));
+    for (int32_t bucket = 0; bucket < table->bucket_count; bucket++)
+        if (ends[bucket] > 0)
+            SLU_TRY(fluss_scanner_add(r->scanner, bucket, FLUSS_OFFSET_EARLIEST,
+                                      slu_args_has(r->args, "follow") ? FLUSS_OFFSET_NEVER : ends[bucket], err));
+        else if (slu_args_has(r->args, "follow"))
+            SLU_TRY(fluss_scanner_add(r->scanner, bucket, 0, FLUSS_OFFSET_NEVER, err));
+    return SLU_OK;
+}
+
+static slu_status
+rows_print(reading *r, slu_error *err)
+{
+    int64_t heard_ms = slu_now_ms(slu_cli_env());
+    while (r->left > 0 && !slu_cli_interrupted()) {
+        fluss_scan_batch batch;
+        const slu_status status = fluss_scanner_poll(r->scanner, &batch, err);
+        if (status == SLU_END)
+            return SLU_OK;
+        if (status == SLU_AGAIN) {
+            if (!slu_args_has(r->args, "follow") && slu_now_ms(slu_cli_env()) - heard_ms > TABLES_TIMEOUT_MS)
+                return slu_error_set(err, SLU_TIMEOUT, "no row for %d s", TABLES_TIMEOUT_MS / 1000);
+            (void)fflush(stdout);
+            fluss_client_step(r->client, 100);
+            continue;
+        }
+        SLU_TRY(status);
+        heard_ms = slu_now_ms(slu_cli_env());
+        batch_print(r, &batch);
+        fluss_scan_batch_fini(&batch);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+table_read(reading *r, slu_error *err)
+{
+    r->left = INT64_MAX;
+    SLU_TRY(slu_args_i64(r->args, "limit", 0, INT64_MAX, &r->left, err));
+    SLU_TRY(slu_tables_client(r->args, &r->client, err));
+    SLU_TRY(slu_tables_target(r->client, r->args->words[0], &r->target, err));
+    if (fluss_target_table(r->target)->partition_column_count != 0)
+        return slu_error_set(err, SLU_UNSUPPORTED, "%s is partitioned: this verb reads tables without partitions; `sluice sql` may do more",
+                             r->args->words[0]);
+    SLU_TRY(fluss_scanner_open(r->target, &(fluss_scanner_options){0}, &r->scanner, err));
+    SLU_TRY(buckets_add(r, err));
+    return rows_print(r, err);
+}
+
+int
+slu_tables_read(const slu_args *args)
+{
+    slu_error err;
+    reading r = {.args = args};
+    slu_cli_catch_signals();
+    const slu_status status = table_read(&r, &err);
+    fluss_scanner_close(&r.scanner);
+    fluss_target_close(&r.target);
+    fluss_client_close(&r.client);
+    sdk_text_fini(&r.text);
+    (void)fflush(stdout);
+    return status == SLU_OK ? SLU_EXIT_DONE : slu_tables_fail(args, &err);
+}

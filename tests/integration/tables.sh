@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# tables.sh PROGRAM: a table server and the `tables` verbs, as a person meets them.
+set -u
+sluice=$1
+work=$(mktemp -d)
+failed=0
+server=
+trap '[ -n "$server" ] && kill $server 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
+
+expect() {
+    local code=$1 text=$2 got
+    shift 2
+    "$sluice" "$@" >"$work/out" 2>"$work/err" </dev/null
+    got=$?
+    if [ "$got" != "$code" ] || ! grep -qF -- "$text" "$work/out" "$work/err"; then
+        echo "sluice $*: exit $got (wanted $code), wanted the text: $text"
+        cat "$work/out" "$work/err"
+        failed=1
+    fi
+}
+
+"$sluice" server --listen 127.0.0.1:0 --data-dir "$work/server" --datalake.format iceberg --datalake.iceberg.type hadoop \
+    --datalake.iceberg.warehouse "$work/lake" 2>"$work/log" &
+server=$!
+for _ in $(seq 100); do grep -q '^server: ready at' "$work/log" && break; sleep 0.1; done
+SLUICE_FLUSS_BOOTSTRAP_SERVERS=$(sed -n 's/^server: ready at //p' "$work/log")
+export SLUICE_FLUSS_BOOTSTRAP_SERVERS
+
+expect 0 "table fluss.account created" tables create fluss.account "id BIGINT NOT NULL, name STRING, updatedAt BIGINT" --primary-key id --buckets 4
+expect 0 "created" tables create fluss.events "id BIGINT NOT NULL, amount DECIMAL(10,2), ok BOOLEAN, at TIMESTAMP(3)" --buckets 2
+expect 0 "created" tables create fluss.fraud "transactionId BIGINT, name STRING" --bucket-key transactionId --buckets 4 --table.datalake.enabled true
+[ -d "$work/lake/fluss/fraud/metadata" ] || { echo "no lake table was made"; failed=1; }
+expect 1 "already exists" tables create fluss.fraud "transactionId BIGINT"
+expect 1 "there is no column nope" tables create fluss.bad "a BIGINT" --primary-key nope
+expect 0 "table.datalake.enabled = true" tables describe fraud
+expect 0 '"buckets": 4' tables describe fraud --json
+expect 0 "events" tables list
+printf 'id,name,updatedAt\n1,"A, ""b""",5\n2,,7\n' >"$work/a.csv"
+printf '{"id":1,"amount":12.30,"ok":true,"at":"2024-01-31 10:00:00.123"}\n{"id":2}\n' >"$work/e.jsonl"
+expect 0 "2 rows loaded" tables load account "$work/a.csv"
+expect 0 '"rows": 2' tables load events "$work/e.jsonl" --json
+expect 0 '+I 1 | A, "b" | 5' tables read account
+expect 0 '{"id": 1, "amount": 12.30, "ok": true, "at": "2024-01-31 10:00:00.123"}' tables read events --json
+printf 'id,amount\n1,abc\n' >"$work/bad.csv"
+expect 1 "bad.csv:2: column amount: " tables load events "$work/bad.csv"
+printf '{"amount":1}\n' >"$work/bad.jsonl"
+expect 1 "bad.jsonl:1: column id is missing, and it is NOT NULL" tables load events "$work/bad.jsonl"
+expect 1 "does not exist" tables describe nope
+expect 0 "dropped" tables drop events
+expect 1 "does not exist" tables drop events
+expect 0 "dropped" tables drop events --if-exists
+kill $server
+wait $server || { echo "the server ended with $?"; failed=1; }
+server=
+expect 3 "no fluss server answers" tables list
+exit $failed
