@@ -1,0 +1,64 @@
+/* How many rows per CPU second the heap state upserts: 1 M keys of 9 bytes, values of 16 bytes, batches of 8192 rows. Not a test. */
+#include "base/hash.h"
+#include "state/keyed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define KEYS 1000000u
+#define ROWS 8192u
+
+static double
+cpu_s(void)
+{
+    struct timespec at;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
+    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+static void
+fill(uint8_t *data, uint32_t *hashes, uint64_t *seed)
+{
+    for (uint32_t i = 0; i < ROWS; i++) {
+        *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        const uint64_t key = (*seed >> 33) % KEYS;
+        data[9 * i] = 1;
+        memcpy(data + 9 * i + 1, &key, 8);
+        hashes[i] = (uint32_t)slu_hash64(data + 9 * i, 9);
+    }
+}
+
+int
+main(void)
+{
+    const slu_state_spec spec = {.size = sizeof spec, .kind = SLU_STATE_FIXED, .name = "bench", .key_bytes = 9, .value_bytes = 16};
+    uint8_t *data = malloc(9 * ROWS * 64);
+    uint32_t *hashes = malloc(sizeof *hashes * ROWS * 64);
+    void **values = malloc(sizeof *values * ROWS);
+    uint64_t seed = 1;
+    slu_state *state = NULL;
+    slu_error err;
+    if (slu_state_new(&spec, 128, NULL, &state, &err) != SLU_OK)
+        return 1;
+    for (int round = 0; round < 16; round++) {
+        for (uint32_t b = 0; b < 64; b++)
+            fill(data + 9 * ROWS * b, hashes + ROWS * b, &seed);
+        const double begin = cpu_s();
+        for (uint32_t b = 0; b < 64; b++) {
+            const slu_keys keys = {.size = sizeof keys, .key_bytes = 9, .count = ROWS, .data = data + 9 * ROWS * b, .hashes = hashes + ROWS * b};
+            if (slu_state_upsert_many(state, &keys, 0, values, &err) != SLU_OK)
+                return 1;
+            for (uint32_t i = 0; i < ROWS; i++)
+                ++*(int64_t *)values[i];
+        }
+        if (round % 5 == 0)
+            printf("%lld keys, %.1f M rows per CPU s, %.1f MiB\n", (long long)slu_state_count(state), 64 * ROWS / (cpu_s() - begin) / 1e6,
+                   (double)slu_state_bytes(state) / 1048576);
+    }
+    slu_state_free(&state);
+    free(data);
+    free(hashes);
+    free(values);
+    return 0;
+}
