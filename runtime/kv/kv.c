@@ -11,6 +11,7 @@
 #define KV_CACHE_BYTES_DEFAULT ((size_t)8 << 20)
 #define KV_WRITE_BUFFER_BYTES_DEFAULT ((size_t)16 << 20)
 #define KV_THREADS_DEFAULT 2
+#define KV_STORE_BUFFER_BYTES ((size_t)4 << 20) /* a store with more unflushed rows flushes by itself, in the background */
 #define KV_BLOOM_BITS 10
 #define KV_FORMAT_VERSION 5 /* the newest that RocksDB 6.20 reads */
 #define KV_CHECKSUM_CRC32C 1
@@ -24,8 +25,8 @@ struct slu_kv_pool {
     rocksdb_readoptions_t *read;
     rocksdb_writeoptions_t *write;
     rocksdb_flushoptions_t *flush;
-    rocksdb_flushoptions_t *flush_soon;
     size_t write_buffer_bytes;
+    size_t store_buffer_bytes;
     size_t unflushed_bytes;
     slu_kv *stores;
 };
@@ -64,7 +65,7 @@ kv_options_new(slu_kv_pool *pool)
     rocksdb_options_set_create_missing_column_families(options, 1);
     rocksdb_options_set_env(options, pool->env);
     rocksdb_options_set_atomic_flush(options, 1); /* without a log, rows and meta are only together if they are flushed together */
-    rocksdb_options_set_write_buffer_size(options, pool->write_buffer_bytes);
+    rocksdb_options_set_write_buffer_size(options, pool->store_buffer_bytes);
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
     rocksdb_options_set_max_open_files(options, KV_OPEN_FILES_MAX);
     rocksdb_options_set_info_log_level(options, 2);
@@ -87,6 +88,7 @@ slu_kv_pool_open(const slu_kv_pool_options *options, slu_kv_pool **out, slu_erro
     if (pool == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a kv pool");
     pool->write_buffer_bytes = options->write_buffer_bytes != 0 ? options->write_buffer_bytes : KV_WRITE_BUFFER_BYTES_DEFAULT;
+    pool->store_buffer_bytes = SLU_MIN(pool->write_buffer_bytes, KV_STORE_BUFFER_BYTES);
     pool->env = rocksdb_create_default_env();
     rocksdb_env_set_background_threads(pool->env, options->threads != 0 ? options->threads : KV_THREADS_DEFAULT);
     rocksdb_env_set_high_priority_background_threads(pool->env, 1);
@@ -96,8 +98,6 @@ slu_kv_pool_open(const slu_kv_pool_options *options, slu_kv_pool **out, slu_erro
     pool->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(pool->write, 1);
     pool->flush = rocksdb_flushoptions_create();
-    pool->flush_soon = rocksdb_flushoptions_create();
-    rocksdb_flushoptions_set_wait(pool->flush_soon, 0);
     *out = pool;
     return SLU_OK;
 }
@@ -108,7 +108,6 @@ slu_kv_pool_close(slu_kv_pool **pool)
     if (*pool == NULL)
         return;
     SLU_ASSERT((*pool)->stores == NULL);
-    rocksdb_flushoptions_destroy((*pool)->flush_soon);
     rocksdb_flushoptions_destroy((*pool)->flush);
     rocksdb_writeoptions_destroy((*pool)->write);
     rocksdb_readoptions_destroy((*pool)->read);
@@ -148,13 +147,17 @@ kv_forget_unflushed(slu_kv *kv)
     kv->unflushed_bytes = 0;
 }
 
+/* RocksDB flushes both families as one when a write buffer is full, but only the named one when it is told to. So rows go first: meta
+ * that is older than its rows makes the owner replay what is there already, which changes nothing; newer meta would lose rows. */
 slu_status
 slu_kv_flush(slu_kv *kv, slu_error *err)
 {
     char *text = NULL;
-    rocksdb_flush_cf(kv->db, kv->pool->flush, kv->families[0], &text); /* atomic_flush: takes both families */
-    if (text != NULL)
-        return kv_error(err, text, "flush");
+    for (int family = 0; family < 2; family++) {
+        rocksdb_flush_cf(kv->db, kv->pool->flush, kv->families[family], &text);
+        if (text != NULL)
+            return kv_error(err, text, "flush");
+    }
     kv_forget_unflushed(kv);
     return SLU_OK;
 }
@@ -287,7 +290,7 @@ kv_place_meta(slu_kv *kv, slu_kv_batch *batch)
     slu_buf_reset(&batch->meta);
 }
 
-/* Above the budget of all stores the one with the most unflushed bytes starts to flush. */
+/* Above the budget of all stores the one with the most unflushed bytes is flushed. */
 static slu_status
 kv_keep_budget(slu_kv_pool *pool, slu_error *err)
 {
@@ -297,12 +300,7 @@ kv_keep_budget(slu_kv_pool *pool, slu_error *err)
     for (slu_kv *kv = pool->stores; kv != NULL; kv = kv->next)
         if (kv->unflushed_bytes > largest->unflushed_bytes)
             largest = kv;
-    char *text = NULL;
-    rocksdb_flush_cf(largest->db, pool->flush_soon, largest->families[0], &text);
-    if (text != NULL)
-        return kv_error(err, text, "flush");
-    kv_forget_unflushed(largest);
-    return SLU_OK;
+    return slu_kv_flush(largest, err);
 }
 
 slu_status
@@ -316,6 +314,8 @@ slu_kv_write(slu_kv *kv, slu_kv_batch *batch, slu_error *err)
         return kv_error(err, text, "write");
     kv->unflushed_bytes += batch->bytes;
     kv->pool->unflushed_bytes += batch->bytes;
+    if (kv->unflushed_bytes > kv->pool->store_buffer_bytes) /* RocksDB has switched to a new buffer by now */
+        kv_forget_unflushed(kv);
     return kv_keep_budget(kv->pool, err);
 }
 

@@ -3,8 +3,9 @@
  *
  * Shape    a pool (one cache, one write-buffer budget, one set of background threads) shared by many stores; a store has rows in the
  *          default column family and, in a second one, a few words of its owner (meta), written in the same atomic batch.
- * Durable  there is no write-ahead log: what was written since the last flush is lost when the process dies, rows and meta alike and
- *          always together. The owner replays from what its meta says (for the table server: the changelog).
+ * Durable  there is no write-ahead log: what was written since the last flush is lost when the process dies. Meta is never newer than
+ *          the rows it was written with; it may be older. The owner replays from what its meta says (for the table server: the
+ *          changelog), which must do no harm to rows that are there already.
  * Foreign  a checkpoint is a RocksDB directory that version 6.20 opens: CRC32C block checksums, format_version 5.
  * Owns     the pool outlives its stores. Views given to callbacks are valid for the call.
  * Threads  a pool and its stores belong to one thread; RocksDB's own threads flush and compact.
@@ -21,7 +22,8 @@ typedef struct slu_kv_batch slu_kv_batch;
 
 typedef struct slu_kv_pool_options {
     size_t cache_bytes;        /* block cache of all stores; 0: 8 MiB */
-    size_t write_buffer_bytes; /* unflushed rows of all stores: above it the largest store is flushed; 0: 16 MiB */
+    size_t write_buffer_bytes; /* unflushed rows of all stores: above it the largest store is flushed; one alone
+                                * flushes in the background at 4 MiB. 0: 16 MiB */
     int threads;               /* background threads; 0: 2 */
 } slu_kv_pool_options;
 
