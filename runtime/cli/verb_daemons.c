@@ -7,6 +7,9 @@
 #ifdef SLUICE_HAS_TASKMANAGER
 #include "taskmanager/daemon.h"
 #endif
+#ifdef SLUICE_HAS_WORKER_PROCESS
+#include "worker/process.h"
+#endif
 
 /* ---- jobmanager ---------------------------------------------------------------------------------------------------------------- */
 
@@ -109,10 +112,19 @@ const slu_verb slu_verb_taskmanager = {.name = "taskmanager",
 
 /* ---- worker -------------------------------------------------------------------------------------------------------------------- */
 
+#ifdef SLUICE_HAS_WORKER_PROCESS
+static int
+worker(const slu_args *args)
+{
+    (void)args;
+    return slu_worker_process_run(slu_cli_env());
+}
+#else
 static int
 worker(const slu_args *args)
 {
     return slu_cli_absent(args, "the worker process");
 }
+#endif
 
 const slu_verb slu_verb_worker = {.name = "worker", .summary = "the tasks of one job: started by a task manager", .usage = "", .hidden = true, .run = worker};

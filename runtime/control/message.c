@@ -48,10 +48,6 @@ typedef struct kind_info {
     {                                                                                                                            \
         FIELD_##name, 1                                                                                                          \
     }
-#define END_OF_FIELDS                                                                                                            \
-    {                                                                                                                            \
-        0, 0                                                                                                                     \
-    }
 #define ATTEMPT F(job), F(attempt), F(attempt_id)
 
 static const kind_info kinds[SLU_MESSAGE_KIND_END] = {
@@ -59,9 +55,9 @@ static const kind_info kinds[SLU_MESSAGE_KIND_END] = {
         F(address), F(slots), F(pid), ATTEMPT, F(worker), F(workers)}},
     [SLU_MESSAGE_WELCOME] = {"welcome", 1, {F(version_min), F(version_max), F(cluster), F(build), F(heartbeat_ms), F(timeout_ms)}},
     [SLU_MESSAGE_FAILED] = {"failed", 1, {F(request), F(status), F(text)}},
-    [SLU_MESSAGE_HEARTBEAT] = {"heartbeat", 1, {END_OF_FIELDS}},
+    [SLU_MESSAGE_HEARTBEAT] = {"heartbeat", 1, {F(checkpoint), F(flags)}},
     [SLU_MESSAGE_DEPLOY] = {"deploy", 1, {ATTEMPT, F(name), F(worker), F(workers), F(slots), F(graph), F(placement), F(path),
-        F(restore), F(address)}},
+        F(restore), F(address), F(pid), F(listen), F(run_dir), F(transport), F(memory_max), F(flags)}},
     [SLU_MESSAGE_DEPLOYED] = {"deployed", 1, {ATTEMPT, F(worker), F(pid)}},
     [SLU_MESSAGE_REFUSED] = {"refused", 1, {ATTEMPT, F(worker), F(status), F(text)}},
     [SLU_MESSAGE_KILL] = {"kill", 1, {ATTEMPT, F(worker)}},
@@ -77,6 +73,9 @@ static const kind_info kinds[SLU_MESSAGE_KIND_END] = {
     [SLU_MESSAGE_ABORT] = {"abort", 1, {ATTEMPT, F(checkpoint)}},
     [SLU_MESSAGE_METRICS] = {"metrics", 1, {ATTEMPT, F(worker)}},
     [SLU_MESSAGE_END] = {"end", 1, {ATTEMPT, F(flags)}},
+    [SLU_MESSAGE_CREDIT] = {"credit", 1, {ATTEMPT}},
+    [SLU_MESSAGE_SENT] = {"sent", 1, {ATTEMPT}},
+    [SLU_MESSAGE_TOTAL] = {"total", 1, {F(channel), F(value)}},
     [SLU_MESSAGE_SUBMIT] = {"submit", 1, {F(request), F(name), F(graph), F(restore)}},
     [SLU_MESSAGE_DONE] = {"done", 1, {F(request), F(job), F(name), F(state), F(text), F(duration_ms)}},
     [SLU_MESSAGE_LIST] = {"list", 1, {F(request)}},

@@ -69,6 +69,11 @@
     X(U64, rows_in, "rows that came in")                                                                                         \
     X(U64, rows_out, "rows that went out")                                                                                       \
     X(I64, value, "of a metric")                                                                                                 \
+    X(TEXT, listen, "host that a worker listens at for others' batches")                                                         \
+    X(TEXT, run_dir, "where a worker's sockets stand")                                                                           \
+    X(TEXT, transport, "link.transport: auto, ipc or tcp")                                                                       \
+    X(U64, memory_max, "bytes a worker's plugins may hold; 0: no bound")                                                         \
+    X(U64, channel, "channel number in the layout")                                                                              \
     X(U64, flags, "bits, by the kind of message")                                                                                \
     X(BYTES, graph, "an encoded slu_graph")                                                                                      \
     X(BYTES, placement, "u32 little-endian per task: its worker")                                                                \
@@ -80,7 +85,7 @@
     X(HELLO, WORKER, "first message on a link; items: a task manager's running workers")                                         \
     X(WELCOME, NONE, "the answer")                                                                                               \
     X(FAILED, NONE, "any request: it was refused or failed; also to a peer that must go away")                                   \
-    X(HEARTBEAT, NONE, "both ways, so that a silence is noticed")                                                                \
+    X(HEARTBEAT, NONE, "both ways; to a worker: the newest whole checkpoint, as COMPLETE has it")                                \
     /* Job manager and task manager. */                                                                                          \
     X(DEPLOY, NONE, "start a worker")                                                                                            \
     X(DEPLOYED, NONE, "the worker process runs")                                                                                 \
@@ -99,6 +104,10 @@
     X(ABORT, NONE, "the checkpoint is given up")                                                                                 \
     X(METRICS, METRIC, "counters of a worker's tasks")                                                                           \
     X(END, NONE, "stop the tasks of an attempt: flags 1: let the sources end, else cancel")                                      \
+    /* Worker and worker, beside the batches of exchange/remote.h. */                                                            \
+    X(CREDIT, TOTAL, "receiver to sender: bytes consumed per channel since the attempt began")                                   \
+    X(SENT, TOTAL, "sender to receiver, now and then: messages sent per channel")                                                \
+    X(TOTAL, NONE, "one channel of it")                                                                                          \
     /* Command line and job manager. */                                                                                          \
     X(SUBMIT, NONE, "run this graph")                                                                                            \
     X(DONE, NONE, "the request was carried out")                                                                                 \

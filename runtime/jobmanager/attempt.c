@@ -18,7 +18,6 @@ attempt_free(job *j)
 {
     slu_coordinator_free(&j->coordinator);
     j->begun = false;
-    j->metric_count = 0;
 }
 
 /* ---- Placement --------------------------------------------------------------------------------------------------------------- */
@@ -205,6 +204,8 @@ attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
         return status;
     }
     j->begun = false;
+    j->completed_here = false;
+    j->metric_count = 0;
     j->stop_after = -1;
     j->running_since = jm_now(jm);
     j->deadline = jm_now(jm) + SLU_DEPLOY_MS;
@@ -342,6 +343,20 @@ attempt_hello(slu_jobmanager *jm, job *j, peer *from, const slu_message *hello)
         peers_tell(jm, j);
 }
 
+void
+attempt_beat(slu_jobmanager *jm, job *j, const peer *to)
+{
+    const bool told = j->completed_here && j->attempt_id == to->attempt_id && !j->ending;
+    const slu_message message = {
+        .kind = SLU_MESSAGE_HEARTBEAT, .checkpoint = told ? j->completed : -1, .flags = told && j->completed_final};
+    bool begins = false;
+    for (uint32_t t = 0; j->begun && !j->ending && j->attempt_id == to->attempt_id && t < j->layout->task_count; t++)
+        begins = begins || (j->placement[t] == to->worker && j->tasks[t] == TASK_DEPLOYING);
+    if (begins)
+        peers_tell(jm, j);
+    peer_send(jm, to->number, &message);
+}
+
 static void
 metrics_take(job *j, const slu_message *message)
 {
@@ -406,7 +421,7 @@ void
 attempt_message(slu_jobmanager *jm, job *j, const slu_message *message)
 {
     slu_error err = {0};
-    if (job_over(j) || (j->ending && message->kind != SLU_MESSAGE_TASK))
+    if (job_over(j) || (j->ending && message->kind != SLU_MESSAGE_TASK && message->kind != SLU_MESSAGE_METRICS))
         return;
     switch (message->kind) {
     case SLU_MESSAGE_TASK: task_take(jm, j, message); break;
@@ -544,6 +559,8 @@ complete(slu_jobmanager *jm, job *j, const slu_action *action)
 {
     const bool final = action->final || (j->stopping && j->stop_after == action->checkpoint);
     j->completed = action->checkpoint;
+    j->completed_final = final;
+    j->completed_here = true;
     j->completed_count++;
     attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = action->checkpoint, .flags = final});
 }

@@ -98,6 +98,8 @@ struct job {
     bool stopping;  /* a last checkpoint was asked for */
     int64_t stop_after; /* the checkpoint asked for; -1: not triggered yet */
     int64_t completed; /* newest whole checkpoint; -1: none */
+    bool completed_final;
+    bool completed_here; /* by this attempt */
     uint64_t completed_count;
     int64_t trigger_wall_ms, trigger_ms;
     bool own; /* `completed` at the beginning was a checkpoint of this job, to be dropped in its turn */
@@ -188,6 +190,8 @@ SLU_CHECK slu_status attempt_take_up(slu_jobmanager *jm, job *j, slu_view placed
 SLU_CHECK slu_status attempt_coordinator(slu_jobmanager *jm, job *j, slu_error *err);
 void attempt_free(job *j);
 void attempt_hello(slu_jobmanager *jm, job *j, peer *from, const slu_message *message);
+/* A heartbeat to a worker repeats what it must not have missed. */
+void attempt_beat(slu_jobmanager *jm, job *j, const peer *to);
 void attempt_message(slu_jobmanager *jm, job *j, const slu_message *message);
 void attempt_drain(slu_jobmanager *jm, job *j); /* the coordinator's actions */
 void attempt_tell(slu_jobmanager *jm, job *j, slu_message message);

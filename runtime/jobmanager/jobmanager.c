@@ -301,7 +301,6 @@ static void
 heartbeats(slu_jobmanager *jm)
 {
     const int64_t now = jm_now(jm);
-    const slu_message message = {.kind = SLU_MESSAGE_HEARTBEAT};
     if (now < jm->beat_ms)
         return;
     jm->beat_ms = now + jm->spec.heartbeat_ms;
@@ -311,8 +310,10 @@ heartbeats(slu_jobmanager *jm)
             continue;
         if (now - p->heard_ms > jm->spec.timeout_ms)
             peer_gone(jm, p);
+        else if (p->job != NULL)
+            attempt_beat(jm, p->job, p);
         else
-            peer_send(jm, p->number, &message);
+            peer_send(jm, p->number, &(slu_message){.kind = SLU_MESSAGE_HEARTBEAT});
     }
 }
 

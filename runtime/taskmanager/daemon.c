@@ -1,7 +1,7 @@
 /*
  * daemon.c: the task manager as a process: a poll loop over its link, the pidfds of its workers and its signals.
  *
- * A worker is /proc/self/exe with the hidden verb `worker`; its DEPLOY message is a memory file at descriptor 3. It asks the kernel to
+ * A worker is /proc/self/exe with the hidden verb `worker` and no arguments: its DEPLOY message is a memory file at descriptor 3. It asks the kernel to
  * die with this thread (PR_SET_PDEATHSIG), which is why workers are started from the main thread and nowhere else.
  */
 #include "taskmanager/daemon.h"
@@ -74,15 +74,7 @@ log_path(const shell *s, const char *job, char *out, size_t bytes)
 static slu_status
 child_spawn(shell *s, int deploy_fd, const char *log, pid_t *out, slu_error *err)
 {
-    char parent[32];
-    char memory[32];
-    (void)snprintf(parent, sizeof parent, "%ld", (long)getpid());
-    (void)snprintf(memory, sizeof memory, "%" PRId64, s->options->memory_max);
-    char *arguments[] = {(char *)(uintptr_t)"sluice", (char *)(uintptr_t)"worker", (char *)(uintptr_t)"--parent", parent,
-        (char *)(uintptr_t)"--run-dir", s->run_dir, (char *)(uintptr_t)"--listen",
-        (char *)(uintptr_t)(s->options->listen == NULL ? "127.0.0.1" : s->options->listen), (char *)(uintptr_t)"--transport",
-        (char *)(uintptr_t)(s->options->transport == NULL ? "auto" : s->options->transport), (char *)(uintptr_t)"--memory", memory,
-        s->options->insecure ? (char *)(uintptr_t)"--insecure" : NULL, NULL};
+    char *arguments[] = {(char *)(uintptr_t)"sluice", (char *)(uintptr_t)"worker", NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -102,8 +94,29 @@ child_spawn(shell *s, int deploy_fd, const char *log, pid_t *out, slu_error *err
     return number == 0 ? SLU_OK : slu_errno_set(err, number, "start", "a worker");
 }
 
+/* The message as the worker wants it: with what only its task manager knows. */
 static slu_status
-process_spawn(void *context, const slu_message *deploy, slu_view bytes, uint64_t *out_pid, slu_error *err)
+deploy_file(const shell *s, const slu_message *message, int *out, slu_error *err)
+{
+    slu_message deploy = *message;
+    slu_buf bytes;
+    deploy.pid = (uint64_t)getpid();
+    deploy.listen = s->options->listen == NULL ? "127.0.0.1" : s->options->listen;
+    deploy.run_dir = s->run_dir;
+    deploy.transport = s->options->transport == NULL ? "auto" : s->options->transport;
+    deploy.memory_max = (uint64_t)SLU_MAX(s->options->memory_max, 0);
+    deploy.flags = s->options->insecure;
+    slu_buf_init(&bytes, (size_t)SLU_CONTROL_BYTES_MAX);
+    slu_message_encode(&deploy, SLU_CONTROL_VERSION_MAX, &bytes);
+    slu_status status = slu_buf_status(&bytes, err);
+    if (status == SLU_OK)
+        status = memory_file(slu_buf_view(&bytes), out, err);
+    slu_buf_fini(&bytes);
+    return status;
+}
+
+static slu_status
+process_spawn(void *context, const slu_message *deploy, uint64_t *out_pid, slu_error *err)
 {
     shell *s = context;
     char log[SLU_PATH_BYTES_MAX + 64];
@@ -112,7 +125,7 @@ process_spawn(void *context, const slu_message *deploy, slu_view bytes, uint64_t
     if (s->child_count == WORKERS_MAX)
         return slu_error_set(err, SLU_LIMIT, "%d workers run here already", WORKERS_MAX);
     log_path(s, deploy->job, log, sizeof log);
-    SLU_TRY(memory_file(bytes, &deploy_fd, err));
+    SLU_TRY(deploy_file(s, deploy, &deploy_fd, err));
     const slu_status status = child_spawn(s, deploy_fd, log, &pid, err);
     close(deploy_fd);
     if (status != SLU_OK)

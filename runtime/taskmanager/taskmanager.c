@@ -10,6 +10,7 @@
 #define ID_BYTES 33
 #define LOG_BYTES_MAX ((uint64_t)1 << 20)
 #define EVENTS_PER_STEP 1000
+#define HEARTBEAT_MS 2000 /* until the job manager says */
 
 typedef struct running {
     struct running *next;
@@ -36,6 +37,7 @@ struct slu_taskmanager {
     slu_link *link;
     uint32_t version; /* 0: not welcome yet */
     bool ready;
+    bool open;
     int64_t heartbeat_ms;
     int64_t beat_ms;
     running *running;
@@ -141,19 +143,13 @@ attempt_note(slu_taskmanager *tm, const slu_message *deploy, slu_error *err)
 static slu_status
 deploy_run(slu_taskmanager *tm, const slu_message *message, running **out, slu_error *err)
 {
-    slu_buf bytes;
     slu_message deploy = *message;
     SLU_TRY(attempt_note(tm, message, err));
     running *r = slu_alloc_zero(1, sizeof *r);
     if (r == NULL)
         return slu_error_set(err, SLU_NOMEM, "a worker");
     deploy.address = tm->address;
-    slu_buf_init(&bytes, (size_t)SLU_CONTROL_BYTES_MAX);
-    slu_message_encode(&deploy, SLU_CONTROL_VERSION_MAX, &bytes);
-    slu_status status = slu_buf_status(&bytes, err);
-    if (status == SLU_OK)
-        status = tm->spec.processes->spawn(tm->spec.processes_context, &deploy, slu_buf_view(&bytes), &r->pid, err);
-    slu_buf_fini(&bytes);
+    const slu_status status = tm->spec.processes->spawn(tm->spec.processes_context, &deploy, &r->pid, err);
     if (status != SLU_OK) {
         slu_free(r);
         return status;
@@ -267,15 +263,20 @@ slu_taskmanager_step(slu_taskmanager *tm)
     const slu_message beat = {.kind = SLU_MESSAGE_HEARTBEAT};
     for (unsigned i = 0; i < EVENTS_PER_STEP && slu_link_next(tm->link, &event) == SLU_OK; i++) {
         slu_link_body_release(&event.body);
+        if (event.kind != SLU_LINK_MESSAGE) {
+            tm->open = event.kind == SLU_LINK_OPENED;
+            tm->version = 0;
+            tm->beat_ms = slu_now_ms(tm->spec.env) + tm->heartbeat_ms;
+        }
         if (event.kind == SLU_LINK_OPENED)
             hello(tm);
-        else if (event.kind == SLU_LINK_GONE)
-            tm->version = 0;
-        else
+        else if (event.kind == SLU_LINK_MESSAGE)
             message_take(tm, event.head);
     }
-    if (tm->version != 0 && slu_now_ms(tm->spec.env) >= tm->beat_ms) {
+    if (tm->open && slu_now_ms(tm->spec.env) >= tm->beat_ms) {
         tm->beat_ms = slu_now_ms(tm->spec.env) + tm->heartbeat_ms;
+        if (tm->version == 0)
+            hello(tm);
         tell(tm, &beat);
     }
 }
@@ -283,7 +284,7 @@ slu_taskmanager_step(slu_taskmanager *tm)
 int64_t
 slu_taskmanager_deadline(const slu_taskmanager *tm)
 {
-    return tm->version == 0 ? INT64_MAX : tm->beat_ms;
+    return tm->open ? tm->beat_ms : INT64_MAX;
 }
 
 int
@@ -340,6 +341,7 @@ slu_taskmanager_new(const slu_taskmanager_spec *spec, slu_taskmanager **out, slu
     if (tm == NULL)
         return slu_error_set(err, SLU_NOMEM, "a task manager");
     tm->spec = *spec;
+    tm->heartbeat_ms = HEARTBEAT_MS;
     (void)snprintf(tm->address, sizeof tm->address, "%s", spec->jobmanager);
     (void)snprintf(tm->node, sizeof tm->node, "%016" PRIx64 "%016" PRIx64, spec->env->random(spec->env), spec->env->random(spec->env));
     slu_arena_init(&tm->arena, SLU_MESSAGE_ARENA_BYTES_MAX);

@@ -20,8 +20,8 @@ typedef struct slu_taskmanager slu_taskmanager;
 
 /* Makes and ends worker processes. */
 typedef struct slu_process_ops {
-    /* Starts a worker; `deploy` is the encoded DEPLOY message, complete with the job manager's address. */
-    slu_status (*spawn)(void *context, const slu_message *deploy, slu_view bytes, uint64_t *out_pid, slu_error *err);
+    /* Starts a worker; `deploy` has the job manager's address. */
+    slu_status (*spawn)(void *context, const slu_message *deploy, uint64_t *out_pid, slu_error *err);
     void (*kill)(void *context, uint64_t pid);
     /* Appends at most `bytes` of the job's log from an offset. NULL: none are kept. */
     slu_status (*log_read)(void *context, const char *job, uint64_t offset, uint64_t bytes, slu_buf *out, slu_error *err);

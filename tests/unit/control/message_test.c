@@ -160,9 +160,11 @@ bad_input_has_a_name(void **state)
     slu_pack_u64(&buf, 7);
     slu_pack_cstr(&buf, "items");
     slu_pack_array(&buf, 1);
-    begin(&buf, 1, "heartbeat");
+    begin(&buf, 2, "list");
+    slu_pack_cstr(&buf, "request");
+    slu_pack_u64(&buf, 7);
     CHECK_STATUS(decode(&buf, &err), SLU_CORRUPT);
-    CHECK_MESSAGE(err, "jobs holds a heartbeat");
+    CHECK_MESSAGE(err, "jobs holds a list");
     slu_buf_fini(&buf);
 }
 

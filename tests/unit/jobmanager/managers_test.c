@@ -162,7 +162,7 @@ script_step(world *w, script *s)
 }
 
 static slu_status
-fake_spawn(void *context, const slu_message *deploy, slu_view bytes, uint64_t *out_pid, slu_error *err)
+fake_spawn(void *context, const slu_message *deploy, uint64_t *out_pid, slu_error *err)
 {
     world *w = ((machine *)context)->w;
     script *s = NULL;
