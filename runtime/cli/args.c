@@ -226,7 +226,7 @@ config_read(slu_args *out, slu_error *err)
     if (path == NULL)
         return SLU_OK;
     slu_arena_init(&arena, SLU_GRAPH_BYTES_MAX);
-    slu_buf_init(&text, SLU_GRAPH_TEXT_BYTES_MAX + 1);
+    slu_buf_init(&text, 2 * SLU_GRAPH_TEXT_BYTES_MAX);
     SLU_TRY(slu_file_read(path, SLU_GRAPH_TEXT_BYTES_MAX, &text, err));
     slu_status status = slu_yaml_parse(slu_buf_view(&text), &arena, &root, err);
     if (status == SLU_OK && root->kind != SLU_VALUE_MAP)

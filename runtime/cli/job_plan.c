@@ -72,7 +72,7 @@ slu_job_plan_make(const slu_args *args, slu_job_plan *out)
 {
     slu_error err;
     memset(out, 0, sizeof *out);
-    slu_buf_init(&out->text, SLU_GRAPH_TEXT_BYTES_MAX + 1);
+    slu_buf_init(&out->text, 2 * SLU_GRAPH_TEXT_BYTES_MAX);
     out->registry = slu_cli_registry(args);
     if (out->registry == NULL)
         return SLU_EXIT_FAILED;

@@ -4,6 +4,7 @@
 #include "table.h"
 
 #ifdef SLUICE_HAS_CLIENT
+#include "background.h"
 #include "client/client.h"
 
 #include <inttypes.h>
@@ -307,12 +308,42 @@ cluster_text(asking *a, const slu_message *cluster)
     return status;
 }
 
+/* The daemons that `up` started in a data directory; *address becomes their job manager's. */
+static slu_status
+stack_text(asking *a, const char *dir, slu_background *stack, const char **address)
+{
+    SLU_TRY(slu_background_load(stack, dir, &a->err));
+    if (stack->count == 0)
+        return slu_error_set(&a->err, SLU_NOTFOUND, "nothing of %s is up", dir);
+    for (uint32_t i = 0; i < stack->count; i++) {
+        const slu_daemon *daemon = &stack->daemons[i];
+        if (!a->args->json)
+            slu_buf_printf(&a->out, "%-16s %-26s %s\n", daemon->name, daemon->address, slu_daemon_alive(daemon) ? "up" : "GONE");
+        if (strcmp(daemon->name, "jobmanager") == 0)
+            *address = daemon->address;
+    }
+    return SLU_OK;
+}
+
+static slu_status
+status_open(asking *a, const slu_args *args)
+{
+    static slu_background stack; /* large; one per process */
+    const char *address = slu_args_get(args, "jobmanager");
+    memset(a, 0, sizeof *a);
+    a->args = args;
+    slu_buf_init(&a->out, JOBS_OUTPUT_BYTES_MAX);
+    if (slu_args_has(args, "data-dir"))
+        SLU_TRY(stack_text(a, slu_args_get(args, "data-dir"), &stack, &address));
+    return slu_client_open(slu_cli_env(), address == NULL ? SLU_JOBMANAGER_ADDRESS_DEFAULT : address, 0, &a->client, &a->err);
+}
+
 static int
 status_of(const slu_args *args)
 {
     asking a;
     const slu_message *cluster = NULL;
-    slu_status status = asking_open(&a, args);
+    slu_status status = status_open(&a, args);
     if (status == SLU_OK)
         status = slu_client_status(a.client, &cluster, &a.err);
     if (status == SLU_OK && args->json)
@@ -368,6 +399,7 @@ absent(const slu_args *args)
 #define JOBMANAGER_FLAG {"jobmanager", 'm', "HOST:PORT", "whom to ask (127.0.0.1:6123)"}
 
 static const slu_flag plain_flags[] = {JOBMANAGER_FLAG};
+static const slu_flag status_flags[] = {JOBMANAGER_FLAG, {"data-dir", 0, "DIR", "the daemons that `up` started there, too"}};
 static const slu_flag list_flags[] = {JOBMANAGER_FLAG, {"all", 'a', NULL, "also jobs that are over"}};
 static const slu_flag wait_flags[] = {JOBMANAGER_FLAG, {"timeout", 0, "TIME", "at most so long, such as 30s"}};
 static const slu_flag logs_flags[] = {JOBMANAGER_FLAG, {"follow", 'f', NULL, "goes on as the log grows"}};
@@ -409,7 +441,7 @@ const slu_verb slu_verb_stop = {.name = "stop",
 const slu_verb slu_verb_status = {.name = "status",
                                   .summary = "the cluster: task managers and slots",
                                   .usage = "",
-                                  SLU_VERB_FLAGS(plain_flags),
+                                  SLU_VERB_FLAGS(status_flags),
                                   .json = true,
                                   .run = status_of};
 const slu_verb slu_verb_logs = {.name = "logs",

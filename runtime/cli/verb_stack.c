@@ -1,11 +1,161 @@
-/* verb_stack.c: the whole stack in the background, in a data directory. */
+/* verb_stack.c: the whole stack in the background, in a data directory: up, down. */
+#include "background.h"
 #include "verbs.h"
+
+#include "base/file.h"
+
+#include <inttypes.h>
+
+#define DATA_DIR_DEFAULT "sluice-data"
+#define PATH_BYTES 2300
+
+static const char *
+data_dir(const slu_args *args)
+{
+    const char *dir = slu_args_get(args, "data-dir");
+    return dir == NULL ? DATA_DIR_DEFAULT : dir;
+}
+
+static const char *
+address_or(const slu_args *args, const char *flag, const char *otherwise)
+{
+    const char *address = slu_args_get(args, flag);
+    return address == NULL ? otherwise : address;
+}
+
+/* ---- up -------------------------------------------------------------------------------------------------------------------------- */
+
+static slu_status
+server_up(const slu_args *args, slu_background *stack, slu_error *err)
+{
+    char dir[PATH_BYTES], warehouse[PATH_BYTES];
+    (void)snprintf(dir, sizeof dir, "%s/server", stack->dir);
+    (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", stack->dir);
+    const char *lake = address_or(args, "warehouse", warehouse);
+    const char *const argv[] = {"sluice", "server", "--listen", address_or(args, "server-listen", "127.0.0.1:9123"), "--data-dir", dir,
+                                "--datalake.format", "iceberg", "--datalake.iceberg.type", "hadoop", "--datalake.iceberg.warehouse", lake, NULL};
+    SLU_TRY(slu_dir_make(lake, err));
+    return slu_background_start(stack, "server", argv, err);
+}
+
+static slu_status
+jobmanager_up(const slu_args *args, slu_background *stack, slu_error *err)
+{
+    char dir[PATH_BYTES];
+    (void)snprintf(dir, sizeof dir, "%s/jobmanager", stack->dir);
+    const char *const argv[] = {"sluice", "jobmanager", "--listen", address_or(args, "jobmanager-listen", "127.0.0.1:6123"), "--rest-listen",
+                                address_or(args, "rest-listen", "127.0.0.1:8081"), "--data-dir", dir, NULL};
+    return slu_background_start(stack, "jobmanager", argv, err);
+}
+
+static slu_status
+taskmanager_up(const slu_args *args, slu_background *stack, int64_t number, slu_error *err)
+{
+    char dir[PATH_BYTES], name[64], jobmanager[160];
+    (void)snprintf(name, sizeof name, "taskmanager-%" PRId64, number);
+    (void)snprintf(dir, sizeof dir, "%s/%s", stack->dir, name);
+    (void)snprintf(jobmanager, sizeof jobmanager, "%s", stack->daemons[1].address);
+    const char *const argv[] = {"sluice", "taskmanager", "--jobmanager", jobmanager, "--data-dir", dir, "--slots",
+                                address_or(args, "slots", "16"), NULL};
+    return slu_background_start(stack, name, argv, err);
+}
+
+static slu_status
+stack_up(const slu_args *args, slu_background *stack, slu_error *err)
+{
+    int64_t taskmanagers = 1;
+    SLU_TRY(slu_args_i64(args, "taskmanagers", 1, 64, &taskmanagers, err));
+    SLU_TRY(slu_dir_make(data_dir(args), err));
+    SLU_TRY(slu_background_load(stack, data_dir(args), err));
+    for (uint32_t i = 0; i < stack->count; i++)
+        if (slu_daemon_alive(&stack->daemons[i]))
+            return slu_error_set(err, SLU_CONFLICT, "the stack in %s is up already (%s is process %ld): `sluice down` ends it", stack->dir,
+                                 stack->daemons[i].name, (long)stack->daemons[i].pid);
+    stack->count = 0;
+    slu_status status = server_up(args, stack, err);
+    if (status == SLU_OK)
+        status = jobmanager_up(args, stack, err);
+    for (int64_t number = 1; number <= taskmanagers && status == SLU_OK; number++)
+        status = taskmanager_up(args, stack, number, err);
+    if (status != SLU_OK)
+        (void)slu_background_end(stack);
+    return status;
+}
+
+static int
+stack_show(const slu_args *args, const slu_background *stack)
+{
+    slu_buf out;
+    slu_buf_init(&out, 1 << 20);
+    if (args->json)
+        slu_buf_text(&out, "[");
+    for (uint32_t i = 0; i < stack->count; i++) {
+        const slu_daemon *daemon = &stack->daemons[i];
+        if (args->json)
+            slu_buf_printf(&out, "%s{\"name\": \"%s\", \"pid\": %ld, \"address\": \"%s\"}", i == 0 ? "" : ", ", daemon->name, (long)daemon->pid,
+                           daemon->address);
+        else
+            slu_buf_printf(&out, "%-16s process %-8ld %s\n", daemon->name, (long)daemon->pid, daemon->address);
+    }
+    slu_buf_text(&out, args->json ? "]\n" : "");
+    const int code = slu_cli_print(&out);
+    slu_buf_fini(&out);
+    return code;
+}
 
 static int
 up(const slu_args *args)
 {
-    return slu_cli_absent(args, "the background stack");
+    static slu_background stack; /* large; one per process */
+    slu_error err;
+    if (stack_up(args, &stack, &err) != SLU_OK) {
+        (void)slu_cli_fail(args, &err);
+        return SLU_EXIT_FAILED;
+    }
+    return stack_show(args, &stack);
 }
 
-const slu_verb slu_verb_up = {.name = "up", .summary = "starts table server, job manager and task manager in the background", .usage = "", .run = up};
-const slu_verb slu_verb_down = {.name = "down", .summary = "ends what `up` started", .usage = "", .run = up};
+/* ---- down ------------------------------------------------------------------------------------------------------------------------ */
+
+static int
+down(const slu_args *args)
+{
+    static slu_background stack;
+    slu_error err;
+    uint32_t alive = 0;
+    if (slu_background_load(&stack, data_dir(args), &err) != SLU_OK)
+        return slu_cli_fail(args, &err);
+    for (uint32_t i = 0; i < stack.count; i++)
+        alive += slu_daemon_alive(&stack.daemons[i]);
+    const uint32_t killed = slu_background_end(&stack);
+    if (alive == 0)
+        (void)printf("nothing of %s was up\n", stack.dir);
+    else
+        (void)printf("%u daemons of %s ended; its data stays\n", alive, stack.dir);
+    if (killed != 0)
+        (void)fprintf(stderr, "sluice down: %u of them did not end by themselves and were killed\n", killed);
+    return killed == 0 ? SLU_EXIT_DONE : SLU_EXIT_FAILED;
+}
+
+static const slu_flag up_flags[] = {
+    {"data-dir", 0, "DIR", "everything lies below it (sluice-data)"},
+    {"server-listen", 0, "HOST:PORT", "the table server (127.0.0.1:9123)"},
+    {"jobmanager-listen", 0, "HOST:PORT", "the job manager (127.0.0.1:6123)"},
+    {"rest-listen", 0, "HOST:PORT", "REST and dashboard (127.0.0.1:8081; \"\": none)"},
+    {"warehouse", 0, "DIR", "where lake tables lie (DATA-DIR/warehouse)"},
+    {"taskmanagers", 0, "T", "how many (1)"},
+    {"slots", 0, "N", "of each task manager (16)"},
+};
+
+static const slu_flag down_flags[] = {
+    {"data-dir", 0, "DIR", "the one that `up` was given (sluice-data)"},
+};
+
+const slu_verb slu_verb_up = {.name = "up",
+                              .summary = "table server, job manager and task manager in the background",
+                              .usage = "",
+                              SLU_VERB_FLAGS(up_flags),
+                              .json = true,
+                              .more = "Their output goes to DATA-DIR/log. `sluice down` ends them; the data stays.\n",
+                              .run = up};
+const slu_verb slu_verb_down = {.name = "down", .summary = "ends what `up` started", .usage = "", SLU_VERB_FLAGS(down_flags), .run = down};
