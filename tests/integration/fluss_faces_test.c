@@ -1,0 +1,488 @@
+/*
+ * Whole jobs through fluss.so, against a server: rows in, rows copied, upserts, exactly-once appends over failures. The server is
+ * FLUSS_BOOTSTRAP where that is set (a real cluster, by hand), else our own, started in this process.
+ */
+#include "support/check.h"
+
+#include "base/env.h"
+#include "base/file.h"
+#include "fluss/client/admin.h"
+#include "fluss/client/lookup.h"
+#include "fluss/client/scanner.h"
+#include "integration/fluss_server.h"
+#include "plan/descriptor.h"
+#include "plan/planner.h"
+#include "worker/local.h"
+
+#include <sluice/columns.h>
+#include <sluice/plugin.h>
+#include <sluice/sdk/columns_build.h>
+
+#include <stdatomic.h>
+
+#define BUCKETS 4
+#define ROWS 20000
+#define WAIT_MS 20000
+
+static slu_env env;
+static const char *bootstrap;
+static fluss_client *client;
+static char checkpoints[64];
+
+/* ---- An operator that fails: passes rows on, and gives up once, when enough have passed in its first attempts. ---- */
+
+typedef struct stumble_options {
+    int64_t after;
+    int64_t times;
+} stumble_options;
+
+typedef struct stumble {
+    slu_host *host;
+    const stumble_options *options;
+    uint32_t attempt;
+    int64_t rows;
+} stumble;
+
+static const slu_option stumble_table[] = {
+    SLU_OPTION("after", I64, stumble_options, after, "1000", "rows before it fails", .min = 0, .max = 1000000000),
+    SLU_OPTION("times", I64, stumble_options, times, "1", "attempts that fail", .min = 0, .max = 100),
+};
+
+static _Atomic int stumbles;
+
+static slu_status
+stumble_plan(slu_plan_call *call, slu_error *err)
+{
+    return slu_schema_copy(call->inputs[0], &call->outputs[0], err);
+}
+
+static slu_status
+stumble_open(void *self, const slu_open *open, slu_error *err)
+{
+    stumble *mine = self;
+    (void)err;
+    mine->host = open->host;
+    mine->options = open->options;
+    mine->attempt = open->attempt;
+    return SLU_OK;
+}
+
+static slu_status
+stumble_process(void *self, uint32_t input, const slu_batch *batch, slu_error *err)
+{
+    stumble *mine = self;
+    (void)input;
+    mine->rows += batch->rows;
+    if (mine->attempt <= (uint32_t)mine->options->times && mine->rows > mine->options->after) {
+        atomic_fetch_add(&stumbles, 1);
+        return slu_error_set(err, SLU_IO, "stumbled on purpose after %lld rows", (long long)mine->rows);
+    }
+    slu_emit emit = {.size = sizeof emit, .base = batch};
+    return mine->host->emit(mine->host, &emit, err);
+}
+
+static void
+stumble_close(void *self)
+{
+    (void)self;
+}
+
+static const slu_operator_ops stumble_ops = {
+    .size = sizeof stumble_ops, .open = stumble_open, .process = stumble_process, .close = stumble_close};
+static const slu_plugin stumble_plugin = {.size = sizeof stumble_plugin,
+                                          .kind = SLU_KIND_OPERATOR,
+                                          .name = "stumble",
+                                          .help = "Fails on purpose.",
+                                          .options = stumble_table,
+                                          .option_count = 2,
+                                          .options_bytes = sizeof(stumble_options),
+                                          .instance_bytes = sizeof(stumble),
+                                          .state_version = 1,
+                                          .input_min = 1,
+                                          .input_max = 1,
+                                          .output_count = 1,
+                                          .plan = stumble_plan,
+                                          .ops = &stumble_ops};
+/* ---- An operator that asks: looks every id of its input up, and that id plus a million, and counts what it hears. ---- */
+
+#define MISSING 1000000
+
+typedef struct asker {
+    slu_host *host;
+    slu_lookup_port *port;
+    uint32_t flying;
+    struct ArrowSchema keys, values;
+} asker;
+
+typedef struct asker_options {
+    const slu_value *lookup;
+} asker_options;
+
+static const slu_option asker_table[] = {SLU_OPTION("lookup", VALUE, asker_options, lookup, NULL, "the lookup", .flags = SLU_OPTION_REQUIRED)};
+static _Atomic int64_t found_rows, missed_rows, wrong_rows;
+
+static void
+asker_schemas(asker *mine)
+{
+    slu_error err = {0};
+    CHECK_OK(slu_schema_init_struct(&mine->keys));
+    CHECK_OK(slu_schema_add(&mine->keys, "l", "id", false));
+    CHECK_OK(slu_schema_init_struct(&mine->values));
+    CHECK_OK(slu_schema_add(&mine->values, "d:10,2", "amount", true));
+    CHECK_OK(slu_schema_add(&mine->values, "l", "id", true));
+}
+
+static void
+asker_answer(void *owner, const slu_lookup_answer *answer)
+{
+    asker *mine = owner;
+    mine->flying--;
+    if (answer->failure != NULL) {
+        atomic_fetch_add(&wrong_rows, 1);
+        return;
+    }
+    const slu_column ids = slu_batch_column(answer->values, 1);
+    for (int64_t i = 0; i < answer->values->array->length; i++) {
+        const bool wanted = i % 2 == 0;
+        atomic_fetch_add(answer->found[i] ? &found_rows : &missed_rows, 1);
+        if ((answer->found[i] != 0) != wanted || slu_column_valid(&ids, i) != wanted)
+            atomic_fetch_add(&wrong_rows, 1);
+    }
+}
+
+static slu_status
+asker_open(void *self, const slu_open *open, slu_error *err)
+{
+    asker *mine = self;
+    const asker_options *options = open->options;
+    mine->host = open->host;
+    asker_schemas(mine);
+    const slu_lookup_spec spec = {.size = sizeof spec, .use = options->lookup, .keys = &mine->keys, .values = &mine->values, .owner = mine,
+                                  .on_answer = asker_answer};
+    return mine->host->lookup_open(mine->host, &spec, &mine->port, err);
+}
+
+static slu_status
+asker_process(void *self, uint32_t input, const slu_batch *batch, slu_error *err)
+{
+    asker *mine = self;
+    sdk_builder builder;
+    struct ArrowArray column, keys;
+    const slu_column ids = slu_batch_column(batch, 0);
+    (void)input;
+    SLU_TRY(sdk_builder_init(&builder, "l", NULL));
+    for (int64_t i = 0; i < batch->rows; i++) {
+        sdk_builder_i64(&builder, slu_column_i64s(&ids)[slu_batch_row(batch, i)]);
+        sdk_builder_i64(&builder, slu_column_i64s(&ids)[slu_batch_row(batch, i)] + MISSING);
+    }
+    SLU_TRY(sdk_builder_finish(&builder, &column, err));
+    SLU_TRY(sdk_struct(&column, 1, batch->rows * 2, &keys, err));
+    const slu_status status = mine->host->lookup_submit(mine->host, mine->port, 7, &keys, err);
+    if (status == SLU_OK)
+        mine->flying++;
+    slu_array_release(&keys);
+    return status;
+}
+
+static uint32_t
+asker_pending(const void *self)
+{
+    return ((const asker *)self)->flying;
+}
+
+static void
+asker_close(void *self)
+{
+    asker *mine = self;
+    mine->host->lookup_close(mine->host, &mine->port);
+    slu_schema_release(&mine->keys);
+    slu_schema_release(&mine->values);
+}
+
+static const slu_operator_ops asker_ops = {
+    .size = sizeof asker_ops, .open = asker_open, .process = asker_process, .pending = asker_pending, .close = asker_close};
+static const slu_plugin asker_plugin = {.size = sizeof asker_plugin,
+                                        .kind = SLU_KIND_OPERATOR,
+                                        .name = "asker",
+                                        .help = "Looks keys up.",
+                                        .options = asker_table,
+                                        .option_count = 1,
+                                        .options_bytes = sizeof(asker_options),
+                                        .instance_bytes = sizeof(asker),
+                                        .state_version = 1,
+                                        .input_min = 1,
+                                        .input_max = 1,
+                                        .output_count = 1,
+                                        .plan = stumble_plan,
+                                        .ops = &asker_ops};
+static const slu_plugin *const test_plugins[] = {&stumble_plugin, &asker_plugin};
+static const slu_module test_module = {
+    .size = sizeof test_module, .abi = SLU_ABI, .name = "faces_test", .version = "1", .plugins = test_plugins, .plugin_count = 2};
+
+/* ---- Jobs ---- */
+
+static slu_status
+run_job(const char *text, slu_local_status *out, slu_error *failure)
+{
+    slu_error err = {0};
+    slu_registry *registry = NULL;
+    slu_graph *graph = NULL;
+    const slu_setting settings[] = {{"fluss.bootstrap.servers", bootstrap}, {"checkpoint.dir", checkpoints}};
+    const slu_descriptor descriptor = {.path = "job.yaml", .text = slu_view_of_text(text), .settings = settings, .setting_count = 2};
+    CHECK_OK(slu_dir_remove(checkpoints, &err));
+    CHECK_OK(slu_registry_new(&registry, &err));
+    CHECK_OK(slu_registry_add_dir(registry, SLUICE_TEST_PLUGINS, &err));
+    CHECK_OK(slu_registry_add_module(registry, &test_module, &err));
+    const slu_planner planner = {.registry = registry, .env = &env};
+    slu_status status = slu_descriptor_read(&descriptor, &graph, failure);
+    if (status == SLU_OK)
+        status = slu_plan_graph(graph, &planner, failure);
+    if (status == SLU_OK)
+        status = slu_local_run(graph, registry, &env, NULL, out, failure);
+    slu_graph_free(&graph);
+    slu_registry_free(&registry);
+    return status;
+}
+
+#define COLUMNS                                                                                                                  \
+    "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"                                                  \
+    "{\"name\":\"accountId\",\"data_type\":{\"type\":\"BIGINT\"}},"                                                              \
+    "{\"name\":\"createdAt\",\"data_type\":{\"type\":\"BIGINT\"}},"                                                              \
+    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}}"
+
+static void
+make_table(const char *name, const char *columns, const char *keys, const char *bucket_key)
+{
+    slu_error err = {0};
+    slu_buf json;
+    slu_buf_init(&json, 1 << 16);
+    slu_buf_printf(&json,
+                   "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[%s]%s},\"partition_key\":[],\"bucket_key\":[%s],\"bucket_count\":4,"
+                   "\"properties\":{},\"custom_properties\":{}}",
+                   columns, keys, bucket_key);
+    CHECK_OK(fluss_admin_create_database(client, "faces", true, &err));
+    CHECK_OK(fluss_admin_drop_table(client, "faces", name, true, &err));
+    CHECK_OK(fluss_admin_create_table(client, "faces", name, slu_buf_view(&json), false, &err));
+    slu_buf_fini(&json);
+}
+
+static fluss_target *
+open_table(const char *name)
+{
+    slu_error err = {0};
+    fluss_target *target = NULL;
+    CHECK_OK(fluss_target_open(client, "faces", name, &target, &err));
+    CHECK_OK(fluss_target_wait(target, WAIT_MS, &err));
+    return target;
+}
+
+/* How often each id (column 0) is in the log of a table. */
+static int64_t
+count_ids(const char *name, uint8_t *seen, int64_t ids)
+{
+    slu_error err = {0};
+    fluss_target *target = open_table(name);
+    fluss_scanner *scanner = NULL;
+    int64_t ends[BUCKETS];
+    int64_t count = 0;
+    const int32_t column = 0;
+    memset(seen, 0, (size_t)ids);
+    CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(target),
+                                      BUCKETS, ends, &err));
+    CHECK_OK(fluss_scanner_open(target, &(fluss_scanner_options){.columns = &column, .column_count = 1}, &scanner, &err));
+    for (int32_t bucket = 0; bucket < BUCKETS; bucket++)
+        CHECK_OK(fluss_scanner_add(scanner, bucket, FLUSS_OFFSET_EARLIEST, ends[bucket], &err));
+    for (;;) {
+        fluss_scan_batch batch;
+        const slu_status status = fluss_scanner_poll(scanner, &batch, &err);
+        if (status == SLU_END)
+            break;
+        if (status == SLU_AGAIN) {
+            fluss_client_step(client, 50);
+            continue;
+        }
+        CHECK_OK(status);
+        const slu_column column_0 = slu_column_child(fluss_scanner_schema(scanner), &batch.array, 0);
+        for (int64_t i = batch.first; i < batch.first + batch.count; i++, count++) {
+            const int64_t id = slu_column_i64s(&column_0)[i];
+            assert_true(id >= 0 && id < ids);
+            seen[id]++;
+        }
+        fluss_scan_batch_fini(&batch);
+    }
+    fluss_scanner_close(&scanner);
+    fluss_target_close(&target);
+    return count;
+}
+
+static void
+check_each_once(const char *name, int64_t first, int64_t rows)
+{
+    uint8_t *seen = malloc((size_t)(first + rows));
+    const int64_t count = count_ids(name, seen, first + rows);
+    for (int64_t id = first; id < first + rows; id++)
+        if (seen[id] != 1)
+            fail_msg("table %s: id %lld is there %u times (%lld rows in all)", name, (long long)id, seen[id], (long long)count);
+    assert_int_equal(count, rows);
+    free(seen);
+}
+
+#define GENERATE(rows)                                                                                                           \
+    "job: load\nparams: { fluss.bootstrap.servers: }\n"                                                                          \
+    "operators:\n"                                                                                                               \
+    "  - { id: rows, use: datagen, with: { kind: transactions, rows: " #rows " } }\n"                                            \
+    "  - { id: out, use: fluss_sink, from: rows, with: { table: faces.transaction } }\n"
+
+static int64_t first_id;
+
+static void
+rows_are_written(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    uint8_t *seen = malloc(ROWS + 2);
+    make_table("transaction", COLUMNS, "", "\"accountId\"");
+    CHECK_OK(run_job(GENERATE(20000), &status, &err));
+    assert_int_equal(status.rows_in, ROWS);
+    assert_int_equal(count_ids("transaction", seen, ROWS + 2), ROWS);
+    first_id = seen[0] == 1 ? 0 : 1;
+    check_each_once("transaction", first_id, ROWS);
+    free(seen);
+}
+
+static void
+rows_are_copied_by_bucket(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    make_table("copy", COLUMNS, "", "\"id\"");
+    CHECK_OK(run_job("job: copy\nparallelism: 2\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                     "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest, columns: [amount, id] } }\n"
+                     "  - { id: out, use: fluss_sink, from: in, with: { table: faces.copy, columns: { id: id, amount: amount } } }\n",
+                     &status, &err));
+    assert_int_equal(status.rows_in, ROWS);
+    check_each_once("copy", first_id, ROWS);
+}
+
+static void
+exactly_once_over_failures(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    make_table("once", COLUMNS, "", "\"id\"");
+    atomic_store(&stumbles, 0);
+    CHECK_OK(run_job("job: once\nparallelism: 2\ncheckpoint: { interval: 20ms }\nrestart: { strategy: fixed-delay, attempts: 10, delay: 10ms }\n"
+                     "params: { fluss.bootstrap.servers: }\noperators:\n"
+                     "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest } }\n"
+                     "  - { id: bad, use: stumble, from: in, with: { after: 6000, times: 3 } }\n"
+                     "  - { id: out, use: fluss_sink, from: bad, with: { table: faces.once, identity: [id] } }\n",
+                     &status, &err));
+    assert_true(status.restarts >= 1);
+    assert_true(atomic_load(&stumbles) >= 1);
+    check_each_once("once", first_id, ROWS);
+}
+
+static void
+upserts_converge(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    make_table("latest", COLUMNS, ",\"primary_key\":[\"id\"]", "\"id\"");
+    CHECK_OK(run_job("job: upsert\nparallelism: 2\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                     "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest } }\n"
+                     "  - { id: out, use: fluss_sink, from: in, with: { table: faces.latest } }\n",
+                     &status, &err));
+    check_each_once("latest", first_id, ROWS);
+}
+
+static void
+keys_are_looked_up(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    CHECK_OK(run_job("job: ask\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                     "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest, columns: [id] } }\n"
+                     "  - { id: ask, use: asker, from: in, with: { lookup: { use: fluss_lookup, table: faces.latest } } }\n"
+                     "  - { id: out, use: blackhole, from: ask }\n",
+                     &status, &err));
+    assert_int_equal(atomic_load(&found_rows), ROWS);
+    assert_int_equal(atomic_load(&missed_rows), ROWS);
+    assert_int_equal(atomic_load(&wrong_rows), 0);
+}
+
+static void
+check_refused(const char *text, const char *words, uint32_t line)
+{
+    slu_error err = {0};
+    slu_local_status status;
+    assert_true(run_job(text, &status, &err) < 0);
+    CHECK_MESSAGE(err, words);
+    if (err.line != line)
+        fail_msg("line %u, not %u: %s", err.line, line, err.message);
+}
+
+static void
+wrong_jobs_are_refused(void **state)
+{
+    (void)state;
+    make_table("strict", COLUMNS, "", "\"id\"");
+    check_refused("job: a\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                  "  - id: in\n    use: fluss_source\n    with:\n      table: faces.transaction\n      columns: [id, amout]\n"
+                  "  - { id: out, use: blackhole, from: in }\n",
+                  "no column amout", 8);
+    check_refused("job: a\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                  "  - id: in\n    use: fluss_source\n    with: { table: transaction }\n"
+                  "  - { id: out, use: blackhole, from: in }\n",
+                  "database.table", 6);
+    check_refused("job: a\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                  "  - { id: rows, use: datagen, with: { kind: transactions, rows: 10 } }\n"
+                  "  - id: out\n    use: fluss_sink\n    from: rows\n    with:\n      table: faces.strict\n      columns: { id: amount }\n",
+                  "wants l", 10);
+    check_refused("job: a\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                  "  - { id: rows, use: datagen, with: { kind: transactions, rows: 10 } }\n"
+                  "  - id: out\n    use: fluss_sink\n    from: rows\n    with:\n      table: faces.strict\n      columns: { amount: amount }\n",
+                  "NOT NULL", 9);
+    check_refused("job: a\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                  "  - { id: in, use: fluss_source, with: { table: faces.nowhere } }\n"
+                  "  - { id: out, use: blackhole, from: in }\n",
+                  "TABLE_NOT_EXIST", 4);
+}
+
+static int
+start(void **state)
+{
+    slu_error err = {0};
+    (void)state;
+    slu_env_init_system(&env, getenv("SLUICE_TEST_LOG") != NULL ? SLU_LOG_DEBUG : SLU_LOG_ERROR);
+    bootstrap = test_server_start(&env);
+    (void)snprintf(checkpoints, sizeof checkpoints, "/tmp/sluice-faces-%d", (int)getpid());
+    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = bootstrap}, &client, &err));
+    return 0;
+}
+
+static int
+stop(void **state)
+{
+    slu_error err = {0};
+    (void)state;
+    fluss_client_close(&client);
+    test_server_stop();
+    CHECK_OK(slu_dir_remove(checkpoints, &err));
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_written),           cmocka_unit_test(rows_are_copied_by_bucket),
+        cmocka_unit_test(exactly_once_over_failures), cmocka_unit_test(upserts_converge),
+        cmocka_unit_test(keys_are_looked_up),         cmocka_unit_test(wrong_jobs_are_refused),
+    };
+    return cmocka_run_group_tests_name("fluss.faces", tests, start, stop);
+}
