@@ -1,0 +1,393 @@
+#include "iceberg/lake_read.h"
+
+#include "base/alloc.h"
+#include "iceberg/prune.h"
+#include "parquet/reader.h"
+
+#include <sluice/columns.h>
+#include <sluice/sdk/columns_build.h>
+#include <strings.h>
+
+#define READ_ARENA_BYTES_MAX ((size_t)64 << 20)
+#define BATCH_ROWS 8192
+
+struct iceberg_read {
+    slu_arena arena;
+    const iceberg_store *store;
+    const iceberg_metadata *metadata;
+    const iceberg_schema *schema;
+    iceberg_predicate *predicates;
+    size_t predicate_count;
+    const iceberg_field **columns;
+    parquet_want *wants;
+    size_t column_count;
+    int64_t batch_rows;
+    struct ArrowSchema arrow;
+    iceberg_scan scan;
+    size_t next_file;
+    const iceberg_scan_file *file; /* being read */
+    parquet_reader *parquet;
+    parquet_source source;
+    iceberg_value *constants; /* per column: not null where the file's partition gives the value */
+    int64_t rows_left;        /* of a file read for its count alone */
+};
+
+/* ---- opening ---- */
+
+static slu_status
+columns_find(iceberg_read *read, const iceberg_read_options *options, slu_error *err)
+{
+    const bool all = options->columns == NULL;
+    read->column_count = all ? read->schema->root.field_count : options->column_count;
+    read->columns = slu_arena_array(&read->arena, read->column_count, sizeof *read->columns);
+    read->wants = slu_arena_array(&read->arena, read->column_count, sizeof *read->wants);
+    read->constants = slu_arena_array(&read->arena, read->column_count, sizeof *read->constants);
+    SLU_TRY(slu_arena_status(&read->arena, err));
+    for (size_t i = 0; i < read->column_count; i++) {
+        const iceberg_field *field = all ? &read->schema->root.fields[i] : iceberg_schema_column(read->schema, options->columns[i]);
+        if (field == NULL)
+            return slu_error_set(err, SLU_NOTFOUND, "there is no column \"%s\"", options->columns[i]);
+        if (field->type.kind >= ICEBERG_UNKNOWN)
+            return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" is nested, which is not read yet", field->name);
+        read->columns[i] = field;
+        read->wants[i] = (parquet_want){.field_id = field->id,
+            .name = field->name,
+            .optional = true,
+            .column = {.name = field->name,
+                .field_id = field->id,
+                .kind = field->type.kind,
+                .precision = field->type.precision,
+                .scale = field->type.scale,
+                .length = field->type.length}};
+    }
+    return SLU_OK;
+}
+
+static slu_status
+arrow_make(iceberg_read *read, slu_error *err)
+{
+    slu_status status = slu_schema_init_struct(&read->arrow);
+    for (size_t i = 0; i < read->column_count && status == SLU_OK; i++) {
+        char format[32];
+        iceberg_type_format(&read->columns[i]->type, format, sizeof format);
+        status = slu_schema_add(&read->arrow, format, read->columns[i]->name, true); /* an old file may hold nulls even here */
+    }
+    return status == SLU_OK ? SLU_OK : slu_error_set(err, status, "no memory for a schema");
+}
+
+static slu_status
+predicates_copy(iceberg_read *read, const iceberg_read_options *options, slu_error *err)
+{
+    read->predicates = slu_arena_array(&read->arena, options->predicate_count, sizeof *read->predicates);
+    SLU_TRY(slu_arena_status(&read->arena, err));
+    for (size_t i = 0; i < options->predicate_count; i++) {
+        iceberg_value value;
+        SLU_TRY(iceberg_value_copy(iceberg_value_of(options->predicates[i].value), &read->arena, &value, err));
+        read->predicates[i] = options->predicates[i];
+        read->predicates[i].value = value.bytes;
+    }
+    read->predicate_count = options->predicate_count;
+    return SLU_OK;
+}
+
+static slu_status
+read_begin(iceberg_read *read, const iceberg_read_options *options, slu_error *err)
+{
+    read->schema = options->schema == NULL ? iceberg_metadata_schema(read->metadata) : options->schema;
+    read->batch_rows = options->batch_rows <= 0 ? BATCH_ROWS : options->batch_rows;
+    SLU_TRY(columns_find(read, options, err));
+    SLU_TRY(arrow_make(read, err));
+    SLU_TRY(predicates_copy(read, options, err));
+    const iceberg_scan_options scan = {read->predicates, read->predicate_count, false};
+    const iceberg_snapshot *snapshot = options->snapshot == NULL ? iceberg_metadata_snapshot(read->metadata) : options->snapshot;
+    return iceberg_scan_plan(read->store, read->metadata, snapshot, &scan, &read->scan, err);
+}
+
+slu_status
+iceberg_read_open(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_read_options *options, iceberg_read **out,
+    slu_error *err)
+{
+    SLU_AUTO(iceberg_read_free) iceberg_read *read = slu_alloc_zero(1, sizeof *read);
+    if (read == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory to read a table");
+    slu_arena_init(&read->arena, READ_ARENA_BYTES_MAX);
+    read->store = store;
+    read->metadata = metadata;
+    SLU_TRY_IN(read_begin(read, options, err), err, "table at %s", metadata->location);
+    *out = slu_take(&read);
+    return SLU_OK;
+}
+
+void
+iceberg_read_free(iceberg_read **pointer)
+{
+    iceberg_read *read = slu_take(pointer);
+    if (read == NULL)
+        return;
+    parquet_reader_free(&read->parquet);
+    iceberg_scan_fini(&read->scan);
+    slu_schema_release(&read->arrow);
+    slu_arena_fini(&read->arena);
+    slu_free(read);
+}
+
+const struct ArrowSchema *
+iceberg_read_schema(const iceberg_read *read)
+{
+    return &read->arrow;
+}
+
+int64_t
+iceberg_read_rows(const iceberg_read *read)
+{
+    return read->scan.row_count;
+}
+
+/* ---- a file ---- */
+
+static slu_status
+source_read(void *context, int64_t offset, void *out, size_t bytes, slu_error *err)
+{
+    const iceberg_read *read = context;
+    return read->store->ops->read(read->store->self, read->file->file.path, offset, out, bytes, err);
+}
+
+/* A Parquet statistic is the same bytes as an Iceberg bound, but for decimals. */
+static bool
+group_keeps(const parquet_reader *reader, size_t group, const iceberg_predicate *predicate, const iceberg_field *column)
+{
+    for (size_t i = 0; i < parquet_reader_column_count(reader); i++) {
+        parquet_statistics statistics;
+        if (parquet_reader_column(reader, i)->field_id != predicate->field_id || column->type.kind == ICEBERG_DECIMAL)
+            continue;
+        if (parquet_reader_statistics(reader, group, i, &statistics) != SLU_OK)
+            return true;
+        return iceberg_prune_bounds(predicate, &column->type, statistics.has_bounds ? &statistics.min : NULL,
+            statistics.has_bounds ? &statistics.max : NULL, statistics.has_null_count ? statistics.null_count : ICEBERG_ABSENT,
+            statistics.has_null_count ? statistics.value_count : ICEBERG_ABSENT);
+    }
+    return true;
+}
+
+static bool
+keep_group(void *context, const parquet_reader *reader, size_t group)
+{
+    const iceberg_read *read = context;
+    for (size_t i = 0; i < read->predicate_count; i++) {
+        const iceberg_field *column = iceberg_schema_field(read->schema, read->predicates[i].field_id);
+        if (column != NULL && !group_keeps(reader, group, &read->predicates[i], column))
+            return false;
+    }
+    return true;
+}
+
+static bool
+file_has(const parquet_reader *reader, const iceberg_field *column)
+{
+    bool has_ids = false;
+    for (size_t i = 0; i < parquet_reader_column_count(reader); i++) {
+        const parquet_column *in_file = parquet_reader_column(reader, i);
+        has_ids = has_ids || in_file->field_id != PARQUET_FIELD_ID_NONE;
+        if (in_file->field_id == column->id || (in_file->field_id == PARQUET_FIELD_ID_NONE && strcmp(in_file->name, column->name) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* The value that a file's identity partition gives a column; null when it gives none. */
+static iceberg_value
+partition_constant(const iceberg_read *read, const iceberg_field *column)
+{
+    const iceberg_partition_spec *spec = iceberg_metadata_spec_of(read->metadata, read->file->spec_id);
+    for (uint32_t i = 0; spec != NULL && i < spec->field_count; i++)
+        if (spec->fields[i].source_id == column->id && spec->fields[i].transform.kind == ICEBERG_TRANSFORM_IDENTITY)
+            return read->file->file.partition[i];
+    return iceberg_value_null();
+}
+
+static slu_status
+constants_find(iceberg_read *read, slu_error *err)
+{
+    for (size_t i = 0; i < read->column_count; i++) {
+        read->constants[i] = iceberg_value_null();
+        if (file_has(read->parquet, read->columns[i]))
+            continue;
+        read->constants[i] = partition_constant(read, read->columns[i]);
+        if (read->constants[i].is_null && read->columns[i]->has_default)
+            return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" has a default (format 3), which is not read yet",
+                read->columns[i]->name);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+file_open(iceberg_read *read, slu_error *err)
+{
+    read->source = (parquet_source){source_read, read, read->file->file.file_bytes};
+    const parquet_reader_options options = {read->batch_rows, read->predicate_count == 0 ? NULL : keep_group, read};
+    SLU_TRY(parquet_reader_open(&read->source, &options, &read->parquet, err));
+    SLU_TRY(constants_find(read, err));
+    return parquet_reader_select(read->parquet, read->wants, read->column_count, err);
+}
+
+static slu_status
+file_begin(iceberg_read *read, slu_error *err)
+{
+    read->file = &read->scan.files[read->next_file++];
+    const char *format = read->file->file.format;
+    if (strncasecmp(format, "parquet", 8) != 0)
+        return slu_error_set(err, SLU_UNSUPPORTED, "%s is %s: only Parquet files are read", read->file->file.path, format);
+    if (read->column_count == 0) { /* only the number of rows matters: no file is opened */
+        read->rows_left = read->file->file.record_count;
+        return SLU_OK;
+    }
+    SLU_TRY_IN(file_open(read, err), err, "%s", read->file->file.path);
+    return SLU_OK;
+}
+
+/* ---- batches ---- */
+
+static void
+builder_add(sdk_builder *builder, const iceberg_type *type, slu_view bytes)
+{
+    int64_t number = 0;
+    double real = 0;
+    if (type->kind == ICEBERG_BOOLEAN)
+        sdk_builder_bool(builder, bytes.bytes == 1 && bytes.data[0] != 0);
+    else if (iceberg_value_i64(type, bytes, &number))
+        sdk_builder_int(builder, number);
+    else if (iceberg_value_double(type, bytes, &real))
+        sdk_builder_f64(builder, real);
+    else if (type->kind == ICEBERG_DECIMAL)
+        sdk_builder_decimal(builder, iceberg_value_decimal(bytes));
+    else
+        sdk_builder_bytes(builder, bytes.data, bytes.bytes);
+}
+
+static slu_status
+constant_column(const iceberg_type *type, slu_view bytes, int64_t rows, struct ArrowArray *out, slu_error *err)
+{
+    char format[32];
+    sdk_builder builder;
+    iceberg_type_format(type, format, sizeof format);
+    SLU_TRY(sdk_builder_init(&builder, format, NULL));
+    for (int64_t i = 0; i < rows; i++)
+        builder_add(&builder, type, bytes);
+    const slu_status status = sdk_builder_finish(&builder, out, err);
+    sdk_builder_fini(&builder);
+    return status;
+}
+
+/* Columns of nulls that the partition knows better become its value. */
+static slu_status
+constants_put(const iceberg_read *read, struct ArrowArray *batch, slu_error *err)
+{
+    for (size_t i = 0; i < read->column_count; i++) {
+        struct ArrowArray column;
+        if (read->constants[i].is_null)
+            continue;
+        SLU_TRY(constant_column(&read->columns[i]->type, read->constants[i].bytes, batch->length, &column, err));
+        slu_array_release(batch->children[i]);
+        slu_array_move(&column, batch->children[i]);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+next_count(iceberg_read *read, struct ArrowArray *out, slu_error *err)
+{
+    const int64_t rows = read->rows_left < read->batch_rows ? read->rows_left : read->batch_rows;
+    if (rows == 0)
+        return SLU_END;
+    SLU_TRY(sdk_struct(NULL, 0, rows, out, err));
+    read->rows_left -= rows;
+    return SLU_OK;
+}
+
+static slu_status
+next_of_file(iceberg_read *read, struct ArrowArray *out, slu_error *err)
+{
+    struct ArrowArray batch = {0};
+    if (read->column_count == 0)
+        return next_count(read, out, err);
+    const slu_status status = parquet_reader_next(read->parquet, &batch, NULL, err);
+    if (status != SLU_OK)
+        return slu_error_in(err, status, "%s", read->file->file.path);
+    const slu_status put = constants_put(read, &batch, err);
+    if (put != SLU_OK) {
+        slu_array_release(&batch);
+        return put;
+    }
+    *out = batch;
+    return SLU_OK;
+}
+
+slu_status
+iceberg_read_next(iceberg_read *read, struct ArrowArray *out, slu_error *err)
+{
+    for (;;) {
+        if (read->file == NULL) {
+            if (read->next_file == read->scan.count)
+                return SLU_END;
+            SLU_TRY(file_begin(read, err));
+        }
+        const slu_status status = next_of_file(read, out, err);
+        if (status != SLU_END)
+            return status;
+        parquet_reader_free(&read->parquet);
+        read->file = NULL;
+    }
+}
+
+/* ---- literals ---- */
+
+static bool
+literal_decimal(const iceberg_type *type, const iceberg_literal *literal, iceberg_scalar *room, iceberg_predicate *out)
+{
+    slu_i128_natural unscaled = literal->i64;
+    if (literal->kind != ICEBERG_LITERAL_I64)
+        return false;
+    for (int32_t i = 0; i < type->scale; i++)
+        if (__builtin_mul_overflow(unscaled, 10, &unscaled))
+            return false;
+    out->value = iceberg_value_of_decimal(unscaled, room).bytes;
+    return true;
+}
+
+static bool
+literal_number(const iceberg_type *type, const iceberg_literal *literal, iceberg_scalar *room, iceberg_predicate *out)
+{
+    const int64_t number = literal->i64;
+    if (literal->kind != ICEBERG_LITERAL_I64)
+        return false;
+    if (type->kind == ICEBERG_LONG) {
+        out->value = iceberg_value_of_i64(number, room).bytes;
+        return true;
+    }
+    if (number < INT32_MIN || number > INT32_MAX)
+        return false;
+    out->value = iceberg_value_of_i32((int32_t)number, room).bytes;
+    return true;
+}
+
+bool
+iceberg_predicate_make(const iceberg_field *column, uint8_t compare, const iceberg_literal *literal, iceberg_scalar *room,
+    iceberg_predicate *out)
+{
+    *out = (iceberg_predicate){column->id, compare, {NULL, 0}};
+    if (compare == ICEBERG_IS_NULL || compare == ICEBERG_NOT_NULL)
+        return true;
+    switch (column->type.kind) {
+    case ICEBERG_INT:
+    case ICEBERG_LONG: return literal_number(&column->type, literal, room, out);
+    case ICEBERG_DECIMAL: return literal_decimal(&column->type, literal, room, out);
+    case ICEBERG_STRING: out->value = literal->text; return literal->kind == ICEBERG_LITERAL_TEXT;
+    case ICEBERG_DOUBLE: {
+        const double real = literal->kind == ICEBERG_LITERAL_I64 ? (double)literal->i64 : literal->f64;
+        memcpy(room->bytes, &real, sizeof real);
+        out->value = slu_view_of(room->bytes, sizeof real);
+        return literal->kind == ICEBERG_LITERAL_F64 || (literal->kind == ICEBERG_LITERAL_I64 && (literal->i64 >> 52) == (literal->i64 >> 63));
+    }
+    default: return false;
+    }
+}
