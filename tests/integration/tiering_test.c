@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/env.h"
 #include "base/file.h"
+#include "cli/catalog/lake.h"
 #include "fluss/client/admin.h"
 #include "fluss/client/target.h"
 #include "fluss/client/writer.h"
@@ -16,12 +17,15 @@
 #include "iceberg/scan.h"
 #include "integration/fluss_rows.h"
 #include "parquet/reader.h"
-#include "tiering/lake_tables.h"
+#include "tiering/lake.h"
 #include "tiering/round.h"
 #include "tiering/tiering.h"
 
 #include <sluice/columns.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 
 #define WAIT_MS 20000
 #define BUCKETS 3
@@ -30,7 +34,7 @@
 static slu_env env;
 static char dir[64];
 static char warehouse[128];
-static tiering_lake_tables *lake_tables;
+static cli_lake *lake_tables;
 static fluss_server *server;
 static fluss_client *client;
 static slu_error err;
@@ -481,6 +485,73 @@ a_primary_key_table_is_refused_by_name_and_harms_nobody(void **state)
     pipeline_close(&p);
 }
 
+/* ---- the same through the program: jobs/tiering.yaml, killed in the middle ---- */
+
+static pid_t
+program_start(void)
+{
+    char bootstrap[100], log_path[100];
+    (void)snprintf(bootstrap, sizeof bootstrap, "%s", fluss_server_address(server));
+    (void)snprintf(log_path, sizeof log_path, "%s/run.log", dir);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid != 0)
+        return pid;
+    const int out = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    (void)dup2(out, 1);
+    (void)dup2(out, 2);
+    (void)execl(getenv("SLUICE_PROGRAM"), "sluice", "run", "--local", SLUICE_TEST_DATA "/../jobs/tiering.yaml", "--fluss.bootstrap.servers",
+                bootstrap, "--datalake.iceberg.warehouse", warehouse, (char *)NULL);
+    _exit(127);
+}
+
+static void
+program_end(pid_t pid, int signal)
+{
+    int status = 0;
+    assert_int_equal(kill(pid, signal), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static void
+wait_for_rows(const char *name, int64_t rows, pid_t pid)
+{
+    lake_state lake;
+    const int64_t end = slu_now_ms(&env) + WAIT_MS;
+    for (;;) {
+        read_lake(name, &lake);
+        if (lake.rows >= rows && registered(name, &lake, rows))
+            break;
+        if (waitpid(pid, NULL, WNOHANG) != 0)
+            fail_msg("the program ended: see run.log (SLUICE_TEST_KEEP=1 keeps it)");
+        if (slu_now_ms(&env) > end)
+            fail_msg("%s: %lld of %lld rows in the lake", name, (long long)lake.rows, (long long)rows);
+        (void)usleep(20000);
+    }
+    assert_true(lake.rows == rows && lake.id_sum == rows * (rows - 1) / 2 && lake.system_columns_fit);
+}
+
+static void
+the_program_tiers_and_survives_a_kill(void **state)
+{
+    (void)state;
+    if (getenv("SLUICE_PROGRAM") == NULL)
+        skip();
+    create_table("program", "100ms", false);
+    append_rows("program", 0, 30000);
+    pid_t pid = program_start();
+    wait_for_rows("program", 30000, pid);
+    append_rows("program", 30000, 10000);
+    program_end(pid, SIGTERM); /* perhaps in the middle of a round: its table is given back */
+    pid = program_start();
+    wait_for_rows("program", 40000, pid);
+    program_end(pid, SIGKILL); /* idle: nothing is in work */
+    append_rows("program", 40000, 1000);
+    pid = program_start();
+    wait_for_rows("program", 41000, pid);
+    program_end(pid, SIGTERM);
+}
+
 static int
 set_up(void **state)
 {
@@ -491,8 +562,8 @@ set_up(void **state)
     char data[100];
     (void)snprintf(data, sizeof data, "%s/server", dir);
     (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", dir);
-    CHECK_OK(tiering_lake_tables_open(&env, &(tiering_lake_options){"iceberg", "hadoop", warehouse}, &lake_tables, &err));
-    const fluss_server_lake lake = {.context = lake_tables, .create_table = tiering_lake_tables_create};
+    CHECK_OK(cli_lake_open(&env, "hadoop", warehouse, &lake_tables, &err));
+    const fluss_server_lake lake = cli_lake_for_server(lake_tables);
     const fluss_server_options options = {.port = 0, .data_dir = data, .datalake_format = "iceberg", .lake = &lake};
     CHECK_OK(fluss_server_open(&env, &options, &server, &err));
     CHECK_OK(fluss_server_start(server, &err));
@@ -506,7 +577,7 @@ tear_down(void **state)
     (void)state;
     fluss_client_close(&client);
     fluss_server_close(&server);
-    tiering_lake_tables_close(&lake_tables);
+    cli_lake_close(&lake_tables);
     if (getenv("SLUICE_TEST_KEEP") == NULL)
         CHECK_OK(slu_dir_remove(dir, &err));
     else
@@ -522,6 +593,7 @@ main(void)
         cmocka_unit_test(two_tables_and_an_empty_one_share_the_service),
         cmocka_unit_test(a_restart_goes_on_without_loss_or_twins),
         cmocka_unit_test(a_primary_key_table_is_refused_by_name_and_harms_nobody),
+        cmocka_unit_test(the_program_tiers_and_survives_a_kill),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
