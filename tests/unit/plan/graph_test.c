@@ -2,6 +2,7 @@
 #include "support/check.h"
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "plan/graph.h"
 #include "plan/layout.h"
 
@@ -180,6 +181,8 @@ bytes_give_the_same_graph(void **state)
     slu_graph *graph = graph_small();
     slu_graph *copy = NULL;
     graph_bytes(graph, &bytes);
+    if (getenv("SLUICE_TEST_WRITE") != NULL) /* the corpus of the fuzz target */
+        CHECK_OK(slu_file_write(SLUICE_TEST_DATA "/fuzz/plan/corpus/graph/small", slu_buf_view(&bytes), false, &err));
     CHECK_OK(slu_graph_decode(slu_buf_view(&bytes), &copy, &err));
     assert_int_equal(copy->operator_count, 5);
     assert_true(slu_schema_equal(copy->operators[0].outputs[0], graph->operators[0].outputs[0]));
