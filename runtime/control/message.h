@@ -68,6 +68,7 @@
     X(U64, offset, "position in a file")                                                                                         \
     X(U64, rows_in, "rows that came in")                                                                                         \
     X(U64, rows_out, "rows that went out")                                                                                       \
+    X(U64, remote_frames, "messages with rows or events that came from another process")                                         \
     X(I64, value, "of a metric")                                                                                                 \
     X(TEXT, listen, "host that a worker listens at for others' batches")                                                         \
     X(TEXT, run_dir, "where a worker's sockets stand")                                                                           \

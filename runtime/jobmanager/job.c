@@ -310,6 +310,7 @@ job_after(slu_jobmanager *jm, job *j)
     attempt_free(j);
     if (j->after == JOB_RESTARTING) {
         j->restarts++;
+        memset(j->tasks, TASK_CREATED, j->layout->task_count);
         j->deadline = jm_now(jm) + j->delay_ms;
     }
     for (uint32_t i = 0; j->after != JOB_RESTARTING && j->layout != NULL && i < j->layout->task_count; i++)

@@ -129,6 +129,7 @@ vertex_fill(slu_jobmanager *jm, const job *j, const slu_vertex *vertex, slu_mess
             .task = task,
             .worker = j->placement[task],
             .name = j->placement[task] < j->member_count ? j->members[j->placement[task]].host : "",
+            .pid = j->placement[task] < j->member_count ? j->members[j->placement[task]].pid : 0,
             .state = task_state_name(j->tasks[task])};
     }
     out->rows_in = (uint64_t)metric_sum(j, "rows_in", vertex->task_first, vertex->parallelism);
@@ -150,6 +151,7 @@ details_answer(slu_jobmanager *jm, const peer *to, uint64_t request, const job *
     message.kind = SLU_MESSAGE_DETAILS;
     message.request = request;
     message.path = j->path;
+    message.remote_frames = (uint64_t)metric_sum(j, "net_frames_in", 0, message.tasks == 0 ? 0 : j->layout->task_count);
     message.items = items;
     message.item_count = count;
     peer_send(jm, to->number, &message);
