@@ -656,12 +656,12 @@ slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *write
 
 /* ---- Items */
 
+/* Batches that an operator holds and that what follows must not overtake. A sink has nothing below it: its prepare says when
+ * everything is safe. */
 static uint32_t
 node_pending(const slu_node *node)
 {
-    if (node->op != NULL && node->op->pending != NULL)
-        return node->op->pending(node->self);
-    return node->sink != NULL && node->sink->pending != NULL ? node->sink->pending(node->self) : 0;
+    return node->op != NULL && node->op->pending != NULL ? node->op->pending(node->self) : 0;
 }
 
 /* What a call answered, in the words of the queue: OK (done), AGAIN (stays first), or a failure. */

@@ -7,7 +7,7 @@
  *      |  AGAIN: the item stays first in the queue until the instance was called back (ready, wake, answer)
  *
  * Rules    (1) items are handled in the order in which they came; nothing overtakes. (2) A watermark, barrier or end is handled only
- *          when the operator says that nothing is pending. (3) A node is clear when its queue is empty and it owes no `more`.
+ *          when an operator says that nothing is pending (a sink's prepare says AGAIN instead). (3) A node is clear when its queue is empty and it owes no `more`.
  *          (4) A sink that still has committables of a restored checkpoint to commit takes no rows.
  * Threads  the task's. Errors: what plugins answer, with the operator's id in front.
  */
