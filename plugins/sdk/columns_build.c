@@ -408,6 +408,31 @@ sdk_builder_copy(sdk_builder *builder, const slu_column *from, int64_t row)
     }
 }
 
+slu_column
+sdk_builder_view(const sdk_builder *builder, sdk_builder_look *look)
+{
+    memset(look, 0, sizeof *look);
+    look->buffers[0] = builder->nulls != 0 ? builder->validity.data : NULL;
+    look->buffers[1] = builder->values.data;
+    look->buffers[2] = builder->data.data;
+    look->array.length = builder->rows;
+    look->array.null_count = builder->nulls;
+    look->array.n_buffers = slu_type_buffers(builder->type);
+    look->array.buffers = look->buffers;
+    return slu_column_view_at(builder->type, &look->array, 0, builder->rows);
+}
+
+void
+sdk_builder_reset(sdk_builder *builder)
+{
+    builder->validity.bytes = 0;
+    builder->values.bytes = 0;
+    builder->data.bytes = 0;
+    builder->rows = 0;
+    builder->nulls = 0;
+    builder->failed = SLU_OK;
+}
+
 slu_status
 sdk_builder_finish(sdk_builder *builder, struct ArrowArray *out, slu_error *err)
 {

@@ -67,6 +67,15 @@ void *sdk_builder_extend(sdk_builder *builder, int64_t rows);
 /* Appends row `row` of a column of the same type, null or not. */
 void sdk_builder_copy(sdk_builder *builder, const slu_column *from, int64_t row);
 
+/* What has been appended so far, as a column; borrows `look` and the builder's memory until the next append. */
+typedef struct sdk_builder_look {
+    struct ArrowArray array;
+    const void *buffers[3];
+} sdk_builder_look;
+slu_column sdk_builder_view(const sdk_builder *builder, sdk_builder_look *look);
+
+/* Empty again, memory kept. */
+void sdk_builder_reset(sdk_builder *builder);
 /* Moves the column out; the builder is ready for the next one of the same type. */
 SLU_CHECK slu_status sdk_builder_finish(sdk_builder *builder, struct ArrowArray *out, slu_error *err);
 
