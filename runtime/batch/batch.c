@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/sizes.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -231,4 +232,43 @@ slu_schema *
 slu_batch_schema(const slu_batch *shown)
 {
     return batch_of(shown)->schema;
+}
+
+static void
+picked_release(struct ArrowArray *array)
+{
+    for (int64_t i = 0; i < array->n_children; i++)
+        if (array->children[i]->release != NULL)
+            array->children[i]->release(array->children[i]);
+    slu_free(array->private_data);
+    array->release = NULL;
+}
+
+slu_status
+slu_array_pick(struct ArrowArray *from, const int32_t *pick, uint32_t count, struct ArrowArray *out, slu_error *err)
+{
+    const size_t head = slu_size_align(sizeof(void *) + count * sizeof(struct ArrowArray *), 16);
+    uint8_t *memory = slu_alloc(head + count * sizeof(struct ArrowArray));
+    if (memory == NULL) {
+        from->release(from);
+        return slu_error_set(err, SLU_NOMEM, "no memory for a batch");
+    }
+    const void **buffers = (const void **)(void *)memory;
+    struct ArrowArray **children = (struct ArrowArray **)(void *)(memory + sizeof(void *));
+    struct ArrowArray *arrays = (struct ArrowArray *)(void *)(memory + head);
+    buffers[0] = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        arrays[i] = *from->children[pick[i]];
+        from->children[pick[i]]->release = NULL;
+        children[i] = &arrays[i];
+    }
+    *out = (struct ArrowArray){.length = from->length,
+                               .n_buffers = 1,
+                               .buffers = buffers,
+                               .n_children = count,
+                               .children = children,
+                               .release = picked_release,
+                               .private_data = memory};
+    from->release(from);
+    return SLU_OK;
 }

@@ -36,4 +36,8 @@ slu_schema *slu_batch_schema(const slu_batch *batch);
 /* What the buffers of an array weigh under a schema, children included. */
 int64_t slu_array_bytes(const struct ArrowSchema *schema, const struct ArrowArray *array);
 
+/* A struct array of some children of another, moved in the order of `pick` (no child twice): `from` is released with the rest, success
+ * or not. */
+SLU_CHECK slu_status slu_array_pick(struct ArrowArray *from, const int32_t *pick, uint32_t count, struct ArrowArray *out, slu_error *err);
+
 #endif

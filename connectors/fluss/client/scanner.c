@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/sizes.h"
+#include "batch/batch.h"
 #include "fluss/record/log_batch.h"
 #include "fluss/wire/error.h"
 #include "fluss/wire/message.h"
@@ -128,46 +129,6 @@ columns_resolve(fluss_scanner *scanner, const fluss_table *table, slu_error *err
     SLU_TRY(schema_pick(&table->arrow, scanner->options.columns, count, &scanner->schema, err));
     return arrow ? schema_pick(&table->arrow, scanner->ascending, count, &scanner->wire, err)
                  : slu_schema_copy(&table->arrow, &scanner->wire, err);
-}
-
-static void
-picked_release(struct ArrowArray *array)
-{
-    for (int64_t i = 0; i < array->n_children; i++)
-        if (array->children[i]->release != NULL)
-            array->children[i]->release(array->children[i]);
-    slu_free(array->private_data);
-    array->release = NULL;
-}
-
-/* Moves the wanted children out of `from`, which is released. */
-static slu_status
-array_pick(struct ArrowArray *from, const int32_t *pick, uint32_t count, struct ArrowArray *out, slu_error *err)
-{
-    const size_t head = slu_size_align(sizeof(void *) + count * sizeof(struct ArrowArray *), 16);
-    uint8_t *memory = slu_alloc(head + count * sizeof(struct ArrowArray));
-    if (memory == NULL) {
-        from->release(from);
-        return slu_error_set(err, SLU_NOMEM, "no memory for a batch");
-    }
-    const void **buffers = (const void **)(void *)memory;
-    struct ArrowArray **children = (struct ArrowArray **)(void *)(memory + sizeof(void *));
-    struct ArrowArray *arrays = (struct ArrowArray *)(void *)(memory + head);
-    buffers[0] = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        arrays[i] = *from->children[pick[i]];
-        from->children[pick[i]]->release = NULL;
-        children[i] = &arrays[i];
-    }
-    *out = (struct ArrowArray){.length = from->length,
-                               .n_buffers = 1,
-                               .buffers = buffers,
-                               .n_children = count,
-                               .children = children,
-                               .release = picked_release,
-                               .private_data = memory};
-    from->release(from);
-    return SLU_OK;
 }
 
 /* ---- What was fetched ---- */
@@ -594,7 +555,7 @@ entry_decode(fluss_scanner *scanner, entry *from, fluss_scan_batch *batch, slu_e
     if (scanner->pick == NULL || batch->array.release == NULL)
         return SLU_OK;
     struct ArrowArray whole = batch->array;
-    status = array_pick(&whole, scanner->pick, scanner->column_count, &batch->array, err);
+    status = slu_array_pick(&whole, scanner->pick, scanner->column_count, &batch->array, err);
     if (status != SLU_OK) {
         batch->array.release = NULL;
         fluss_scan_batch_fini(batch);

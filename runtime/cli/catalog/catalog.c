@@ -3,7 +3,11 @@
 #include "base/alloc.h"
 #include "fluss/client/admin.h"
 #include "fluss/client/scanner.h"
+#include "lake_table.h"
 #include "log_table.h"
+#include "union_table.h"
+
+#include <stdlib.h>
 
 #define OPEN_TIMEOUT_MS 30000
 
@@ -12,7 +16,7 @@ struct cli_catalog {
     const slu_env *env;
     fluss_client *client;
     char *database;
-    char *lake_warehouse;
+    cli_lake *lake; /* NULL: no warehouse was named */
 };
 
 typedef struct listing {
@@ -95,15 +99,96 @@ target_open(const cli_catalog *catalog, const char *database, const char *table,
     return SLU_OK;
 }
 
+/* ---- Lake and union ---- */
+
+static slu_status
+lake_need(const cli_catalog *catalog, const char *database, const char *table, slu_error *err)
+{
+    if (catalog->lake != NULL)
+        return SLU_OK;
+    return slu_error_set(err, SLU_INVALID, "%s.%s lies in a lake: name it with --datalake.iceberg.warehouse DIR", database, table);
+}
+
+/* "lake" or "lake@SNAPSHOT"; false: neither. */
+static bool
+lake_suffix(const char *suffix, int64_t *snapshot_id)
+{
+    *snapshot_id = -1;
+    if (strncmp(suffix, "lake", 4) != 0)
+        return false;
+    if (suffix[4] == '@')
+        *snapshot_id = strtoll(suffix + 5, NULL, 10);
+    return suffix[4] == 0 || suffix[4] == '@';
+}
+
+/* The lake snapshot that the table's cluster calls readable, and the log behind it. NOTFOUND: there is none yet. */
+static slu_status
+union_bounds(const cli_catalog *catalog, const char *database, const char *table, fluss_target *target, int64_t *snapshot_id, int64_t *start,
+             int64_t *stop, slu_error *err)
+{
+    const int32_t buckets = fluss_target_table(target)->bucket_count;
+    SLU_TRY(fluss_admin_lake_snapshot(catalog->client, database, table, true, snapshot_id, start, buckets, err));
+    for (int32_t bucket = 0; bucket < buckets; bucket++)
+        if (start[bucket] < 0)
+            start[bucket] = FLUSS_OFFSET_EARLIEST;
+    return fluss_admin_list_offsets(catalog->client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0,
+                                    fluss_target_leaders(target), buckets, stop, err);
+}
+
+static slu_status
+union_open_at(const cli_catalog *catalog, const char *database, const char *table, fluss_target **target, int64_t *start, int64_t *stop,
+              slu_sql_table **out, slu_error *err)
+{
+    int64_t snapshot_id = -1;
+    slu_sql_table *lake = NULL;
+    const slu_status bounds = union_bounds(catalog, database, table, *target, &snapshot_id, start, stop, err);
+    if (bounds == SLU_NOTFOUND) {
+        SLU_TRY(log_bounds(catalog, *target, start, stop, err));
+        return cli_log_table_new(target, start, stop, out, err);
+    }
+    SLU_TRY(bounds);
+    SLU_TRY(lake_need(catalog, database, table, err));
+    SLU_TRY(cli_lake_table_new(catalog->lake, database, table, snapshot_id, &lake, err));
+    const slu_status status = cli_union_table_new(&lake, target, start, stop, out, err);
+    if (lake != NULL)
+        lake->close(lake);
+    return status;
+}
+
+static slu_status
+union_open(const cli_catalog *catalog, const char *database, const char *table, fluss_target **target, slu_sql_table **out, slu_error *err)
+{
+    const size_t buckets = (size_t)fluss_target_table(*target)->bucket_count;
+    int64_t *start = slu_alloc(buckets * sizeof *start);
+    int64_t *stop = slu_alloc(buckets * sizeof *stop);
+    slu_status status = start == NULL || stop == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu buckets", buckets) : SLU_OK;
+    if (status == SLU_OK)
+        status = union_open_at(catalog, database, table, target, start, stop, out, err);
+    slu_free(start);
+    slu_free(stop);
+    return status;
+}
+
 static slu_status
 catalog_open(const slu_sql_catalog *sql, const char *database, const char *table, const char *suffix, slu_sql_table **out, slu_error *err)
 {
     const cli_catalog *catalog = sql->context;
     fluss_target *target = NULL;
+    int64_t snapshot_id;
+    if (lake_suffix(suffix, &snapshot_id)) {
+        SLU_TRY(lake_need(catalog, database, table, err));
+        return cli_lake_table_new(catalog->lake, database, table, snapshot_id, out, err);
+    }
+    if (strcmp(suffix, "snapshots") == 0 || strcmp(suffix, "files") == 0) {
+        SLU_TRY(lake_need(catalog, database, table, err));
+        return cli_lake_list_new(catalog->lake, database, table, suffix, out, err);
+    }
     if (strcmp(suffix, "") != 0 && strcmp(suffix, "log") != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "%s$%s: not served", table, suffix);
+        return slu_error_set(err, SLU_UNSUPPORTED, "%s$%s: there are $log, $lake, $lake@SNAPSHOT, $snapshots and $files", table, suffix);
     SLU_TRY(target_open(catalog, database, table, &target, err));
-    const slu_status status = log_open(catalog, &target, out, err);
+    const bool with_lake = *suffix == 0 && fluss_target_table(target)->lake_enabled;
+    const slu_status status =
+        with_lake ? union_open(catalog, database, table, &target, out, err) : log_open(catalog, &target, out, err);
     fluss_target_close(&target);
     return status;
 }
@@ -116,11 +201,10 @@ cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_cat
         return slu_error_set(err, SLU_NOMEM, "no memory for a catalog");
     catalog->env = env;
     catalog->database = slu_strdup(options->database == NULL ? "fluss" : options->database);
-    catalog->lake_warehouse = options->lake_warehouse == NULL ? NULL : slu_strdup(options->lake_warehouse);
     catalog->sql = (slu_sql_catalog){.context = catalog, .database = catalog->database, .list = catalog_list, .open = catalog_open};
-    slu_status status = catalog->database == NULL || (options->lake_warehouse != NULL && catalog->lake_warehouse == NULL)
-                            ? slu_error_set(err, SLU_NOMEM, "no memory for a catalog")
-                            : SLU_OK;
+    slu_status status = catalog->database == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a catalog") : SLU_OK;
+    if (status == SLU_OK && options->lake_warehouse != NULL)
+        status = cli_lake_open(env, options->lake_type, options->lake_warehouse, &catalog->lake, err);
     if (status == SLU_OK)
         status = fluss_client_open(env, &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers}, &catalog->client, err);
     if (status != SLU_OK) {
@@ -139,7 +223,7 @@ cli_catalog_close(cli_catalog **catalog)
         return;
     fluss_client_close(&mine->client);
     slu_free(mine->database);
-    slu_free(mine->lake_warehouse);
+    cli_lake_close(&mine->lake);
     slu_free(mine);
 }
 

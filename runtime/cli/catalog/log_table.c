@@ -53,6 +53,19 @@ fold_all(log_scan *scan, slu_error *err)
     return status == SLU_END ? SLU_OK : status;
 }
 
+slu_status
+cli_log_scan_fold(slu_sql_scan *scan, slu_error *err)
+{
+    log_scan *mine = (log_scan *)scan;
+    return mine->folded ? SLU_OK : fold_all(mine, err);
+}
+
+bool
+cli_log_scan_touched(const slu_sql_scan *scan, slu_view key)
+{
+    return cli_fold_touched(((const log_scan *)scan)->fold, key);
+}
+
 static slu_status
 scan_next(slu_sql_scan *base, slu_sql_batch *out, slu_error *err)
 {

@@ -10,11 +10,16 @@
 #ifndef SLU_CLI_CATALOG_LOG_TABLE_H
 #define SLU_CLI_CATALOG_LOG_TABLE_H
 
+#include "base/bytes.h"
 #include "fluss/client/target.h"
 #include "sql/table.h"
 
 #define LOG_TABLE_TIMEOUT_MS 30000
 #define LOG_FOLD_BYTES_MAX ((int64_t)2 << 30) /* bytes of batches held while a primary-key table is folded */
+
+/* A primary-key table's scan: reads it all now (what next would do first), then says which keys it touched. */
+SLU_CHECK slu_status cli_log_scan_fold(slu_sql_scan *scan, slu_error *err);
+bool cli_log_scan_touched(const slu_sql_scan *scan, slu_view key);
 
 /* `target` (ready) is taken on success. start[bucket] may be FLUSS_OFFSET_EARLIEST. */
 SLU_CHECK slu_status cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *stop, slu_sql_table **out, slu_error *err);
