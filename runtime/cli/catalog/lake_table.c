@@ -43,15 +43,6 @@ scan_close(slu_sql_scan *base)
     slu_free(scan);
 }
 
-static const iceberg_field *
-field_find(const iceberg_schema *schema, const char *name)
-{
-    for (size_t i = 0; i < schema->field_count; i++)
-        if (strcmp(schema->fields[i].name, name) == 0)
-            return &schema->fields[i];
-    return NULL;
-}
-
 static uint8_t
 compare_of(uint32_t op)
 {
@@ -70,7 +61,7 @@ predicates_of(const lake_table *self, const slu_sql_scan_spec *spec, iceberg_pre
     size_t count = 0;
     for (uint32_t i = 0; i < spec->filter_count; i++) {
         const slu_sql_filter *filter = &spec->filters[i];
-        const iceberg_field *field = field_find(iceberg_metadata_schema(self->moment.metadata), self->schema.children[filter->column]->name);
+        const iceberg_field *field = iceberg_schema_column(iceberg_metadata_schema(self->moment.metadata), self->schema.children[filter->column]->name);
         const iceberg_literal literal = {.kind = (uint8_t)filter->type,
                                          .i64 = filter->i64,
                                          .f64 = filter->f64,
@@ -114,7 +105,7 @@ moment_load(lake_table *self, const char *database, const char *table, int64_t s
 {
     SLU_TRY(iceberg_catalog_load(cli_lake_catalog(self->lake), database, table, &self->moment, err));
     const iceberg_metadata *metadata = self->moment.metadata;
-    self->snapshot = snapshot_id < 0 ? iceberg_metadata_current(metadata) : iceberg_metadata_snapshot(metadata, snapshot_id);
+    self->snapshot = snapshot_id < 0 ? iceberg_metadata_snapshot(metadata) : iceberg_metadata_snapshot_of(metadata, snapshot_id);
     if (snapshot_id >= 0 && self->snapshot == NULL)
         return slu_error_set(err, SLU_NOTFOUND, "table %s.%s has no lake snapshot %lld (expired?)", database, table, (long long)snapshot_id);
     return SLU_OK;
