@@ -26,6 +26,7 @@ struct iceberg_data_writer {
     int64_t *sources; /* which child of the input a column is */
     struct ArrowSchema input;
     struct ArrowArray **children;
+    slu_status (*write)(void *context, const void *data, size_t bytes, slu_error *err);
     parquet_sink sink;
     parquet_writer *parquet;
 };
@@ -166,7 +167,7 @@ parquet_begin(iceberg_data_writer *writer, slu_error *err)
     options.row_group_bytes =
         iceberg_metadata_property_i64(writer->metadata, "write.parquet.row-group-size-bytes", PARQUET_ROW_GROUP_BYTES_DEFAULT);
     SLU_TRY(codec_of(writer->metadata, &options.codec, err));
-    writer->sink = (parquet_sink){sink_write, writer};
+    writer->sink = (parquet_sink){writer->write, writer};
     return parquet_writer_open(&options, writer->columns, writer->column_count, &writer->input, &writer->sink, &writer->parquet, err);
 }
 
@@ -188,11 +189,39 @@ iceberg_data_writer_open(const iceberg_data_writer_options *options, iceberg_dat
     if (writer == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a data file");
     slu_arena_init(&writer->arena, WRITER_ARENA_BYTES_MAX);
+    writer->write = sink_write;
     writer->store = options->store;
     writer->metadata = options->metadata;
     writer->sorted = options->sorted;
     SLU_TRY_IN(writer_begin(writer, options, err), err, "data file of %s", options->metadata->location);
     *out = slu_take(&writer);
+    return SLU_OK;
+}
+
+static slu_status
+sink_nothing(void *context, const void *data, size_t bytes, slu_error *err)
+{
+    return SLU_OK;
+}
+
+static slu_status
+writer_check(iceberg_data_writer *writer, const struct ArrowSchema *input, slu_error *err)
+{
+    SLU_TRY(columns_make(writer, input, err));
+    SLU_TRY(parquet_begin(writer, err));
+    return SLU_OK;
+}
+
+slu_status
+iceberg_data_writer_check(const iceberg_metadata *metadata, const struct ArrowSchema *input, slu_error *err)
+{
+    SLU_AUTO(iceberg_data_writer_free) iceberg_data_writer *writer = slu_alloc_zero(1, sizeof *writer);
+    if (writer == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a data file");
+    slu_arena_init(&writer->arena, WRITER_ARENA_BYTES_MAX);
+    writer->metadata = metadata;
+    writer->write = sink_nothing;
+    SLU_TRY_IN(writer_check(writer, input, err), err, "table at %s", metadata->location);
     return SLU_OK;
 }
 

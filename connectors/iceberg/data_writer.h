@@ -38,6 +38,9 @@ int64_t iceberg_data_writer_bytes(const iceberg_data_writer *writer);
 SLU_CHECK slu_status iceberg_data_writer_finish(iceberg_data_writer *writer, slu_arena *arena, iceberg_data_file *out, slu_error *err);
 void iceberg_data_writer_free(iceberg_data_writer **writer);
 
+/* Whether batches of this schema can be written to the table; the answer open would give, without a file. */
+SLU_CHECK slu_status iceberg_data_writer_check(const iceberg_metadata *metadata, const struct ArrowSchema *input, slu_error *err);
+
 /* write.target-file-size-bytes, 512 MiB by default. */
 int64_t iceberg_target_file_bytes(const iceberg_metadata *metadata);
 
