@@ -219,6 +219,8 @@ fetch_project(const fluss_fetch *fetch, const fetch_table *asked, fluss_served *
     SLU_AUTO(slu_buf_fini) slu_buf projected = {0};
     slu_buf_init(&projected, FETCH_RECORDS_BYTES_MAX);
     SLU_TRY(fetch_check_projection(asked, table, err));
+    if (records->bytes == from)
+        return SLU_OK;
     slu_view left = slu_view_of(records->data + from, records->bytes - from);
     while (left.bytes != 0) {
         fluss_log_header head;
