@@ -15,6 +15,7 @@
 
 #define JOBS_OUTPUT_BYTES_MAX ((size_t)16 << 20)
 #define LOG_PIECE_BYTES ((uint64_t)64 << 10)
+#define LOG_WORKERS_MAX 1024
 
 /* ---- Asking -------------------------------------------------------------------------------------------------------------------- */
 
@@ -355,26 +356,79 @@ status_of(const slu_args *args)
 
 /* ---- logs ---------------------------------------------------------------------------------------------------------------------- */
 
+/* How far each worker's log was read. */
+typedef struct log_reading {
+    uint64_t offsets[LOG_WORKERS_MAX];
+    uint32_t workers;
+    uint32_t shown; /* the worker whose lines came last; LOG_WORKERS_MAX: none yet */
+} log_reading;
+
+static slu_status
+log_workers(asking *a, log_reading *r)
+{
+    const slu_message *details = NULL;
+    SLU_TRY(slu_client_describe(a->client, a->args->words[0], &details, &a->err));
+    for (uint32_t i = 0; i < details->item_count; i++)
+        for (uint32_t k = 0; k < details->items[i].item_count; k++)
+            if (details->items[i].items[k].worker < LOG_WORKERS_MAX && details->items[i].items[k].worker >= r->workers)
+                r->workers = (uint32_t)details->items[i].items[k].worker + 1;
+    return SLU_OK;
+}
+
+/* One piece; *more when there was something. */
+static slu_status
+log_piece(asking *a, log_reading *r, uint32_t worker, bool *more)
+{
+    const slu_message *piece = NULL;
+    SLU_TRY(slu_client_logs(a->client, a->args->words[0], worker, r->offsets[worker], LOG_PIECE_BYTES, &piece, &a->err));
+    if (piece->data.bytes == 0)
+        return SLU_OK;
+    if (r->workers > 1 && r->shown != worker)
+        (void)fprintf(stderr, "==> worker %u <==\n", worker);
+    (void)fflush(stderr);
+    (void)fwrite(piece->data.data, 1, piece->data.bytes, stdout);
+    (void)fflush(stdout);
+    r->shown = worker;
+    r->offsets[worker] += piece->data.bytes;
+    *more = true;
+    return SLU_OK;
+}
+
+static slu_status
+log_round(asking *a, log_reading *r, bool *more)
+{
+    for (uint32_t worker = 0; worker < r->workers; worker++) {
+        bool again = true;
+        while (again && !slu_cli_interrupted()) {
+            again = false;
+            const slu_status status = log_piece(a, r, worker, &again);
+            *more |= again;
+            if (status == SLU_NOTFOUND)
+                (void)fprintf(stderr, "sluice logs: %s\n", a->err.message);
+            else if (status != SLU_OK)
+                return status;
+        }
+    }
+    return SLU_OK;
+}
+
 static int
 logs(const slu_args *args)
 {
+    static log_reading r = {.shown = LOG_WORKERS_MAX};
     asking a;
-    const slu_message *piece = NULL;
-    uint64_t offset = 0;
     slu_status status = asking_open(&a, args);
     slu_cli_catch_signals();
-    while (status == SLU_OK && !slu_cli_interrupted()) {
-        status = slu_client_logs(a.client, args->words[0], offset, LOG_PIECE_BYTES, &piece, &a.err);
-        if (status != SLU_OK)
-            break;
-        (void)fwrite(piece->data.data, 1, piece->data.bytes, stdout);
-        offset += piece->data.bytes;
-        if (piece->data.bytes != 0)
-            continue;
+    if (status == SLU_OK)
+        status = log_workers(&a, &r);
+    for (bool more = true; status == SLU_OK && more && !slu_cli_interrupted();) {
+        more = false;
+        status = log_round(&a, &r, &more);
         if (!slu_args_has(args, "follow"))
             break;
-        (void)fflush(stdout);
-        (void)usleep(500 * 1000);
+        if (!more)
+            (void)usleep(500 * 1000);
+        more = true;
     }
     return asking_close(&a, status);
 }

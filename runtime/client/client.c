@@ -206,8 +206,9 @@ slu_client_checkpoints(slu_client *client, const char *job, const slu_message **
 }
 
 slu_status
-slu_client_logs(slu_client *client, const char *job, uint64_t offset, uint64_t bytes, const slu_message **out, slu_error *err)
+slu_client_logs(
+    slu_client *client, const char *job, uint64_t worker, uint64_t offset, uint64_t bytes, const slu_message **out, slu_error *err)
 {
-    const slu_message request = {.kind = SLU_MESSAGE_LOGS, .job = job, .offset = offset, .size = bytes};
+    const slu_message request = {.kind = SLU_MESSAGE_LOGS, .job = job, .worker = worker, .offset = offset, .size = bytes};
     return call(client, request, client->timeout_ms, SLU_MESSAGE_LOG, out, err);
 }

@@ -40,9 +40,10 @@ SLU_CHECK slu_status slu_client_cancel(slu_client *client, const char *job, cons
 SLU_CHECK slu_status slu_client_stop(slu_client *client, const char *job, const slu_message **out, slu_error *err);
 SLU_CHECK slu_status slu_client_status(slu_client *client, const slu_message **out, slu_error *err);
 SLU_CHECK slu_status slu_client_checkpoints(slu_client *client, const char *job, const slu_message **out, slu_error *err);
-/* At most `bytes` of the job's log from `offset`: one task manager after another, in `node`. */
+/* At most `bytes` from `offset` of the log of one of the job's workers (0, 1, ...). NOTFOUND: its task manager is gone, or there is
+ * no such worker. */
 SLU_CHECK slu_status slu_client_logs(
-    slu_client *client, const char *job, uint64_t offset, uint64_t bytes, const slu_message **out, slu_error *err);
+    slu_client *client, const char *job, uint64_t worker, uint64_t offset, uint64_t bytes, const slu_message **out, slu_error *err);
 
 /* Whether a job in that state is over. */
 bool slu_job_state_over(const char *state);

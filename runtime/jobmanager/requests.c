@@ -266,15 +266,14 @@ history_answer(slu_jobmanager *jm, const peer *to, uint64_t request, const job *
     return SLU_OK;
 }
 
-/* A task manager has the file: the question goes on to the first that ran the job and is still there. */
+/* A task manager has the file: the question goes on to the one that runs or ran that worker. */
 static slu_status
 logs_forward(slu_jobmanager *jm, const peer *from, const slu_message *message, const job *j, slu_error *err)
 {
-    const node *n = NULL;
-    for (uint32_t i = 0; i < j->member_count && (n == NULL || n->peer == 0); i++)
-        n = node_find(jm, j->members[i].node);
+    const node *n = message->worker < j->member_count ? node_find(jm, j->members[message->worker].node) : NULL;
     if (n == NULL || n->peer == 0)
-        return slu_error_set(err, SLU_NOTFOUND, "no task manager that ran job %s is here to ask for its log", j->name);
+        return slu_error_set(err, SLU_NOTFOUND, "the task manager of worker %" PRIu64 " of job %s is not here to ask for its log", message->worker,
+            j->name);
     forward *f = slu_alloc_zero(1, sizeof *f);
     if (f == NULL)
         return slu_error_set(err, SLU_NOMEM, "a question");

@@ -38,6 +38,8 @@ expect 2 "unknown option --paralelism: did you mean --parallelism?" validate "$j
 expect 1 "has no unit" validate "$jobs/hello.yaml" --checkpoint.interval 3
 expect 0 "parallelism 3 (command line)" explain "$jobs/hello.yaml" -p3
 expect 0 '"name": "transactions -> small -> out"' explain "$jobs/hello.yaml" --json --parallelism=2
+expect 0 "10 rows into sinks" run --local "$jobs/hello.yaml"
+expect 0 "71 | 1009 | 1700000000071 | 0.80" run --local "$jobs/hello.yaml" -p 3
 expect 0 "datagen" plugins list
 expect 0 '"kind": "source"' plugins show datagen --json
 expect 1 "did you mean datagen?" plugins show datagn

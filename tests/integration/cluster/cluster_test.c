@@ -250,7 +250,7 @@ batches_cross_between_two_workers(void **state)
     assert_true(answer->items[0].items[0].pid != answer->items[0].items[1].pid);
     CHECK_OK(slu_client_checkpoints(c.client, c.job, &answer, &err));
     assert_true(answer->item_count >= 2);
-    CHECK_OK(slu_client_logs(c.client, c.job, 0, 1000, &answer, &err));
+    CHECK_OK(slu_client_logs(c.client, c.job, 0, 0, 1000, &answer, &err));
     cluster_close(&c);
 }
 
