@@ -339,7 +339,7 @@ void
 job_fail(slu_jobmanager *jm, job *j, bool fatal, const char *format, ...)
 {
     va_list args;
-    if (j->ending || job_over(j))
+    if (j->ending || (j->state != JOB_RUNNING && j->state != JOB_RECONCILING))
         return;
     va_start(args, format);
     (void)vsnprintf(j->failure, sizeof j->failure, format, args);

@@ -207,8 +207,10 @@ node_message(slu_jobmanager *jm, const slu_message *message)
     } else if (message->kind == SLU_MESSAGE_EXITED) {
         m->dead = true;
         m->peer = 0;
-        if (!j->ending && !job_over(j))
-            job_fail(jm, j, false, "worker %" PRIu64 " on %s died: %s", message->worker, m->host, message->text);
+        /* Its neighbours may have told the consequence before this, the cause. */
+        if (j->state == JOB_FAILING && message->status != 0)
+            (void)snprintf(j->failure, sizeof j->failure, "worker %" PRIu64 " on %s died: %.200s", message->worker, m->host, message->text);
+        job_fail(jm, j, false, "worker %" PRIu64 " on %s died: %s", message->worker, m->host, message->text);
         job_members_check(jm, j);
     }
 }

@@ -308,7 +308,7 @@ slu_taskmanager_exited(slu_taskmanager *tm, uint64_t pid, int status, const char
     else
         slu_log_warn(tm->spec.env, "WORKER-DIED", "worker %" PRIu64 " of job %s (process %" PRIu64 "): %s", r->worker, r->job, pid, how);
     const slu_message about = {.job = r->job, .attempt = r->attempt, .attempt_id = r->attempt_id, .worker = r->worker};
-    answer_about(tm, SLU_MESSAGE_EXITED, &about, status, how, pid);
+    answer_about(tm, SLU_MESSAGE_EXITED, &about, r->killed ? 0 : status, how, pid);
     slu_free(r);
 }
 

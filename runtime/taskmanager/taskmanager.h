@@ -6,7 +6,8 @@
  *
  * Rules    (1) A deploy whose attempt is not newer than every one seen of that job is refused (REFUSED, CONFLICT). (2) HELLO lists
  *          the workers that live: whatever the job manager missed, it learns from what is not listed. (3) EXITED is said once the
- *          process is certainly gone; a KILL for a worker that is not there is answered with EXITED.
+ *          process is certainly gone (status 0 when it was killed because the job manager said so); a KILL for a worker that is
+ *          not there is answered with EXITED.
  * Owns     its tables and its link; env, transport and process functions are borrowed.
  * Threads  owner.
  */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -50,6 +51,7 @@ start(const cluster *c, const char *log, const char *const *words)
     if (pid == 0) {
         char *arguments[24] = {(char *)(uintptr_t)"sluice"};
         const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing behind */
         (void)dup2(fd, 1);
         (void)dup2(fd, 2);
         for (int i = 0; words[i] != NULL; i++)
