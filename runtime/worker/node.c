@@ -430,6 +430,7 @@ call_open(slu_node *node, slu_error *err)
     const struct ArrowSchema *outputs[16] = {0};
     for (uint32_t i = 0; i < op->output_count && i < 16; i++)
         outputs[i] = node->spec.outputs[i] == NULL ? NULL : slu_schema_arrow(node->spec.outputs[i]);
+    const bool keyed = op->input_count > 0 && op->inputs[0].partition == SLU_PARTITION_HASH;
     const slu_open open = {.size = sizeof open,
                            .restored = node->spec.restore != NULL,
                            .host = slu_services_host(node->services),
@@ -441,6 +442,8 @@ call_open(slu_node *node, slu_error *err)
                            .subtask = node->spec.subtask,
                            .parallelism = op->parallelism,
                            .max_parallelism = node->spec.graph->max_parallelism,
+                           .keys = keyed ? op->inputs[0].keys : NULL,
+                           .key_count = keyed ? op->inputs[0].key_count : 0,
                            .key_group_first = group_first(node),
                            .key_group_last = group_last(node),
                            .attempt = node->spec.attempt,

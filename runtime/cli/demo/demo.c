@@ -21,6 +21,7 @@
 #define OPEN_TIMEOUT_MS 20000
 #define STALL_MS 60000 /* nothing moved for so long: something is wrong */
 #define ROUND_ROWS 10
+#define RESTARTS_MAX 5 /* of the fraud job: nothing kills it here */
 
 #define BIGINT "{\"type\":\"BIGINT\"}"
 #define TABLE_END ",\"bucket_count\":4,\"custom_properties\":{},\"partition_key\":[],\"version\":1"
@@ -122,8 +123,8 @@ rows_judged(demo *of, int64_t *out, slu_error *err)
 {
     const slu_message *details = NULL;
     SLU_TRY(slu_client_describe(of->jobs, "fraud-detection", &details, err));
-    if (strcmp(details->state, "FAILED") == 0)
-        return slu_error_set(err, SLU_IO, "the fraud job has failed: %s", details->text);
+    if (strcmp(details->state, "FAILED") == 0 || details->restarts > RESTARTS_MAX)
+        return slu_error_set(err, SLU_IO, "the fraud job is %s after %" PRIu64 " restarts: %s", details->state, details->restarts, details->text);
     for (uint32_t i = 0; i < details->item_count; i++)
         if (strncmp(details->items[i].name, "transactions", 12) == 0)
             *out = (int64_t)details->items[i].rows_out;
@@ -215,13 +216,13 @@ jobs_start(demo *of, slu_error *err)
 {
     char yaml[2048];
     (void)snprintf(yaml, sizeof yaml, accounts_yaml, (int64_t)ACCOUNTS);
-    SLU_TRY(cli_stack_submit(&of->stack, "accounts", yaml, 1, err));
+    SLU_TRY(cli_stack_submit(&of->stack, "accounts", yaml, 1, false, err));
     SLU_TRY(job_wait(of, "accounts", err));
-    SLU_TRY(cli_stack_submit(&of->stack, "fraud_detection", cli_demo_fraud_detection_yaml, of->options->parallelism, err));
-    SLU_TRY(cli_stack_submit(&of->stack, "tiering", cli_demo_tiering_yaml, 1, err));
+    SLU_TRY(cli_stack_submit(&of->stack, "fraud_detection", cli_demo_fraud_detection_yaml, of->options->parallelism, false, err));
+    SLU_TRY(cli_stack_submit(&of->stack, "tiering", cli_demo_tiering_yaml, 1, true, err));
     (void)snprintf(yaml, sizeof yaml, transactions_yaml, of->options->transactions);
     of->started_ms = of->moved_ms = slu_now_ms(of->env);
-    return cli_stack_submit(&of->stack, "transactions", yaml, of->options->parallelism, err);
+    return cli_stack_submit(&of->stack, "transactions", yaml, of->options->parallelism, false, err);
 }
 
 /* Until every transaction is written, judged, and every fraud that came of it is in the lake. */

@@ -59,7 +59,7 @@ cli_stack_start(cli_stack *stack, slu_error *err)
 }
 
 slu_status
-cli_stack_submit(cli_stack *stack, const char *name, const char *yaml, int64_t parallelism, slu_error *err)
+cli_stack_submit(cli_stack *stack, const char *name, const char *yaml, int64_t parallelism, bool lake, slu_error *err)
 {
     char path[STACK_PATH_BYTES];
     char command[64];
@@ -68,7 +68,7 @@ cli_stack_submit(cli_stack *stack, const char *name, const char *yaml, int64_t p
     (void)snprintf(command, sizeof command, "run-%s", name);
     (void)snprintf(parallel, sizeof parallel, "%" PRId64, parallelism);
     const char *const argv[] = {stack->options->program,      "run",         path, "--detached", "--jobmanager", stack->jobmanager, "--parallelism", parallel,
-                                "--fluss.bootstrap.servers", stack->server, NULL};
+                                "--fluss.bootstrap.servers", stack->server, lake ? "--datalake.iceberg.warehouse" : NULL, stack->warehouse, NULL};
     SLU_TRY(slu_file_write(path, slu_view_of_text(yaml), false, err));
     return cli_child_run(&stack->children, command, argv, NULL, stack->options->stop, err);
 }
