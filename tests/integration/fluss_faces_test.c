@@ -9,6 +9,8 @@
 #include "fluss/client/admin.h"
 #include "fluss/client/lookup.h"
 #include "fluss/client/scanner.h"
+#include "fluss/client/writer.h"
+#include "fluss/record/key.h"
 #include "integration/fluss_server.h"
 #include "plan/descriptor.h"
 #include "plan/planner.h"
@@ -34,6 +36,7 @@ static char checkpoints[64];
 typedef struct stumble_options {
     int64_t after;
     int64_t times;
+    uint32_t intrude; /* in its second attempt, first lets a late request of the dead worker reach the table faces.once */
 } stumble_options;
 
 typedef struct stumble {
@@ -41,14 +44,17 @@ typedef struct stumble {
     const stumble_options *options;
     uint32_t attempt;
     int64_t rows;
+    int64_t until_ms; /* the sink behind us has looked at the log by then */
 } stumble;
 
 static const slu_option stumble_table[] = {
     SLU_OPTION("after", I64, stumble_options, after, "1000", "rows before it fails", .min = 0, .max = 1000000000),
+    SLU_OPTION("intrude", BOOL, stumble_options, intrude, "false", "sends what a dead worker might have sent"),
     SLU_OPTION("times", I64, stumble_options, times, "1", "attempts that fail", .min = 0, .max = 100),
 };
 
-static _Atomic int stumbles;
+static _Atomic int stumbles, intrusions;
+static void intrude(const slu_batch *batch);
 
 static slu_status
 stumble_plan(slu_plan_call *call, slu_error *err)
@@ -72,6 +78,14 @@ stumble_process(void *self, uint32_t input, const slu_batch *batch, slu_error *e
 {
     stumble *mine = self;
     (void)input;
+    if (mine->options->intrude && mine->attempt == 2 && mine->until_ms == 0) {
+        mine->until_ms = mine->host->now_ms(mine->host) + 300;
+        mine->host->deadline(mine->host, mine->until_ms);
+    }
+    if (mine->until_ms > mine->host->now_ms(mine->host))
+        return SLU_AGAIN;
+    if (mine->until_ms != 0 && atomic_load(&intrusions) == 0)
+        intrude(batch);
     mine->rows += batch->rows;
     if (mine->attempt <= (uint32_t)mine->options->times && mine->rows > mine->options->after) {
         atomic_fetch_add(&stumbles, 1);
@@ -81,6 +95,16 @@ stumble_process(void *self, uint32_t input, const slu_batch *batch, slu_error *e
     return mine->host->emit(mine->host, &emit, err);
 }
 
+static slu_status
+stumble_ready(void *self, uint64_t cookie, uint32_t events, slu_error *err)
+{
+    (void)self;
+    (void)cookie;
+    (void)events;
+    (void)err;
+    return SLU_OK;
+}
+
 static void
 stumble_close(void *self)
 {
@@ -88,13 +112,13 @@ stumble_close(void *self)
 }
 
 static const slu_operator_ops stumble_ops = {
-    .size = sizeof stumble_ops, .open = stumble_open, .process = stumble_process, .close = stumble_close};
+    .size = sizeof stumble_ops, .open = stumble_open, .process = stumble_process, .ready = stumble_ready, .close = stumble_close};
 static const slu_plugin stumble_plugin = {.size = sizeof stumble_plugin,
                                           .kind = SLU_KIND_OPERATOR,
                                           .name = "stumble",
                                           .help = "Fails on purpose.",
                                           .options = stumble_table,
-                                          .option_count = 2,
+                                          .option_count = 3,
                                           .options_bytes = sizeof(stumble_options),
                                           .instance_bytes = sizeof(stumble),
                                           .state_version = 1,
@@ -385,6 +409,101 @@ exactly_once_over_failures(void **state)
     check_each_once("once", first_id, ROWS);
 }
 
+/* The writer and sequence of the last batch of a bucket. */
+static bool
+last_batch(fluss_target *target, int32_t bucket, int64_t *out_writer, int32_t *out_sequence)
+{
+    slu_error err = {0};
+    fluss_scanner *scanner = NULL;
+    int64_t ends[BUCKETS];
+    slu_status status = SLU_AGAIN;
+    CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(target),
+                                      BUCKETS, ends, &err));
+    if (ends[bucket] == 0)
+        return false;
+    CHECK_OK(fluss_scanner_open(target, NULL, &scanner, &err));
+    CHECK_OK(fluss_scanner_add(scanner, bucket, ends[bucket] - 1, ends[bucket], &err));
+    while (status == SLU_AGAIN) {
+        fluss_scan_batch batch;
+        status = fluss_scanner_poll(scanner, &batch, &err);
+        if (status == SLU_AGAIN) {
+            fluss_client_step(client, 20);
+            continue;
+        }
+        CHECK_OK(status);
+        *out_writer = batch.writer_id;
+        *out_sequence = batch.sequence;
+        fluss_scan_batch_fini(&batch);
+    }
+    fluss_scanner_close(&scanner);
+    return true;
+}
+
+static void
+send_as(fluss_target *target, int32_t bucket, int64_t writer_id, int32_t sequence, const slu_batch *batch, const int32_t *rows, int64_t count)
+{
+    slu_error err = {0};
+    fluss_writer *writer = NULL;
+    slu_status status = SLU_AGAIN;
+    CHECK_OK(fluss_writer_open(target, NULL, &writer, &err));
+    CHECK_OK(fluss_writer_resume(writer, bucket, writer_id, sequence, &err));
+    while (status == SLU_AGAIN) {
+        status = fluss_writer_write(writer, bucket, batch->schema, batch->array, rows, count, NULL, &err);
+        if (status == SLU_AGAIN)
+            fluss_client_step(client, 20);
+    }
+    CHECK_OK(status);
+    CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
+    fluss_writer_close(&writer);
+}
+
+/* Once the sink has looked at the log, and before it writes: some rows of the batch, that are not stored yet, under its own writer and
+ * next sequence, as a request of the dead worker that was late. The client is ours alone here: the test waits for the job. */
+static void
+intrude(const slu_batch *batch)
+{
+    slu_error err = {0};
+    uint8_t *seen = malloc(ROWS + 2);
+    int32_t *buckets = malloc((size_t)batch->rows * sizeof *buckets);
+    int32_t rows[10];
+    fluss_target *target = open_table("once");
+    (void)count_ids("once", seen, ROWS + 2);
+    const slu_column ids = slu_batch_column(batch, 0);
+    CHECK_OK(fluss_table_buckets(fluss_target_table(target), batch->schema, batch->array, batch->selection, batch->rows, buckets, &err));
+    for (int32_t bucket = 0; bucket < BUCKETS && atomic_load(&intrusions) == 0; bucket++) {
+        int64_t count = 0, writer_id;
+        int32_t sequence;
+        for (int64_t i = 0; i < batch->rows && count < 10; i++)
+            if (buckets[i] == bucket && seen[slu_column_i64s(&ids)[slu_batch_row(batch, i)]] == 0)
+                rows[count++] = (int32_t)slu_batch_row(batch, i);
+        if (count == 0 || !last_batch(target, bucket, &writer_id, &sequence))
+            continue;
+        send_as(target, bucket, writer_id, sequence + 1, batch, rows, count);
+        atomic_fetch_add(&intrusions, 1);
+    }
+    fluss_target_close(&target);
+    free(buckets);
+    free(seen);
+}
+
+static void
+a_late_request_of_a_dead_worker_is_found(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    make_table("once", COLUMNS, "", "\"id\"");
+    CHECK_OK(run_job("job: late\ncheckpoint: { interval: 20ms }\nrestart: { strategy: fixed-delay, attempts: 10, delay: 10ms }\n"
+                     "params: { fluss.bootstrap.servers: }\noperators:\n"
+                     "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest } }\n"
+                     "  - { id: bad, use: stumble, from: in, with: { after: 6000, times: 1, intrude: true } }\n"
+                     "  - { id: out, use: fluss_sink, from: bad, with: { table: faces.once, identity: [id] } }\n",
+                     &status, &err));
+    assert_int_equal(atomic_load(&intrusions), 1);
+    assert_true(status.restarts >= 2); /* one stumble, and one for the batch that was not ours */
+    check_each_once("once", first_id, ROWS);
+}
+
 static void
 upserts_converge(void **state)
 {
@@ -481,7 +600,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_written),           cmocka_unit_test(rows_are_copied_by_bucket),
-        cmocka_unit_test(exactly_once_over_failures), cmocka_unit_test(upserts_converge),
+        cmocka_unit_test(exactly_once_over_failures), cmocka_unit_test(a_late_request_of_a_dead_worker_is_found),
+        cmocka_unit_test(upserts_converge),
         cmocka_unit_test(keys_are_looked_up),         cmocka_unit_test(wrong_jobs_are_refused),
     };
     return cmocka_run_group_tests_name("fluss.faces", tests, start, stop);
