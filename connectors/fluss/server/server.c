@@ -228,3 +228,9 @@ fluss_server_address(const fluss_server *server)
 {
     return server->address;
 }
+
+slu_status
+fluss_server_clock(const fluss_server *server, clockid_t *out)
+{
+    return server->threaded && pthread_getcpuclockid(server->thread, out) == 0 ? SLU_OK : SLU_INVALID;
+}

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #define FLUSS_SERVER_HOST_DEFAULT "127.0.0.1"
 #define FLUSS_SERVER_PORT_DEFAULT 9123
@@ -69,6 +70,9 @@ SLU_CHECK slu_status fluss_server_start(fluss_server *server, slu_error *err);
 void fluss_server_stop(fluss_server *server);
 /* Ends what runs, waits for it, closes every file. */
 void fluss_server_close(fluss_server **server);
+
+/* The CPU clock of the thread that fluss_server_start made, for measurements. */
+SLU_CHECK slu_status fluss_server_clock(const fluss_server *server, clockid_t *out);
 
 /* "127.0.0.1:9123"; valid until close. */
 const char *fluss_server_address(const fluss_server *server);
