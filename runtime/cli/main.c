@@ -93,7 +93,8 @@ slu_cli_print(slu_buf *out)
         (void)fprintf(stderr, "sluice: %s\n", err.message);
         return SLU_EXIT_FAILED;
     }
-    (void)fwrite(out->data, 1, out->bytes, stdout);
+    if (out->bytes != 0)
+        (void)fwrite(out->data, 1, out->bytes, stdout);
     return fflush(stdout) == 0 ? SLU_EXIT_DONE : SLU_EXIT_FAILED;
 }
 
