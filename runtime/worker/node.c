@@ -5,6 +5,8 @@
 #include "base/key_group.h"
 #include "base/limits.h"
 
+#define OUTPUTS_MAX 16u
+
 #define STAGE_NEW 0u
 #define STAGE_CALLED 1u /* watermark or end was called (perhaps MORE), timers and forwarding remain */
 
@@ -396,6 +398,8 @@ slu_node_new(const slu_node_spec *spec, slu_node **out, slu_error *err)
     node->sink = spec->plugin->kind == SLU_KIND_SINK ? spec->plugin->ops : NULL;
     if (node->source == NULL && node->op == NULL && node->sink == NULL)
         return slu_error_set(err, SLU_INVALID, "%s: plugin %s is no source, operator or sink", spec->op->id, spec->plugin->name);
+    if (spec->op->output_count > OUTPUTS_MAX)
+        return slu_error_set(err, SLU_LIMIT, "%s: %u outputs; at most %u", spec->op->id, spec->op->output_count, OUTPUTS_MAX);
     SLU_TRY(make_services(node, err));
     *out = slu_take(&node);
     return SLU_OK;
@@ -427,8 +431,9 @@ static slu_status
 call_open(slu_node *node, slu_error *err)
 {
     const slu_operator *op = node->spec.op;
-    const struct ArrowSchema *outputs[16] = {0};
-    for (uint32_t i = 0; i < op->output_count && i < 16; i++)
+    const struct ArrowSchema *outputs[OUTPUTS_MAX] = {0};
+    const bool keyed = op->input_count > 0 && op->inputs[0].partition == SLU_PARTITION_HASH;
+    for (uint32_t i = 0; i < op->output_count; i++)
         outputs[i] = node->spec.outputs[i] == NULL ? NULL : slu_schema_arrow(node->spec.outputs[i]);
     const bool keyed = op->input_count > 0 && op->inputs[0].partition == SLU_PARTITION_HASH;
     const slu_open open = {.size = sizeof open,
@@ -450,7 +455,9 @@ call_open(slu_node *node, slu_error *err)
                            .inputs = node->spec.inputs,
                            .outputs = outputs,
                            .input_count = op->input_count,
-                           .output_count = op->output_count};
+                           .output_count = op->output_count,
+                           .keys = keyed ? op->inputs[0].keys : NULL,
+                           .key_count = keyed ? op->inputs[0].key_count : 0};
     if (node->source != NULL)
         return node->source->open(node->self, &open, err);
     return node->op != NULL ? node->op->open(node->self, &open, err) : node->sink->open(node->self, &open, err);
