@@ -26,11 +26,9 @@ slu_key_group(uint32_t key_hash, uint32_t max_parallelism)
     code ^= code >> 13;
     code *= 0xc2b2ae35u;
     code ^= code >> 16;
-    if (code == 0x80000000u)
-        code = 0;
-    else if (code > 0x80000000u)
-        code = 0u - code;
-    return code % max_parallelism;
+    /* The absolute value as a signed number, the smallest one mapped to 0; without a branch, since half of all hashes are negative. */
+    const uint32_t sign = 0u - (code >> 31);
+    return (((code ^ sign) - sign) & 0x7fffffffu) % max_parallelism;
 }
 
 static inline uint32_t

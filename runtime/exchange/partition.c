@@ -7,6 +7,8 @@
 #include "base/limits.h"
 #include "plan/graph.h"
 
+#define FEW_RECEIVERS 16u
+
 struct slu_partition {
     slu_partition_spec spec;
     slu_channel **channels;
@@ -16,7 +18,8 @@ struct slu_partition {
     uint32_t *codes;           /* per row: hash or bucket, then receiver */
     int32_t *rows;             /* row numbers, receiver by receiver */
     int64_t rows_capacity;
-    int64_t *counts; /* [receiver_count + 1] */
+    int32_t **lists; /* [receiver_count], into rows */
+    int64_t *counts; /* [receiver_count] */
 };
 
 static slu_status
@@ -42,8 +45,9 @@ slu_partition_new(const slu_partition_spec *spec, slu_partition **out, slu_error
     partition->spec = *spec;
     partition->next = spec->sender % spec->receiver_count;
     partition->channels = slu_alloc_zero(spec->receiver_count, sizeof *partition->channels);
-    partition->counts = slu_alloc_zero((size_t)spec->receiver_count + 1, sizeof *partition->counts);
-    if (partition->channels == NULL || partition->counts == NULL)
+    partition->counts = slu_alloc_zero(spec->receiver_count, sizeof *partition->counts);
+    partition->lists = slu_alloc_zero(spec->receiver_count, sizeof *partition->lists);
+    if (partition->channels == NULL || partition->counts == NULL || partition->lists == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for an output");
     memcpy(partition->channels, spec->channels, spec->receiver_count * sizeof *partition->channels);
     partition->spec.channels = partition->channels;
@@ -63,6 +67,7 @@ slu_partition_free(slu_partition **owned)
     slu_free(partition->group_receivers);
     slu_free(partition->channels);
     slu_free(partition->counts);
+    slu_free(partition->lists);
     slu_free(partition->codes);
     slu_free(partition->rows);
     slu_free(partition);
@@ -85,71 +90,114 @@ send_ref(slu_channel *channel, const slu_batch *batch, slu_error *err)
     return send_batch(channel, &ref, err);
 }
 
+/* Few receivers have a list of row numbers each, as long as the batch, filled in one pass; many share one, by counting first. */
+static bool
+few(const slu_partition *partition)
+{
+    return partition->spec.receiver_count <= FEW_RECEIVERS;
+}
+
 static slu_status
 partition_rows_room(slu_partition *partition, int64_t rows, slu_error *err)
 {
     if (rows <= partition->rows_capacity)
         return SLU_OK;
+    const size_t lists = few(partition) ? partition->spec.receiver_count : 1;
     slu_free(partition->codes);
     slu_free(partition->rows);
     partition->codes = slu_alloc((size_t)rows * sizeof *partition->codes);
-    partition->rows = slu_alloc((size_t)rows * sizeof *partition->rows);
+    partition->rows = slu_alloc((size_t)rows * lists * sizeof *partition->rows);
     partition->rows_capacity = partition->codes == NULL || partition->rows == NULL ? 0 : rows;
     return partition->rows_capacity == 0 ? slu_error_set(err, SLU_NOMEM, "no memory to split %lld rows", (long long)rows) : SLU_OK;
 }
 
-/* Turns each row's hash or bucket into its receiver, and counts. */
+/* Turns each row's hash or bucket into its receiver. */
 static void
-count_receivers(slu_partition *partition, int64_t rows)
+find_receivers(const slu_partition *partition, int64_t rows)
 {
     uint32_t *codes = partition->codes;
-    int64_t *counts = partition->counts;
-    const uint32_t receivers = partition->spec.receiver_count;
+    const uint16_t *receivers = partition->group_receivers;
     const uint32_t groups = partition->spec.max_parallelism;
-    memset(counts, 0, ((size_t)receivers + 1) * sizeof *counts);
-    if (partition->spec.kind == SLU_PARTITION_HASH) {
-        for (int64_t i = 0; i < rows; i++) {
-            codes[i] = partition->group_receivers[slu_key_group(codes[i], groups)];
-            counts[codes[i] + 1]++;
-        }
-        return;
+    const uint32_t count = partition->spec.receiver_count;
+    if (partition->spec.kind != SLU_PARTITION_HASH)
+        for (int64_t i = 0; i < rows; i++)
+            codes[i] %= count;
+    else if (groups == SLU_KEY_GROUPS_DEFAULT) /* a constant divisor: no division */
+        for (int64_t i = 0; i < rows; i++)
+            codes[i] = receivers[slu_key_group(codes[i], SLU_KEY_GROUPS_DEFAULT)];
+    else
+        for (int64_t i = 0; i < rows; i++)
+            codes[i] = receivers[slu_key_group(codes[i], groups)];
+}
+
+/* The most common case without a branch or a store that is read again: every row is written to both lists, one of which moves on. */
+static void
+deal_two(slu_partition *partition, const slu_batch *batch)
+{
+    const uint32_t *codes = partition->codes;
+    int32_t *first = partition->rows;
+    int32_t *second = partition->rows + partition->rows_capacity;
+    int64_t in_second = 0;
+    for (int64_t i = 0; i < batch->rows; i++) {
+        const int32_t row = (int32_t)slu_batch_row(batch, i);
+        first[i - in_second] = row;
+        second[in_second] = row;
+        in_second += codes[i];
     }
-    for (int64_t i = 0; i < rows; i++) {
-        codes[i] %= receivers;
-        counts[codes[i] + 1]++;
+    partition->lists[0] = first;
+    partition->lists[1] = second;
+    partition->counts[0] = batch->rows - in_second;
+    partition->counts[1] = in_second;
+}
+
+/* Row numbers of receiver r in ascending order: lists[r], counts[r] of them. */
+static void
+deal_few(slu_partition *partition, const slu_batch *batch)
+{
+    const uint32_t *codes = partition->codes;
+    int32_t *next[FEW_RECEIVERS];
+    for (uint32_t r = 0; r < partition->spec.receiver_count; r++)
+        next[r] = partition->rows + (size_t)r * (size_t)partition->rows_capacity;
+    if (batch->selection == NULL)
+        for (int64_t i = 0; i < batch->rows; i++)
+            *next[codes[i]]++ = (int32_t)i;
+    else
+        for (int64_t i = 0; i < batch->rows; i++)
+            *next[codes[i]]++ = batch->selection[i];
+    for (uint32_t r = 0; r < partition->spec.receiver_count; r++) {
+        partition->lists[r] = partition->rows + (size_t)r * (size_t)partition->rows_capacity;
+        partition->counts[r] = next[r] - partition->lists[r];
     }
 }
 
-/* Deals the row numbers out, so that receiver r has rows[counts[r-1]..counts[r]) (counts[-1] = 0) in ascending order. */
 static void
-deal_rows(slu_partition *partition, const slu_batch *batch)
+deal_many(slu_partition *partition, const slu_batch *batch)
 {
-    int64_t *next = partition->counts;
-    for (uint32_t r = 0; r < partition->spec.receiver_count; r++)
-        next[r + 1] += next[r];
-    if (batch->selection == NULL)
-        for (int64_t i = 0; i < batch->rows; i++)
-            partition->rows[next[partition->codes[i]]++] = (int32_t)i;
-    else
-        for (int64_t i = 0; i < batch->rows; i++)
-            partition->rows[next[partition->codes[i]]++] = batch->selection[i];
+    const uint32_t receivers = partition->spec.receiver_count;
+    memset(partition->counts, 0, receivers * sizeof *partition->counts);
+    for (int64_t i = 0; i < batch->rows; i++)
+        partition->counts[partition->codes[i]]++;
+    int32_t *at = partition->rows;
+    for (uint32_t r = 0; r < receivers; at += partition->counts[r++])
+        partition->lists[r] = at;
+    for (int64_t i = 0; i < batch->rows; i++)
+        *partition->lists[partition->codes[i]]++ = (int32_t)slu_batch_row(batch, i);
+    for (uint32_t r = 0; r < receivers; r++)
+        partition->lists[r] -= partition->counts[r];
 }
 
 static slu_status
 send_parts(slu_partition *partition, const slu_batch *batch, slu_error *err)
 {
-    int64_t first = 0;
     for (uint32_t r = 0; r < partition->spec.receiver_count; r++) {
-        const int64_t last = partition->counts[r];
-        if (last - first == batch->rows)
+        if (partition->counts[r] == batch->rows)
             return send_ref(partition->channels[r], batch, err);
-        if (last > first) {
-            const slu_batch_spec spec = {.selection = partition->rows + first, .rows = last - first};
-            const slu_batch *part = NULL;
-            SLU_TRY(slu_batch_select(batch, &spec, &part, err));
-            SLU_TRY(send_batch(partition->channels[r], &part, err));
-        }
-        first = last;
+        if (partition->counts[r] == 0)
+            continue;
+        const slu_batch_spec spec = {.selection = partition->lists[r], .rows = partition->counts[r]};
+        const slu_batch *part = NULL;
+        SLU_TRY(slu_batch_select(batch, &spec, &part, err));
+        SLU_TRY(send_batch(partition->channels[r], &part, err));
     }
     return SLU_OK;
 }
@@ -164,8 +212,13 @@ write_split(slu_partition *partition, const slu_batch *batch, slu_error *err)
         SLU_TRY(slu_keyer_hash(partition->keyer, batch, partition->codes, err));
     else
         SLU_TRY(partition->spec.bucket(partition->spec.owner, batch, partition->codes, err));
-    count_receivers(partition, batch->rows);
-    deal_rows(partition, batch);
+    find_receivers(partition, batch->rows);
+    if (partition->spec.receiver_count == 2)
+        deal_two(partition, batch);
+    else if (few(partition))
+        deal_few(partition, batch);
+    else
+        deal_many(partition, batch);
     return send_parts(partition, batch, err);
 }
 

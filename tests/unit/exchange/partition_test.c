@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 static slu_error err;
+static uint32_t receivers = 3; /* two, few and many are dealt to in three ways */
 
 /* Fills one column of one row from the text of a vector. */
 static test_column
@@ -81,6 +82,7 @@ keys_match_the_golden_vectors(void **state)
 
 #define ROWS 1000
 #define RECEIVERS 3
+#define MANY 40
 
 typedef struct fixture {
     slu_channel *channels[RECEIVERS];
@@ -110,7 +112,7 @@ fixture_make(fixture *f, uint32_t kind, const slu_batch_spec *spec)
     for (int i = 0; i < RECEIVERS; i++)
         CHECK_OK(slu_channel_new(&(slu_channel_spec){0}, &f->channels[i], &err));
     CHECK_OK(slu_partition_new(&(slu_partition_spec){.kind = kind,
-                                                     .receiver_count = RECEIVERS,
+                                                     .receiver_count = receivers,
                                                      .channels = f->channels,
                                                      .sender = 1,
                                                      .max_parallelism = 128,
@@ -156,13 +158,13 @@ hash_owner(int64_t id)
 {
     uint8_t key[9] = {1};
     memcpy(key + 1, &id, 8);
-    return slu_key_group_subtask(slu_key_group(slu_key_hash(key, 9), 128), RECEIVERS, 128);
+    return slu_key_group_subtask(slu_key_group(slu_key_hash(key, 9), 128), receivers, 128);
 }
 
 static uint32_t
 bucket_owner(int64_t id)
 {
-    return (uint32_t)(id % 10 % RECEIVERS);
+    return (uint32_t)(id % 10) % receivers;
 }
 
 static void
@@ -173,19 +175,65 @@ hash_and_bucket_split_whole_batches_and_selections(void **state)
     for (int i = 0; i < 300; i++)
         selection[i] = 3 * i + 1;
     const slu_batch_spec some = {.selection = selection, .rows = 300};
-    for (int round = 0; round < 4; round++) {
+    for (int round = 0; round < 8; round++) {
         fixture f;
-        fixture_make(&f, round < 2 ? SLU_PARTITION_HASH : SLU_PARTITION_BUCKET, round % 2 == 0 ? NULL : &some);
+        receivers = round % 8 < 4 ? 3 : 2;
+        fixture_make(&f, round % 4 < 2 ? SLU_PARTITION_HASH : SLU_PARTITION_BUCKET, round % 2 == 0 ? NULL : &some);
         CHECK_OK(slu_partition_write(f.partition, f.batch, &err));
         int64_t total = 0;
-        for (int r = 0; r < RECEIVERS; r++) {
-            const int64_t rows = drain(&f, r, round < 2 ? hash_owner : bucket_owner);
+        for (int r = 0; r < (int)receivers; r++) {
+            const int64_t rows = drain(&f, r, round % 4 < 2 ? hash_owner : bucket_owner);
             assert_true(rows > 50);
             total += rows;
         }
         assert_int_equal(total, f.batch->rows);
         fixture_free(&f);
     }
+    receivers = 3;
+}
+
+/* More receivers than there are lists for: the other way of dealing. */
+static void
+many_receivers_get_each_row_once(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"id"};
+    slu_channel *channels[MANY];
+    int64_t ids[ROWS];
+    uint8_t seen[ROWS] = {0};
+    for (int64_t i = 0; i < ROWS; i++)
+        ids[i] = i * 31;
+    const slu_batch *batch = test_batch_make(&(test_column){.name = "id", .format = "l", .values = ids}, 1, ROWS, NULL);
+    slu_partition *partition = NULL;
+    for (int i = 0; i < MANY; i++)
+        CHECK_OK(slu_channel_new(&(slu_channel_spec){0}, &channels[i], &err));
+    CHECK_OK(slu_partition_new(&(slu_partition_spec){.kind = SLU_PARTITION_HASH,
+                                                     .receiver_count = MANY,
+                                                     .channels = channels,
+                                                     .max_parallelism = 100,
+                                                     .schema = batch->schema,
+                                                     .keys = keys,
+                                                     .key_count = 1},
+                               &partition, &err));
+    CHECK_OK(slu_partition_write(partition, batch, &err));
+    for (uint32_t r = 0; r < MANY; r++) {
+        slu_item item;
+        while (slu_channel_pop(channels[r], &item) == SLU_OK) {
+            for (int64_t i = 0; i < item.batch->rows; i++) {
+                const int64_t row = slu_batch_row(item.batch, i);
+                uint8_t key[9] = {1};
+                memcpy(key + 1, &ids[row], 8);
+                assert_int_equal(slu_key_group_subtask(slu_key_group(slu_key_hash(key, 9), 100), MANY, 100), r);
+                assert_int_equal(seen[row]++, 0);
+            }
+            slu_item_drop(&item);
+        }
+        slu_channel_free(&channels[r]);
+    }
+    for (int64_t i = 0; i < ROWS; i++)
+        assert_int_equal(seen[i], 1);
+    slu_partition_free(&partition);
+    slu_batch_unref(&batch);
 }
 
 static void
@@ -244,6 +292,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_match_the_golden_vectors),
         cmocka_unit_test(hash_and_bucket_split_whole_batches_and_selections),
+        cmocka_unit_test(many_receivers_get_each_row_once),
         cmocka_unit_test(the_other_kinds_move_references),
         cmocka_unit_test(ranges_of_key_groups_cover_all_once),
     };
