@@ -432,7 +432,6 @@ call_open(slu_node *node, slu_error *err)
 {
     const slu_operator *op = node->spec.op;
     const struct ArrowSchema *outputs[OUTPUTS_MAX] = {0};
-    const bool keyed = op->input_count > 0 && op->inputs[0].partition == SLU_PARTITION_HASH;
     for (uint32_t i = 0; i < op->output_count; i++)
         outputs[i] = node->spec.outputs[i] == NULL ? NULL : slu_schema_arrow(node->spec.outputs[i]);
     const bool keyed = op->input_count > 0 && op->inputs[0].partition == SLU_PARTITION_HASH;
@@ -455,9 +454,7 @@ call_open(slu_node *node, slu_error *err)
                            .inputs = node->spec.inputs,
                            .outputs = outputs,
                            .input_count = op->input_count,
-                           .output_count = op->output_count,
-                           .keys = keyed ? op->inputs[0].keys : NULL,
-                           .key_count = keyed ? op->inputs[0].key_count : 0};
+                           .output_count = op->output_count};
     if (node->source != NULL)
         return node->source->open(node->self, &open, err);
     return node->op != NULL ? node->op->open(node->self, &open, err) : node->sink->open(node->self, &open, err);
