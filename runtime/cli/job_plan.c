@@ -35,7 +35,8 @@ report(const slu_args *args, const slu_job_plan *plan, const slu_error *err)
     slu_descriptor_report(args->words[0], slu_buf_view(&plan->text), err, &out);
     (void)fputs(slu_buf_cstr(&out), stderr);
     slu_buf_fini(&out);
-    return err->status == SLU_TIMEOUT || err->status == SLU_CLOSED ? SLU_EXIT_NO_ANSWER : SLU_EXIT_FAILED;
+    const bool silent = err->status == SLU_TIMEOUT || err->status == SLU_CLOSED || (err->status == SLU_IO && err->retriable != 0);
+    return silent ? SLU_EXIT_NO_ANSWER : SLU_EXIT_FAILED;
 }
 
 /* The settings of the command line, -p among them. */

@@ -218,8 +218,9 @@ operators_text(const slu_layout *layout, slu_registry *registry, slu_buf *words,
     const slu_graph *graph = layout->graph;
     for (uint32_t i = 0; i < graph->operator_count; i++) {
         const slu_operator *op = &graph->operators[i];
-        slu_buf_printf(out, "  %s: %s %s of module %s, parallelism %u (%s)\n", op->id, slu_kind_name(op->kind), op->use, op->module, op->parallelism,
+        slu_buf_printf(words, "%s: %s %s of module %s, parallelism %u (%s)", op->id, slu_kind_name(op->kind), op->use, op->module, op->parallelism,
                        slu_origin_name(op->parallelism_origin));
+        paragraph_of(out, 2, words);
         edges_text(graph, op, words, out);
         columns_text(op, words, out);
         if (op->kind == SLU_KIND_SOURCE)
@@ -230,11 +231,13 @@ operators_text(const slu_layout *layout, slu_registry *registry, slu_buf *words,
 }
 
 static void
-vertices_text(const slu_layout *layout, slu_buf *out)
+vertices_text(const slu_layout *layout, slu_buf *words, slu_buf *out)
 {
-    for (uint32_t v = 0; v < layout->vertex_count; v++)
-        slu_buf_printf(out, "  %u  %s  (%u task%s)\n", v, layout->vertices[v].name, layout->vertices[v].parallelism,
+    for (uint32_t v = 0; v < layout->vertex_count; v++) {
+        slu_buf_printf(words, "%u  %s (%u task%s)", v, layout->vertices[v].name, layout->vertices[v].parallelism,
                        layout->vertices[v].parallelism == 1 ? "" : "s");
+        paragraph_of(out, 2, words);
+    }
     for (uint32_t i = 0; i < layout->link_count; i++) {
         const slu_link_edge *link = &layout->links[i];
         slu_buf_printf(out, "  %u => %u  %s, %u channel%s\n", link->from_vertex, link->to_vertex, slu_partition_name(link->partition),
@@ -277,7 +280,7 @@ slu_explain_text(const slu_layout *layout, slu_registry *registry, slu_buf *out,
     counted(out, layout->task_count, "task", ", ");
     counted(out, layout->channel_count, "channel", "\n\n");
     slu_buf_text(out, "chains: operators of one chain call each other directly, on one thread per task\n");
-    vertices_text(layout, out);
+    vertices_text(layout, &words, out);
     slu_buf_text(out, "\noperators\n");
     operators_text(layout, registry, &words, out);
     slu_buf_printf(out, "\nsettings (key groups: %u)\n", graph->max_parallelism);

@@ -48,5 +48,9 @@ expect 1 "built against plugin ABI 1.99" plugins check "$modules/newer/newer.so"
 expect 1 "crashed while it was loaded" plugins check "$modules/crash/crash.so"
 SLUICE_PLUGIN_PATH=$modules/good expect 0 "good_sink" plugins list
 SLUICE_PARALLELISM=5 expect 0 "parallelism 5 (environment)" explain "$jobs/hello.yaml"
+expect 0 "is valid: 4 operators" validate --offline "$jobs/fraud_detection.yaml" --parallelism 2 --fluss.bootstrap.servers host:9123 \
+    --datalake.format iceberg --datalake.iceberg.type rest --datalake.iceberg.warehouse s3://fluss/data \
+    --datalake.iceberg.uri http://rest:8181 --datalake.iceberg.s3.endpoint http://minio:9000 --datalake.iceberg.s3.path-style-access true
+expect 3 "no fluss server answers" validate "$jobs/fraud_detection.yaml" --fluss.bootstrap.servers 127.0.0.1:1
 expect 3 "no answer" list --jobmanager 127.0.0.1:1
 exit $failed
