@@ -74,7 +74,7 @@ function(sluice_test NAME)
     endforeach()
     add_test(NAME ${NAME} COMMAND ${TARGET} ${TEST_ARGS})
     set_tests_properties(${NAME} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}"
-        ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1;${TEST_ENVIRONMENT}")
+        ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp;${TEST_ENVIRONMENT}")
 endfunction()
 
 # sluice_fuzz(NAME SOURCES x_fuzz.c KNOWS room ... CORPUS folder)

@@ -10,7 +10,8 @@
  * Threads  a link is one thread's; different links of a transport may live on different threads.
  * Waiting  slu_link_fd becomes readable when something happened. Call slu_link_next until AGAIN before each wait, also after sends:
  *          the descriptor tells of a change once.
- * Errors   send: AGAIN: no room or not connected now, nothing was taken; NOTFOUND: this peer is gone for good; LIMIT: too large.
+ * Errors   send: AGAIN: no room, or not connected (a dialer before OPENED and after GONE), nothing was taken; NOTFOUND: this peer is gone
+ *          for good; LIMIT: too large.
  *          listen: INVALID: not an address, or beyond loopback without CURVE and not `insecure`.
  * Limits   options: messages waiting per peer and direction, bytes of a message.
  */

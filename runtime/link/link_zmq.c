@@ -240,6 +240,8 @@ link_send(slu_link *self, uint64_t peer, slu_view head, slu_link_body *body, slu
 {
     zmq_link *link = (zmq_link *)self;
     const bool has_body = body != NULL && body->release != NULL;
+    if (link->dialer && !link->open)
+        return SLU_AGAIN; /* the pipe of a connection that is known to be gone may still take a message */
     if (!link->dialer) {
         const conn *to = conn_of_peer(link, peer);
         if (peer == 0 || to == NULL || to->closed)

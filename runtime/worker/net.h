@@ -7,7 +7,7 @@
  * Shape    one dialer (DEALER) per worker that we send to, one listener (ROUTER) for those that send to us. Credit is a cumulative
  *          count per channel, told when a quarter of the window was consumed and again every second, as is the number of messages
  *          sent: a lost last message or a lost credit shows.
- * Threads  open, begin, close: while no thread steps. step and wait: the net thread (or the caller of a one-thread test).
+ * Threads  open, begin, close: while no thread steps; the worker is closed before the net. step and wait: the net thread (or the caller of a one-thread test).
  *          stop, failure and counters: any.
  * Errors   step: what ends the attempt: a peer is gone, a gap, a frame that is wrong.
  */
@@ -46,7 +46,7 @@ typedef struct slu_net_counters {
 } slu_net_counters;
 
 SLU_CHECK slu_status slu_net_open(const slu_net_spec *spec, slu_net **out, slu_error *err);
-void slu_net_close(slu_net **net); /* before the worker is closed: its channels are used */
+void slu_net_close(slu_net **net); /* after the worker, whose tasks ring its bell; nobody steps it any more */
 const char *slu_net_address(const slu_net *net);
 slu_bell *slu_net_bell(slu_net *net); /* for slu_worker_spec.net_bell */
 

@@ -636,8 +636,8 @@ slu_worker_process_free(slu_worker_process **owned)
         slu_net_stop(p->net);
         (void)pthread_join(p->net_thread, NULL);
     }
+    slu_worker_close(&p->worker); /* its tasks ring the net's bell until they are joined */
     slu_net_close(&p->net);
-    slu_worker_close(&p->worker);
     slu_link_close(&p->link);
     slu_bell_fini(&p->bell);
     slu_manifest_free(&p->restore);
