@@ -154,17 +154,23 @@ hint_write(const files_catalog *catalog, const char *table, int64_t version)
         slu_log_warn(catalog->env, "ICEBERG-HINT", "%s was not written, readers will probe: %s", location, err.message);
 }
 
-/* Writes a version exclusively and reads nothing back: what was written is what was parsed. */
+/* Writes a version exclusively; *out is the table at it. Everything that can fail for want of memory comes before the write, since after
+ * it the deed is done. Takes *metadata. */
 static slu_status
-version_write(const files_catalog *catalog, const char *table, int64_t version, const iceberg_metadata *metadata,
-    char location[SLU_PATH_BYTES_MAX], slu_error *err)
+version_write(const files_catalog *catalog, const char *ns, const char *name, const char *table, int64_t version,
+    iceberg_metadata **metadata, iceberg_table *out, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf text = {0};
+    SLU_AUTO(iceberg_table_fini) iceberg_table made = {0};
+    char location[SLU_PATH_BYTES_MAX];
     slu_buf_init(&text, ICEBERG_METADATA_BYTES_MAX);
-    SLU_TRY(iceberg_metadata_print(metadata, &text, err));
+    SLU_TRY(iceberg_metadata_print(*metadata, &text, err));
     version_location(table, version, SUFFIXES[0], location);
+    SLU_TRY(iceberg_table_make(ns, name, location, metadata, &made, err));
     SLU_TRY(iceberg_store_put(&catalog->store, location, slu_buf_view(&text), true, err));
     hint_write(catalog, table, version);
+    *out = made;
+    memset(&made, 0, sizeof made);
     return SLU_OK;
 }
 
@@ -189,8 +195,8 @@ files_create(void *self, const char *ns, const char *name, const iceberg_create 
     at.location = table;
     iceberg_uuid_new(catalog->env, uuid);
     SLU_TRY(iceberg_metadata_new(&at, uuid, slu_wall_ms(catalog->env), &metadata, err));
-    SLU_TRY_IN(version_write(catalog, table, 1, metadata, location, err), err, "create table %s.%s", ns, name);
-    return iceberg_table_make(ns, name, location, &metadata, out, err);
+    SLU_TRY_IN(version_write(catalog, ns, name, table, 1, &metadata, out, err), err, "create table %s.%s", ns, name);
+    return SLU_OK;
 }
 
 /* With write.metadata.delete-after-commit.enabled, files that fell off the metadata log go. Best effort. */
@@ -237,9 +243,9 @@ files_commit(void *self, const iceberg_table *base, const iceberg_change *change
             (long long)newest, (long long)version);
     SLU_TRY(iceberg_metadata_apply(base->metadata, base->metadata_location, &change->requirements, change->updates, change->update_count,
         slu_wall_ms(catalog->env), &next, err));
-    SLU_TRY_IN(version_write(catalog, table, version + 1, next, location, err), err, "commit to %s.%s", base->ns, base->name);
-    old_metadata_remove(catalog, base->metadata, next);
-    return iceberg_table_make(base->ns, base->name, location, &next, out, err);
+    SLU_TRY_IN(version_write(catalog, base->ns, base->name, table, version + 1, &next, out, err), err, "commit to %s.%s", base->ns, base->name);
+    old_metadata_remove(catalog, base->metadata, out->metadata);
+    return SLU_OK;
 }
 
 typedef struct names_walk {

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/sizes.h"
+#include "iceberg/merge.h"
 #include "iceberg/names.h"
 
 #include <stdlib.h>
@@ -26,6 +27,7 @@ typedef struct commit_work {
     int attempt;
     bool asked; /* the catalog was asked to commit: an answer may be lost from here on */
     const char *list_location; /* of the last attempt */
+    iceberg_merge merge;       /* of the last attempt */
 } commit_work;
 
 static int64_t
@@ -98,7 +100,37 @@ parent_manifests(commit_work *work, const iceberg_snapshot *parent, iceberg_mani
     return SLU_OK;
 }
 
-/* New manifests in front; those without live files that an earlier snapshot wrote are dropped. */
+static void
+merged_remove(commit_work *work)
+{
+    for (size_t i = 0; i < work->merge.written_count; i++)
+        (void)iceberg_store_remove(work->store, work->merge.written[i], NULL);
+    work->merge.written_count = 0;
+}
+
+/* The parent's manifests but for those without live files, merged when they are many. */
+static slu_status
+old_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequence, iceberg_manifest_file **out, size_t *out_count,
+    slu_error *err)
+{
+    size_t count = 0;
+    SLU_TRY(parent_manifests(work, parent, out, out_count, err));
+    for (size_t i = 0; i < *out_count; i++)
+        if ((*out)[i].added_files != 0 || (*out)[i].existing_files != 0)
+            (*out)[count++] = (*out)[i];
+    *out_count = count;
+    work->merge = (iceberg_merge){.env = work->catalog->env,
+        .store = work->store,
+        .metadata = work->table->metadata,
+        .arena = &work->arena,
+        .snapshot_id = work->snapshot_id,
+        .sequence_number = sequence,
+        .uuid = work->uuid,
+        .attempt = work->attempt};
+    return iceberg_manifests_merge(&work->merge, *out, out_count, work->has_manifest, err);
+}
+
+/* The new manifest in front. */
 static slu_status
 list_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequence, iceberg_manifest_file **out, size_t *out_count,
     slu_error *err)
@@ -106,7 +138,7 @@ list_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequen
     iceberg_manifest_file *old = NULL;
     size_t old_count = 0;
     size_t count = 0;
-    SLU_TRY(parent_manifests(work, parent, &old, &old_count, err));
+    SLU_TRY(old_manifests(work, parent, sequence, &old, &old_count, err));
     iceberg_manifest_file *all = slu_arena_array(&work->arena, old_count + 1, sizeof *all);
     SLU_TRY(slu_arena_status(&work->arena, err));
     if (work->has_manifest) {
@@ -115,8 +147,7 @@ list_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequen
         all[count++].min_sequence_number = sequence;
     }
     for (size_t i = 0; i < old_count; i++)
-        if (old[i].added_files != 0 || old[i].existing_files != 0)
-            all[count++] = old[i];
+        all[count++] = old[i];
     *out = all;
     *out_count = count;
     return SLU_OK;
@@ -336,6 +367,7 @@ commit_loop(commit_work *work, slu_error *err)
         if (work->asked && !is_definite(status))
             return status_check(work, status, err);
         list_remove(work);
+        merged_remove(work);
         if (status != SLU_CONFLICT || retry >= retries || slu_now_ms(work->catalog->env) - started_ms > total_ms)
             return status;
         slu_log_info(work->catalog->env, "ICEBERG-RETRY", "commit to %s.%s: %s", work->table->ns, work->table->name,
@@ -362,6 +394,7 @@ iceberg_table_append(const iceberg_catalog *catalog, iceberg_table *table, const
         status = commit_loop(&work, at);
     if (status != SLU_OK && at->code != ICEBERG_COMMIT_UNKNOWN) {
         list_remove(&work);
+        merged_remove(&work);
         if (work.has_manifest)
             (void)iceberg_store_remove(work.store, work.manifest.path, NULL);
     }

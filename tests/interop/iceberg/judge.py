@@ -140,6 +140,15 @@ def race():
     check("race: the lost attempt's list is gone", len(leftovers), 2)
 
 
+def merged():
+    readers("merged", [(number,) for number in range(30)])
+    table = StaticTable.from_metadata(metadata_of("merged"))
+    check("merged: manifests", len(table.current_snapshot().manifests(table.io)) < 5, True)
+    middle = table.metadata.snapshots[14]
+    rows = StaticTable.from_metadata(metadata_of("merged")).scan(snapshot_id=middle.snapshot_id).to_arrow()
+    check("merged: as of the 15th commit", sorted(rows["number"].to_pylist()), list(range(15)))
+
+
 def headers():
     """What the specification asks of a manifest's header, by a reader of Avro that knows nothing of Iceberg."""
     for folder, _, names in os.walk(warehouse):
@@ -157,7 +166,7 @@ def headers():
 
 shutil.rmtree(warehouse, ignore_errors=True)
 subprocess.run([program, warehouse], check=True)
-for judge in (fraud, types, parts, race, headers):
+for judge in (fraud, types, parts, race, merged, headers):
     judge()
 for failure in failures:
     print("FAILED", failure)

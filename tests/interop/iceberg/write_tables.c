@@ -4,6 +4,7 @@
  * lake.fraud   the lake table of a log table with four buckets: three commits of four files, then an empty one that carries properties
  * lake.types   every primitive type, nulls and odd values, one file
  * lake.parts   identity, truncate, day and decimal-bucket partitions computed from the rows, one file per row
+ * lake.merged  thirty commits whose manifests are merged on the way
  * lake.race    two writers with the same starting point: the second rebases
  */
 #include "iceberg/commit.h"
@@ -291,6 +292,33 @@ race(void)
     iceberg_table_fini(&two);
 }
 
+/* ---- lake.merged ---- */
+
+static void
+merged(void)
+{
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    struct ArrowSchema arrow;
+    iceberg_schema schema;
+    iceberg_table table = {0};
+    int64_t number = 0;
+    const test_column columns[] = {{"number", "l", &number, NULL, NULL}};
+    const iceberg_property property = {"commit.manifest.min-count-to-merge", "5"};
+    slu_arena_init(&arena, 64 << 20);
+    schema_of(columns, 1, NULL, &arrow);
+    MUST(iceberg_schema_of_arrow(&arrow, &arena, &schema, &err));
+    const iceberg_create create = {.schema = &schema, .properties = &property, .property_count = 1};
+    MUST(iceberg_catalog_create(&catalog, "lake", "merged", &create, &table, &err));
+    for (; number < 30; number++) {
+        iceberg_data_file file;
+        write_file(&table, NULL, columns, 1, 1, &arena, &file);
+        const iceberg_append append = {.files = &file, .file_count = 1};
+        MUST(iceberg_table_append(&catalog, &table, &append, NULL, &err));
+    }
+    slu_schema_release(&arrow);
+    iceberg_table_fini(&table);
+}
+
 int
 main(int count, char **arguments)
 {
@@ -304,6 +332,7 @@ main(int count, char **arguments)
     types();
     parts();
     race();
+    merged();
     iceberg_catalog_close(&catalog);
     return 0;
 }

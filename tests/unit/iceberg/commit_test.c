@@ -1,6 +1,7 @@
 /* Commits through a catalog that fails on purpose: conflicts, lost answers, and what is left behind. */
 #include "iceberg/commit.h"
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "iceberg/scan.h"
 #include "support/check.h"
@@ -261,6 +262,86 @@ the_hint_is_only_a_hint(void **state)
 }
 
 static slu_status
+count_manifests(void *to, const iceberg_listed *listed, slu_error *err)
+{
+    *(int *)to += strstr(listed->location, "-m0.avro") == NULL && strstr(listed->location, ".avro") != NULL &&
+                  strstr(listed->location, "/snap-") == NULL;
+    return SLU_OK;
+}
+
+/* Ten commits with merging from the third manifest on: the list stays short, and every file keeps its own sequence number. */
+static void
+manifests_are_merged(void **state)
+{
+    slu_error err = {0};
+    iceberg_table table = {0};
+    iceberg_scan scan = {0};
+    slu_buf raw;
+    slu_arena arena;
+    iceberg_manifest_file *manifests = NULL;
+    size_t count = 0;
+    int merged = 0;
+    char location[128];
+    const iceberg_property property = {"commit.manifest.min-count-to-merge", "4"};
+    const iceberg_update update = {.kind = ICEBERG_UPDATE_SET_PROPERTIES, .properties = &property, .property_count = 1};
+    const iceberg_change change = {.updates = &update, .update_count = 1};
+    CHECK_OK(iceberg_catalog_load(&real, "db", "t", &table, &err));
+    CHECK_OK(iceberg_catalog_commit(&real, &table, &change, &err));
+    for (int i = 0; i < 10; i++) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "file:///x/%d.parquet", i);
+        CHECK_OK(append_to(&real, &table, path, "me", &err));
+    }
+    const iceberg_store *store = iceberg_catalog_store(&real, &table);
+    slu_buf_init(&raw, 1 << 20);
+    slu_arena_init(&arena, 1 << 20);
+    CHECK_OK(iceberg_store_get(store, iceberg_metadata_snapshot(table.metadata)->manifest_list, 1 << 20, &raw, &err));
+    CHECK_OK(iceberg_list_decode(slu_buf_view(&raw), &arena, &manifests, &count, &err));
+    assert_int_equal(count, 2); /* merged at commits 4, 6, 8 and 10 */
+    CHECK_OK(iceberg_scan_plan(store, table.metadata, iceberg_metadata_snapshot(table.metadata), NULL, &scan, &err));
+    assert_int_equal(scan.count, 10);
+    int64_t sequences = 0;
+    for (size_t i = 0; i < scan.count; i++) {
+        int number = -1;
+        assert_int_equal(sscanf(scan.files[i].file.path, "file:///x/%d.parquet", &number), 1);
+        assert_int_equal(scan.files[i].sequence_number, number + 1);
+        sequences += scan.files[i].sequence_number;
+    }
+    assert_int_equal(sequences, 55);
+    (void)snprintf(location, sizeof location, "%s/db/t/metadata", folder);
+    CHECK_OK(store->ops->list(store->self, location, count_manifests, &merged, &err));
+    assert_int_equal(merged, 4);
+    iceberg_scan_fini(&scan);
+    slu_arena_fini(&arena);
+    slu_buf_fini(&raw);
+    iceberg_table_fini(&table);
+}
+
+/* Every allocation of a commit fails once: the commit is whole or not there, and nothing is left over. */
+static void
+memory_runs_out(void **state)
+{
+    uint32_t done = 0;
+    for (uint64_t nth = 1; done == 0; nth += 3) {
+        slu_error err = {0};
+        iceberg_table table = {0};
+        CHECK_OK(iceberg_catalog_load(&real, "db", "t", &table, &err));
+        (void)slu_alloc_fail_from(nth);
+        const slu_status status = append_to(&real, &table, "file:///x/mine.parquet", "me", &err);
+        (void)slu_alloc_fail_from(0);
+        iceberg_table_fini(&table);
+        assert_true(status == SLU_OK || status == SLU_NOMEM);
+        CHECK_OK(iceberg_catalog_load(&real, "db", "t", &table, &err));
+        /* The answer may be lost to memory after the commit was made: then the snapshot is there, whole. */
+        assert_true(table.metadata->snapshot_count <= 1);
+        done = table.metadata->snapshot_count;
+        assert_true(status != SLU_OK || done == 1);
+        iceberg_table_fini(&table);
+    }
+    check_table(10, 1);
+}
+
+static slu_status
 named(void *to, const char *name, slu_error *err)
 {
     (void)snprintf(to, 32, "%s", name);
@@ -290,6 +371,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_lost_request_is_unknown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_caller_may_refuse_to_go_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_hint_is_only_a_hint, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(manifests_are_merged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(memory_runs_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tables_are_listed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
