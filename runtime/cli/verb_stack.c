@@ -3,6 +3,8 @@
 #include "verbs.h"
 
 #include "base/file.h"
+#include "cli/demo/children.h"
+#include "demo/demo_jobs.h"
 
 #include <inttypes.h>
 
@@ -60,6 +62,25 @@ taskmanager_up(const slu_args *args, slu_background *stack, int64_t number, slu_
     return slu_background_start(stack, name, argv, err);
 }
 
+/* Tiering is a job like any other: written down, where a person can look at it, and submitted. */
+static slu_status
+tiering_up(const slu_args *args, const slu_background *stack, slu_error *err)
+{
+    static cli_children children; /* large; one per process */
+    char path[PATH_BYTES], logs[PATH_BYTES], warehouse[PATH_BYTES];
+    (void)snprintf(path, sizeof path, "%s/jobs", stack->dir);
+    (void)snprintf(logs, sizeof logs, "%s/log", stack->dir);
+    SLU_TRY(slu_dir_make(path, err));
+    (void)snprintf(path, sizeof path, "%s/jobs/tiering.yaml", stack->dir);
+    (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", stack->dir);
+    SLU_TRY(slu_file_write(path, slu_view_of_text(cli_demo_tiering_yaml), false, err));
+    const char *const argv[] = {"/proc/self/exe", "run", path, "--detached", "--jobmanager", stack->daemons[1].address,
+                                "--fluss.bootstrap.servers", stack->daemons[0].address, "--datalake.iceberg.warehouse",
+                                address_or(args, "warehouse", warehouse), NULL};
+    SLU_TRY(cli_children_init(&children, logs, err));
+    return cli_child_run(&children, "run-tiering", argv, NULL, slu_cli_interrupted, err);
+}
+
 static slu_status
 stack_up(const slu_args *args, slu_background *stack, slu_error *err)
 {
@@ -77,6 +98,8 @@ stack_up(const slu_args *args, slu_background *stack, slu_error *err)
         status = jobmanager_up(args, stack, err);
     for (int64_t number = 1; number <= taskmanagers && status == SLU_OK; number++)
         status = taskmanager_up(args, stack, number, err);
+    if (status == SLU_OK && !slu_args_has(args, "no-tiering"))
+        status = tiering_up(args, stack, err);
     if (status != SLU_OK)
         (void)slu_background_end(stack);
     return status;
@@ -145,6 +168,7 @@ static const slu_flag up_flags[] = {
     {"warehouse", 0, "DIR", "where lake tables lie (DATA-DIR/warehouse)"},
     {"taskmanagers", 0, "T", "how many (1)"},
     {"slots", 0, "N", "of each task manager (16)"},
+    {"no-tiering", 0, NULL, "without the job that moves tables into the lake"},
 };
 
 static const slu_flag down_flags[] = {
@@ -152,7 +176,7 @@ static const slu_flag down_flags[] = {
 };
 
 const slu_verb slu_verb_up = {.name = "up",
-                              .summary = "table server, job manager and task manager in the background",
+                              .summary = "the whole stack in the background, tiering into a lake included",
                               .usage = "",
                               SLU_VERB_FLAGS(up_flags),
                               .json = true,

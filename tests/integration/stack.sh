@@ -4,12 +4,12 @@ set -u
 sluice=$1
 jobs=$2
 work=$(mktemp -d)
-trap '"$sluice" down --data-dir "$work/data" >/dev/null 2>&1; rm -rf "$work"' EXIT
+trap '"$sluice" down --data-dir "$work/data" >/dev/null 2>&1; "$sluice" down --data-dir "$work/lake" >/dev/null 2>&1; rm -rf "$work"' EXIT
 failed=0
 fail() { echo "$*"; failed=1; }
 
 "$sluice" up --data-dir "$work/data" --server-listen 127.0.0.1:0 --jobmanager-listen 127.0.0.1:0 --rest-listen "" --taskmanagers 2 --slots 3 \
-    >"$work/out" 2>&1 || { cat "$work/out"; exit 1; }
+    --no-tiering     >"$work/out" 2>&1 || { cat "$work/out"; exit 1; }
 [ "$(wc -l <"$work/data/up")" = 4 ] || fail "not four daemons: $(cat "$work/data/up")"
 "$sluice" status --data-dir "$work/data" >"$work/out" 2>&1 || fail "status failed"
 grep -q '2 task managers, 6 of 6 slots free' "$work/out" || fail "status: $(cat "$work/out")"
@@ -36,5 +36,18 @@ END
 mapfile -t pids < <(awk '{print $2}' "$work/data/up")
 "$sluice" down --data-dir "$work/data" >"$work/out" 2>&1 || fail "down: $(cat "$work/out")"
 for pid in "${pids[@]}"; do [ -d "/proc/$pid" ] && ! grep -q '^State:.*Z' "/proc/$pid/status" && fail "process $pid is still there"; done
+# The same with tiering: rows of a lake table reach the lake.
+"$sluice" up --data-dir "$work/lake" --server-listen 127.0.0.1:0 --jobmanager-listen 127.0.0.1:0 --rest-listen "" >"$work/out" 2>&1 ||
+    fail "up with tiering: $(cat "$work/out")"
+SLUICE_FLUSS_BOOTSTRAP_SERVERS=$(awk '$1 == "server" {print $4}' "$work/lake/up")
+export SLUICE_FLUSS_BOOTSTRAP_SERVERS
+"$sluice" tables create events "id BIGINT, name STRING" --buckets 2 --table.datalake.enabled true --table.datalake.freshness 1s >"$work/out" 2>&1 ||
+    fail "create: $(cat "$work/out")"
+printf 'id,name\n1,a\n2,b\n' | "$sluice" tables load events - >"$work/out" 2>&1 || fail "load: $(cat "$work/out")"
+for _ in $(seq 100); do ls "$work"/lake/warehouse/fluss/events/data/*/*.parquet "$work"/lake/warehouse/fluss/events/data/*.parquet 2>/dev/null | grep -q . && break; sleep 0.2; done
+sleep 1
+[ "$("$sluice" sql --datalake.iceberg.warehouse "$work/lake/warehouse" --fluss.bootstrap.servers "$SLUICE_FLUSS_BOOTSTRAP_SERVERS" -f csv \
+    -e 'select count(*) from events$lake' 2>"$work/err" | tail -1)" = 2 ] || fail "the lake does not hold two rows: $(cat "$work/err"; find "$work/lake/warehouse" | head -20)"
+"$sluice" down --data-dir "$work/lake" >"$work/out" 2>&1 || fail "down: $(cat "$work/out")"
 "$sluice" down --data-dir "$work/data" | grep -q 'nothing of' || fail "a second down found something"
 exit $failed
