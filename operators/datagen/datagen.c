@@ -22,7 +22,7 @@
 #define FRAUD_ACCOUNTS 4
 #define FIRST_ACCOUNT 1006
 #define OTHER_ACCOUNT_FIRST INT64_C(1000000)
-#define OTHER_ACCOUNTS UINT64_C(9998999000)
+#define OTHER_ACCOUNTS "9998999000" /* up to 10,000,000,000 with the first one */
 #define TIME_BASE INT64_C(1700000000000)
 #define SPLITS_MAX 1024
 #define RATE_TICK_MS 10 /* a limited rate is paid out this often */
@@ -34,6 +34,7 @@ typedef struct datagen_options {
     int64_t rate;
     int64_t seed;
     int64_t batch;
+    int64_t keys;
 } datagen_options;
 
 typedef struct split {
@@ -68,7 +69,10 @@ static const slu_option datagen_option_table[] = {
                .max = INT64_C(1000000000)),
     SLU_OPTION("seed", I64, datagen_options, seed, "1", "another seed gives other rows", .min = INT64_MIN, .max = INT64_MAX),
     SLU_OPTION("batch", I64, datagen_options, batch, "8190", "rows per batch, rounded down to whole rounds", .min = ROUND_ROWS,
-               .max = 1000000)};
+               .max = 1000000),
+    SLU_OPTION("keys", I64, datagen_options, keys, OTHER_ACCOUNTS,
+               "kind transactions: how many other accounts there are beside the four of the frauds", .min = 1, .max = INT64_C(9998999000))
+};
 
 /* ---- Planning --------------------------------------------------------------------------------------------------------------- */
 
@@ -237,7 +241,7 @@ round_fill(const datagen *self, int64_t round, int64_t rows, int64_t *id, int64_
         const uint64_t random = random_of(self->seed, first + k);
         id[k] = first + k + 1;
         created[k] = TIME_BASE + first + k + 1;
-        account[k] = OTHER_ACCOUNT_FIRST + (int64_t)below(random, OTHER_ACCOUNTS);
+        account[k] = OTHER_ACCOUNT_FIRST + (int64_t)below(random, (uint64_t)self->options->keys);
         amount[k] = (slu_i128_natural)(1000 + ((random & UINT32_MAX) * 50000 >> 32));
     }
     account[0] = FIRST_ACCOUNT + round % FRAUD_ACCOUNTS;

@@ -46,7 +46,7 @@ typedef struct fraud {
 static const slu_option fraud_option_table[] = {
     SLU_OPTION("rules", VALUE, fraud_options, rules, NULL, "a list of rules: id, sequence, within, time, contiguity",
                .flags = SLU_OPTION_REQUIRED),
-    SLU_OPTION("rule_column", STRING, fraud_options, rule_column, NULL,
+    SLU_OPTION("rule-column", STRING, fraud_options, rule_column, NULL,
                "adds a STRING column of that name with the id of the rule that matched")};
 
 /* ---- Planning --------------------------------------------------------------------------------------------------------------- */
@@ -57,8 +57,8 @@ rule_column_plan(const fraud_options *options, const slu_plan_call *call, slu_er
     if (options->rule_column == NULL)
         return SLU_OK;
     if (slu_schema_find(call->inputs[0], options->rule_column) >= 0)
-        return slu_error_at(err, SLU_INVALID, slu_value_get(call->with, "rule_column"), 0,
-                            "rule_column: '%s' is a column of the input", options->rule_column);
+        return slu_error_at(err, SLU_INVALID, slu_value_get(call->with, "rule-column"), 0,
+                            "rule-column: '%s' is a column of the input", options->rule_column);
     if (slu_schema_add(&call->outputs[0], "u", options->rule_column, true) != SLU_OK)
         return slu_error_set(err, SLU_NOMEM, "fraud_filter: no memory");
     return SLU_OK;

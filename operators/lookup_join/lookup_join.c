@@ -60,12 +60,12 @@ static const slu_option join_option_table[] = {
                "the lookup's columns to add, [name], or new names to them, { owner: name }", .flags = SLU_OPTION_REQUIRED),
     SLU_OPTION("type", CHOICE, join_options, type, "left", "left keeps rows without a match, inner drops them",
                .choices = "left|inner"),
-    SLU_OPTION("cache_rows", I64, join_options, cache_rows, "0", "answers to remember per subtask; 0 none", .min = 0,
+    SLU_OPTION("cache-rows", I64, join_options, cache_rows, "0", "answers to remember per subtask; 0 none", .min = 0,
                .max = 100000000),
-    SLU_OPTION("cache_ttl", DURATION, join_options, cache_ttl_ms, "10m", "how long an answer is believed; 0s for ever", .min = 0,
+    SLU_OPTION("cache-ttl", DURATION, join_options, cache_ttl_ms, "10m", "how long an answer is believed; 0s for ever", .min = 0,
                .max = INT64_MAX),
-    SLU_OPTION("cache_missing", BOOL, join_options, cache_missing, "true", "remember also that a key is not there"),
-    SLU_OPTION("in_flight", I64, join_options, in_flight, "8", "batches whose answers may be awaited at once", .min = 1,
+    SLU_OPTION("cache-missing", BOOL, join_options, cache_missing, "true", "remember also that a key is not there"),
+    SLU_OPTION("in-flight", I64, join_options, in_flight, "8", "batches whose answers may be awaited at once", .min = 1,
                .max = JOIN_IN_FLIGHT_MAX)};
 
 /* ---- Planning --------------------------------------------------------------------------------------------------------------- */

@@ -86,7 +86,7 @@ cache_check(const join_options *options, const join_plan *plan, slu_error *err)
         const slu_type type = slu_type_of(plan->values.children[i]->format);
         if (type.id == SLU_TYPE_OTHER || slu_type_is_nested(type))
             return slu_error_at(err, SLU_UNSUPPORTED, options->take, 0,
-                                "cache_rows: column '%s' is nested, and only plain columns are cached",
+                                "cache-rows: column '%s' is nested, and only plain columns are cached",
                                 plan->values.children[i]->name);
     }
     return SLU_OK;

@@ -100,7 +100,7 @@ several_rules_and_their_names(void **state)
 {
     slu_error err = {0};
     sdk_harness *h = opened(
-        "{ rule_column: rule, rules: [ " SEED_RULE
+        "{ rule-column: rule, rules: [ " SEED_RULE
         ", { id: climbing, sequence: [ \"amount < 1\", \"amount < 10\", \"amount > 10\" ], within: 1h, time: createdAt } ] }");
     CHECK_TEXT(sdk_harness_schema(h, 0),
                "id BIGINT NOT NULL, accountId BIGINT NOT NULL, createdAt BIGINT, amount DECIMAL(10,2), rule STRING");
@@ -191,7 +191,7 @@ refused(void **state)
         {"{ rules: [ { sequence: [ \"amount < 1\", \"amount > 1\" ], within: 60s, time: amount } ] }", "neither BIGINT"},
         {"{ rules: [ { sequence: [ \"amount < 1\", \"amount > 1\" ], within: 60s, contiguity: relaxed } ] }", "only `strict`"},
         {"{ rules: [ { sequenec: [ \"amount < 1\" ], within: 60s } ] }", "did you mean 'sequence'?"},
-        {"{ rule_column: id, rules: [ " SEED_RULE " ] }", "is a column of the input"}};
+        {"{ rule-column: id, rules: [ " SEED_RULE " ] }", "is a column of the input"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         slu_error err = {0};
         sdk_harness *h = harnessed("fraud_filter");

@@ -60,7 +60,7 @@ static void
 batches_leave_in_order(void **state)
 {
     slu_error err = {0};
-    sdk_harness *h = opened("{ lookup: { use: accounts }, on: { accountId: id }, take: [name], in_flight: 3 }");
+    sdk_harness *h = opened("{ lookup: { use: accounts }, on: { accountId: id }, take: [name], in-flight: 3 }");
     sdk_harness_hold_answers(h, true);
     CHECK_OK(sdk_harness_push(h, 0, "1 | 7\n", &err));
     CHECK_OK(sdk_harness_push(h, 0, "2 | NULL\n", &err)); /* needs no answer, and waits all the same */
@@ -80,7 +80,7 @@ static void
 closes_with_batches_in_flight(void **state)
 {
     slu_error err = {0};
-    sdk_harness *h = opened("{ lookup: { use: accounts }, on: { accountId: id }, take: [name], cache_rows: 10 }");
+    sdk_harness *h = opened("{ lookup: { use: accounts }, on: { accountId: id }, take: [name], cache-rows: 10 }");
     sdk_harness_hold_answers(h, true);
     CHECK_OK(sdk_harness_push(h, 0, "1 | 7\n2 | 8\n", &err));
     sdk_harness_free(&h); /* aborts if a batch leaked */
@@ -90,7 +90,7 @@ static void
 the_cache_remembers_and_forgets(void **state)
 {
     slu_error err = {0};
-    sdk_harness *h = opened("{ lookup: { use: accounts }, on: { accountId: id }, take: [name], cache_rows: 100, cache_ttl: 1m }");
+    sdk_harness *h = opened("{ lookup: { use: accounts }, on: { accountId: id }, take: [name], cache-rows: 100, cache-ttl: 1m }");
     CHECK_OK(sdk_harness_push(h, 0, "1 | 7\n2 | 99\n", &err));
     CHECK_OK(sdk_harness_push(h, 0, "3 | 99\n4 | 7\n5 | 7\n", &err));
     assert_int_equal(sdk_harness_lookups(h), 1);
@@ -105,7 +105,7 @@ the_cache_remembers_and_forgets(void **state)
     assert_int_equal(sdk_harness_lookup_keys(h), 4);
     assert_int_equal(sdk_harness_metric(h, "cacheHits"), 4);
     sdk_harness_free(&h);
-    h = opened("{ lookup: { use: accounts }, on: { accountId: id }, take: [name], cache_rows: 100, cache_missing: false }");
+    h = opened("{ lookup: { use: accounts }, on: { accountId: id }, take: [name], cache-rows: 100, cache-missing: false }");
     CHECK_OK(sdk_harness_push(h, 0, "2 | 99\n", &err));
     CHECK_OK(sdk_harness_push(h, 0, "2 | 99\n", &err));
     assert_int_equal(sdk_harness_lookups(h), 2);
@@ -126,7 +126,7 @@ as_the_model_says(void **state)
     sdk_harness *h = harnessed("lookup_join");
     CHECK_OK(sdk_harness_lookup_table(h, "accounts", ACCOUNTS, sdk_text_cstr(&table), &err));
     CHECK_OK(sdk_harness_with(
-        h, "{ lookup: { use: accounts }, on: [id], take: { who: name, n: level }, cache_rows: 20, cache_ttl: 100s }", &err));
+        h, "{ lookup: { use: accounts }, on: [id], take: { who: name, n: level }, cache-rows: 20, cache-ttl: 100s }", &err));
     CHECK_OK(sdk_harness_input(h, "row BIGINT NOT NULL, id BIGINT", &err));
     CHECK_OK(sdk_harness_open(h, &err));
     for (int i = 0; i < 5000; i++) {
