@@ -173,6 +173,7 @@ slu_graph_encode(const slu_graph *graph, slu_buf *out, slu_error *err)
 typedef struct reader {
     slu_cursor in;
     slu_graph *graph;
+    bool nomem; /* it is not the bytes that are wrong */
 } reader;
 
 static uint32_t
@@ -318,7 +319,9 @@ outputs_decode(reader *r, slu_operator *op)
             continue;
         const slu_view bytes = slu_unpack_bytes(&r->in);
         struct ArrowSchema *schema = array_decode(r, 1, sizeof *schema);
-        if (!slu_cursor_ok(&r->in) || slu_schema_decode(bytes, schema, NULL) != SLU_OK)
+        const slu_status status = slu_cursor_ok(&r->in) ? slu_schema_decode(bytes, schema, NULL) : SLU_CORRUPT;
+        r->nomem |= status == SLU_NOMEM;
+        if (status != SLU_OK)
             slu_cursor_fail(&r->in);
         else
             outputs[i] = schema;
@@ -471,6 +474,8 @@ parts_decode(reader *r, slu_error *err)
                                  GRAPH_FORMAT);
     }
     SLU_TRY(slu_arena_status(&r->graph->arena, err));
+    if (r->nomem)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a job graph");
     if (!slu_cursor_ok(&r->in) || slu_cursor_left(&r->in) != 0 || !seen_operators)
         return slu_error_set(err, SLU_CORRUPT, "these bytes are no job graph");
     return SLU_OK;
@@ -526,7 +531,7 @@ slu_graph_decode(slu_view bytes, slu_graph **out, slu_error *err)
     if (bytes.bytes > (size_t)SLU_CONTROL_BYTES_MAX)
         return slu_error_set(err, SLU_LIMIT, "a job graph of %zu bytes", bytes.bytes);
     SLU_TRY(slu_graph_new(&graph, err));
-    reader r = {slu_cursor_of_view(bytes), graph};
+    reader r = {.in = slu_cursor_of_view(bytes), .graph = graph};
     SLU_TRY(parts_decode(&r, err));
     SLU_TRY(graph_sane(graph, err));
     *out = slu_take(&graph);

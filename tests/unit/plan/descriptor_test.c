@@ -2,10 +2,12 @@
  * read by a person before they are committed. */
 #include "support/check.h"
 
+#include "base/alloc.h"
 #include "base/env.h"
 #include "base/file.h"
 #include "fake_plugins.h"
 #include "plan/descriptor.h"
+#include "plan/layout.h"
 #include "plan/planner.h"
 
 #include <dirent.h>
@@ -219,6 +221,47 @@ a_lookup_wants_its_options_too(void **state)
     assert_int_equal(err.line, 11);
 }
 
+/* Every allocation of reading, planning, encoding, decoding and laying out fails once: NOMEM each time, nothing leaked (ASan), nothing half. */
+static slu_status
+whole_way(slu_registry *registry, slu_error *err)
+{
+    static const slu_setting settings[] = {{"names.table", "fluss.account"}};
+    const slu_descriptor descriptor = good_descriptor(settings, 1, NULL);
+    SLU_AUTO(slu_graph_free) slu_graph *graph = NULL;
+    SLU_AUTO(slu_graph_free) slu_graph *again = NULL;
+    SLU_AUTO(slu_layout_free) slu_layout *layout = NULL;
+    SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
+    slu_env_fake fake;
+    slu_env_init_fake(&fake, 1);
+    const slu_planner planner = {.registry = registry, .env = &fake.env};
+    slu_buf_init(&bytes, 1 << 20);
+    SLU_TRY(slu_descriptor_read(&descriptor, &graph, err));
+    SLU_TRY(slu_plan_graph(graph, &planner, err));
+    SLU_TRY(slu_graph_encode(graph, &bytes, err));
+    SLU_TRY(slu_graph_decode(slu_buf_view(&bytes), &again, err));
+    return slu_layout_new(again, &layout, err);
+}
+
+static void
+every_failed_allocation_is_survived(void **state)
+{
+    (void)state;
+    slu_error err;
+    SLU_AUTO(slu_registry_free) slu_registry *registry = registry_of_fakes();
+    uint64_t nth = 1;
+    for (;; nth++) {
+        (void)slu_alloc_fail_from(nth);
+        const slu_status status = whole_way(registry, &err);
+        (void)slu_alloc_fail_from(0);
+        if (status == SLU_OK)
+            break;
+        if (status != SLU_NOMEM)
+            fail_msg("allocation %d: %s: %s", (int)nth, slu_status_name(status), err.message);
+        assert_true(nth < 10000);
+    }
+    assert_true(nth > 10);
+}
+
 static void
 aliases_cannot_explode(void **state)
 {
@@ -242,6 +285,7 @@ main(void)
         cmocka_unit_test(wrong_descriptors_give_their_reports), cmocka_unit_test(a_good_one_is_planned),
         cmocka_unit_test(command_line_over_environment_over_file), cmocka_unit_test(an_option_that_nobody_knows_is_refused),
         cmocka_unit_test(a_lookup_wants_its_options_too),       cmocka_unit_test(aliases_cannot_explode),
+        cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests_name("plan.descriptor", tests, NULL, NULL);
 }
