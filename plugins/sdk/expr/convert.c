@@ -183,6 +183,8 @@ read_integer(slu_type type, const char *text, size_t bytes, int64_t *out)
     const slu_status status = sdk_decimal_parse(text, bytes, &value, &scale, NULL);
     if (status != SLU_OK)
         return status;
+    if (value % sdk_decimal_power(scale) != 0)
+        return SLU_INVALID;
     value /= sdk_decimal_power(scale);
     if (value < INT64_MIN || value > INT64_MAX || !int_fits((int64_t)value, type))
         return SLU_LIMIT;
