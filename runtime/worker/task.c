@@ -75,16 +75,10 @@ now_of(const slu_task_loop *task)
 static void
 tell(slu_task_loop *task, uint32_t kind, int64_t checkpoint, const slu_error *error)
 {
-    slu_worker_event *event = slu_alloc_zero(1, sizeof *event);
-    if (event == NULL)
-        return; /* the coordinator's timeout finds out */
-    event->kind = kind;
-    event->task = task->spec.task;
-    event->checkpoint = checkpoint;
+    slu_worker_event event = {.kind = kind, .task = task->spec.task, .checkpoint = checkpoint};
     if (error != NULL)
-        event->error = *error;
-    task->spec.event(task->spec.owner, event);
-    slu_free(event);
+        event.error = *error;
+    task->spec.event(task->spec.owner, &event);
 }
 
 /* ---- Snapshot files */
@@ -142,19 +136,12 @@ static void
 acknowledge(slu_task_loop *task)
 {
     slu_error err = {0};
-    slu_worker_event *event = slu_alloc_zero(1, sizeof *event);
-    if (event == NULL)
-        return;
-    event->kind = SLU_WORKER_ACK;
-    event->task = task->spec.task;
-    event->checkpoint = task->checkpoint;
-    const slu_status status = finish_snapshot(task, event, &err);
-    if (status != SLU_OK) {
-        event->kind = SLU_WORKER_DECLINED;
-        event->error = err;
+    slu_worker_event event = {.kind = SLU_WORKER_ACK, .task = task->spec.task, .checkpoint = task->checkpoint};
+    if (finish_snapshot(task, &event, &err) != SLU_OK) {
+        event.kind = SLU_WORKER_DECLINED;
+        event.error = err;
     }
-    task->spec.event(task->spec.owner, event);
-    slu_free(event);
+    task->spec.event(task->spec.owner, &event);
 }
 
 static void

@@ -40,6 +40,7 @@ struct slu_worker {
     pthread_mutex_t registry_lock;
     pthread_mutex_t lock; /* events */
     queued_event *first, **last;
+    bool lost; /* there was no memory for an event */
 };
 
 /* ---- Events */
@@ -49,8 +50,13 @@ on_event(void *owner, const slu_worker_event *event)
 {
     slu_worker *worker = owner;
     queued_event *queued = slu_alloc(sizeof *queued);
-    if (queued == NULL)
-        return; /* a lost acknowledgement times out; a lost failure shows as silence */
+    if (queued == NULL) {
+        (void)pthread_mutex_lock(&worker->lock);
+        worker->lost = true; /* what is missing cannot be known: event_next tells of a failure instead */
+        (void)pthread_mutex_unlock(&worker->lock);
+        slu_bell_ring(worker->spec.event_bell);
+        return;
+    }
     queued->event = *event;
     queued->next = NULL;
     (void)pthread_mutex_lock(&worker->lock);
@@ -65,12 +71,19 @@ slu_worker_event_next(slu_worker *worker, slu_worker_event *out)
 {
     (void)pthread_mutex_lock(&worker->lock);
     queued_event *queued = worker->first;
+    const bool lost = queued == NULL && worker->lost;
     if (queued != NULL) {
         worker->first = queued->next;
         if (worker->first == NULL)
             worker->last = &worker->first;
     }
+    worker->lost = worker->lost && !lost;
     (void)pthread_mutex_unlock(&worker->lock);
+    if (lost) {
+        *out = (slu_worker_event){.kind = SLU_WORKER_FAILED, .task = worker->task_numbers[0], .checkpoint = -1};
+        (void)slu_error_set(&out->error, SLU_NOMEM, "no memory to tell what happened");
+        return SLU_OK;
+    }
     if (queued == NULL)
         return SLU_AGAIN;
     *out = queued->event;
@@ -83,7 +96,7 @@ bool
 slu_worker_has_event(slu_worker *worker)
 {
     (void)pthread_mutex_lock(&worker->lock);
-    const bool some = worker->first != NULL;
+    const bool some = worker->first != NULL || worker->lost;
     (void)pthread_mutex_unlock(&worker->lock);
     return some;
 }
@@ -91,18 +104,12 @@ slu_worker_has_event(slu_worker *worker)
 static void
 tell(run *told, uint32_t kind, const slu_error *error)
 {
-    slu_worker_event *event = slu_alloc_zero(1, sizeof *event);
-    if (event == NULL)
-        return;
-    event->kind = kind;
-    event->task = told->worker->task_numbers[told - told->worker->runs];
-    event->checkpoint = -1;
+    slu_worker_event event = {.kind = kind, .task = told->worker->task_numbers[told - told->worker->runs], .checkpoint = -1};
     if (error != NULL) {
-        event->error = *error;
-        (void)snprintf(event->operator_id, sizeof event->operator_id, "%s", slu_task_failed_operator(told->task));
+        event.error = *error;
+        (void)snprintf(event.operator_id, sizeof event.operator_id, "%s", slu_task_failed_operator(told->task));
     }
-    on_event(told->worker, event);
-    slu_free(event);
+    on_event(told->worker, &event);
 }
 
 /* ---- Threads */

@@ -202,6 +202,44 @@ errors_name_the_operator_and_a_job_that_never_ran_does_not_restart(void **state)
     slu_graph_free(&graph);
 }
 
+/* Memory runs out at the n-th allocation, and stays out: the job fails or ends, and everything is released. */
+static void
+without_memory_a_job_fails_and_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    static const test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 1, .rows = 300},
+                                  {.id = "e", .use = "even", .parallelism = 2},
+                                  {.id = "c", .use = "count", .parallelism = 2, .partition = SLU_PARTITION_HASH},
+                                  {.id = "l", .use = "ledger", .parallelism = 1}};
+    slu_graph *graph = test_graph(ops, 4);
+    graph->restart.strategy = 0;
+    slu_status result = SLU_NOMEM;
+    uint64_t n = 1;
+    for (; result != SLU_END; n += n < 300 ? 1 : 17) {
+        slu_env_fake fake;
+        slu_env_init_fake(&fake, n);
+        slu_registry *registry = test_registry();
+        slu_local *local = NULL;
+        int64_t deadline;
+        test_world_reset();
+        (void)slu_alloc_fail_from(n);
+        result = slu_local_open(graph, registry, &fake.env, &(slu_local_options){.no_threads = true}, &local, &err);
+        for (int round = 0; result >= 0 && result != SLU_END && round < 100000; round++)
+            if ((result = slu_local_step(local, &deadline, &err)) == SLU_AGAIN)
+                slu_env_fake_advance(&fake, 1);
+        (void)slu_alloc_fail_from(0);
+        if (result == SLU_AGAIN || result == SLU_MORE)
+            fail_msg("allocation %llu: it neither ends nor fails", (unsigned long long)n);
+        slu_local_close(&local);
+        slu_registry_free(&registry);
+        assert_int_equal(world.opens, world.closes);
+        if (n > 20000)
+            fail_msg("it never ends well: %s", err.message);
+    }
+    assert_true(n > 100);
+    slu_graph_free(&graph);
+}
+
 static void *
 cancel_soon(void *argument)
 {
@@ -251,6 +289,7 @@ main(void)
         cmocka_unit_test(a_failure_restores_the_last_checkpoint),
         cmocka_unit_test(a_checkpoint_restores_at_another_parallelism),
         cmocka_unit_test(errors_name_the_operator_and_a_job_that_never_ran_does_not_restart),
+        cmocka_unit_test(without_memory_a_job_fails_and_leaves_nothing_behind),
         cmocka_unit_test(cancel_ends_an_endless_job),
     };
     return cmocka_run_group_tests_name("worker.local", tests, NULL, NULL);

@@ -294,9 +294,13 @@ count_open(void *self, const slu_open *open, slu_error *err)
     static const char *const keys[] = {"key"};
     const slu_state_spec spec = {.size = sizeof spec, .kind = SLU_STATE_FIXED, .name = "seen", .key_bytes = 9, .value_bytes = 8};
     c->host = open->host;
-    atomic_fetch_add(&world.opens, 1);
     SLU_TRY(slu_keyer_new(open->inputs[0], keys, 1, &c->keyer, err));
-    return c->host->state_open(c->host, &spec, &c->state, err);
+    const slu_status status = c->host->state_open(c->host, &spec, &c->state, err);
+    if (status == SLU_OK)
+        atomic_fetch_add(&world.opens, 1);
+    else
+        slu_keyer_free(&c->keyer);
+    return status;
 }
 
 static slu_status
@@ -304,9 +308,14 @@ count_some(count_op *c, const slu_batch *batch, slu_error *err)
 {
     slu_keys keys;
     void **values = malloc((size_t)batch->rows * sizeof *values + 1);
+    slu_status status = slu_keyer_encode(c->keyer, batch, &keys, err);
+    if (status == SLU_OK)
+        status = c->host->state_upsert_many(c->host, c->state, &keys, values, err);
+    if (status != SLU_OK) {
+        free(values);
+        return status;
+    }
     int64_t *ids = malloc((size_t)batch->rows * 8 + 1), *key = malloc((size_t)batch->rows * 8 + 1), *counts = malloc((size_t)batch->rows * 8 + 1);
-    SLU_TRY(slu_keyer_encode(c->keyer, batch, &keys, err));
-    SLU_TRY(c->host->state_upsert_many(c->host, c->state, &keys, values, err));
     for (int64_t i = 0; i < batch->rows; i++) {
         const int64_t row = slu_batch_row(batch, i);
         ids[i] = ((const int64_t *)batch->array->children[0]->buffers[1])[row];
