@@ -29,7 +29,7 @@ typedef struct file_lookup {
 } file_lookup;
 
 static const slu_option lookup_option_table[] = {FILE_OPTIONS(lookup_options, file),
-                                                 SLU_OPTION("rows_max", I64, lookup_options, rows_max, "10000000",
+                                                 SLU_OPTION("rows-max", I64, lookup_options, rows_max, "10000000",
                                                             "refuses a file with more rows", .min = 1, .max = 2000000000)};
 
 static slu_status
@@ -78,7 +78,7 @@ load_file(void *to, const char *path, slu_error *err)
     while (status == SLU_OK) {
         status = file_rows_next(&load->rows, &lines, err);
         if (load->rows.rows > load->rows_max)
-            status = slu_error_set(err, SLU_LIMIT, "%s has more than rows_max (%lld) rows", path, (long long)load->rows_max);
+            status = slu_error_set(err, SLU_LIMIT, "%s has more than rows-max (%lld) rows", path, (long long)load->rows_max);
     }
     file_lines_close(&lines);
     return status == SLU_END ? SLU_OK : status;

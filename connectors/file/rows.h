@@ -42,7 +42,7 @@ typedef struct file_options {
         SLU_OPTION("header", BOOL, OPTIONS, AT.header, "true", "CSV: the first line names the columns"),                           \
         SLU_OPTION("delimiter", STRING, OPTIONS, AT.delimiter, ",", "CSV: one character between fields"),                          \
         SLU_OPTION("null", STRING, OPTIONS, AT.null_text, "", "CSV: the unquoted text that means NULL"),                           \
-        SLU_OPTION("on_error", CHOICE, OPTIONS, AT.on_error, "fail", "what a bad row does", .choices = "fail|skip")
+        SLU_OPTION("on-error", CHOICE, OPTIONS, AT.on_error, "fail", "what a bad row does", .choices = "fail|skip")
 
 /* ---- Records: lines.c ---- */
 
@@ -95,7 +95,7 @@ typedef struct file_rows {
     char *scratch;
     size_t scratch_bytes;
     int64_t rows;    /* appended since the last finish */
-    int64_t skipped; /* bad rows, with on_error skip */
+    int64_t skipped; /* bad rows, with on-error skip */
     int32_t *good;   /* rows that are whole, when some are not */
     int64_t good_count, good_capacity;
 } file_rows;

@@ -106,7 +106,7 @@ bad_rows_fail_or_are_skipped(void **state)
     CHECK_STATUS(sdk_harness_drain(h, &err), SLU_INVALID);
     CHECK_MESSAGE(err, "bad.csv:3: column 'id': 'x' is no BIGINT");
     sdk_harness_free(&h);
-    h = prepared("file_source", "bad.csv", ", columns: \"name STRING, id BIGINT\", on_error: skip");
+    h = prepared("file_source", "bad.csv", ", columns: \"name STRING, id BIGINT\", on-error: skip");
     CHECK_OK(sdk_harness_open(h, &err));
     CHECK_STATUS(sdk_harness_drain(h, &err), SLU_END);
     CHECK_TEXT(sdk_harness_output(h), "a | 1\nc | 3\ne | 5\n");
@@ -152,10 +152,10 @@ lookups_by_key(void **state)
     CHECK_OK(sdk_harness_submit(h, "8\n7\n99\n", &err));
     CHECK_TEXT(sdk_harness_output(h), "NULL | ben\n2 | anna the second\n-D NULL | NULL\n");
     sdk_harness_free(&h);
-    h = prepared("file_lookup", "accounts.csv", ", columns: \"id BIGINT, name STRING\", rows_max: 2");
+    h = prepared("file_lookup", "accounts.csv", ", columns: \"id BIGINT, name STRING\", rows-max: 2");
     CHECK_OK(sdk_harness_input(h, "id BIGINT NOT NULL", &err));
     CHECK_STATUS(sdk_harness_open(h, &err), SLU_LIMIT);
-    CHECK_MESSAGE(err, "more than rows_max (2) rows");
+    CHECK_MESSAGE(err, "more than rows-max (2) rows");
     sdk_harness_free(&h);
     h = prepared("file_lookup", "accounts.csv", ", columns: \"id BIGINT, name STRING\"");
     CHECK_OK(sdk_harness_input(h, "id INT NOT NULL", &err));
