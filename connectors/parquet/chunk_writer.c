@@ -40,6 +40,7 @@ chunk_start(parquet_chunk_writer *chunk, const parquet_chunk_shared *shared)
 {
     chunk->dictionary_on = !shared->no_dictionary && !chunk->column.delta && !chunk_is_boolean(chunk);
     chunk->dictionary_tested = false;
+    chunk->dictionary_before = 0;
 }
 
 slu_status
@@ -189,14 +190,22 @@ dictionary_width(const parquet_chunk_writer *chunk)
     return width;
 }
 
-/* After the first page: does the dictionary pay? parquet-java's question. If not, this page becomes PLAIN and no dictionary is written. */
+/* What the page costs with the dictionary: its indices and the entries it brought. */
+static bool
+page_pays(const parquet_chunk_writer *chunk)
+{
+    const size_t entries = chunk->dictionary.bytes - chunk->dictionary_before;
+    return entries + chunk->page_values * dictionary_width(chunk) / 8 < chunk->page_plain_bytes;
+}
+
+/* Before a page ends: does the dictionary pay? On the first page this is parquet-java's question: if not, the page becomes PLAIN and no
+ * dictionary is written. A later page that does not pay is the last one with the dictionary, which would only grow. */
 static void
 chunk_test_dictionary(parquet_chunk_writer *chunk)
 {
     if (!chunk->dictionary_on || chunk->dictionary_tested)
         return;
-    const size_t with = chunk->dictionary.bytes + chunk->page_values * dictionary_width(chunk) / 8;
-    chunk->dictionary_tested = with < chunk->page_plain_bytes;
+    chunk->dictionary_tested = page_pays(chunk);
     if (!chunk->dictionary_tested) {
         chunk->dictionary_on = false;
         page_rebuild_plain(chunk);
@@ -281,6 +290,7 @@ page_reset(parquet_chunk_writer *chunk)
     chunk->page_rows = 0;
     chunk->page_values = 0;
     chunk->page_plain_bytes = 0;
+    chunk->dictionary_before = chunk->dictionary.bytes;
     slu_buf_reset(&chunk->plain);
     chunk->valid[0] = 0;
 }
@@ -300,6 +310,8 @@ page_flush(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, slu_error 
     SLU_TRY(slu_buf_status(body, err));
     SLU_TRY(page_write(shared, slu_buf_view(body), &header, &chunk->pages, &chunk->pages_plain_bytes, err));
     chunk->encodings |= UINT32_C(1) << header.encoding;
+    if (chunk->dictionary_on && chunk->page_values != 0 && !page_pays(chunk))
+        chunk->dictionary_on = false;
     page_reset(chunk);
     return SLU_OK;
 }

@@ -2,7 +2,7 @@
  * chunk_writer.h: one column of the row group being written: values in, finished pages out.
  *
  * States   dictionary --(first page does not pay, or the dictionary is full)--> plain; reset for every row group.
- *          delta columns have only one state.
+ *          (also: a later page paid for itself no more); delta columns have only one state.
  * Page     levels (optional columns: u32 length and RLE bits) and values; compressed as one; flushed at PARQUET_PAGE_ROWS_MAX rows or page_bytes.
  * Owns     its buffers. Pages wait here because the dictionary page, known last, comes first in the file.
  * Threads  owner.
@@ -33,6 +33,7 @@ typedef struct parquet_chunk_writer {
     parquet_dictionary dictionary;
     bool dictionary_on;
     bool dictionary_tested; /* the first page paid */
+    size_t dictionary_before; /* its bytes when the page began */
     bool with_length;       /* BYTE_ARRAY */
     size_t number_bytes;    /* PLAIN bytes of a number: 4 or 8; 0: booleans and byte values */
     /* the page */

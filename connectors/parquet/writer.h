@@ -21,7 +21,7 @@
 #define PARQUET_ROW_GROUP_BYTES_DEFAULT ((int64_t)128 << 20) /* uncompressed bytes, as Iceberg's Java writer */
 #define PARQUET_PAGE_BYTES_DEFAULT (1 << 20)                 /* uncompressed bytes */
 #define PARQUET_PAGE_ROWS_MAX 20000                          /* rows, as parquet-java */
-#define PARQUET_DICTIONARY_BYTES_MAX (2 << 20)               /* bytes of one dictionary page; beyond it the column turns to PLAIN */
+#define PARQUET_DICTIONARY_BYTES_MAX (1 << 20)               /* bytes of one dictionary page; beyond it the column turns to PLAIN */
 #define PARQUET_ROW_GROUPS_MAX 32767                         /* a row group's ordinal is an i16 */
 #define PARQUET_BOUNDS_FULL (-1)                             /* metrics_truncate: bounds are never cut */
 

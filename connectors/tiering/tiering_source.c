@@ -29,6 +29,7 @@ typedef struct source_options {
     int64_t poll_interval_ms;
     int64_t pause_ms;
     int64_t rounds;
+    int64_t stop_after_idle_ms; /* 0: never */
 } source_options;
 
 #define ROUND_FREE 0
@@ -63,6 +64,7 @@ typedef struct tiering_source {
     int32_t coordinator_epoch;
     int64_t beat_at_ms; /* the next heartbeat */
     bool beat_failed;   /* the last one failed: said once */
+    int64_t worked_ms;  /* when there last was work */
     source_round rounds[ROUNDS_MAX];
     uint32_t next; /* round robin */
     remembered last[REMEMBERED_MAX];
@@ -453,19 +455,30 @@ source_sleep(tiering_source *self, slu_error *err)
     return SLU_AGAIN;
 }
 
+/* For jobs that end (a bench, a cron): nothing is in work, and for so long no round had anything to read. */
+static bool
+source_is_over(tiering_source *self)
+{
+    for (int i = 0; i < ROUNDS_MAX; i++)
+        if (self->rounds[i].state != ROUND_FREE && self->rounds[i].head.split_count != 0)
+            self->worked_ms = source_now(self);
+    return self->options->stop_after_idle_ms != 0 && rounds_open(self) == 0 &&
+           source_now(self) - self->worked_ms >= self->options->stop_after_idle_ms;
+}
+
 static slu_status
 source_poll(void *instance, slu_error *err)
 {
     tiering_source *self = instance;
     if (self->idle)
-        return SLU_AGAIN;
+        return self->options->stop_after_idle_ms != 0 ? SLU_END : SLU_AGAIN;
     fluss_client_step(self->client, 0);
     source_beat(self);
     const slu_status status = source_step(self, err);
     if (status != SLU_AGAIN)
         return status;
     source_beat(self); /* a round may have ended */
-    return source_sleep(self, err);
+    return source_is_over(self) ? SLU_END : source_sleep(self, err);
 }
 
 static slu_status
@@ -484,6 +497,7 @@ source_plan(slu_plan_call *call, slu_error *err)
     if (options->bootstrap_servers == NULL)
         return slu_error_set(err, SLU_INVALID, "no Fluss address: give fluss.bootstrap.servers");
     call->dynamic = 1;
+    call->bounded = options->stop_after_idle_ms != 0;
     return SLU_OK;
 }
 
@@ -560,6 +574,7 @@ source_open(void *instance, const slu_open *open, slu_error *err)
     if (self->idle)
         return SLU_OK;
     slu_env_init_system(&self->env, SLU_LOG_INFO);
+    self->worked_ms = source_now(self);
     self->rows = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRows");
     self->claimed = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringTablesClaimed");
     const fluss_client_options options = {.bootstrap_servers = self->options->bootstrap_servers};
@@ -583,6 +598,8 @@ static const slu_option source_option_table[] = {
     SLU_OPTION("pause", DURATION, source_options, pause_ms, "1s", "the shortest time between two rounds of one table", .min = 0,
                .max = 3600000),
     SLU_OPTION("rounds", I64, source_options, rounds, "4", "tables in work at a time", .min = 1, .max = ROUNDS_MAX),
+    SLU_OPTION("stop-after-idle", DURATION, source_options, stop_after_idle_ms, "0ms",
+               "ends the job when no table had anything new for so long; 0ms: never", .min = 0, .max = 86400000),
 };
 
 static const slu_source_ops source_ops = {.size = sizeof source_ops,

@@ -215,7 +215,7 @@ typedef struct pipeline {
 
 static struct {
     const char *bootstrap;
-    int64_t poll_ms, pause_ms, rounds;
+    int64_t poll_ms, pause_ms, rounds, stop_after_idle_ms;
 } source_options; /* the layout of fluss_tiering_source's options struct */
 static tiering_lake_options writer_options;
 static struct {
