@@ -5,7 +5,7 @@
 
 #ifdef SLUICE_HAS_CLIENT
 #include "background.h"
-#include "client/client.h"
+#include "jobs_client.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -34,7 +34,7 @@ asking_open(asking *a, const slu_args *args)
     memset(a, 0, sizeof *a);
     a->args = args;
     slu_buf_init(&a->out, JOBS_OUTPUT_BYTES_MAX);
-    return slu_client_open(slu_cli_env(), address == NULL ? SLU_JOBMANAGER_ADDRESS_DEFAULT : address, 0, &a->client, &a->err);
+    return slu_jobs_client(slu_cli_env(), address, &a->client, &a->err);
 }
 
 static int
@@ -336,7 +336,7 @@ status_open(asking *a, const slu_args *args)
     slu_buf_init(&a->out, JOBS_OUTPUT_BYTES_MAX);
     if (slu_args_has(args, "data-dir"))
         SLU_TRY(stack_text(a, slu_args_get(args, "data-dir"), &stack, &address));
-    return slu_client_open(slu_cli_env(), address == NULL ? SLU_JOBMANAGER_ADDRESS_DEFAULT : address, 0, &a->client, &a->err);
+    return slu_jobs_client(slu_cli_env(), address, &a->client, &a->err);
 }
 
 static int

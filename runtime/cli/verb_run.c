@@ -5,7 +5,7 @@
 #include "worker/local.h"
 #endif
 #ifdef SLUICE_HAS_CLIENT
-#include "client/client.h"
+#include "jobs_client.h"
 #endif
 
 #include <inttypes.h>
@@ -103,7 +103,7 @@ run_submit(const slu_args *args, const slu_job_plan *plan)
     slu_buf_init(&graph, (size_t)SLU_CONTROL_BYTES_MAX);
     slu_status status = slu_graph_encode(plan->graph, &graph, &err);
     if (status == SLU_OK)
-        status = slu_client_open(slu_cli_env(), address == NULL ? SLU_JOBMANAGER_ADDRESS_DEFAULT : address, 0, &client, &err);
+        status = slu_jobs_client(slu_cli_env(), address, &client, &err);
     if (status == SLU_OK)
         status = slu_client_submit(client, plan->graph->name, slu_buf_view(&graph), slu_args_get(args, "from-savepoint"), job, &err);
     slu_buf_fini(&graph);
