@@ -32,8 +32,8 @@
 #define QUEUE_MAX 4096
 
 static slu_env env;
-static char dir[64];
-static char warehouse[128];
+static char dir[300];
+static char warehouse[320];
 static cli_lake *lake_tables;
 static fluss_server *server;
 static fluss_client *client;
@@ -490,7 +490,7 @@ a_primary_key_table_is_refused_by_name_and_harms_nobody(void **state)
 static pid_t
 program_start(void)
 {
-    char bootstrap[100], log_path[100];
+    char bootstrap[100], log_path[320];
     (void)snprintf(bootstrap, sizeof bootstrap, "%s", fluss_server_address(server));
     (void)snprintf(log_path, sizeof log_path, "%s/run.log", dir);
     const pid_t pid = fork();
@@ -523,7 +523,7 @@ wait_for_rows(const char *name, int64_t rows, pid_t pid)
         if (lake.rows >= rows && registered(name, &lake, rows))
             break;
         if (waitpid(pid, NULL, WNOHANG) != 0)
-            fail_msg("the program ended: see run.log (SLUICE_TEST_KEEP=1 keeps it)");
+            fail_msg("the program ended: see run.log (SLUICE_TEST_DIR=DIR keeps it)");
         if (slu_now_ms(&env) > end)
             fail_msg("%s: %lld of %lld rows in the lake", name, (long long)lake.rows, (long long)rows);
         (void)usleep(20000);
@@ -557,9 +557,13 @@ set_up(void **state)
 {
     (void)state;
     slu_env_init_system(&env, SLU_LOG_WARN);
-    (void)snprintf(dir, sizeof dir, "/tmp/sluice-tiering-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    char data[100];
+    if (getenv("SLUICE_TEST_DIR") != NULL) { /* an empty directory that is kept: independent readers look at it afterwards */
+        (void)snprintf(dir, sizeof dir, "%s", getenv("SLUICE_TEST_DIR"));
+    } else {
+        (void)snprintf(dir, sizeof dir, "/tmp/sluice-tiering-XXXXXX");
+        assert_non_null(mkdtemp(dir));
+    }
+    char data[320];
     (void)snprintf(data, sizeof data, "%s/server", dir);
     (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", dir);
     CHECK_OK(cli_lake_open(&env, "hadoop", warehouse, &lake_tables, &err));
@@ -578,10 +582,8 @@ tear_down(void **state)
     fluss_client_close(&client);
     fluss_server_close(&server);
     cli_lake_close(&lake_tables);
-    if (getenv("SLUICE_TEST_KEEP") == NULL)
+    if (getenv("SLUICE_TEST_DIR") == NULL)
         CHECK_OK(slu_dir_remove(dir, &err));
-    else
-        (void)fprintf(stderr, "kept %s\n", dir);
     return 0;
 }
 
