@@ -79,13 +79,6 @@ slu_cli_unknown_setting(const char *name, const char *const *known, size_t count
 }
 
 int
-slu_cli_absent(const slu_args *args, const char *what)
-{
-    (void)fprintf(stderr, "sluice %s: %s is not in this build\n", args->verb->name, what);
-    return SLU_EXIT_FAILED;
-}
-
-int
 slu_cli_print(slu_buf *out)
 {
     slu_error err;

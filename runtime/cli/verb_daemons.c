@@ -1,19 +1,12 @@
 /* verb_daemons.c: one daemon in the foreground: jobmanager, taskmanager (verb_server.c: the table server); and the worker that a task manager starts. */
 #include "verbs.h"
 
-#ifdef SLUICE_HAS_JOBMANAGER
 #include "jobmanager/daemon.h"
-#endif
-#ifdef SLUICE_HAS_TASKMANAGER
 #include "taskmanager/daemon.h"
-#endif
-#ifdef SLUICE_HAS_WORKER_PROCESS
 #include "worker/process.h"
-#endif
 
 /* ---- jobmanager ---------------------------------------------------------------------------------------------------------------- */
 
-#ifdef SLUICE_HAS_JOBMANAGER
 static int
 jobmanager(const slu_args *args)
 {
@@ -31,13 +24,6 @@ jobmanager(const slu_args *args)
     }
     return slu_jobmanager_run(slu_cli_env(), &options, &err) == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
 }
-#else
-static int
-jobmanager(const slu_args *args)
-{
-    return slu_cli_absent(args, "the job manager");
-}
-#endif
 
 static const slu_flag jobmanager_flags[] = {
     {"listen", 0, "HOST:PORT", "where task managers and clients come (127.0.0.1:6123)"},
@@ -57,7 +43,6 @@ const slu_verb slu_verb_jobmanager = {.name = "jobmanager",
 
 /* ---- taskmanager --------------------------------------------------------------------------------------------------------------- */
 
-#ifdef SLUICE_HAS_TASKMANAGER
 static slu_status
 taskmanager_options_read(const slu_args *args, slu_taskmanager_options *out, slu_error *err)
 {
@@ -85,13 +70,6 @@ taskmanager(const slu_args *args)
     }
     return slu_taskmanager_run(slu_cli_env(), &options, &err) == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
 }
-#else
-static int
-taskmanager(const slu_args *args)
-{
-    return slu_cli_absent(args, "the task manager");
-}
-#endif
 
 static const slu_flag taskmanager_flags[] = {
     {"jobmanager", 'm', "HOST:PORT", "its job manager (127.0.0.1:6123)"},
@@ -112,19 +90,11 @@ const slu_verb slu_verb_taskmanager = {.name = "taskmanager",
 
 /* ---- worker -------------------------------------------------------------------------------------------------------------------- */
 
-#ifdef SLUICE_HAS_WORKER_PROCESS
 static int
 worker(const slu_args *args)
 {
     (void)args;
     return slu_worker_process_run(slu_cli_env());
 }
-#else
-static int
-worker(const slu_args *args)
-{
-    return slu_cli_absent(args, "the worker process");
-}
-#endif
 
 const slu_verb slu_verb_worker = {.name = "worker", .summary = "the tasks of one job: started by a task manager", .usage = "", .hidden = true, .run = worker};

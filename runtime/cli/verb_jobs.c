@@ -3,7 +3,6 @@
 
 #include "table.h"
 
-#ifdef SLUICE_HAS_CLIENT
 #include "background.h"
 #include "jobs_client.h"
 
@@ -433,20 +432,6 @@ logs(const slu_args *args)
     return asking_close(&a, status);
 }
 
-#else
-static int
-absent(const slu_args *args)
-{
-    return slu_cli_absent(args, "the client of the job manager");
-}
-#define list absent
-#define describe absent
-#define wait_for absent
-#define cancel absent
-#define stop absent
-#define status_of absent
-#define logs absent
-#endif
 
 /* ---- The verbs ------------------------------------------------------------------------------------------------------------------ */
 

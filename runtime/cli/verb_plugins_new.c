@@ -73,8 +73,6 @@ plugins_new(const slu_args *args)
     slu_error err;
     const char *name = args->words[0];
     const char *dir = slu_args_has(args, "dir") ? slu_args_get(args, "dir") : name;
-    if (slu_template_files[0].name == NULL)
-        return slu_cli_absent(args, "the plugin template");
     if (name_check(name, &err) != SLU_OK) {
         (void)slu_cli_fail(args, &err);
         return SLU_EXIT_USAGE;

@@ -1,18 +1,13 @@
 /* verb_run.c: a job, here in this process (--local) or submitted to a job manager. */
 #include "job_plan.h"
 
-#ifdef SLUICE_HAS_WORKER
 #include "worker/local.h"
-#endif
-#ifdef SLUICE_HAS_CLIENT
 #include "jobs_client.h"
-#endif
 
 #include <inttypes.h>
 
 /* ---- --local ------------------------------------------------------------------------------------------------------------------- */
 
-#ifdef SLUICE_HAS_WORKER
 /* Runs it to its end; a signal cancels it. */
 static slu_status
 local_drive(slu_local *local, bool *cancelled, slu_error *err)
@@ -60,17 +55,9 @@ run_local(const slu_args *args, const slu_job_plan *plan)
                   result.rows_out, result.rows_in);
     return SLU_EXIT_DONE;
 }
-#else
-static int
-run_local(const slu_args *args, const slu_job_plan *plan)
-{
-    return slu_cli_absent(args, "the local runner");
-}
-#endif
 
 /* ---- By a job manager ------------------------------------------------------------------------------------------------------------ */
 
-#ifdef SLUICE_HAS_CLIENT
 /* Waits in pieces, so that a signal is heard; a signal leaves the job running, as Flink's attached run does with -d. */
 static int
 run_attached(const slu_args *args, slu_client *client, const char *job)
@@ -118,13 +105,6 @@ run_submit(const slu_args *args, const slu_job_plan *plan)
     slu_client_close(&client);
     return code;
 }
-#else
-static int
-run_submit(const slu_args *args, const slu_job_plan *plan)
-{
-    return slu_cli_absent(args, "the client of the job manager");
-}
-#endif
 
 static int
 run(const slu_args *args)

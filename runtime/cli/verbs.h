@@ -78,7 +78,5 @@ bool slu_cli_interrupted(void);
 int slu_cli_print(slu_buf *out);
 /* INVALID: names the nearest of the known settings. */
 slu_status slu_cli_unknown_setting(const char *name, const char *const *known, size_t count, slu_error *err);
-/* A room that is not in this build. */
-int slu_cli_absent(const slu_args *args, const char *what);
 
 #endif
