@@ -302,30 +302,48 @@ blob_entry(slu_buf *out, const entry *saved)
     slu_buf_append(out, saved->key, saved->key_bytes);
 }
 
+/* Entry numbers of living timers sorted by key group, in one counting pass; firsts[g] becomes the end of group g. */
+static void
+sort_entries(const slu_timers *timers, uint32_t *firsts, uint32_t *order)
+{
+    const uint32_t groups = timers->max_parallelism;
+    for (uint32_t i = 0; i < timers->entry_count; i++)
+        if (timers->entries[i].domain != 0)
+            firsts[slu_key_group(timers->entries[i].key_hash, groups) + 1]++;
+    for (uint32_t g = 0; g < groups; g++)
+        firsts[g + 1] += firsts[g];
+    for (uint32_t i = 0; i < timers->entry_count; i++)
+        if (timers->entries[i].domain != 0)
+            order[firsts[slu_key_group(timers->entries[i].key_hash, groups)]++] = i;
+}
+
 slu_status
 slu_timers_snapshot(const slu_timers *timers, slu_status (*entry_out)(void *to, uint32_t key_group, slu_view bytes, slu_error *err), void *to,
                     slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf blob = {0};
+    uint32_t *firsts = slu_alloc_zero(timers->max_parallelism + 1u, sizeof *firsts);
+    uint32_t *order = slu_alloc((timers->live + 1u) * sizeof *order);
+    slu_status status = firsts == NULL || order == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a snapshot") : SLU_OK;
     slu_buf_init(&blob, SIZE_MAX / 2);
-    for (uint32_t g = 0; timers->live > 0 && g < timers->max_parallelism; g++) {
-        uint32_t count = 0;
+    if (status == SLU_OK)
+        sort_entries(timers, firsts, order);
+    uint32_t first = 0;
+    for (uint32_t g = 0; status == SLU_OK && g < timers->max_parallelism; first = firsts[g++]) {
+        if (firsts[g] == first)
+            continue;
         slu_buf_reset(&blob);
         slu_buf_u8(&blob, BLOB_VERSION);
-        slu_buf_u32le(&blob, 0);
-        for (uint32_t i = 0; i < timers->entry_count; i++) {
-            const entry *saved = &timers->entries[i];
-            if (saved->domain == 0 || slu_key_group(saved->key_hash, timers->max_parallelism) != g)
-                continue;
-            blob_entry(&blob, saved);
-            count++;
-        }
-        SLU_TRY(slu_buf_status(&blob, err));
-        slu_buf_patch_u32le(&blob, 1, count);
-        if (count > 0)
-            SLU_TRY(entry_out(to, g, slu_buf_view(&blob), err));
+        slu_buf_u32le(&blob, firsts[g] - first);
+        for (uint32_t i = first; i < firsts[g]; i++)
+            blob_entry(&blob, &timers->entries[order[i]]);
+        status = slu_buf_status(&blob, err);
+        if (status == SLU_OK)
+            status = entry_out(to, g, slu_buf_view(&blob), err);
     }
-    return SLU_OK;
+    slu_free(firsts);
+    slu_free(order);
+    return status;
 }
 
 slu_status

@@ -202,12 +202,19 @@ write_manifest(slu_local *local, const slu_action *action, slu_error *err)
     return status;
 }
 
-static void
+/* False: another attempt made this checkpoint whole. We are the zombie, and stop for good. */
+static bool
 finalize(slu_local *local, const slu_action *action)
 {
     slu_error err = {0};
     const slu_status status = local->dir[0] == 0 ? SLU_OK : write_manifest(local, action, &err);
+    if (status == SLU_CONFLICT) {
+        err.fatal = 1;
+        fail(local, &err);
+        return false;
+    }
     slu_coordinator_finalized(local->coordinator, action->checkpoint, status == SLU_OK ? NULL : &err);
+    return true;
 }
 
 static void
@@ -252,7 +259,7 @@ do_action(slu_local *local, const slu_action *action)
         local->triggered_wall_ms = action->wall_ms;
         command(local, SLU_WORKER_TRIGGER, action);
         return true;
-    case SLU_ACTION_FINALIZE: finalize(local, action); return true;
+    case SLU_ACTION_FINALIZE: return finalize(local, action);
     case SLU_ACTION_COMPLETE: completed(local, action); return true;
     case SLU_ACTION_ABORT:
         local->status.failed_checkpoints++;
@@ -364,8 +371,8 @@ void
 slu_local_wait(slu_local *local, int64_t deadline)
 {
     const int64_t now = slu_now_ms(local->env);
-    int64_t wait = deadline == INT64_MAX ? 1000 : deadline - now;
-    wait = wait < 0 ? 0 : wait > 1000 ? 1000 : wait;
+    int64_t wait = deadline == INT64_MAX ? 60000 : deadline - now;
+    wait = wait < 0 ? 0 : wait > 60000 ? 60000 : wait;
     if (local->no_threads && local->worker != NULL) {
         slu_worker_wait(local->worker, wait);
         return;

@@ -60,6 +60,7 @@ struct slu_node {
     int64_t watermark_ms;
     committable *staged, **staged_last;
     bool commit_refused;
+    uint32_t assigned; /* splits of a source */
     _Atomic int64_t rows_out, bytes_out, batches_out;
 };
 
@@ -349,6 +350,7 @@ assign_splits(slu_node *node, slu_error *err)
     slu_status status = collect_splits(node, &list, err);
     if (status == SLU_OK && node->source->assign != NULL)
         status = node->source->assign(node->self, list.items, list.count, err);
+    node->assigned = list.count;
     slu_free(list.items);
     return status;
 }
@@ -997,6 +999,12 @@ bool
 slu_node_committed(const slu_node *node)
 {
     return node->staged == NULL;
+}
+
+bool
+slu_node_without_splits(const slu_node *node)
+{
+    return node->source != NULL && node->spec.op->split_count > 0 && node->assigned == 0;
 }
 
 slu_status

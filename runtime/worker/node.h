@@ -71,6 +71,7 @@ bool slu_node_clear(const slu_node *node);
 bool slu_node_room(slu_node *node); /* of its own partitions */
 bool slu_node_committed(const slu_node *node); /* nothing left to commit */
 
+bool slu_node_without_splits(const slu_node *node); /* a source of splits that was given none */
 /* Sources. poll: OK, AGAIN, MORE or END. */
 SLU_CHECK slu_status slu_node_poll(slu_node *node, slu_error *err);
 /* Sends an item to everything below: barriers, watermarks and the end of a source. */

@@ -8,7 +8,9 @@
 #include <inttypes.h>
 
 #define COMMANDS_MAX 64u
-#define INPUTS_PER_STEP 32
+#define INPUTS_PER_STEP 8 /* batches between two looks at commands, descriptors and deadlines */
+#define SLEEP_MS_MAX 60000 /* a guard only: bells and descriptors wake */
+#define BUSY_TELL_MS 100
 
 /* How one output that leaves by `bucket` asks the receiving plugin where rows go. */
 typedef struct bucketer {
@@ -430,6 +432,9 @@ slu_task_open(slu_task_loop *task, slu_error *err)
         }
     }
     task->last_ms = now_of(task);
+    /* A source without a split will say nothing about time: others must not wait for it. */
+    if (task->inbox == NULL && slu_node_without_splits(task->nodes[0]))
+        return slu_node_forward(task->nodes[0], &(slu_item){.kind = SLU_ITEM_IDLE, .value = 1}, err);
     return SLU_OK;
 }
 
@@ -769,7 +774,12 @@ after_end(slu_task_loop *task)
 static void
 publish_counters(slu_task_loop *task)
 {
+    const int64_t now = now_of(task);
     int64_t bytes = 0;
+    if (now - task->last_ms >= BUSY_TELL_MS) { /* one that never sleeps is busy, too */
+        atomic_fetch_add_explicit(&task->busy_ms, now - task->last_ms, memory_order_relaxed);
+        task->last_ms = now;
+    }
     for (uint32_t i = 0; i < task->node_count; i++)
         bytes += slu_node_state_bytes(task->nodes[i]);
     atomic_store_explicit(&task->state_bytes, bytes, memory_order_relaxed);
@@ -814,8 +824,8 @@ slu_task_sleep(slu_task_loop *task)
     const bool blocked = !chain_clear(task) || !outputs_room(task);
     const int64_t before = now_of(task);
     const int64_t deadline = slu_task_deadline(task);
-    int64_t wait = deadline == INT64_MAX ? 1000 : deadline - before;
-    wait = wait < 0 ? 0 : wait > 1000 ? 1000 : wait;
+    int64_t wait = deadline == INT64_MAX ? SLEEP_MS_MAX : deadline - before;
+    wait = wait < 0 ? 0 : wait > SLEEP_MS_MAX ? SLEEP_MS_MAX : wait;
     slu_watches_wait(task->watches, (int)wait);
     const int64_t after = now_of(task);
     atomic_fetch_add_explicit(&task->busy_ms, before - task->last_ms, memory_order_relaxed);

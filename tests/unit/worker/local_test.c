@@ -154,6 +154,55 @@ a_failure_restores_the_last_checkpoint(void **state)
     slu_graph_free(&graph);
 }
 
+/* The job fails at every step of a checkpoint, at several checkpoints. */
+static void
+a_failure_at_any_checkpoint_step_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    slu_graph *graph = test_graph(wide, WIDE_COUNT);
+    slu_local_status status;
+    char dir[64];
+    graph->checkpoint.interval_ms = 3;
+    for (int64_t kind = 1; kind <= TEST_FAULT_COUNT; kind++)
+        for (int64_t at = 1; at <= 5; at++) {
+            temporary_dir(dir);
+            test_world_reset();
+            world.fault_kind = kind;
+            world.fault_at = kind == TEST_FAULT_RESTORE ? 1 : at;
+            world.fail_at = kind == TEST_FAULT_RESTORE ? 3000 * at : 0;
+            CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir}, &status, 1000000), SLU_END);
+            assert_int_equal(world.failures, kind == TEST_FAULT_RESTORE ? 2 : 1);
+            check_each_even_once(40000);
+            check_counts(40000);
+            assert_int_equal(world.opens, world.closes);
+            CHECK_OK(slu_dir_remove(dir, &err));
+        }
+    slu_graph_free(&graph);
+}
+
+/* Somebody else made our checkpoint whole: we are the zombie, and stop. */
+static void
+a_zombie_stops(void **state)
+{
+    (void)state;
+    static const char job[] = "00000000000000000000000000000002";
+    slu_graph *graph = test_graph(wide, WIDE_COUNT);
+    slu_local_status status;
+    char dir[64], path[256];
+    graph->checkpoint.interval_ms = 2;
+    temporary_dir(dir);
+    test_world_reset();
+    (void)snprintf(path, sizeof path, "%s/%s/chk-2", dir, job);
+    CHECK_OK(slu_dir_make(path, &err));
+    (void)snprintf(path, sizeof path, "%s/%s/chk-2/_metadata", dir, job);
+    CHECK_OK(slu_file_write(path, slu_view_of_text("another attempt's"), false, &err));
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir, .job_id = job}, &status, 1000000), SLU_CONFLICT);
+    assert_int_equal(status.attempt, 1);
+    assert_int_equal(status.completed_checkpoint, 1);
+    CHECK_OK(slu_dir_remove(dir, &err));
+    slu_graph_free(&graph);
+}
+
 static void
 a_checkpoint_restores_at_another_parallelism(void **state)
 {
@@ -287,6 +336,8 @@ main(void)
         cmocka_unit_test(source_filter_sink_in_one_chain),
         cmocka_unit_test(shuffles_keyed_state_and_a_two_phase_sink),
         cmocka_unit_test(a_failure_restores_the_last_checkpoint),
+        cmocka_unit_test(a_failure_at_any_checkpoint_step_loses_and_doubles_nothing),
+        cmocka_unit_test(a_zombie_stops),
         cmocka_unit_test(a_checkpoint_restores_at_another_parallelism),
         cmocka_unit_test(errors_name_the_operator_and_a_job_that_never_ran_does_not_restart),
         cmocka_unit_test(without_memory_a_job_fails_and_leaves_nothing_behind),

@@ -32,16 +32,34 @@ typedef struct test_world {
     _Atomic int64_t polls;
     _Atomic int64_t fail_at; /* rows seen by `fail` before it fails; 0: never */
     _Atomic int64_t failures;
+    _Atomic int64_t fault_kind; /* a TEST_FAULT_: which call fails once, at its fault_at-th time */
+    _Atomic int64_t fault_at;
     _Atomic int64_t opens, closes;
     _Atomic int64_t restored; /* opens that a restore followed */
     _Atomic int64_t first_write_before_checkpoint_0; /* must stay 0 */
     _Atomic int64_t commits;
     _Atomic int64_t commit_refusals; /* how many commits answer AGAIN first */
-    char commits_seen[64][64];       /* "subtask:checkpoint:first id" of each commit */
+    char commits_seen[512][64];      /* "subtask:checkpoint:first id" of each commit */
     _Atomic int64_t watermark;
 } test_world;
 
 static test_world world;
+
+#define TEST_FAULT_SOURCE_SNAPSHOT 1
+#define TEST_FAULT_PREPARE 2
+#define TEST_FAULT_COMMIT 3
+#define TEST_FAULT_COMMITTED 4 /* the commit was done, its answer is lost */
+#define TEST_FAULT_RESTORE 5   /* the open after a failure fails */
+#define TEST_FAULT_COUNT 5
+
+static inline slu_status
+test_fault(int64_t kind, slu_error *err)
+{
+    if (atomic_load(&world.fault_kind) != kind || atomic_fetch_sub(&world.fault_at, 1) != 1)
+        return SLU_OK;
+    atomic_fetch_add(&world.failures, 1);
+    return slu_error_set(err, SLU_IO, "fault %lld", (long long)kind);
+}
 
 static inline void
 test_world_reset(void)
@@ -148,6 +166,7 @@ numbers_snapshot(void *self, int64_t checkpoint, slu_split_list *list, slu_error
 {
     numbers *n = self;
     (void)checkpoint;
+    SLU_TRY(test_fault(TEST_FAULT_SOURCE_SNAPSHOT, err));
     for (uint32_t i = 0; i < n->split_count; i++) {
         const slu_split split = {.size = sizeof split, .id = n->ids[i], .data = &n->splits[i], .data_bytes = sizeof(number_split)};
         SLU_TRY(list->add(list, &split, err));
@@ -396,7 +415,8 @@ static slu_status
 ledger_open(void *self, const slu_open *open, slu_error *err)
 {
     ledger *l = self;
-    (void)err;
+    if (open->attempt > 1)
+        SLU_TRY(test_fault(TEST_FAULT_RESTORE, err));
     l->host = open->host;
     l->subtask = open->subtask;
     l->restored = open->restored;
@@ -428,6 +448,7 @@ static slu_status
 ledger_prepare(void *self, slu_snapshot *committables, slu_error *err)
 {
     ledger *l = self;
+    SLU_TRY(test_fault(TEST_FAULT_PREPARE, err));
     l->prepared_0 = l->prepared_0 || committables->checkpoint == 0;
     if (l->count > 0)
         SLU_TRY(committables->write(committables, SLU_KEY_GROUP_NONE, l->rows, l->count * sizeof *l->rows, err));
@@ -441,7 +462,7 @@ ledger_commit(void *self, int64_t checkpoint, const void *data, uint64_t bytes, 
     ledger *l = self;
     char name[64];
     const int64_t *rows = data;
-    (void)err;
+    SLU_TRY(test_fault(TEST_FAULT_COMMIT, err));
     if (atomic_load(&world.commit_refusals) > 0) {
         atomic_fetch_sub(&world.commit_refusals, 1);
         l->host->deadline(l->host, l->host->now_ms(l->host) + 1);
@@ -450,9 +471,9 @@ ledger_commit(void *self, int64_t checkpoint, const void *data, uint64_t bytes, 
     (void)snprintf(name, sizeof name, "%u:%lld:%lld", l->subtask, (long long)checkpoint, (long long)rows[0]);
     (void)pthread_mutex_lock(&world.lock);
     bool seen = false;
-    for (int i = 0; i < 64 && world.commits_seen[i][0] != 0; i++)
+    for (int i = 0; i < 512 && world.commits_seen[i][0] != 0; i++)
         seen = seen || strcmp(world.commits_seen[i], name) == 0;
-    for (int i = 0; i < 64 && !seen; i++)
+    for (int i = 0; i < 512 && !seen; i++)
         if (world.commits_seen[i][0] == 0) {
             (void)snprintf(world.commits_seen[i], 64, "%s", name);
             break;
@@ -463,7 +484,7 @@ ledger_commit(void *self, int64_t checkpoint, const void *data, uint64_t bytes, 
     }
     atomic_fetch_add(&world.commits, 1);
     (void)pthread_mutex_unlock(&world.lock);
-    return SLU_OK;
+    return test_fault(TEST_FAULT_COMMITTED, err);
 }
 
 static slu_status
