@@ -22,6 +22,7 @@
 
 #define ROUNDS_MAX 64      /* tables in work at a time */
 #define FAREWELL_MS 300    /* what close may wait to give its tables back */
+#define PAUSE_DOUBLINGS_MAX 6 /* 1 s becomes a minute */
 #define REMEMBERED_MAX 256 /* tables whose last start is remembered, for the pause between two rounds of one */
 
 typedef struct source_options {
@@ -50,6 +51,7 @@ typedef struct source_round {
 typedef struct remembered {
     int64_t table_id;
     int64_t start_ms;
+    uint32_t failures; /* rounds in a row that failed here: each doubles the pause */
 } remembered;
 
 typedef struct tiering_source {
@@ -113,6 +115,15 @@ round_free(source_round *round)
     memset(round, 0, sizeof *round);
 }
 
+static remembered *
+source_remembers(tiering_source *self, int64_t table_id)
+{
+    for (int i = 0; i < REMEMBERED_MAX; i++)
+        if (self->last[i].table_id == table_id && self->last[i].start_ms != 0)
+            return &self->last[i];
+    return NULL;
+}
+
 static void
 round_fail(tiering_source *self, source_round *round, const slu_error *reason)
 {
@@ -120,6 +131,9 @@ round_fail(tiering_source *self, source_round *round, const slu_error *reason)
     (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %.700s", round->head.database, round->head.table,
                    (long long)round->head.tiering_epoch, reason->message);
     source_log(self, SLU_HOST_LOG_WARN, "TIERING-ROUND-FAILED", message);
+    remembered *last = source_remembers(self, round->head.table_id);
+    if (last != NULL && last->failures < PAUSE_DOUBLINGS_MAX)
+        last->failures++;
     tiering_reader_close(&round->reader);
     round->abort = round->head.split_count != 0;
     round->state = ROUND_FAILED;
@@ -151,15 +165,13 @@ static int64_t
 round_start_time(tiering_source *self, int64_t table_id)
 {
     const int64_t now = source_now(self);
-    for (int i = 0; i < REMEMBERED_MAX; i++) {
-        if (self->last[i].table_id != table_id || self->last[i].start_ms == 0)
-            continue;
-        const int64_t start = SLU_MAX(now, self->last[i].start_ms + self->options->pause_ms);
-        self->last[i].start_ms = start;
-        return start;
+    remembered *last = source_remembers(self, table_id);
+    if (last == NULL) {
+        self->last[self->last_at++ % REMEMBERED_MAX] = (remembered){table_id, now, 0};
+        return now;
     }
-    self->last[self->last_at++ % REMEMBERED_MAX] = (remembered){table_id, now};
-    return now;
+    last->start_ms = SLU_MAX(now, last->start_ms + (self->options->pause_ms << last->failures));
+    return last->start_ms;
 }
 
 static void
@@ -392,6 +404,9 @@ round_read(tiering_source *self, source_round *round, slu_error *err)
         return SLU_MORE;
     }
     if (status == SLU_END) {
+        remembered *last = source_remembers(self, round->head.table_id);
+        if (last != NULL)
+            last->failures = 0;
         tiering_reader_close(&round->reader);
         round->state = round->head.split_count == 0 ? ROUND_FINISHED : ROUND_HANDED;
         self->beat_at_ms = source_now(self);

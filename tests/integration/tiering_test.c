@@ -552,6 +552,66 @@ the_program_tiers_and_survives_a_kill(void **state)
     program_end(pid, SIGTERM);
 }
 
+/* `port` 0: any. */
+static void
+server_start(int port)
+{
+    char data[320];
+    (void)snprintf(data, sizeof data, "%s/server", dir);
+    const fluss_server_lake lake = cli_lake_for_server(lake_tables);
+    const fluss_server_options options = {.port = port, .data_dir = data, .datalake_format = "iceberg", .lake = &lake};
+    CHECK_OK(fluss_server_open(&env, &options, &server, &err));
+    CHECK_OK(fluss_server_start(server, &err));
+}
+
+static void
+a_restarted_coordinator_is_noticed(void **state)
+{
+    (void)state;
+    pipeline p;
+    create_table("outlived", "100ms", false);
+    append_rows("outlived", 0, 2000);
+    pipeline_open(&p);
+    run_until_rows(&p, "outlived", 2000);
+    append_rows("outlived", 2000, 2000);
+    for (int i = 0; i < 20; i++) /* perhaps a round is in work */
+        pipeline_step(&p);
+    const int port = atoi(strrchr(fluss_server_address(server), ':') + 1);
+    fluss_client_close(&client);
+    fluss_server_close(&server);
+    for (int i = 0; i < 20; i++) /* nobody answers */
+        pipeline_step(&p);
+    server_start(port);
+    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = fluss_server_address(server)}, &client, &err));
+    run_until_rows(&p, "outlived", 4000);
+    append_rows("outlived", 4000, 500);
+    run_until_rows(&p, "outlived", 4500);
+    pipeline_close(&p);
+}
+
+static void
+a_lake_table_that_is_gone_fails_its_rounds_only(void **state)
+{
+    (void)state;
+    pipeline p;
+    char path[400];
+    create_table("gone", "100ms", false);
+    create_table("stays", "100ms", false);
+    append_rows("gone", 0, 100);
+    append_rows("stays", 0, 100);
+    (void)snprintf(path, sizeof path, "%s/lake_test/gone", warehouse);
+    CHECK_OK(slu_dir_remove(path, &err));
+    pipeline_open(&p);
+    run_until_rows(&p, "stays", 100);
+    const int64_t end = slu_now_ms(&env) + WAIT_MS;
+    while (p.committer.failed < 2 && slu_now_ms(&env) < end) /* tried again, after a pause */
+        pipeline_step(&p);
+    assert_true(p.committer.failed >= 2);
+    assert_true(p.writer.failed >= 1);
+    assert_non_null(strstr(p.writer.last, "lake_test.gone"));
+    pipeline_close(&p);
+}
+
 static int
 set_up(void **state)
 {
@@ -563,14 +623,9 @@ set_up(void **state)
         (void)snprintf(dir, sizeof dir, "/tmp/sluice-tiering-XXXXXX");
         assert_non_null(mkdtemp(dir));
     }
-    char data[320];
-    (void)snprintf(data, sizeof data, "%s/server", dir);
     (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", dir);
     CHECK_OK(cli_lake_open(&env, "hadoop", warehouse, &lake_tables, &err));
-    const fluss_server_lake lake = cli_lake_for_server(lake_tables);
-    const fluss_server_options options = {.port = 0, .data_dir = data, .datalake_format = "iceberg", .lake = &lake};
-    CHECK_OK(fluss_server_open(&env, &options, &server, &err));
-    CHECK_OK(fluss_server_start(server, &err));
+    server_start(0);
     CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = fluss_server_address(server)}, &client, &err));
     return 0;
 }
@@ -596,6 +651,8 @@ main(void)
         cmocka_unit_test(a_restart_goes_on_without_loss_or_twins),
         cmocka_unit_test(a_primary_key_table_is_refused_by_name_and_harms_nobody),
         cmocka_unit_test(the_program_tiers_and_survives_a_kill),
+        cmocka_unit_test(a_lake_table_that_is_gone_fails_its_rounds_only),
+        cmocka_unit_test(a_restarted_coordinator_is_noticed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
