@@ -36,7 +36,6 @@ typedef struct fraud {
     int64_t capacity;
     uint8_t *truth;
     uint8_t *masks; /* [rules][rows]: bit k: condition k holds */
-    int64_t *times; /* of the rule at work, milliseconds */
     void **values;
     int32_t *rows;
     match *matches;
@@ -90,11 +89,9 @@ scratch_fini(fraud *self)
 {
     free(self->truth);
     free(self->masks);
-    free(self->times);
     free(self->values);
     free(self->rows);
     self->truth = self->masks = NULL;
-    self->times = NULL;
     self->values = NULL;
     self->rows = NULL;
     self->capacity = 0;
@@ -154,10 +151,9 @@ scratch_room(fraud *self, int64_t rows, slu_error *err)
     scratch_fini(self);
     self->truth = malloc((size_t)rows);
     self->masks = malloc((size_t)rows * self->rules.count);
-    self->times = malloc((size_t)rows * sizeof *self->times);
     self->values = malloc((size_t)rows * sizeof *self->values);
     self->rows = malloc((size_t)rows * sizeof *self->rows);
-    if (self->truth == NULL || self->masks == NULL || self->times == NULL || self->values == NULL || self->rows == NULL) {
+    if (self->truth == NULL || self->masks == NULL || self->values == NULL || self->rows == NULL) {
         scratch_fini(self);
         return slu_error_set(err, SLU_NOMEM, "fraud_filter: no memory for a batch of %lld rows", (long long)rows);
     }
@@ -235,30 +231,37 @@ states_find(fraud *self, const slu_batch *batch, slu_error *err)
     return self->host->state_find_many(self->host, self->state, &self->keys.shown, self->values, err);
 }
 
-static int64_t
-time_units(slu_type type)
-{
-    return type.precision == 6 ? 1000 : type.precision == 9 ? 1000000 : 1;
-}
+/* How a rule reads the time of a row: few rows are asked, so it is read when they are. */
+typedef struct clock {
+    const int64_t *column; /* NULL: processing time */
+    int64_t now_ms;
+    int64_t times, divided_by; /* to milliseconds */
+} clock;
 
-/* When each row happened, in milliseconds, by this rule's idea of time. */
-static void
-times_make(fraud *self, const slu_batch *batch, const rule *r)
+static clock
+clock_of(const fraud *self, const slu_batch *batch, const rule *r)
 {
+    clock c = {NULL, 0, 1, 1};
     if (r->time_column < 0) {
-        const int64_t now = self->host->wall_ms(self->host);
-        for (int64_t i = 0; i < batch->rows; i++)
-            self->times[i] = now;
-        return;
+        c.now_ms = self->host->wall_ms(self->host);
+        return c;
     }
     const slu_column column = slu_batch_column(batch, r->time_column);
-    const int64_t *values = slu_column_i64s(&column);
-    const bool seconds = r->time_type.id == SLU_TYPE_TIMESTAMP && r->time_type.precision == 0;
-    const int64_t units = r->time_type.id == SLU_TYPE_TIMESTAMP ? time_units(r->time_type) : 1;
-    for (int64_t i = 0; i < batch->rows; i++) {
-        const int64_t value = values[slu_batch_row(batch, i)];
-        self->times[i] = seconds ? value * 1000 : units == 1 ? value : value / units;
+    c.column = slu_column_i64s(&column);
+    if (r->time_type.id == SLU_TYPE_TIMESTAMP) {
+        c.times = r->time_type.precision == 0 ? 1000 : 1;
+        c.divided_by = r->time_type.precision == 6 ? 1000 : r->time_type.precision == 9 ? 1000000 : 1;
     }
+    return c;
+}
+
+static int64_t
+clock_ms(const clock *c, int64_t row)
+{
+    if (c->column == NULL)
+        return c->now_ms;
+    const int64_t value = c->column[row] * c->times;
+    return c->divided_by == 1 ? value : value / c->divided_by;
 }
 
 /* One event of a key: every match under way goes on or ends. True when one is complete. */
@@ -310,13 +313,14 @@ rule_run(fraud *self, const slu_batch *batch, uint32_t index, slu_error *err)
 {
     const rule *r = &self->rules.items[index];
     const uint8_t *masks = masks_of(self, index);
-    times_make(self, batch, r);
+    const clock c = clock_of(self, batch, r);
     for (int64_t i = 0; i < batch->rows; i++) {
         if (self->values[i] == NULL)
             continue;
+        const int64_t row = slu_batch_row(batch, i);
         int64_t *state = (int64_t *)((uint8_t *)self->values[i] + r->state_at);
-        if (sequence_step(state, r, masks[i], self->times[i]))
-            SLU_TRY(match_add(self, slu_batch_row(batch, i), index, err));
+        if (sequence_step(state, r, masks[i], clock_ms(&c, row)))
+            SLU_TRY(match_add(self, row, index, err));
     }
     return SLU_OK;
 }
@@ -330,14 +334,16 @@ state_is_idle(const fraud *self, const void *value)
     return active == 0;
 }
 
-/* Keeps (1). */
+/* Keeps (1). A row that begins a match leaves its key busy, so only the others need to be looked at. */
 static slu_status
 idle_erase(fraud *self, const slu_batch *batch, slu_error *err)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < batch->rows; i++) {
-        self->rows[count] = (int32_t)slu_batch_row(batch, i);
-        count += self->values[i] != NULL && state_is_idle(self, self->values[i]);
+        if (self->values[i] == NULL || (self->rules.count == 1 && (self->masks[i] & 1) != 0) ||
+            !state_is_idle(self, self->values[i]))
+            continue;
+        self->rows[count++] = (int32_t)slu_batch_row(batch, i);
     }
     if (count == 0)
         return SLU_OK;
