@@ -66,8 +66,8 @@ make(ocf_codec codec, int64_t rows)
 static void
 check_row(ocf_value row, int64_t i)
 {
-    ocf_value value;
-    ocf_value item;
+    ocf_value value = {0};
+    ocf_value item = {0};
     int64_t number = -1;
     double real = 0;
     bool flag = false;
