@@ -1,8 +1,9 @@
 #include "iceberg/lake_read.h"
 
 #include "base/alloc.h"
+#include "iceberg/deletes.h"
 #include "iceberg/prune.h"
-#include "parquet/reader.h"
+#include "iceberg/store_parquet.h"
 
 #include <sluice/columns.h>
 #include <sluice/sdk/columns_build.h>
@@ -10,6 +11,7 @@
 
 #define READ_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define BATCH_ROWS 8192
+#define ICEBERG_READ_DELETE_COLUMNS_MAX 64
 
 struct iceberg_read {
     slu_arena arena;
@@ -19,20 +21,45 @@ struct iceberg_read {
     iceberg_predicate *predicates;
     size_t predicate_count;
     const iceberg_field **columns;
-    parquet_want *wants;
+    parquet_want *wants; /* the columns, then those that deletes need */
     size_t column_count;
+    size_t want_count; /* of the file in hand */
     int64_t batch_rows;
     struct ArrowSchema arrow;
     iceberg_scan scan;
     size_t next_file;
     const iceberg_scan_file *file; /* being read */
     parquet_reader *parquet;
-    parquet_source source;
+    iceberg_store_file store_file;
+    iceberg_deletes *deletes; /* NULL: the snapshot has none */
+    bool file_deletes;        /* some may touch the file in hand */
+    const iceberg_field *const *delete_fields;
+    size_t delete_field_count;
+    size_t delete_columns[ICEBERG_READ_DELETE_COLUMNS_MAX]; /* where in wants they are */
+    struct ArrowSchema file_arrow; /* of what is read from the file in hand */
+    uint8_t *drop;
+    int32_t *kept;
+    int64_t mark_capacity;
     iceberg_value *constants; /* per column: not null where the file's partition gives the value */
     int64_t rows_left;        /* of a file read for its count alone */
 };
 
 /* ---- opening ---- */
+
+static parquet_want
+want_of(const iceberg_field *field)
+{
+    const parquet_want want = {.field_id = field->id,
+        .name = field->name,
+        .optional = true,
+        .column = {.name = field->name,
+            .field_id = field->id,
+            .kind = field->type.kind,
+            .precision = field->type.precision,
+            .scale = field->type.scale,
+            .length = field->type.length}};
+    return want;
+}
 
 static slu_status
 columns_find(iceberg_read *read, const iceberg_read_options *options, slu_error *err)
@@ -40,8 +67,8 @@ columns_find(iceberg_read *read, const iceberg_read_options *options, slu_error 
     const bool all = options->columns == NULL;
     read->column_count = all ? read->schema->root.field_count : options->column_count;
     read->columns = slu_arena_array(&read->arena, read->column_count, sizeof *read->columns);
-    read->wants = slu_arena_array(&read->arena, read->column_count, sizeof *read->wants);
-    read->constants = slu_arena_array(&read->arena, read->column_count, sizeof *read->constants);
+    read->wants = slu_arena_array(&read->arena, read->column_count + ICEBERG_READ_DELETE_COLUMNS_MAX, sizeof *read->wants);
+    read->constants = slu_arena_array(&read->arena, read->column_count + ICEBERG_READ_DELETE_COLUMNS_MAX, sizeof *read->constants);
     SLU_TRY(slu_arena_status(&read->arena, err));
     for (size_t i = 0; i < read->column_count; i++) {
         const iceberg_field *field = all ? &read->schema->root.fields[i] : iceberg_schema_column(read->schema, options->columns[i]);
@@ -50,15 +77,7 @@ columns_find(iceberg_read *read, const iceberg_read_options *options, slu_error 
         if (field->type.kind >= ICEBERG_UNKNOWN)
             return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" is nested, which is not read yet", field->name);
         read->columns[i] = field;
-        read->wants[i] = (parquet_want){.field_id = field->id,
-            .name = field->name,
-            .optional = true,
-            .column = {.name = field->name,
-                .field_id = field->id,
-                .kind = field->type.kind,
-                .precision = field->type.precision,
-                .scale = field->type.scale,
-                .length = field->type.length}};
+        read->wants[i] = want_of(field);
     }
     return SLU_OK;
 }
@@ -98,9 +117,10 @@ read_begin(iceberg_read *read, const iceberg_read_options *options, slu_error *e
     SLU_TRY(columns_find(read, options, err));
     SLU_TRY(arrow_make(read, err));
     SLU_TRY(predicates_copy(read, options, err));
-    const iceberg_scan_options scan = {read->predicates, read->predicate_count, false};
+    const iceberg_scan_options scan = {read->predicates, read->predicate_count, false, true};
     const iceberg_snapshot *snapshot = options->snapshot == NULL ? iceberg_metadata_snapshot(read->metadata) : options->snapshot;
-    return iceberg_scan_plan(read->store, read->metadata, snapshot, &scan, &read->scan, err);
+    SLU_TRY(iceberg_scan_plan(read->store, read->metadata, snapshot, &scan, &read->scan, err));
+    return read->scan.delete_count == 0 ? SLU_OK : iceberg_deletes_load(read->store, read->metadata, &read->scan, &read->deletes, err);
 }
 
 slu_status
@@ -125,8 +145,12 @@ iceberg_read_free(iceberg_read **pointer)
     if (read == NULL)
         return;
     parquet_reader_free(&read->parquet);
+    iceberg_deletes_free(&read->deletes);
     iceberg_scan_fini(&read->scan);
     slu_schema_release(&read->arrow);
+    slu_schema_release(&read->file_arrow);
+    slu_free(read->drop);
+    slu_free(read->kept);
     slu_arena_fini(&read->arena);
     slu_free(read);
 }
@@ -140,17 +164,10 @@ iceberg_read_schema(const iceberg_read *read)
 int64_t
 iceberg_read_rows(const iceberg_read *read)
 {
-    return read->scan.row_count;
+    return read->scan.delete_count == 0 ? read->scan.row_count : -1;
 }
 
 /* ---- a file ---- */
-
-static slu_status
-source_read(void *context, int64_t offset, void *out, size_t bytes, slu_error *err)
-{
-    const iceberg_read *read = context;
-    return read->store->ops->read(read->store->self, read->file->file.path, offset, out, bytes, err);
-}
 
 /* A Parquet statistic is the same bytes as an Iceberg bound, but for decimals. */
 static bool
@@ -205,29 +222,69 @@ partition_constant(const iceberg_read *read, const iceberg_field *column)
     return iceberg_value_null();
 }
 
+static const iceberg_field *
+want_field(const iceberg_read *read, size_t want)
+{
+    return want < read->column_count ? read->columns[want] : read->delete_fields[want - read->column_count];
+}
+
 static slu_status
 constants_find(iceberg_read *read, slu_error *err)
 {
-    for (size_t i = 0; i < read->column_count; i++) {
+    for (size_t i = 0; i < read->want_count; i++) {
+        const iceberg_field *field = want_field(read, i);
         read->constants[i] = iceberg_value_null();
-        if (file_has(read->parquet, read->columns[i]))
+        if (file_has(read->parquet, field))
             continue;
-        read->constants[i] = partition_constant(read, read->columns[i]);
-        if (read->constants[i].is_null && read->columns[i]->has_default)
-            return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" has a default (format 3), which is not read yet",
-                read->columns[i]->name);
+        read->constants[i] = partition_constant(read, field);
+        if (read->constants[i].is_null && field->has_default)
+            return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" has a default (format 3), which is not read yet", field->name);
     }
     return SLU_OK;
+}
+
+/* What the file's deletes need beyond the columns asked for is read as well, and left out of the batch afterwards. */
+static slu_status
+deletes_begin(iceberg_read *read, slu_error *err)
+{
+    read->want_count = read->column_count;
+    read->file_deletes = false;
+    read->delete_field_count = 0;
+    if (read->deletes == NULL)
+        return SLU_OK;
+    SLU_TRY(iceberg_deletes_begin(read->deletes, read->file, &read->delete_fields, &read->delete_field_count, &read->file_deletes, err));
+    for (size_t i = 0; i < read->delete_field_count; i++) {
+        read->delete_columns[i] = read->column_count + i;
+        read->wants[read->want_count++] = want_of(read->delete_fields[i]);
+    }
+    return SLU_OK;
+}
+
+/* Rows are counted over any column that can be read. */
+static void
+any_column(iceberg_read *read)
+{
+    for (size_t i = 0; i < parquet_reader_column_count(read->parquet) && read->want_count == 0; i++) {
+        const parquet_column *column = parquet_reader_column(read->parquet, i);
+        if (column->kind != PARQUET_KIND_UNKNOWN)
+            read->wants[read->want_count++] = (parquet_want){.field_id = column->field_id, .name = column->name, .column = *column};
+    }
 }
 
 static slu_status
 file_open(iceberg_read *read, slu_error *err)
 {
-    read->source = (parquet_source){source_read, read, read->file->file.file_bytes};
+    read->store_file = (iceberg_store_file){read->store, read->file->file.path};
+    const parquet_source source = iceberg_store_file_source(&read->store_file, read->file->file.file_bytes);
     const parquet_reader_options options = {read->batch_rows, read->predicate_count == 0 ? NULL : keep_group, read};
-    SLU_TRY(parquet_reader_open(&read->source, &options, &read->parquet, err));
+    SLU_TRY(parquet_reader_open(&source, &options, &read->parquet, err));
+    if (read->want_count == 0)
+        any_column(read);
+    SLU_TRY(parquet_reader_select(read->parquet, read->wants, read->want_count, err));
+    read->want_count = read->column_count + read->delete_field_count;
     SLU_TRY(constants_find(read, err));
-    return parquet_reader_select(read->parquet, read->wants, read->column_count, err);
+    slu_schema_release(&read->file_arrow);
+    return parquet_reader_schema(read->parquet, &read->file_arrow, err);
 }
 
 static slu_status
@@ -235,9 +292,10 @@ file_begin(iceberg_read *read, slu_error *err)
 {
     read->file = &read->scan.files[read->next_file++];
     const char *format = read->file->file.format;
-    if (strncasecmp(format, "parquet", 8) != 0)
+    if (strcasecmp(format, "parquet") != 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "%s is %s: only Parquet files are read", read->file->file.path, format);
-    if (read->column_count == 0) { /* only the number of rows matters: no file is opened */
+    SLU_TRY_IN(deletes_begin(read, err), err, "%s", read->file->file.path);
+    if (read->column_count == 0 && !read->file_deletes) { /* only the number of rows matters: no file is opened */
         read->rows_left = read->file->file.record_count;
         return SLU_OK;
     }
@@ -282,11 +340,11 @@ constant_column(const iceberg_type *type, slu_view bytes, int64_t rows, struct A
 static slu_status
 constants_put(const iceberg_read *read, struct ArrowArray *batch, slu_error *err)
 {
-    for (size_t i = 0; i < read->column_count; i++) {
+    for (size_t i = 0; i < read->want_count; i++) {
         struct ArrowArray column;
         if (read->constants[i].is_null)
             continue;
-        SLU_TRY(constant_column(&read->columns[i]->type, read->constants[i].bytes, batch->length, &column, err));
+        SLU_TRY(constant_column(&want_field(read, i)->type, read->constants[i].bytes, batch->length, &column, err));
         slu_array_release(batch->children[i]);
         slu_array_move(&column, batch->children[i]);
     }
@@ -305,21 +363,75 @@ next_count(iceberg_read *read, struct ArrowArray *out, slu_error *err)
 }
 
 static slu_status
+mark_room(iceberg_read *read, int64_t rows, slu_error *err)
+{
+    if (rows <= read->mark_capacity)
+        return SLU_OK;
+    slu_free(read->drop);
+    slu_free(read->kept);
+    read->drop = slu_alloc((size_t)rows);
+    read->kept = slu_alloc((size_t)rows * sizeof *read->kept);
+    read->mark_capacity = read->drop == NULL || read->kept == NULL ? 0 : rows;
+    return read->mark_capacity == 0 ? slu_error_set(err, SLU_NOMEM, "no memory for a batch of %lld rows", (long long)rows) : SLU_OK;
+}
+
+/* The rows of a batch that no delete touches, into read->kept. */
+static slu_status
+rows_keep(iceberg_read *read, const struct ArrowArray *batch, int64_t first_row, int64_t *out_kept, slu_error *err)
+{
+    slu_column columns[ICEBERG_READ_DELETE_COLUMNS_MAX];
+    int64_t kept = 0;
+    SLU_TRY(mark_room(read, batch->length, err));
+    for (size_t i = 0; i < read->delete_field_count; i++)
+        columns[i] = slu_column_child(&read->file_arrow, batch, (int64_t)read->delete_columns[i]);
+    SLU_TRY(iceberg_deletes_mark(read->deletes, first_row, columns, batch->length, read->drop, err));
+    for (int64_t row = 0; row < batch->length; row++) {
+        read->kept[kept] = (int32_t)row;
+        kept += !read->drop[row];
+    }
+    *out_kept = kept;
+    return SLU_OK;
+}
+
+/* The columns asked for, only the rows kept. */
+static slu_status
+rows_gather(iceberg_read *read, const struct ArrowArray *batch, int64_t kept, struct ArrowArray *out, slu_error *err)
+{
+    struct ArrowArray *columns = slu_alloc_zero(read->column_count + 1, sizeof *columns);
+    slu_status status = columns == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a batch") : SLU_OK;
+    for (size_t i = 0; i < read->column_count && status == SLU_OK; i++) {
+        const slu_column column = slu_column_child(&read->file_arrow, batch, (int64_t)i);
+        status = sdk_gather(read->file_arrow.children[i], &column, read->kept, kept, NULL, &columns[i], err);
+    }
+    if (status == SLU_OK)
+        status = sdk_struct(columns, (int64_t)read->column_count, kept, out, err);
+    for (size_t i = 0; i < read->column_count && columns != NULL; i++)
+        slu_array_release(&columns[i]);
+    slu_free(columns);
+    return status;
+}
+
+static slu_status
 next_of_file(iceberg_read *read, struct ArrowArray *out, slu_error *err)
 {
     struct ArrowArray batch = {0};
-    if (read->column_count == 0)
+    int64_t first_row = 0;
+    int64_t kept = 0;
+    if (read->parquet == NULL)
         return next_count(read, out, err);
-    const slu_status status = parquet_reader_next(read->parquet, &batch, NULL, err);
-    if (status != SLU_OK)
-        return slu_error_in(err, status, "%s", read->file->file.path);
-    const slu_status put = constants_put(read, &batch, err);
-    if (put != SLU_OK) {
-        slu_array_release(&batch);
-        return put;
+    slu_status status = parquet_reader_next(read->parquet, &batch, &first_row, err);
+    if (status == SLU_OK)
+        status = constants_put(read, &batch, err);
+    if (status == SLU_OK && !read->file_deletes) {
+        slu_array_move(&batch, out);
+        return SLU_OK;
     }
-    *out = batch;
-    return SLU_OK;
+    if (status == SLU_OK)
+        status = rows_keep(read, &batch, first_row, &kept, err);
+    if (status == SLU_OK)
+        status = rows_gather(read, &batch, kept, out, err);
+    slu_array_release(&batch);
+    return slu_error_in(err, status, "%s", read->file->file.path);
 }
 
 slu_status
@@ -332,6 +444,10 @@ iceberg_read_next(iceberg_read *read, struct ArrowArray *out, slu_error *err)
             SLU_TRY(file_begin(read, err));
         }
         const slu_status status = next_of_file(read, out, err);
+        if (status == SLU_OK && out->length == 0) { /* every row was deleted */
+            slu_array_release(out);
+            continue;
+        }
         if (status != SLU_END)
             return status;
         parquet_reader_free(&read->parquet);

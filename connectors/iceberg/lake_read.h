@@ -7,7 +7,8 @@
  * Prune    predicates leave out manifests, files and row groups that cannot hold a matching row; rows are not filtered.
  * Owns     the read owns its plan and its open file; the store and the metadata are the caller's until free. Batches are the receiver's.
  * Threads  owner; calls block.
- * Errors   UNSUPPORTED: row-level deletes, nested columns that were asked for, a v3 default of a column that a file does not have;
+ * Deletes  position and equality deletes of format 2 are applied (deletes.h).
+ * Errors   UNSUPPORTED: deletion vectors, nested columns that were asked for, a v3 default of a column that a file does not have;
  *          NOTFOUND: a column or snapshot that is not there; CORRUPT and others from the files. END after the last batch.
  */
 #ifndef ICEBERG_LAKE_READ_H
@@ -33,7 +34,7 @@ SLU_CHECK slu_status iceberg_read_open(const iceberg_store *store, const iceberg
     iceberg_read **out, slu_error *err);
 void iceberg_read_free(iceberg_read **read);
 const struct ArrowSchema *iceberg_read_schema(const iceberg_read *read); /* borrowed until free */
-int64_t iceberg_read_rows(const iceberg_read *read);                     /* of the files that were planned */
+int64_t iceberg_read_rows(const iceberg_read *read);                     /* of the files that were planned; -1: rows of them are deleted */
 SLU_CHECK slu_status iceberg_read_next(iceberg_read *read, struct ArrowArray *out, slu_error *err);
 
 /* A constant for a predicate, given as a person or a query gives it. */

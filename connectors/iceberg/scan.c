@@ -2,6 +2,8 @@
 
 #include "iceberg/prune.h"
 
+#include <strings.h>
+
 typedef struct scan_work {
     const iceberg_store *store;
     const iceberg_metadata *metadata;
@@ -9,6 +11,7 @@ typedef struct scan_work {
     const iceberg_scan_options *options;
     iceberg_scan *scan;
     size_t capacity;
+    size_t delete_capacity;
 } scan_work;
 
 void
@@ -26,18 +29,17 @@ file_fetch(const scan_work *work, const char *location, size_t bytes_max, slu_bu
 }
 
 static slu_status
-scan_room(scan_work *work, slu_error *err)
+scan_room(scan_work *work, iceberg_scan_file **files, size_t count, size_t *capacity, slu_error *err)
 {
-    iceberg_scan *scan = work->scan;
-    if (scan->count < work->capacity)
+    if (count < *capacity)
         return SLU_OK;
-    const size_t wanted = work->capacity == 0 ? 64 : work->capacity * 2;
-    iceberg_scan_file *grown = slu_arena_array(&scan->arena, wanted, sizeof *grown);
-    SLU_TRY(slu_arena_status(&scan->arena, err));
-    if (scan->count != 0)
-        memcpy(grown, scan->files, scan->count * sizeof *grown);
-    scan->files = grown;
-    work->capacity = wanted;
+    const size_t wanted = *capacity == 0 ? 64 : *capacity * 2;
+    iceberg_scan_file *grown = slu_arena_array(&work->scan->arena, wanted, sizeof *grown);
+    SLU_TRY(slu_arena_status(&work->scan->arena, err));
+    if (count != 0)
+        memcpy(grown, *files, count * sizeof *grown);
+    *files = grown;
+    *capacity = wanted;
     return SLU_OK;
 }
 
@@ -50,7 +52,7 @@ scan_add(scan_work *work, const iceberg_manifest_file *listed, const iceberg_par
         scan->skipped_files++;
         return SLU_OK;
     }
-    SLU_TRY(scan_room(work, err));
+    SLU_TRY(scan_room(work, &scan->files, scan->count, &work->capacity, err));
     iceberg_scan_file *file = &scan->files[scan->count++];
     *file = (iceberg_scan_file){entry->file, listed->spec_id, entry->sequence_number, entry->snapshot_id, listed->path};
     if (!work->options->metrics) {
@@ -82,12 +84,15 @@ delete_kind(const iceberg_data_file *file)
 }
 
 static slu_status
-deletes_refuse(const iceberg_manifest *manifest, slu_error *err)
+delete_add(scan_work *work, const iceberg_manifest_file *listed, const iceberg_manifest_entry *entry, slu_error *err)
 {
-    for (size_t i = 0; i < manifest->count; i++)
-        if (manifest->entries[i].status != ICEBERG_STATUS_DELETED)
-            return slu_error_set(err, SLU_UNSUPPORTED, "the snapshot has %s, %s: reading with row-level deletes is not supported yet",
-                delete_kind(&manifest->entries[i].file), manifest->entries[i].file.path);
+    iceberg_scan *scan = work->scan;
+    if (!work->options->deletes || entry->file.content_offset != ICEBERG_ABSENT || strcasecmp(entry->file.format, "parquet") != 0)
+        return slu_error_set(err, SLU_UNSUPPORTED, "the snapshot has %s, %s: this is not applied here", delete_kind(&entry->file),
+            entry->file.path);
+    SLU_TRY(scan_room(work, &scan->deletes, scan->delete_count, &work->delete_capacity, err));
+    scan->deletes[scan->delete_count++] =
+        (iceberg_scan_file){entry->file, listed->spec_id, entry->sequence_number, entry->snapshot_id, listed->path};
     return SLU_OK;
 }
 
@@ -108,11 +113,12 @@ manifest_scan(scan_work *work, const iceberg_manifest_file *listed, slu_error *e
         return SLU_OK;
     }
     SLU_TRY(manifest_fetch(work, listed, spec, types, &manifest, err));
-    if (listed->content == ICEBERG_MANIFEST_DELETES)
-        return deletes_refuse(&manifest, err);
-    for (size_t i = 0; i < manifest.count; i++)
-        if (manifest.entries[i].status != ICEBERG_STATUS_DELETED)
-            SLU_TRY(scan_add(work, listed, spec, types, &manifest.entries[i], err));
+    for (size_t i = 0; i < manifest.count; i++) {
+        if (manifest.entries[i].status == ICEBERG_STATUS_DELETED)
+            continue;
+        SLU_TRY(listed->content == ICEBERG_MANIFEST_DELETES ? delete_add(work, listed, &manifest.entries[i], err)
+                                                            : scan_add(work, listed, spec, types, &manifest.entries[i], err));
+    }
     return SLU_OK;
 }
 
@@ -136,7 +142,7 @@ iceberg_scan_plan(const iceberg_store *store, const iceberg_metadata *metadata, 
     static const iceberg_scan_options ALL = {0};
     SLU_AUTO(iceberg_scan_fini) iceberg_scan scan = {0};
     /* Partition sources may have been dropped from the snapshot's schema: the current one has the table's newest types. */
-    scan_work work = {store, metadata, iceberg_metadata_schema(metadata), options == NULL ? &ALL : options, &scan, 0};
+    scan_work work = {store, metadata, iceberg_metadata_schema(metadata), options == NULL ? &ALL : options, &scan, 0, 0};
     slu_arena_init(&scan.arena, ICEBERG_SCAN_BYTES_MAX);
     if (snapshot != NULL)
         SLU_TRY_IN(scan_lists(&work, snapshot, err), err, "snapshot %lld", (long long)snapshot->id);

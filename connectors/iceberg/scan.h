@@ -4,7 +4,7 @@
  * Shape    a scan is the list of live data files of one snapshot, in manifest order, with sequence numbers resolved. Predicates only leave out
  *          files that cannot hold a wanted row: the reader still checks rows.
  * Owns     the scan owns everything in it.
- * Errors   UNSUPPORTED, with the file's name, when the snapshot has position or equality deletes or deletion vectors that apply.
+ * Errors   UNSUPPORTED, with the file's name, when the snapshot has deletion vectors, or (without `deletes`) position or equality deletes.
  * Limits   ICEBERG_SCAN_BYTES_MAX of memory for the list.
  */
 #ifndef ICEBERG_SCAN_H
@@ -35,6 +35,7 @@ typedef struct iceberg_scan_options {
     const iceberg_predicate *predicates;
     size_t predicate_count;
     bool metrics; /* keep the files' column metrics */
+    bool deletes; /* list position and equality deletes instead of refusing them */
 } iceberg_scan_options;
 
 typedef struct iceberg_scan_file {
@@ -49,7 +50,9 @@ typedef struct iceberg_scan {
     slu_arena arena;
     iceberg_scan_file *files;
     size_t count;
-    int64_t row_count;        /* of the files kept */
+    iceberg_scan_file *deletes;
+    size_t delete_count;
+    int64_t row_count;        /* of the files kept, deleted rows included */
     size_t skipped_manifests; /* by predicates */
     size_t skipped_files;
 } iceberg_scan;

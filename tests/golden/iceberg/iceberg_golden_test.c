@@ -1,9 +1,10 @@
 /* Tables of other writers: parsed, and planned to the rows that their writers counted, snapshot by snapshot. */
 #include "iceberg/catalog.h"
-#include "iceberg/scan.h"
+#include "iceberg/lake_read.h"
 #include "support/check.h"
 
 #include <jansson.h>
+#include <sluice/columns.h>
 
 #define GOLDEN SLUICE_TEST_DATA "/golden/iceberg/"
 
@@ -43,7 +44,7 @@ planned_rows(const golden *at, const iceberg_snapshot *snapshot)
 {
     slu_error err = {0};
     iceberg_scan scan = {0};
-    const iceberg_scan_options options = {NULL, 0, true};
+    const iceberg_scan_options options = {.metrics = true};
     CHECK_OK(iceberg_scan_plan(&at->store, at->table.metadata, snapshot, &options, &scan, &err));
     for (size_t i = 0; i < scan.count; i++) {
         int64_t bytes = 0;
@@ -98,6 +99,35 @@ deletes_are_refused_by_name(void **state)
     golden_close(&at);
 }
 
+/* Rows deleted by key and by position do not count, whichever columns are asked for. */
+static void
+deleted_rows_are_left_out(void **state)
+{
+    static const char *const NAMES[] = {"v"};
+    golden at = golden_open("deletes");
+    for (size_t columns = 0; columns < 2; columns++) {
+        slu_error err = {0};
+        iceberg_read *read = NULL;
+        struct ArrowArray batch;
+        int64_t rows = 0;
+        const iceberg_read_options options = {.columns = NAMES, .column_count = columns, .batch_rows = 4};
+        CHECK_OK(iceberg_read_open(&at.store, at.table.metadata, &options, &read, &err));
+        assert_int_equal(iceberg_read_rows(read), -1);
+        for (;;) {
+            const slu_status status = iceberg_read_next(read, &batch, &err);
+            if (status == SLU_END)
+                break;
+            CHECK_OK(status);
+            assert_int_equal(batch.n_children, columns);
+            rows += batch.length;
+            slu_array_release(&batch);
+        }
+        assert_int_equal(rows, json_integer_value(json_object_get(at.expect, "rows")));
+        iceberg_read_free(&read);
+    }
+    golden_close(&at);
+}
+
 /* What is printed parses again to the same document, unknown keys and all. */
 static void
 metadata_survives_a_rewrite(void **state)
@@ -128,7 +158,7 @@ predicates_leave_out_files(void **state)
     slu_error err = {0};
     iceberg_scalar room;
     iceberg_predicate predicate = {1, ICEBERG_LESS, iceberg_value_of_i64(0, &room).bytes};
-    const iceberg_scan_options options = {&predicate, 1, false};
+    const iceberg_scan_options options = {.predicates = &predicate, .predicate_count = 1};
     iceberg_scan scan = {0};
     CHECK_OK(iceberg_scan_plan(&at.store, at.table.metadata, iceberg_metadata_snapshot(at.table.metadata), &options, &scan, &err));
     assert_int_equal(scan.count, 0);
@@ -147,6 +177,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_plan_to_their_rows),
         cmocka_unit_test(deletes_are_refused_by_name),
+        cmocka_unit_test(deleted_rows_are_left_out),
         cmocka_unit_test(metadata_survives_a_rewrite),
         cmocka_unit_test(predicates_leave_out_files),
     };
