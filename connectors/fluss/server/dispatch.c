@@ -38,6 +38,7 @@ static const dispatch_entry dispatch_table[] = {
     {FLUSS_API_DROP_PARTITION, fluss_handle_drop_partition},
     {FLUSS_API_AUTHENTICATE, fluss_handle_authenticate},
     {FLUSS_API_LAKE_TIERING_HEARTBEAT, fluss_handle_tiering_heartbeat},
+    {FLUSS_API_ALTER_TABLE, fluss_handle_alter_table},
     {FLUSS_API_PREPARE_LAKE_TABLE_SNAPSHOT, fluss_handle_prepare_lake_snapshot},
     {FLUSS_API_GET_TABLE_STATS, fluss_handle_table_stats},
 };

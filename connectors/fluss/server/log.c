@@ -473,11 +473,13 @@ slu_status
 fluss_log_expire(fluss_log *log, int64_t writers_before_ms, int64_t segments_before_ms, slu_error *err)
 {
     fluss_writers_expire(log->writers, writers_before_ms);
-    while (log->segment_count > 1) {
+    while (log->segment_count > 1 && segments_before_ms > 0) {
         int64_t offset = 0;
         const slu_status young = fluss_segment_find_time(&log->segments[0], segments_before_ms, &offset, err);
         if (young != SLU_NOTFOUND)
             return young;
+        if (log->segments[0].base_offset != log->snapshot_offset)
+            SLU_TRY(fluss_log_files_remove_snapshot(log->dir, log->segments[0].base_offset, err));
         SLU_TRY(fluss_segment_remove(&log->segments[0], err));
         fluss_segment_close(&log->segments[0]);
         log->segment_count--;

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/server_internal.h"
+#include "fluss/server/table_rules.h"
 #include "fluss/server/tiering.h"
 #include "fluss/wire/frame.h"
 
@@ -18,6 +19,7 @@
 
 #define SERVER_STRINGS_BYTES_MAX ((size_t)1 << 20)
 #define SERVER_DATABASE "fluss" /* always there */
+#define SERVER_LOG_TTL_MS ((int64_t)7 * 24 * 3600 * 1000) /* table.log.ttl where a table does not say */
 #define SERVER_WRITER_TTL_MS ((int64_t)7 * 24 * 3600 * 1000)
 
 static const char *
@@ -84,13 +86,25 @@ server_open_stores(fluss_server *server, slu_error *err)
     return fluss_tables_open(&tables, &server->tables, err);
 }
 
+/* Rows older than table.log.ttl go, a closed segment at a time. The changelog of a primary-key table stays, for there are no snapshots
+ * of its rows that could take its place; the log of a lake table stays until there is a rule that knows what the lake has. */
+static int64_t
+server_rows_before(const fluss_server *server, const fluss_served *table)
+{
+    int64_t ttl_ms = SERVER_LOG_TTL_MS;
+    const char *text = fluss_descriptor_get(&table->descriptor, "table.log.ttl");
+    if (text != NULL && !fluss_duration_parse(text, &ttl_ms))
+        ttl_ms = SERVER_LOG_TTL_MS;
+    const bool kept = ttl_ms == 0 || table->table.key_column_count != 0 || table->table.lake_enabled;
+    return kept ? INT64_MIN : slu_wall_ms(server->env) - ttl_ms;
+}
+
 static void
 server_expire_tablet(void *context, fluss_tablet *tablet)
 {
     fluss_server *server = context;
     slu_error why;
-    /* Retention of rows (table.log.ttl) is not kept yet: only writers are forgotten. */
-    if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - SERVER_WRITER_TTL_MS, INT64_MIN, &why) != SLU_OK)
+    if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - SERVER_WRITER_TTL_MS, server_rows_before(server, tablet->table), &why) != SLU_OK)
         slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
 }
 

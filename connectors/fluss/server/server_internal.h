@@ -101,6 +101,7 @@ slu_status fluss_handle_list_partition_infos(fluss_request *r, slu_error *err);
 slu_status fluss_handle_create_database(fluss_request *r, slu_error *err);
 slu_status fluss_handle_drop_database(fluss_request *r, slu_error *err);
 slu_status fluss_handle_create_table(fluss_request *r, slu_error *err);
+slu_status fluss_handle_alter_table(fluss_request *r, slu_error *err);
 slu_status fluss_handle_drop_table(fluss_request *r, slu_error *err);
 slu_status fluss_handle_create_partition(fluss_request *r, slu_error *err);
 slu_status fluss_handle_drop_partition(fluss_request *r, slu_error *err);

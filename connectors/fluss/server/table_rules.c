@@ -423,3 +423,18 @@ fluss_rules_new_table(const fluss_rules *rules, fluss_descriptor *d, slu_arena *
     SLU_TRY(rules_check_properties(d, err));
     return rules_check_served(d, err);
 }
+
+slu_status
+fluss_rules_altered_table(const fluss_descriptor *d, slu_error *err)
+{
+    SLU_TRY(rules_check_columns(d, err));
+    SLU_TRY(rules_check_properties(d, err));
+    return rules_check_served(d, err);
+}
+
+bool
+fluss_rules_may_alter(const char *key)
+{
+    static const char *const keys[] = {"table.datalake.enabled", "table.datalake.freshness", "table.log.tiered.local-segments"};
+    return list_has(keys, SLU_COUNT_OF(keys), key);
+}

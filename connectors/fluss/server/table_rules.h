@@ -27,6 +27,11 @@ typedef struct fluss_rules {
 /* Fills in the defaults, then checks everything. */
 SLU_CHECK slu_status fluss_rules_new_table(const fluss_rules *rules, fluss_descriptor *descriptor, slu_arena *arena, slu_error *err);
 
+/* Checks a descriptor that was changed; fills nothing in. */
+SLU_CHECK slu_status fluss_rules_altered_table(const fluss_descriptor *descriptor, slu_error *err);
+/* Is this `table.*` property one that ALTER_TABLE may change? */
+bool fluss_rules_may_alter(const char *key);
+
 /* "30s", "3 min", "100 ms": Fluss's durations. False: not one. */
 bool fluss_duration_parse(const char *text, int64_t *out_ms);
 

@@ -303,6 +303,37 @@ fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id
     return SLU_OK;
 }
 
+/* What hangs on the old descriptor is let go before its arena is. */
+static void
+served_close_rows(fluss_served *table)
+{
+    for (fluss_partition *partition = table->partitions; partition != NULL; partition = partition->next)
+        for (int32_t i = 0; i < table->table.bucket_count; i++)
+            fluss_kv_tablet_close(&partition->tablets[i].kv);
+}
+
+slu_status
+fluss_tables_altered(fluss_tables *tables, fluss_served *table, slu_error *err)
+{
+    fluss_served anew = {0};
+    slu_arena_init(&anew.arena, TABLES_ARENA_BYTES_MAX);
+    slu_status status = fluss_catalogue_get_table_by_id(tables->options.catalogue, table->row.id, &anew.arena, &anew.row, err);
+    if (status == SLU_OK)
+        status = fluss_descriptor_decode(slu_view_of_text(anew.row.json), &anew.arena, &anew.descriptor, err);
+    if (status != SLU_OK) {
+        slu_arena_fini(&anew.arena);
+        return status;
+    }
+    served_close_rows(table);
+    fluss_table_fini(&table->table);
+    slu_arena_fini(&table->arena);
+    table->arena = anew.arena;
+    table->row = anew.row;
+    table->descriptor = anew.descriptor;
+    memset(table->schemas, 0, sizeof table->schemas);
+    return fluss_table_init(&table->table, &table->descriptor, table->row.id, table->row.schema_id, &table->arena, err);
+}
+
 slu_status
 fluss_tables_drop(fluss_tables *tables, fluss_served *table, slu_error *err)
 {

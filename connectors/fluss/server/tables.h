@@ -74,6 +74,8 @@ SLU_CHECK slu_status fluss_tables_schema(fluss_tables *tables, fluss_served *tab
 /* Closes and removes the files of a table that the catalogue no longer has, or of one partition. */
 SLU_CHECK slu_status fluss_tables_drop(fluss_tables *tables, fluss_served *table, slu_error *err);
 SLU_CHECK slu_status fluss_tables_drop_partition(fluss_tables *tables, fluss_served *table, int64_t partition_id, slu_error *err);
+/* The catalogue has another descriptor for it now: it is read. Logs stay open; kv stores are opened again at their next use. */
+SLU_CHECK slu_status fluss_tables_altered(fluss_tables *tables, fluss_served *table, slu_error *err);
 /* Calls back for every open tablet. */
 void fluss_tables_each(fluss_tables *tables, void (*each)(void *context, fluss_tablet *tablet), void *context);
 

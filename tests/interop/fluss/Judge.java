@@ -33,6 +33,7 @@ import org.apache.fluss.metadata.PartitionInfo;
 import org.apache.fluss.metadata.PartitionSpec;
 import org.apache.fluss.metadata.Schema;
 import org.apache.fluss.metadata.TableBucket;
+import org.apache.fluss.metadata.TableChange;
 import org.apache.fluss.metadata.TableDescriptor;
 import org.apache.fluss.metadata.TablePath;
 import org.apache.fluss.row.BinaryString;
@@ -158,6 +159,29 @@ public class Judge {
         days.flush();
     }
 
+    /* Columns at the end of a table with rows; then rows with them. */
+    static void alter(Connection connection, Admin admin) throws Exception {
+        for (TablePath path : new TablePath[] {PREFIX, DAYS})
+            admin.alterTable(path, Arrays.asList(TableChange.addColumn("extra", DataTypes.STRING(), "later", TableChange.ColumnPosition.last()),
+                    TableChange.addColumn("more", DataTypes.INT(), null, TableChange.ColumnPosition.last())), false).get();
+        admin.alterTable(PREFIX, Arrays.asList(TableChange.set("table.log.tiered.local-segments", "5"), TableChange.set("mine", "x")), false).get();
+        same(admin.getTableInfo(PREFIX).get().getCustomProperties().toMap().get("mine"), "x", "a property of the user's");
+        try {
+            admin.alterTable(PREFIX, Collections.singletonList(TableChange.set("table.log.format", "INDEXED")), false).get();
+            check(false, "a log format is altered");
+        } catch (ExecutionException e) {
+            same(e.getCause().getClass().getSimpleName(), "InvalidAlterTableException", "log format");
+        }
+        UpsertWriter prefix = connection.getTable(PREFIX).newUpsert().createWriter();
+        for (int i = 0; i < 30; i++)
+            prefix.upsert(GenericRow.of(i / 3, BinaryString.fromString("b" + i % 3), (long) -i, BinaryString.fromString("x" + i), i));
+        prefix.flush();
+        AppendWriter days = connection.getTable(DAYS).newAppend().createWriter();
+        for (int i = 0; i < 30; i++)
+            days.append(GenericRow.of(1000L + i, BinaryString.fromString("2024-01-0" + (1 + i % 3)), BinaryString.fromString("x" + i), i));
+        days.flush();
+    }
+
     static List<ScanRecord> scan(Connection connection, TablePath path, Long partition, int[] columns, int rows) throws Exception {
         Table table = connection.getTable(path);
         List<ScanRecord> found = new ArrayList<>();
@@ -246,6 +270,12 @@ public class Judge {
         Lookuper prefix = connection.getTable(PREFIX).newLookup().lookupBy("a").createLookuper();
         for (int i = 0; i < 100; i += 9)
             same(prefix.lookup(GenericRow.of(i)).get().getRowList().size(), 3, "prefix " + i);
+        for (int i = 0; i < 100; i += 9)
+            for (InternalRow row : prefix.lookup(GenericRow.of(i)).get().getRowList()) {
+                check(i < 10 ? row.getString(3).toString().startsWith("x") : row.isNullAt(3), "a column added later " + i);
+                check(i < 10 ? row.getLong(2) == -row.getInt(4) : row.isNullAt(4), "another column added later " + i);
+            }
+        same(scan(connection, PREFIX, null, null, 300 + 60).size(), 360, "changes of an altered table");
         same(prefix.lookup(GenericRow.of(5000)).get().getRowList().size(), 0, "a prefix that was never there");
         check(admin.getLatestKvSnapshots(KEYED).get().getBucketIds().size() == 2, "kv snapshots of each bucket");
     }
@@ -254,8 +284,10 @@ public class Judge {
         List<PartitionInfo> partitions = admin.listPartitionInfos(DAYS).get();
         same(partitions.size(), 3, "partitions made by the writer");
         for (PartitionInfo partition : partitions)
-            for (ScanRecord record : scan(connection, DAYS, partition.getPartitionId(), null, 30))
+            for (ScanRecord record : scan(connection, DAYS, partition.getPartitionId(), null, 40)) {
                 same(record.getRow().getString(1).toString(), partition.getPartitionName(), "partition of a row");
+                check(record.getRow().getLong(0) >= 1000 != record.getRow().isNullAt(2), "a column added later");
+            }
         PartitionSpec spec = new PartitionSpec(Collections.singletonMap("day", "2030-01-01"));
         admin.createPartition(DAYS, spec, false).get();
         admin.createPartition(DAYS, spec, true).get();
@@ -311,6 +343,9 @@ public class Judge {
                 if (args[0].equals("write")) {
                     createAll(admin);
                     fill(connection);
+                    try (Connection again = ConnectionFactory.createConnection(configuration)) {
+                        alter(again, admin);
+                    }
                 }
                 readLogs(connection);
                 readRows(connection, admin);
