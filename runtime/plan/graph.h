@@ -85,7 +85,7 @@ typedef struct slu_graph {
     slu_restart_settings restart;
     int64_t flush_interval_ms; /* a smaller batch leaves after so long (5) */
     slu_params params; /* for slu_options_parse, in the planner and in the worker */
-    slu_params settings;   /* the job's own settings with their origins, for explain; empty after decode */
+    slu_params settings;   /* for explain: the job's own settings, and params that no plugin asks for; empty after decode */
     const slu_value *root; /* the descriptor as written; NULL after decode */
     uint32_t operator_count;
     slu_operator *operators;

@@ -187,11 +187,19 @@ asked_add_nested(asked *a, slu_registry *registry, const slu_value *value, int l
 }
 
 static bool
-param_known(const planning *p, const asked *a, const char *name)
+param_asked(const asked *a, const char *name)
 {
     for (size_t i = 0; i < a->count; i++)
         if (slu_param_matches(a->names[i], name))
             return true;
+    return false;
+}
+
+static bool
+param_known(const planning *p, const asked *a, const char *name)
+{
+    if (param_asked(a, name))
+        return true;
     for (uint32_t i = 0; i < p->graph->params.count; i++)
         if (p->graph->params.items[i].line != 0 && slu_param_matches(p->graph->params.items[i].name, name))
             return true;
@@ -214,6 +222,28 @@ param_unknown(planning *p, const asked *a, const char *name)
     if (near != NULL)
         return slu_error_set(p->err, SLU_INVALID, "unknown option --%s: did you mean --%s?", name, near);
     return slu_error_set(p->err, SLU_INVALID, "unknown option --%s: no plugin of this job asks for it, and `params` does not name it", name);
+}
+
+/* What no plugin of this job asks for stays here, for explain: it does not travel, and is not kept in any job's state. */
+static slu_status
+params_divide(planning *p, const asked *a)
+{
+    slu_graph *graph = p->graph;
+    const size_t most = (size_t)graph->params.count + graph->settings.count;
+    slu_param *kept = slu_arena_array(&graph->arena, graph->params.count, sizeof *kept);
+    slu_param *settings = slu_arena_array(&graph->arena, most, sizeof *settings);
+    SLU_TRY(slu_arena_status(&graph->arena, p->err));
+    uint32_t kept_count = 0, setting_count = graph->settings.count;
+    if (setting_count != 0)
+        memcpy(settings, graph->settings.items, setting_count * sizeof *settings);
+    for (uint32_t i = 0; i < graph->params.count; i++)
+        if (param_asked(a, graph->params.items[i].name))
+            kept[kept_count++] = graph->params.items[i];
+        else
+            settings[setting_count++] = graph->params.items[i];
+    graph->params = (slu_params){kept, kept_count};
+    graph->settings = (slu_params){settings, setting_count};
+    return SLU_OK;
 }
 
 /* Adds what only plugins name, from the environment; refuses what nobody names. */
@@ -243,7 +273,8 @@ params_complete(planning *p)
                                       .origin = SLU_ORIGIN_ENVIRONMENT};
     }
     p->graph->params = (slu_params){params, count};
-    return slu_arena_status(&p->graph->arena, p->err);
+    SLU_TRY(slu_arena_status(&p->graph->arena, p->err));
+    return params_divide(p, &a);
 }
 
 /* ---- Partitions ---------------------------------------------------------------------------------------------------------------- */

@@ -170,10 +170,10 @@ command_line_over_environment_over_file(void **state)
     slu_error err;
     slu_graph *graph = NULL;
     uint32_t origin;
-    static const slu_setting settings[] = {{"parallelism", "4"}, {"datalake.iceberg.s3.endpoint", "http://minio:9000"}, {"checkpoint.interval", "1s"}};
+    static const slu_setting settings[] = {{"parallelism", "4"}, {"datalake.format", "iceberg"}, {"datalake.iceberg.s3.endpoint", "http://minio:9000"}, {"checkpoint.interval", "1s"}};
     static char *environment[] = {(char *)(uintptr_t) "SLUICE_FLUSS_BOOTSTRAP_SERVERS=h:1", (char *)(uintptr_t) "SLUICE_NAMES_TABLE=x.y",
                                   (char *)(uintptr_t) "SLUICE_PARALLELISM=3", (char *)(uintptr_t) "SLUICE_RESTART_DELAY=2s", NULL};
-    const slu_descriptor descriptor = good_descriptor(settings, 3, environment);
+    const slu_descriptor descriptor = good_descriptor(settings, 4, environment);
     CHECK_OK(plan(&descriptor, &graph, &err));
     assert_int_equal(graph->operators[1].parallelism, 4);
     assert_int_equal(graph->operators[1].parallelism_origin, SLU_ORIGIN_COMMAND_LINE);
@@ -184,7 +184,9 @@ command_line_over_environment_over_file(void **state)
     CHECK_TEXT(setting_of(graph->params, "fluss.bootstrap.servers", &origin), "h:1");
     assert_int_equal(origin, SLU_ORIGIN_ENVIRONMENT);
     CHECK_TEXT(setting_of(graph->params, "names.table", &origin), "x.y");
-    CHECK_TEXT(setting_of(graph->params, "datalake.iceberg.s3.endpoint", &origin), "http://minio:9000");
+    CHECK_TEXT(setting_of(graph->params, "datalake.iceberg.s3.endpoint", &origin), "http://minio:9000"); /* the source's map asks for it */
+    assert_null(setting_of(graph->params, "datalake.format", &origin)); /* nobody asks: it does not travel */
+    CHECK_TEXT(setting_of(graph->settings, "datalake.format", &origin), "iceberg");
     CHECK_TEXT(setting_of(graph->settings, "checkpoint.timeout", &origin), "1m");
     assert_int_equal(origin, SLU_ORIGIN_FILE);
     slu_graph_free(&graph);
