@@ -99,14 +99,21 @@ face_step(fluss_face *face)
 #define ARM_ROUNDS_MAX 4
 
 void
-face_arm(fluss_face *face)
+face_arm_at(fluss_face *face, int64_t at_ms)
 {
     int timeout_ms = 0;
     for (int round = 0; round < ARM_ROUNDS_MAX && timeout_ms == 0; round++) {
         face_step(face);
         timeout_ms = fluss_client_timeout_ms(face->client);
     }
-    face->host->deadline(face->host, timeout_ms < 0 ? INT64_MAX : face->host->now_ms(face->host) + timeout_ms);
+    const int64_t own_ms = timeout_ms < 0 ? INT64_MAX : face->host->now_ms(face->host) + timeout_ms;
+    face->host->deadline(face->host, own_ms < at_ms ? own_ms : at_ms);
+}
+
+void
+face_arm(fluss_face *face)
+{
+    face_arm_at(face, INT64_MAX);
 }
 
 slu_status

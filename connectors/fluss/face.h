@@ -51,7 +51,8 @@ void face_close(fluss_face *face);
 SLU_CHECK slu_status face_wait(fluss_face *face, slu_error *err);
 /* Runs what is ready, without waiting. */
 void face_step(fluss_face *face);
-/* Before going back to the host without work: everything asked is on its way, and the deadline is set. */
+/* Before going back to the host without work: everything asked is on its way, and the deadline is set, at most at `at_ms`. */
+void face_arm_at(fluss_face *face, int64_t at_ms);
 void face_arm(fluss_face *face);
 
 /* The position of a table's column by name, with the place of `item` in an error; INVALID, naming what is near. */

@@ -14,6 +14,10 @@ static const slu_option options_table[] = {
     SLU_OPTION("columns", MAP, sink_options, columns, NULL, "which input column each table column takes; by the same names when left out"),
     SLU_OPTION("identity", LIST, sink_options, identity, NULL,
                "columns of a log table that are unique for each row: makes its appends exactly-once (else at-least-once)"),
+    SLU_OPTION("linger", DURATION, sink_options, linger_ms, "5ms", "how long rows may wait for a fuller batch; a barrier does not wait",
+               .min = 0, .max = 60000),
+    SLU_OPTION("batch-rows", I64, sink_options, batch_rows, "8192", "rows, over all buckets, that wait no longer", .min = 1,
+               .max = 1000000),
 };
 
 /* ---- Planning ---- */
@@ -65,16 +69,26 @@ sink_open(void *self, const slu_open *open, slu_error *err)
 }
 
 static void
+held_fini(fluss_sink *mine, sink_held *held)
+{
+    if (held->batch != NULL)
+        mine->face.host->batch_unref(mine->face.host, &held->batch);
+    slu_free(held->children);
+    slu_free(held->order);
+    slu_free(held->starts);
+    memset(held, 0, sizeof *held);
+}
+
+static void
 sink_close(void *self)
 {
     fluss_sink *mine = self;
-    if (mine->held != NULL)
-        mine->face.host->batch_unref(mine->face.host, &mine->held);
+    for (size_t i = 0; i < SINK_HELD_MAX; i++)
+        held_fini(mine, &mine->held[i]);
     fluss_writer_close(&mine->writer);
     sink_recover_fini(mine);
     sink_map_fini(&mine->map);
     face_close(&mine->face);
-    slu_free(mine->order);
     slu_free(mine->rows);
     slu_free(mine->places);
 }
@@ -91,9 +105,13 @@ sink_restore(void *self, uint32_t state_version, uint32_t key_group, const void 
 static void
 sink_arm(fluss_sink *mine)
 {
-    face_arm(&mine->face);
+    const int64_t now_ms = mine->face.host->now_ms(mine->face.host);
+    int64_t at_ms = INT64_MAX;
     if (mine->phase != SINK_RUNNING) /* leaders and offsets are asked for again at a slow pace */
-        mine->face.host->deadline(mine->face.host, mine->face.host->now_ms(mine->face.host) + SINK_RETRY_MS);
+        at_ms = now_ms + SINK_RETRY_MS;
+    else if (mine->held_count > 0)
+        at_ms = mine->flushing ? now_ms + SINK_RETRY_MS : mine->held_since_ms + mine->options->linger_ms;
+    face_arm_at(&mine->face, at_ms);
 }
 
 /* ---- Rows ---- */
@@ -103,14 +121,29 @@ room_reserve(fluss_sink *mine, int64_t rows, slu_error *err)
 {
     if (rows <= mine->room)
         return SLU_OK;
-    slu_free(mine->order);
     slu_free(mine->rows);
     slu_free(mine->places);
-    mine->order = slu_alloc((size_t)rows * sizeof *mine->order);
     mine->rows = slu_alloc((size_t)rows * sizeof *mine->rows);
     mine->places = slu_alloc((size_t)rows * sizeof *mine->places);
-    mine->room = mine->order != NULL && mine->rows != NULL && mine->places != NULL ? rows : 0;
-    return mine->room > 0 ? SLU_OK : slu_error_set(err, SLU_NOMEM, "no memory for the order of %lld rows", (long long)rows);
+    mine->room = mine->rows != NULL && mine->places != NULL ? rows : 0;
+    return mine->room > 0 ? SLU_OK : slu_error_set(err, SLU_NOMEM, "no memory for %lld rows", (long long)rows);
+}
+
+static slu_status
+held_reserve(const fluss_sink *mine, sink_held *held, int64_t rows, slu_error *err)
+{
+    if (held->starts == NULL)
+        held->starts = slu_alloc(((size_t)mine->bucket_count + 1) * sizeof *held->starts);
+    if (held->children == NULL)
+        held->children = slu_alloc((size_t)fluss_target_table(mine->face.target)->arrow.n_children * sizeof *held->children);
+    if (rows > held->room) {
+        slu_free(held->order);
+        held->order = slu_alloc((size_t)rows * sizeof *held->order);
+        held->room = held->order == NULL ? 0 : rows;
+    }
+    if (held->starts == NULL || held->children == NULL || held->order == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for the order of %lld rows", (long long)rows);
+    return SLU_OK;
 }
 
 /* The batch's rows without those that the last attempt stored. */
@@ -166,18 +199,18 @@ rows_place(fluss_sink *mine, const struct ArrowArray *array, int64_t rows, slu_e
 
 /* Counting sort: order holds the rows by bucket, starts where each bucket begins. */
 static void
-rows_sort(fluss_sink *mine, int64_t rows)
+rows_sort(const fluss_sink *mine, int64_t rows, sink_held *held)
 {
-    memset(mine->starts, 0, ((size_t)mine->bucket_count + 1) * sizeof *mine->starts);
+    memset(held->starts, 0, ((size_t)mine->bucket_count + 1) * sizeof *held->starts);
     for (int64_t i = 0; i < rows; i++)
-        mine->starts[mine->places[i] + 1]++;
+        held->starts[mine->places[i] + 1]++;
     for (int32_t bucket = 0; bucket < mine->bucket_count; bucket++)
-        mine->starts[bucket + 1] += mine->starts[bucket];
+        held->starts[bucket + 1] += held->starts[bucket];
     for (int64_t i = 0; i < rows; i++)
-        mine->order[mine->starts[mine->places[i]]++] = mine->rows[i];
+        held->order[held->starts[mine->places[i]]++] = mine->rows[i];
     for (int32_t bucket = mine->bucket_count; bucket > 0; bucket--)
-        mine->starts[bucket] = mine->starts[bucket - 1];
-    mine->starts[0] = 0;
+        held->starts[bucket] = held->starts[bucket - 1];
+    held->starts[0] = 0;
 }
 
 /* A log table takes appends only. */
@@ -193,50 +226,85 @@ kinds_check(const fluss_sink *mine, const slu_batch *batch, slu_error *err)
     return SLU_OK;
 }
 
+/* Divides a batch and puts it with those that wait. */
 static slu_status
-batch_divide(fluss_sink *mine, const slu_batch *batch, slu_error *err)
+batch_hold(fluss_sink *mine, const slu_batch *batch, slu_error *err)
 {
-    const struct ArrowArray *array;
+    sink_held *held = &mine->held[mine->held_count];
     int64_t rows = 0;
     SLU_TRY(kinds_check(mine, batch, err));
-    SLU_TRY(sink_map_view(&mine->map, batch, &array, err));
     SLU_TRY(room_reserve(mine, batch->rows, err));
-    SLU_TRY(rows_list(mine, batch, array, &rows, err));
-    SLU_TRY(rows_place(mine, array, rows, err));
-    rows_sort(mine, rows);
-    mine->held = mine->face.host->batch_ref(mine->face.host, batch);
-    mine->next_bucket = 0;
+    SLU_TRY(held_reserve(mine, held, batch->rows, err));
+    SLU_TRY(sink_map_view(&mine->map, batch, held->children, &held->view, err));
+    SLU_TRY(rows_list(mine, batch, &held->view, &rows, err));
+    if (rows == 0)
+        return SLU_OK;
+    SLU_TRY(rows_place(mine, &held->view, rows, err));
+    rows_sort(mine, rows, held);
+    held->batch = mine->face.host->batch_ref(mine->face.host, batch);
+    if (mine->held_count++ == 0)
+        mine->held_since_ms = mine->face.host->now_ms(mine->face.host);
+    mine->held_rows += rows;
     return SLU_OK;
 }
 
-/* Writes what is left of the held batch. AGAIN: the writer is full. */
+/* One bucket's rows of everything held, as one batch. */
 static slu_status
-held_write(fluss_sink *mine, slu_error *err)
+bucket_write(fluss_sink *mine, int32_t bucket, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(mine->face.target);
     const bool kv = table->key_column_count != 0;
-    while (mine->held != NULL && mine->next_bucket < mine->bucket_count) {
-        const int64_t from = mine->starts[mine->next_bucket];
-        const int64_t rows = mine->starts[mine->next_bucket + 1] - from;
+    fluss_piece pieces[SINK_HELD_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < mine->held_count; i++) {
+        const sink_held *held = &mine->held[i];
+        const int64_t from = held->starts[bucket];
+        const int64_t rows = held->starts[bucket + 1] - from;
         if (rows > 0)
-            SLU_TRY(fluss_writer_write(mine->writer, mine->next_bucket, &table->arrow, &mine->map.view, mine->order + from, rows,
-                                       kv ? mine->held->kinds : NULL, err));
+            pieces[count++] = (fluss_piece){&held->view, held->order + from, rows, kv ? held->batch->kinds : NULL};
+    }
+    return count == 0 ? SLU_OK : fluss_writer_write_pieces(mine->writer, bucket, &table->arrow, pieces, count, err);
+}
+
+/* Writes what is held. AGAIN: the writer is full. */
+static slu_status
+held_write(fluss_sink *mine, slu_error *err)
+{
+    mine->flushing = mine->held_count > 0;
+    while (mine->flushing && mine->next_bucket < mine->bucket_count) {
+        SLU_TRY(bucket_write(mine, mine->next_bucket, err));
         mine->next_bucket++;
     }
-    if (mine->held != NULL)
-        mine->face.host->batch_unref(mine->face.host, &mine->held);
+    for (size_t i = 0; i < mine->held_count; i++)
+        mine->face.host->batch_unref(mine->face.host, &mine->held[i].batch);
+    mine->held_count = 0;
+    mine->held_rows = 0;
+    mine->next_bucket = 0;
+    mine->flushing = false;
     return SLU_OK;
+}
+
+/* Writes what is held when it is enough, or has waited enough. */
+static slu_status
+held_write_due(fluss_sink *mine, slu_error *err)
+{
+    if (mine->held_count == 0)
+        return SLU_OK;
+    const bool full = mine->held_rows >= mine->options->batch_rows || mine->held_count == SINK_HELD_MAX;
+    const int64_t due_ms = mine->held_since_ms + mine->options->linger_ms;
+    if (!mine->flushing && !full && mine->face.host->now_ms(mine->face.host) < due_ms)
+        return SLU_OK;
+    return held_write(mine, err);
 }
 
 static slu_status
 sink_take(fluss_sink *mine, const slu_batch *batch, slu_error *err)
 {
     SLU_TRY(sink_advance(mine, err));
-    SLU_TRY(held_write(mine, err));
-    if (batch->rows == 0)
-        return SLU_OK;
-    SLU_TRY(batch_divide(mine, batch, err));
-    const slu_status status = held_write(mine, err);
+    SLU_TRY(held_write_due(mine, err));
+    if (batch->rows > 0)
+        SLU_TRY(batch_hold(mine, batch, err));
+    const slu_status status = held_write_due(mine, err);
     return status == SLU_AGAIN ? SLU_OK : status; /* taken; the rest follows */
 }
 
@@ -258,7 +326,7 @@ sink_ready(void *self, uint64_t cookie, uint32_t events, slu_error *err)
     face_step(&mine->face);
     slu_status status = sink_advance(mine, err);
     if (status == SLU_OK)
-        status = held_write(mine, err);
+        status = held_write_due(mine, err);
     if (status == SLU_OK)
         status = sink_verify(mine, err);
     sink_arm(mine);
@@ -307,7 +375,7 @@ static uint32_t
 sink_pending(const void *self)
 {
     const fluss_sink *mine = self;
-    return (mine->writer == NULL ? 0 : fluss_writer_pending(mine->writer)) + (mine->held != NULL) + (uint32_t)mine->check_count;
+    return (mine->writer == NULL ? 0 : fluss_writer_pending(mine->writer)) + (uint32_t)mine->held_count + (uint32_t)mine->check_count;
 }
 
 /* ---- `partition: bucket` ---- */
@@ -316,11 +384,13 @@ typedef struct spreader {
     fluss_face face;
     const sink_options *options;
     sink_map map;
+    struct ArrowArray **children;
     int32_t *buckets;
-    int32_t *rows;
     int64_t room;
     uint32_t turn;
 } spreader;
+
+static void spreader_close(void *self);
 
 /* It must answer at once later on, so it waits for the table here. */
 static slu_status
@@ -333,10 +403,12 @@ spreader_open(void *self, const slu_open *open, slu_error *err)
     slu_status status = face_wait(&mine->face, err);
     if (status == SLU_OK)
         status = sink_map_init(&mine->map, &mine->face, mine->options->columns, open->inputs[0], err);
-    if (status != SLU_OK) {
-        sink_map_fini(&mine->map);
-        face_close(&mine->face);
-    }
+    if (status == SLU_OK)
+        mine->children = slu_alloc((size_t)fluss_target_table(mine->face.target)->arrow.n_children * sizeof *mine->children);
+    if (status == SLU_OK && mine->children == NULL)
+        status = slu_error_set(err, SLU_NOMEM, "no memory for columns");
+    if (status != SLU_OK)
+        spreader_close(mine);
     return status;
 }
 
@@ -346,10 +418,8 @@ spreader_reserve(spreader *mine, int64_t rows, slu_error *err)
     if (rows <= mine->room)
         return SLU_OK;
     slu_free(mine->buckets);
-    slu_free(mine->rows);
     mine->buckets = slu_alloc((size_t)rows * sizeof *mine->buckets);
-    mine->rows = slu_alloc((size_t)rows * sizeof *mine->rows);
-    mine->room = mine->buckets != NULL && mine->rows != NULL ? rows : 0;
+    mine->room = mine->buckets != NULL ? rows : 0;
     return mine->room > 0 ? SLU_OK : slu_error_set(err, SLU_NOMEM, "no memory for the buckets of %lld rows", (long long)rows);
 }
 
@@ -358,16 +428,16 @@ spreader_partition(void *self, const slu_batch *batch, uint32_t *buckets, slu_er
 {
     spreader *mine = self;
     const fluss_table *table = fluss_target_table(mine->face.target);
-    const struct ArrowArray *array;
+    struct ArrowArray view;
     const uint32_t turn = mine->turn++ % (uint32_t)table->bucket_count;
     if (table->bucket_column_count == 0) {
         for (int64_t i = 0; i < batch->rows; i++)
             buckets[i] = turn;
         return SLU_OK;
     }
-    SLU_TRY(sink_map_view(&mine->map, batch, &array, err));
+    SLU_TRY(sink_map_view(&mine->map, batch, mine->children, &view, err));
     SLU_TRY(spreader_reserve(mine, batch->rows, err));
-    SLU_TRY(fluss_table_buckets(table, &table->arrow, array, batch->selection, batch->rows, mine->buckets, err));
+    SLU_TRY(fluss_table_buckets(table, &table->arrow, &view, batch->selection, batch->rows, mine->buckets, err));
     for (int64_t i = 0; i < batch->rows; i++)
         buckets[i] = (uint32_t)mine->buckets[i];
     return SLU_OK;
@@ -380,7 +450,9 @@ spreader_close(void *self)
     sink_map_fini(&mine->map);
     face_close(&mine->face);
     slu_free(mine->buckets);
-    slu_free(mine->rows);
+    slu_free(mine->children);
+    mine->buckets = NULL;
+    mine->children = NULL;
 }
 
 static const slu_partitioner_ops partitioner = {

@@ -147,25 +147,28 @@ split_add(slu_split_list *list, int32_t bucket, const bucket_split *split, slu_e
 }
 
 static slu_status
-offsets_latest(fluss_face *face, int64_t *out, slu_error *err)
+offsets_list(fluss_face *face, int32_t type, int64_t *out, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(face->target);
-    return fluss_admin_list_offsets(face->client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(face->target),
-                                    table->bucket_count, out, err);
+    return fluss_admin_list_offsets(face->client, table->table_id, -1, type, 0, fluss_target_leaders(face->target), table->bucket_count, out,
+                                    err);
 }
 
+/* A bounded range gets its real start, so that an empty one is over at once. */
 static slu_status
-splits_add(fluss_face *face, const source_options *options, int64_t *latest, slu_split_list *list, slu_error *err)
+splits_add(fluss_face *face, const source_options *options, int64_t *first, int64_t *last, slu_split_list *list, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(face->target);
     const bool from_latest = strcmp(options->start, "latest") == 0;
-    const bool to_latest = strcmp(options->stop, "latest") == 0;
-    if (from_latest || to_latest)
-        SLU_TRY(offsets_latest(face, latest, err));
+    const bool bounded = strcmp(options->stop, "latest") == 0;
+    if (bounded || from_latest)
+        SLU_TRY(offsets_list(face, from_latest ? FLUSS_OFFSETS_LATEST : FLUSS_OFFSETS_EARLIEST, first, err));
+    if (bounded)
+        SLU_TRY(offsets_list(face, FLUSS_OFFSETS_LATEST, last, err));
     for (int32_t bucket = 0; bucket < table->bucket_count; bucket++) {
         const bucket_split split = {.table_id = table->table_id,
-                                    .offset = from_latest ? latest[bucket] : FLUSS_OFFSET_EARLIEST,
-                                    .stop = to_latest ? latest[bucket] : FLUSS_OFFSET_NEVER};
+                                    .offset = bounded || from_latest ? first[bucket] : FLUSS_OFFSET_EARLIEST,
+                                    .stop = bounded ? last[bucket] : FLUSS_OFFSET_NEVER};
         SLU_TRY(split_add(list, bucket, &split, err));
     }
     return SLU_OK;
@@ -175,11 +178,12 @@ static slu_status
 source_list_open(fluss_face *face, const source_options *options, slu_split_list *list, slu_error *err)
 {
     SLU_TRY(face_wait(face, err));
-    int64_t *latest = slu_alloc((size_t)fluss_target_table(face->target)->bucket_count * sizeof *latest);
-    if (latest == NULL)
+    const size_t buckets = (size_t)fluss_target_table(face->target)->bucket_count;
+    int64_t *offsets = slu_alloc(2 * buckets * sizeof *offsets);
+    if (offsets == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for offsets");
-    const slu_status status = splits_add(face, options, latest, list, err);
-    slu_free(latest);
+    const slu_status status = splits_add(face, options, offsets, offsets + buckets, list, err);
+    slu_free(offsets);
     return status;
 }
 

@@ -27,8 +27,11 @@
 #define SINK_SCANNING 2
 #define SINK_RUNNING 3
 
+_Static_assert(32 <= FLUSS_PIECES_MAX, "what is held becomes one batch");
+
 #define SINK_IDENTITY_MAX 16
 #define SINK_VERIFY_BATCHES FLUSS_WRITER_FLIGHT_MAX
+#define SINK_HELD_MAX 32
 #define SINK_RETRY_MS 50
 #define SINK_ASK_TRIES_MAX 600
 
@@ -36,6 +39,8 @@ typedef struct sink_options {
     face_options face;
     const slu_value *columns;
     const slu_value *identity;
+    int64_t linger_ms;
+    int64_t batch_rows;
 } sink_options;
 
 struct fluss_sink;
@@ -66,6 +71,16 @@ typedef struct sink_check {
     uint32_t crc;
     int64_t base_offset;
 } sink_check;
+
+/* A batch divided by bucket. */
+typedef struct sink_held {
+    const slu_batch *batch;
+    struct ArrowArray view; /* as the table wants it */
+    struct ArrowArray **children;
+    int32_t *order;  /* its rows, by bucket */
+    int64_t *starts; /* of each bucket in order; bucket_count + 1 */
+    int64_t room;    /* rows that order holds */
+} sink_held;
 
 typedef struct fluss_sink {
     fluss_face face;
@@ -99,14 +114,16 @@ typedef struct fluss_sink {
     size_t check_first;
     size_t check_count;
     bool check_asked; /* the first one is being read */
-    /* A batch that was taken and is not all written. */
-    const slu_batch *held;
-    int32_t *order;   /* its rows, by bucket */
-    int32_t *rows;    /* its rows, in order */
-    int32_t *places;  /* bucket of each of rows */
-    int64_t *starts;  /* of each bucket in order; bucket_count + 1 */
-    int64_t room;     /* rows that order, rows and places hold */
+    /* Batches that were taken and are not written: they wait to become one Fluss batch per bucket. */
+    sink_held held[SINK_HELD_MAX];
+    size_t held_count;
+    int64_t held_rows;
+    int64_t held_since_ms;
+    bool flushing;       /* buckets from next_bucket on are still to be written */
     int32_t next_bucket;
+    int32_t *rows;   /* of the batch being divided, in order */
+    int32_t *places; /* the bucket of each */
+    int64_t room;    /* rows that both hold */
 } fluss_sink;
 
 /* Brings the sink towards RUNNING. OK: it is; AGAIN: not yet. */

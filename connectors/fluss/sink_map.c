@@ -66,8 +66,7 @@ sink_map_init(sink_map *map, const fluss_face *face, const slu_value *columns, c
     map->from = slu_alloc((count + 1) * sizeof *map->from);
     map->targets = slu_alloc((count + 1) * sizeof *map->targets);
     map->nulls = slu_alloc_zero(count + 1, sizeof *map->nulls);
-    map->children = slu_alloc_zero(count + 1, sizeof *map->children);
-    if (map->from == NULL || map->targets == NULL || map->nulls == NULL || map->children == NULL)
+    if (map->from == NULL || map->targets == NULL || map->nulls == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for %zu columns", count);
     for (size_t i = 0; i < count; i++)
         map->from[i] = -1;
@@ -84,7 +83,6 @@ sink_map_fini(sink_map *map)
     slu_free(map->from);
     slu_free(map->targets);
     slu_free(map->nulls);
-    slu_free(map->children);
     memset(map, 0, sizeof *map);
 }
 
@@ -118,20 +116,19 @@ nulls_check(const sink_map *map, int64_t at, const slu_batch *batch, slu_error *
 }
 
 slu_status
-sink_map_view(sink_map *map, const slu_batch *batch, const struct ArrowArray **out, slu_error *err)
+sink_map_view(sink_map *map, const slu_batch *batch, struct ArrowArray **children, struct ArrowArray *out, slu_error *err)
 {
     const int64_t count = fluss_target_table(map->face->target)->arrow.n_children;
     for (int64_t at = 0; at < count; at++) {
         if (map->from[at] < 0) {
             SLU_TRY(null_column(map, at, batch->array->length, err));
-            map->children[at] = &map->nulls[at];
+            children[at] = &map->nulls[at];
         } else {
             SLU_TRY(nulls_check(map, at, batch, err));
-            map->children[at] = batch->array->children[map->from[at]];
+            children[at] = batch->array->children[map->from[at]];
         }
     }
-    map->view = (struct ArrowArray){
-        .length = batch->array->length, .n_buffers = 1, .buffers = map->no_validity, .n_children = count, .children = map->children};
-    *out = &map->view;
+    *out = (struct ArrowArray){
+        .length = batch->array->length, .n_buffers = 1, .buffers = map->no_validity, .n_children = count, .children = children};
     return SLU_OK;
 }

@@ -100,9 +100,8 @@ buckets_make(fluss_sink *sink, slu_error *err)
     const fluss_table *table = fluss_target_table(sink->face.target);
     sink->bucket_count = table->bucket_count;
     sink->buckets = slu_alloc_zero((size_t)table->bucket_count, sizeof *sink->buckets);
-    sink->starts = slu_alloc_zero((size_t)table->bucket_count + 1, sizeof *sink->starts);
     sink->checks = slu_alloc_zero((size_t)table->bucket_count * SINK_VERIFY_BATCHES, sizeof *sink->checks);
-    if (sink->buckets == NULL || sink->starts == NULL || sink->checks == NULL)
+    if (sink->buckets == NULL || sink->checks == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", table->bucket_count);
     for (int32_t bucket = 0; bucket < sink->bucket_count; bucket++) {
         sink->buckets[bucket].sink = sink;
@@ -410,6 +409,5 @@ sink_recover_fini(fluss_sink *sink)
     slu_buf_fini(&sink->key);
     slu_free(sink->states);
     slu_free(sink->buckets);
-    slu_free(sink->starts);
     slu_free(sink->checks);
 }

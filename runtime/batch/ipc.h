@@ -49,6 +49,16 @@ typedef struct slu_ipc_options {
 SLU_CHECK slu_status slu_ipc_encode(const struct ArrowSchema *schema, const struct ArrowArray *array, const int32_t *selection,
                                     int64_t rows, const slu_ipc_options *options, slu_buf *out, slu_error *err);
 
+/* The same for rows of several arrays, one behind the other, as one message. */
+typedef struct slu_ipc_piece {
+    const struct ArrowArray *array;
+    const int32_t *selection;
+    int64_t rows;
+} slu_ipc_piece;
+
+SLU_CHECK slu_status slu_ipc_encode_pieces(const struct ArrowSchema *schema, const slu_ipc_piece *pieces, size_t count,
+                                           const slu_ipc_options *options, slu_buf *out, slu_error *err);
+
 /* Keeps the message's bytes alive. On success release(context) is called exactly once: when the array is gone, or at once when
  * nothing was borrowed. On failure it is not called. release NULL: always copy. */
 typedef struct slu_ipc_owner {

@@ -497,7 +497,7 @@ a_late_request_of_a_dead_worker_is_found(void **state)
                      "params: { fluss.bootstrap.servers: }\noperators:\n"
                      "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest } }\n"
                      "  - { id: bad, use: stumble, from: in, with: { after: 6000, times: 1, intrude: true } }\n"
-                     "  - { id: out, use: fluss_sink, from: bad, with: { table: faces.once, identity: [id] } }\n",
+                     "  - { id: out, use: fluss_sink, from: bad, with: { table: faces.once, identity: [id], linger: 0ms } }\n",
                      &status, &err));
     assert_int_equal(atomic_load(&intrusions), 1);
     assert_true(status.restarts >= 2); /* one stumble, and one for the batch that was not ours */
@@ -516,6 +516,21 @@ upserts_converge(void **state)
                      "  - { id: out, use: fluss_sink, from: in, with: { table: faces.latest } }\n",
                      &status, &err));
     check_each_once("latest", first_id, ROWS);
+}
+
+static void
+an_empty_table_ends(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    make_table("empty", COLUMNS, "", "\"id\"");
+    CHECK_OK(run_job("job: nothing\nparallelism: 2\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                     "  - { id: in, use: fluss_source, with: { table: faces.empty, stop: latest } }\n"
+                     "  - { id: out, use: blackhole, from: in }\n",
+                     &status, &err));
+    assert_true(status.finished);
+    check_each_once("empty", 0, 0);
 }
 
 static void
@@ -602,7 +617,8 @@ main(void)
         cmocka_unit_test(rows_are_written),           cmocka_unit_test(rows_are_copied_by_bucket),
         cmocka_unit_test(exactly_once_over_failures), cmocka_unit_test(a_late_request_of_a_dead_worker_is_found),
         cmocka_unit_test(upserts_converge),
-        cmocka_unit_test(keys_are_looked_up),         cmocka_unit_test(wrong_jobs_are_refused),
+        cmocka_unit_test(keys_are_looked_up),
+        cmocka_unit_test(an_empty_table_ends),         cmocka_unit_test(wrong_jobs_are_refused),
     };
     return cmocka_run_group_tests_name("fluss.faces", tests, start, stop);
 }

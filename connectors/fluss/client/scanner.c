@@ -490,6 +490,8 @@ fluss_scanner_add(fluss_scanner *scanner, int32_t bucket, int64_t offset, int64_
     if (offset < 0 && offset != FLUSS_OFFSET_EARLIEST)
         return slu_error_set(err, SLU_INVALID, "offset %lld of bucket %d", (long long)offset, bucket);
     entries_drop(scanner, bucket);
+    if (offset == FLUSS_OFFSET_EARLIEST && stop_offset <= 0)
+        offset = 0; /* nothing is before offset 0, wherever the log starts: over at once, not at the first row that comes */
     scanner->buckets[bucket] = (bucket_scan){.active = true,
                                              .fetching = scanner->buckets[bucket].fetching,
                                              .answer_stale = scanner->buckets[bucket].fetching != NULL,

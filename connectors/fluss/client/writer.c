@@ -490,17 +490,17 @@ fluss_writer_poll(const fluss_writer *writer, slu_error *err)
 }
 
 static slu_status
-batch_encode(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const struct ArrowArray *array,
-             const int32_t *selection, int64_t rows, const uint8_t *kinds, batch *out, slu_error *err)
+batch_encode(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const fluss_piece *pieces, size_t count, batch *out,
+             slu_error *err)
 {
     const fluss_table *table = fluss_target_table(writer->target);
     fluss_log_header header;
     if (writer->kv)
-        return fluss_kv_encode(table, schema, array, selection, rows, kinds, out->writer_id, out->sequence, &out->bytes, err);
+        return fluss_kv_encode_pieces(table, schema, pieces, count, out->writer_id, out->sequence, &out->bytes, err);
     fluss_log_spec spec = fluss_log_spec_of(table, writer->codec);
     spec.writer_id = out->writer_id;
     spec.sequence = out->sequence;
-    SLU_TRY_IN(fluss_log_encode(&spec, &table->descriptor->schema, &table->arrow, array, selection, rows, kinds, &out->bytes, err), err,
+    SLU_TRY_IN(fluss_log_encode_pieces(&spec, &table->descriptor->schema, &table->arrow, pieces, count, &out->bytes, err), err,
                "table %s, bucket %d", fluss_target_name(writer->target), bucket);
     SLU_TRY(fluss_log_peek(slu_buf_view(&out->bytes), &header, err));
     out->crc = header.crc;
@@ -511,6 +511,17 @@ slu_status
 fluss_writer_write(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const struct ArrowArray *array,
                    const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_error *err)
 {
+    const fluss_piece piece = {array, selection, rows, kinds};
+    return fluss_writer_write_pieces(writer, bucket, schema, &piece, 1, err);
+}
+
+slu_status
+fluss_writer_write_pieces(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const fluss_piece *pieces, size_t count,
+                          slu_error *err)
+{
+    int64_t rows = 0;
+    for (size_t i = 0; i < count; i++)
+        rows += pieces[i].rows;
     if (bucket < 0 || bucket >= writer->bucket_count)
         return slu_error_set(err, SLU_INVALID, "table %s has no bucket %d", fluss_target_name(writer->target), bucket);
     SLU_TRY(fluss_writer_poll(writer, err));
@@ -528,7 +539,7 @@ fluss_writer_write(fluss_writer *writer, int32_t bucket, const struct ArrowSchem
     made->writer_id = of->writer_id;
     made->sequence = of->next_sequence;
     made->rows = rows;
-    const slu_status status = batch_encode(writer, bucket, schema, array, selection, rows, kinds, made, err);
+    const slu_status status = batch_encode(writer, bucket, schema, pieces, count, made, err);
     if (status != SLU_OK) {
         batch_free(made);
         return status;

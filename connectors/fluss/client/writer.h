@@ -13,6 +13,7 @@
 #ifndef FLUSS_CLIENT_WRITER_H
 #define FLUSS_CLIENT_WRITER_H
 
+#include "fluss/record/row.h"
 #include "target.h"
 
 #define FLUSS_WRITER_FLIGHT_MAX 5                  /* batches a server remembers per writer and bucket */
@@ -51,6 +52,9 @@ SLU_CHECK slu_status fluss_writer_poll(const fluss_writer *writer, slu_error *er
  * in order; primary-key tables: by name). kinds: one per row of the array, NULL: append or upsert. */
 SLU_CHECK slu_status fluss_writer_write(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const struct ArrowArray *array,
                                         const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_error *err);
+/* The same for several pieces of rows (record/row.h), one behind the other, as one batch. */
+SLU_CHECK slu_status fluss_writer_write_pieces(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema,
+                                               const fluss_piece *pieces, size_t count, slu_error *err);
 /* Batches not yet acknowledged. */
 uint32_t fluss_writer_pending(const fluss_writer *writer);
 /* poll until nothing is pending, stepping the client. */

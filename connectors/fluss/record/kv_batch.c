@@ -140,44 +140,59 @@ kv_put_row(fluss_kv_writer *writer, const kv_source *source, int64_t i, int64_t 
 }
 
 static slu_status
-kv_put_rows(fluss_kv_writer *writer, kv_source *source, const struct ArrowSchema *schema, const struct ArrowArray *array,
-            const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_error *err)
+kv_put_rows(fluss_kv_writer *writer, kv_source *source, const struct ArrowSchema *schema, const fluss_piece *piece, slu_error *err)
 {
-    SLU_TRY(fluss_table_keys(source->table, schema, array, selection, rows, &source->keys, source->offsets, err));
-    for (int64_t i = 0; i < rows; i++) {
-        const int64_t row = selection == NULL ? i : selection[i];
-        const uint8_t kind = kinds == NULL ? SLU_ROW_INSERT : kinds[row];
+    slu_buf_reset(&source->keys);
+    SLU_TRY(fluss_table_keys(source->table, schema, piece->array, piece->selection, piece->rows, &source->keys, source->offsets, err));
+    for (int64_t i = 0; i < piece->rows; i++) {
+        const int64_t row = piece->selection == NULL ? i : piece->selection[i];
+        const uint8_t kind = piece->kinds == NULL ? SLU_ROW_INSERT : piece->kinds[row];
         if (kind != SLU_ROW_UPDATE_BEFORE)
             SLU_TRY(kv_put_row(writer, source, i, row, kind == SLU_ROW_DELETE, err));
     }
     return SLU_OK;
 }
 
-slu_status
-fluss_kv_encode(const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array, const int32_t *selection,
-                int64_t rows, const uint8_t *kinds, int64_t writer_id, int32_t sequence, slu_buf *out, slu_error *err)
+static slu_status
+kv_put_piece(fluss_kv_writer *writer, const fluss_table *table, const struct ArrowSchema *schema, const fluss_piece *piece, slu_error *err)
 {
-    const size_t start = out->bytes;
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     kv_source source = {.table = table};
-    fluss_kv_writer writer;
     slu_arena_init(&arena, (size_t)1 << 20);
-    SLU_TRY(fluss_row_columns_init(&source.columns, &table->descriptor->schema, schema, array, &arena, err));
+    SLU_TRY(fluss_row_columns_init(&source.columns, &table->descriptor->schema, schema, piece->array, &arena, err));
     slu_buf_init(&source.keys, (size_t)SLU_BATCH_BYTES_MAX);
-    source.offsets = slu_alloc(((size_t)rows + 1) * sizeof *source.offsets);
-    slu_status status = source.offsets == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %lld keys", (long long)rows) : SLU_OK;
-    if (status == SLU_OK) {
-        fluss_kv_writer_begin(&writer, out, table->schema_id, writer_id, sequence);
-        status = kv_put_rows(&writer, &source, schema, array, selection, rows, kinds, err);
-        fluss_kv_writer_end(&writer);
-    }
+    source.offsets = slu_alloc(((size_t)piece->rows + 1) * sizeof *source.offsets);
+    const slu_status status = source.offsets == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %lld keys", (long long)piece->rows)
+                                                     : kv_put_rows(writer, &source, schema, piece, err);
     slu_buf_fini(&source.keys);
     slu_free(source.offsets);
+    return status;
+}
+
+slu_status
+fluss_kv_encode_pieces(const fluss_table *table, const struct ArrowSchema *schema, const fluss_piece *pieces, size_t count,
+                       int64_t writer_id, int32_t sequence, slu_buf *out, slu_error *err)
+{
+    const size_t start = out->bytes;
+    fluss_kv_writer writer;
+    slu_status status = SLU_OK;
+    fluss_kv_writer_begin(&writer, out, table->schema_id, writer_id, sequence);
+    for (size_t i = 0; i < count && status == SLU_OK; i++)
+        status = kv_put_piece(&writer, table, schema, &pieces[i], err);
+    fluss_kv_writer_end(&writer);
     if (status == SLU_OK)
         status = slu_buf_status(out, err);
     if (status != SLU_OK)
         out->bytes = start;
     return status;
+}
+
+slu_status
+fluss_kv_encode(const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array, const int32_t *selection,
+                int64_t rows, const uint8_t *kinds, int64_t writer_id, int32_t sequence, slu_buf *out, slu_error *err)
+{
+    const fluss_piece piece = {array, selection, rows, kinds};
+    return fluss_kv_encode_pieces(table, schema, &piece, 1, writer_id, sequence, out, err);
 }
 
 /* ---- Values ---- */

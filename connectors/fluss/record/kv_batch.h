@@ -57,6 +57,10 @@ SLU_CHECK slu_status fluss_kv_encode(const fluss_table *table, const struct Arro
                                      const int32_t *selection, int64_t rows, const uint8_t *kinds, int64_t writer_id, int32_t sequence,
                                      slu_buf *out, slu_error *err);
 
+/* The same for several pieces. */
+SLU_CHECK slu_status fluss_kv_encode_pieces(const fluss_table *table, const struct ArrowSchema *schema, const fluss_piece *pieces,
+                                            size_t count, int64_t writer_id, int32_t sequence, slu_buf *out, slu_error *err);
+
 /* A stored value. */
 SLU_CHECK slu_status fluss_value_split(slu_view value, int16_t *out_schema_id, slu_view *out_row, slu_error *err);
 

@@ -273,56 +273,101 @@ fluss_log_encode_empty(const fluss_log_spec *spec, slu_buf *out)
     header_write(spec, start, 0, false, out);
 }
 
-static slu_status
-arrow_encode(const fluss_log_spec *spec, const struct ArrowSchema *arrow, const struct ArrowArray *array, const int32_t *selection,
-             int64_t rows, const uint8_t *kinds, slu_buf *out, slu_error *err)
+static void
+kinds_encode(const fluss_piece *piece, slu_buf *out)
 {
-    uint8_t *to = kinds == NULL ? NULL : slu_buf_extend(out, (size_t)rows);
-    for (int64_t i = 0; to != NULL && i < rows; i++)
-        to[i] = kinds[selection == NULL ? i : selection[i]];
-    return slu_ipc_encode(arrow, array, selection, rows, &spec->ipc, out, err);
+    uint8_t *to = slu_buf_extend(out, (size_t)piece->rows);
+    for (int64_t i = 0; to != NULL && i < piece->rows; i++)
+        to[i] = piece->kinds[piece->selection == NULL ? i : piece->selection[i]];
 }
 
 static slu_status
-records_encode(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow, const struct ArrowArray *array,
-               const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_buf *out, slu_error *err)
+arrow_encode(const fluss_log_spec *spec, const struct ArrowSchema *arrow, const fluss_piece *pieces, size_t count, slu_buf *out,
+             slu_error *err)
 {
-    const uint8_t format = spec->log_format == FLUSS_LOG_INDEXED ? FLUSS_ROW_INDEXED : FLUSS_ROW_COMPACTED;
-    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
-    fluss_row_columns columns;
-    slu_arena_init(&arena, (size_t)1 << 20);
-    SLU_TRY(fluss_row_columns_init(&columns, schema, arrow, array, &arena, err));
-    for (int64_t i = 0; i < rows; i++) {
-        const int64_t row = selection == NULL ? i : selection[i];
+    slu_ipc_piece parts[FLUSS_PIECES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        parts[i] = (slu_ipc_piece){pieces[i].array, pieces[i].selection, pieces[i].rows};
+        if (pieces[i].kinds != NULL)
+            kinds_encode(&pieces[i], out);
+    }
+    return slu_ipc_encode_pieces(arrow, parts, count, &spec->ipc, out, err);
+}
+
+static slu_status
+records_encode(uint8_t format, const fluss_row_columns *columns, const fluss_piece *piece, slu_buf *out, slu_error *err)
+{
+    for (int64_t i = 0; i < piece->rows; i++) {
+        const int64_t row = piece->selection == NULL ? i : piece->selection[i];
         const size_t start = out->bytes;
         slu_buf_u32le(out, 0);
-        slu_buf_u8(out, kinds == NULL ? SLU_ROW_APPEND : kinds[row]);
-        SLU_TRY(fluss_row_encode(&columns, format, row, out, err));
+        slu_buf_u8(out, piece->kinds == NULL ? SLU_ROW_APPEND : piece->kinds[row]);
+        SLU_TRY(fluss_row_encode(columns, format, row, out, err));
         slu_buf_patch_u32le(out, start, (uint32_t)(out->bytes - start - 4));
     }
     return slu_buf_status(out, err);
 }
 
-slu_status
-fluss_log_encode(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow, const struct ArrowArray *array,
-                 const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_buf *out, slu_error *err)
+static slu_status
+rows_encode(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow, const fluss_piece *pieces, size_t count,
+            slu_buf *out, slu_error *err)
 {
-    const size_t start = out->bytes;
+    const uint8_t format = spec->log_format == FLUSS_LOG_INDEXED ? FLUSS_ROW_INDEXED : FLUSS_ROW_COMPACTED;
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    fluss_row_columns columns;
+    slu_arena_init(&arena, (size_t)16 << 20);
+    for (size_t i = 0; i < count; i++) {
+        SLU_TRY(fluss_row_columns_init(&columns, schema, arrow, pieces[i].array, &arena, err));
+        SLU_TRY(records_encode(format, &columns, &pieces[i], out, err));
+    }
+    return SLU_OK;
+}
+
+static slu_status
+pieces_check(const fluss_piece *pieces, size_t count, int64_t *out_rows, slu_error *err)
+{
+    int64_t rows = 0;
+    if (count == 0 || count > FLUSS_PIECES_MAX)
+        return slu_error_set(err, SLU_INVALID, "a log batch of %zu pieces", count);
+    for (size_t i = 0; i < count; i++) {
+        rows += pieces[i].rows;
+        if ((pieces[i].kinds == NULL) != (pieces[0].kinds == NULL))
+            return slu_error_set(err, SLU_INVALID, "a log batch of rows with and without change types");
+    }
     if (rows < 1 || rows > SLU_BATCH_ROWS_MAX)
         return slu_error_set(err, SLU_INVALID, "a log batch of %lld rows", (long long)rows);
+    *out_rows = rows;
+    return SLU_OK;
+}
+
+slu_status
+fluss_log_encode_pieces(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow, const fluss_piece *pieces,
+                        size_t count, slu_buf *out, slu_error *err)
+{
+    const size_t start = out->bytes;
+    int64_t rows = 0;
+    SLU_TRY(pieces_check(pieces, count, &rows, err));
     slu_buf_zero(out, FLUSS_LOG_HEADER_BYTES);
     slu_status status = slu_buf_status(out, err);
     if (status == SLU_OK)
-        status = spec->log_format == FLUSS_LOG_ARROW ? arrow_encode(spec, arrow, array, selection, rows, kinds, out, err)
-                                                     : records_encode(spec, schema, arrow, array, selection, rows, kinds, out, err);
+        status = spec->log_format == FLUSS_LOG_ARROW ? arrow_encode(spec, arrow, pieces, count, out, err)
+                                                     : rows_encode(spec, schema, arrow, pieces, count, out, err);
     if (status == SLU_OK)
         status = slu_buf_status(out, err);
     if (status != SLU_OK) {
         out->bytes = start;
         return status;
     }
-    header_write(spec, start, rows, kinds == NULL, out);
+    header_write(spec, start, rows, pieces[0].kinds == NULL, out);
     return SLU_OK;
+}
+
+slu_status
+fluss_log_encode(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow, const struct ArrowArray *array,
+                 const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_buf *out, slu_error *err)
+{
+    const fluss_piece piece = {array, selection, rows, kinds};
+    return fluss_log_encode_pieces(spec, schema, arrow, &piece, 1, out, err);
 }
 
 /* ---- Projection ---- */

@@ -30,6 +30,7 @@
 #include "base/bytes.h"
 #include "batch/ipc.h"
 #include "descriptor.h"
+#include "row.h"
 
 #define FLUSS_LOG_PREFIX_BYTES 12 /* base offset and length */
 #define FLUSS_LOG_HEADER_BYTES 48 /* of magic 0 */
@@ -99,6 +100,9 @@ fluss_log_spec fluss_log_spec_of(const fluss_table *table, slu_ipc_codec *codec)
 SLU_CHECK slu_status fluss_log_encode(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow,
                                       const struct ArrowArray *array, const int32_t *selection, int64_t rows, const uint8_t *kinds,
                                       slu_buf *out, slu_error *err);
+/* The same for several pieces (1 to FLUSS_PIECES_MAX); either all of them have kinds, or none. */
+SLU_CHECK slu_status fluss_log_encode_pieces(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow,
+                                             const fluss_piece *pieces, size_t count, slu_buf *out, slu_error *err);
 /* A batch without records (what a KV batch without effect leaves in the changelog). */
 void fluss_log_encode_empty(const fluss_log_spec *spec, slu_buf *out);
 

@@ -15,6 +15,16 @@
 #include "base/bytes.h"
 #include "descriptor.h"
 
+/* Rows of one array: the selected ones, or the first `rows`. A batch may be made of several, one behind the other. */
+typedef struct fluss_piece {
+    const struct ArrowArray *array;
+    const int32_t *selection; /* NULL: the first ones */
+    int64_t rows;
+    const uint8_t *kinds; /* SLU_ROW_ of each row of the array; NULL: appends or upserts */
+} fluss_piece;
+
+#define FLUSS_PIECES_MAX 64
+
 /* Views over a batch in the order of the schema's columns. A column that the batch lacks reads as null (partial updates). */
 typedef struct fluss_row_columns {
     const fluss_schema *schema;

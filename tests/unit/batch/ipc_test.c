@@ -158,6 +158,44 @@ every_type_goes_round(void **state)
     slu_ipc_codec_free(&codec);
 }
 
+/* Rows of three arrays (a range, a selection, a slice) in one message are those rows, one behind the other. */
+static void
+pieces_become_one_message(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    struct ArrowSchema schema, other;
+    struct ArrowArray array, slice, back;
+    const int32_t some[] = {5, 280, 0, 17, 17, 64};
+    slu_buf out;
+    make(&schema, &array, ROWS);
+    make(&other, &slice, ROWS);
+    slice.offset = 11;
+    slice.length -= 11;
+    slu_buf_init(&out, 1 << 24);
+    for (uint8_t compression = 0; compression <= SLU_IPC_COMPRESSION_ZSTD; compression++) {
+        const slu_ipc_options options = {.compression = compression, .validity_always = compression == 0};
+        const slu_ipc_piece pieces[] = {{&array, NULL, 13}, {&array, some, 6}, {&array, NULL, 0}, {&slice, NULL, 100}, {&slice, some, 4}};
+        slu_buf_reset(&out);
+        CHECK_OK(slu_ipc_encode_pieces(&schema, pieces, 5, &options, &out, &err));
+        CHECK_OK(slu_ipc_decode(&schema, slu_buf_view(&out), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err));
+        assert_int_equal(back.length, 123);
+        for (int64_t c = 0; c < schema.n_children; c++) {
+            const slu_column a = slu_column_child(&schema, &array, c);
+            const slu_column b = slu_column_child(&schema, &back, c);
+            for (int64_t i = 0; i < 123; i++)
+                check_value(&a, i < 13 ? i : i < 19 ? some[i - 13] : i < 119 ? i - 19 + 11 : some[i - 119] + 11, &b, i);
+        }
+        back.release(&back);
+    }
+    slice.offset = 0;
+    array.release(&array);
+    slice.release(&slice);
+    slu_schema_release(&schema);
+    slu_schema_release(&other);
+    slu_buf_fini(&out);
+}
+
 /* A list of structs: offsets that do not begin at 0, chosen rows, an empty list. */
 static void
 lists_go_round(void **state)
@@ -348,6 +386,7 @@ main(void)
         cmocka_unit_test(every_type_goes_round),        cmocka_unit_test(lists_go_round),
         cmocka_unit_test(projection_keeps_the_columns), cmocka_unit_test(damage_is_noticed),
         cmocka_unit_test(offsets_that_fall_are_corrupt), cmocka_unit_test(allocations_may_fail),
+        cmocka_unit_test(pieces_become_one_message),
     };
     return cmocka_run_group_tests_name("batch.ipc", tests, NULL, NULL);
 }
