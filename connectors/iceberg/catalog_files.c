@@ -87,6 +87,16 @@ version_hint(const files_catalog *catalog, const char *table)
     return number_of(slu_buf_cstr(&text));
 }
 
+/* Whether the text behind "v<N>" is the rest of a metadata file's name. */
+static bool
+is_suffix(const char *text)
+{
+    for (size_t i = 0; i < sizeof SUFFIXES / sizeof *SUFFIXES; i++)
+        if (strcmp(text, SUFFIXES[i]) == 0)
+            return true;
+    return false;
+}
+
 static slu_status
 version_listed(void *to, const iceberg_listed *listed, slu_error *err)
 {
@@ -94,7 +104,7 @@ version_listed(void *to, const iceberg_listed *listed, slu_error *err)
     const char *slash = strrchr(listed->location, '/');
     const char *dot = slash == NULL ? NULL : strchr(slash, '.');
     char number[32];
-    if (dot == NULL || slash[1] != 'v' || strstr(dot, ".metadata.json") == NULL)
+    if (dot == NULL || slash[1] != 'v' || !is_suffix(dot))
         return SLU_OK;
     (void)snprintf(number, sizeof number, "%.*s", (int)(dot - slash - 2 > 20 ? 20 : dot - slash - 2), slash + 2);
     const int64_t version = number_of(number);
@@ -255,15 +265,16 @@ typedef struct names_walk {
     char last[SLU_NAME_BYTES_MAX];
 } names_walk;
 
-/* A file <folder>/<name>/metadata/v....metadata.json names a table; its versions follow one another in no order, so the hint-like rule
- * "version 1 or the first seen" is not enough: a name is given once, by remembering the last. */
+/* A file <folder>/<name>/metadata/v<N>.metadata.json names a table. A table's files come one after another, so remembering the last name
+ * gives each once. */
 static slu_status
 name_listed(void *to, const iceberg_listed *listed, slu_error *err)
 {
     names_walk *walk = to;
     const char *rest = listed->location + strlen(walk->folder) + 1;
     const char *slash = strchr(rest, '/');
-    if (slash == NULL || strncmp(slash, "/metadata/v", 11) != 0 || strstr(slash, ".metadata.json") == NULL || strchr(slash + 10, '/') != NULL)
+    const char *dot = slash == NULL ? NULL : strchr(slash, '.');
+    if (dot == NULL || strncmp(slash, "/metadata/v", 11) != 0 || !is_suffix(dot))
         return SLU_OK;
     const size_t bytes = (size_t)(slash - rest);
     if (bytes >= sizeof walk->last || (strlen(walk->last) == bytes && memcmp(walk->last, rest, bytes) == 0))

@@ -32,7 +32,7 @@ typedef struct iceberg_store_ops {
     slu_status (*remove)(void *self, const char *location, slu_error *err);
     /* Every file below a location, at any depth; a missing folder has none. */
     slu_status (*list)(void *self, const char *location, iceberg_found found, void *to, slu_error *err);
-    /* A large file in parts: it exists for readers once finish with keep returned OK. finish always frees the file. */
+    /* A large file in parts: whole once finish with keep returned OK (until then it may be there in part). finish frees the file. */
     slu_status (*create)(void *self, const char *location, void **out_file, slu_error *err);
     slu_status (*append)(void *self, void *file, const void *data, size_t bytes, slu_error *err);
     slu_status (*finish)(void *self, void **file, bool keep, slu_error *err);
