@@ -179,6 +179,18 @@ young_add(cache *c, uint32_t hash, const uint8_t *key, uint32_t bytes, int64_t e
     return true;
 }
 
+/* A column that could not grow leaves its generation out of step: it is forgotten whole. */
+static void
+young_check(cache *c)
+{
+    for (uint32_t i = 0; i < c->column_count; i++) {
+        if (c->young.columns[i].failed != SLU_OK || c->young.columns[i].rows != c->young.rows) {
+            generation_reset(&c->young, c->column_count);
+            return;
+        }
+    }
+}
+
 int
 cache_get(cache *c, uint32_t hash, const uint8_t *key, uint32_t bytes, int64_t now_ms, sdk_builder *to)
 {
@@ -195,8 +207,10 @@ cache_get(cache *c, uint32_t hash, const uint8_t *key, uint32_t bytes, int64_t n
     const int found = c->old.found[row];
     row_copy(&c->old, row, to, c->column_count);
     /* In use: it moves on, unless its move is what drops the old generation. */
-    if (c->young.rows < c->rows_max && young_add(c, hash, key, bytes, c->old.expires_ms[row], found))
+    if (c->young.rows < c->rows_max && young_add(c, hash, key, bytes, c->old.expires_ms[row], found)) {
         row_copy(&c->old, row, c->young.columns, c->column_count);
+        young_check(c);
+    }
     return found;
 }
 
@@ -215,4 +229,5 @@ cache_put(cache *c, uint32_t hash, const uint8_t *key, uint32_t bytes, int64_t n
         else
             sdk_builder_null(&c->young.columns[i]);
     }
+    young_check(c);
 }

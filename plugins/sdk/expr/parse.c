@@ -167,8 +167,9 @@ parse_cast(parser *p, int32_t at, bool attempt)
     advance(p);
     struct ArrowSchema field;
     slu_error err;
-    if (sdk_schema_from_sql(sql, "", &field, &err) != SLU_OK)
-        return build_fail(p->b, SLU_INVALID, type_at, "%s", err.message);
+    const slu_status status = sdk_schema_from_sql(sql, "", &field, &err);
+    if (status != SLU_OK)
+        return build_fail(p->b, status, type_at, "%s", err.message);
     const slu_type type = slu_type_of(field.format);
     slu_schema_release(&field);
     return build_cast(p->b, at, arg, type, attempt);

@@ -162,11 +162,18 @@ sdk_harness_keys(sdk_harness *h, const char *columns, slu_error *err)
     char *copy = strdup(columns), *rest = NULL;
     if (copy == NULL)
         return slu_error_set(err, SLU_NOMEM, "harness: no memory");
+    slu_status status = SLU_OK;
     for (char *word = strtok_r(copy, ", ", &rest); word != NULL && h->key_count < HARNESS_KEYS_MAX;
-         word = strtok_r(NULL, ", ", &rest))
-        h->keys[h->key_count++] = strdup(word);
+         word = strtok_r(NULL, ", ", &rest)) {
+        h->keys[h->key_count] = strdup(word);
+        if (h->keys[h->key_count] == NULL) {
+            status = slu_error_set(err, SLU_NOMEM, "harness: no memory");
+            break;
+        }
+        h->key_count++;
+    }
     free(copy);
-    return SLU_OK;
+    return status;
 }
 
 void
@@ -193,6 +200,8 @@ sdk_harness_lookup_table(sdk_harness *h, const char *use, const char *columns, c
     table->use = strdup(use);
     if (status != SLU_OK || table->use == NULL) {
         slu_schema_release(&table->schema);
+        if (status == SLU_OK)
+            slu_array_release(&table->array);
         free(table->use);
         return status != SLU_OK ? status : slu_error_set(err, SLU_NOMEM, "harness: no memory");
     }

@@ -113,12 +113,15 @@ state_put(slu_state *state, const slu_keys *keys, int64_t i, size_t value_bytes)
     const int32_t index = sdk_map_put(&state->map, keys->hashes[i], key, bytes, &added);
     if (index < 0 || !added)
         return index;
-    if (!state_room(state, index))
+    uint8_t *kept = state_room(state, index) ? malloc(bytes + 1) : NULL;
+    void *value = kept != NULL ? calloc(1, value_bytes) : NULL;
+    if (value == NULL) {
+        free(kept);
+        sdk_map_remove(&state->map, index);
         return -1;
-    state->keys[index] = malloc(bytes + 1);
-    state->values[index] = calloc(1, value_bytes);
-    if (state->keys[index] == NULL || state->values[index] == NULL)
-        return -1;
+    }
+    state->keys[index] = kept;
+    state->values[index] = value;
     memcpy(state->keys[index], key, bytes);
     sdk_map_rekey(&state->map, index, state->keys[index]);
     return index;

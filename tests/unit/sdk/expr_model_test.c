@@ -328,7 +328,7 @@ random_trees(void **state)
     test_batch batch;
     seed = 20240131;
     batch_make(&batch);
-    for (int round = 0; round < 1500; round++) {
+    for (int round = 0; round < 600; round++) {
         const int depth = 1 + (int)pick(4);
         tree *t = pick(2) ? boolean(depth) : number(depth);
         batch.shown.selection = NULL;
