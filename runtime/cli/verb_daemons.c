@@ -2,6 +2,7 @@
 #include "verbs.h"
 
 #include "jobmanager/daemon.h"
+#include "rest/rest.h"
 #include "taskmanager/daemon.h"
 #include "worker/process.h"
 
@@ -13,6 +14,7 @@ jobmanager(const slu_args *args)
     slu_error err;
     slu_jobmanager_options options = {.listen = slu_args_get(args, "listen"),
                                       .rest_listen = slu_args_get(args, "rest-listen"),
+                                      .rest = &slu_rest_face,
                                       .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir") : "sluice-data/jobmanager",
                                       .insecure = slu_args_has(args, "insecure")};
     slu_status status = slu_args_duration(args, "heartbeat", &options.heartbeat_ms, &err);

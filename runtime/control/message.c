@@ -30,7 +30,7 @@ static const field_info fields[FIELD_COUNT] = {
 #undef X
 };
 
-#define CARRIED_MAX 20
+#define CARRIED_MAX 24
 
 /* A field of a kind, and the protocol version that brought it. */
 typedef struct carried {
@@ -83,19 +83,21 @@ static const kind_info kinds[SLU_MESSAGE_KIND_END] = {
     [SLU_MESSAGE_JOBS] = {"jobs", 1, {F(request)}},
     [SLU_MESSAGE_DESCRIBE] = {"describe", 1, {F(request), F(job)}},
     [SLU_MESSAGE_DETAILS] = {"details", 1, {F(request), F(job), F(name), F(state), F(attempt), F(parallelism), F(start_ms), F(end_ms),
-        F(duration_ms), F(restarts), F(checkpoint), F(checkpoints), F(path), F(text), F(tasks), F(remote_frames)}},
+        F(duration_ms), F(restarts), F(checkpoint), F(checkpoints), F(path), F(text), F(tasks), F(remote_frames), F(interval_ms), F(key_groups)}},
     [SLU_MESSAGE_WAIT] = {"wait", 1, {F(request), F(job), F(timeout_ms)}},
     [SLU_MESSAGE_CANCEL] = {"cancel", 1, {F(request), F(job)}},
     [SLU_MESSAGE_STOP] = {"stop", 1, {F(request), F(job)}},
     [SLU_MESSAGE_OVERVIEW] = {"overview", 1, {F(request)}},
     [SLU_MESSAGE_CLUSTER] = {"cluster", 1, {F(request), F(cluster), F(build), F(address), F(taskmanagers), F(slots), F(slots_free)}},
     [SLU_MESSAGE_LOGS] = {"logs", 1, {F(request), F(job), F(worker), F(offset), F(size)}},
+    [SLU_MESSAGE_MEASURE] = {"measure", 1, {F(request), F(job)}},
+    [SLU_MESSAGE_MEASURED] = {"measured", 1, {F(request), F(job)}},
     [SLU_MESSAGE_HISTORY] = {"history", 1, {F(request), F(job)}},
     [SLU_MESSAGE_CHECKPOINTS] = {"checkpoints", 1, {F(request), F(job)}},
     [SLU_MESSAGE_WORKER] = {"worker", 1, {ATTEMPT, F(worker), F(pid)}},
     [SLU_MESSAGE_PLACED] = {"placed", 1, {ATTEMPT, F(placement), F(restore), F(checkpoint)}},
     [SLU_MESSAGE_MEMBER] = {"member", 1, {F(worker), F(node), F(host), F(boot), F(slots)}},
-    [SLU_MESSAGE_VERTEX] = {"vertex", 1, {F(name), F(parallelism), F(rows_in), F(rows_out)}},
+    [SLU_MESSAGE_VERTEX] = {"vertex", 1, {F(name), F(parallelism), F(rows_in), F(rows_out), F(inputs)}},
     [SLU_MESSAGE_PEER] = {"peer", 1, {F(worker), F(host), F(boot), F(address)}},
     [SLU_MESSAGE_METRIC] = {"metric", 1, {F(task), F(name), F(value)}},
     [SLU_MESSAGE_JOB] = {"job", 1, {F(job), F(name), F(state), F(attempt), F(parallelism), F(tasks), F(start_ms), F(end_ms), F(duration_ms),

@@ -75,6 +75,9 @@
     X(TEXT, transport, "link.transport: auto, ipc or tcp")                                                                       \
     X(U64, memory_max, "bytes a worker's plugins may hold; 0: no bound")                                                         \
     X(U64, channel, "channel number in the layout")                                                                              \
+    X(TEXT, inputs, "of a vertex: FROM:PARTITION, numbers of vertices and words of partitions, spaces between")                  \
+    X(U64, interval_ms, "between two checkpoints; 0: none")                                                                      \
+    X(U64, key_groups, "max parallelism")                                                                                        \
     X(U64, flags, "bits, by the kind of message")                                                                                \
     X(BYTES, graph, "an encoded slu_graph")                                                                                      \
     X(BYTES, placement, "u32 little-endian per task: its worker")                                                                \
@@ -122,6 +125,8 @@
     X(OVERVIEW, NONE, "what does the cluster look like?")                                                                        \
     X(CLUSTER, NODE, "like that")                                                                                                \
     X(LOGS, NONE, "part of a job's log")                                                                                         \
+    X(MEASURE, NONE, "what do the tasks of a job measure?")                                                                      \
+    X(MEASURED, METRIC, "that")                                                                                                  \
     X(HISTORY, NONE, "which checkpoints has a job?")                                                                             \
     X(CHECKPOINTS, CHECKPOINT, "those")                                                                                          \
     /* Never sent: kept in the job store. */                                                                                     \

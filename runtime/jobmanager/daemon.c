@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -18,6 +20,8 @@ typedef struct shell {
     slu_link *listener;
     slu_jobstore *store;
     slu_jobmanager *jm;
+    const slu_jobmanager_face *face; /* NULL: none */
+    void *rest;
     int signal_fd;
 } shell;
 
@@ -34,21 +38,61 @@ signals_open(shell *s, slu_error *err)
     return s->signal_fd < 0 ? slu_errno_set(err, errno, "open", "a signal descriptor") : SLU_OK;
 }
 
+static int
+timeout_of(const shell *s)
+{
+    const int64_t deadline = slu_jobmanager_deadline(s->jm);
+    int64_t left = deadline == INT64_MAX ? -1 : deadline - slu_now_ms(s->env);
+    const int64_t face = s->rest == NULL ? -1 : s->face->timeout_ms(s->rest);
+    if (deadline != INT64_MAX && left < 0)
+        left = 0;
+    if (face >= 0 && (left < 0 || face < left))
+        left = face;
+    return left > 60000 ? 60000 : (int)left;
+}
+
 static void
 serve(shell *s)
 {
-    struct pollfd polls[2] = {{.fd = s->signal_fd, .events = POLLIN}, {.fd = slu_link_fd(s->listener), .events = POLLIN}};
+    struct pollfd polls[3] = {{.fd = s->signal_fd, .events = POLLIN}, {.fd = slu_link_fd(s->listener), .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    if (s->rest != NULL)
+        polls[2].fd = s->face->fd(s->rest);
     while (polls[0].revents == 0) {
         slu_jobmanager_step(s->jm);
-        const int64_t deadline = slu_jobmanager_deadline(s->jm);
-        const int64_t left = deadline - slu_now_ms(s->env);
-        (void)poll(polls, 2, deadline == INT64_MAX ? -1 : left <= 0 ? 0 : left > 60000 ? 60000 : (int)left);
+        if (s->rest != NULL)
+            s->face->step(s->rest);
+        (void)poll(polls, 3, timeout_of(s));
     }
+}
+
+static bool
+beyond_loopback(const char *listen)
+{
+    char address[SLU_LINK_ADDRESS_BYTES_MAX];
+    (void)snprintf(address, sizeof address, "tcp://%s", listen);
+    return slu_link_beyond_loopback(address);
+}
+
+static slu_status
+rest_open(shell *s, const slu_jobmanager_options *options, slu_error *err)
+{
+    const char *listen = options->rest_listen == NULL ? "127.0.0.1:8081" : options->rest_listen;
+    if (options->rest == NULL || listen[0] == 0)
+        return SLU_OK;
+    if (beyond_loopback(listen) && !options->insecure)
+        return slu_error_set(err, SLU_INVALID, "REST at %s could be reached by anyone on the network: listen on 127.0.0.1, or give --insecure", listen);
+    s->face = options->rest;
+    const slu_status status = s->face->open(s->env, s->jm, listen, &s->rest, err);
+    if (status == SLU_OK || options->rest_listen != NULL)
+        return status;
+    slu_log_warn(s->env, "REST-ABSENT", "%s; going on without REST (--rest-listen says where)", err == NULL ? listen : err->message);
+    return SLU_OK;
 }
 
 static slu_status
 open_all(shell *s, const slu_jobmanager_options *options, slu_error *err)
 {
+    char data_dir[PATH_MAX];
     char path[SLU_PATH_BYTES_MAX];
     char checkpoints[SLU_PATH_BYTES_MAX];
     char address[SLU_LINK_ADDRESS_BYTES_MAX];
@@ -56,8 +100,10 @@ open_all(shell *s, const slu_jobmanager_options *options, slu_error *err)
     const slu_link_options link_options = {.env = s->env, .linger_ms = 200, .insecure = options->insecure};
     SLU_TRY(signals_open(s, err));
     SLU_TRY(slu_dir_make(options->data_dir, err));
-    (void)snprintf(path, sizeof path, "%.4000s/jobs.sqlite", options->data_dir);
-    (void)snprintf(checkpoints, sizeof checkpoints, "%.4000s/checkpoints", options->data_dir);
+    if (realpath(options->data_dir, data_dir) == NULL) /* workers, which stand elsewhere, are told of paths below it */
+        return slu_errno_set(err, errno, "find", options->data_dir);
+    (void)snprintf(path, sizeof path, "%.4000s/jobs.sqlite", data_dir);
+    (void)snprintf(checkpoints, sizeof checkpoints, "%.4000s/checkpoints", data_dir);
     (void)snprintf(address, sizeof address, "tcp://%s", options->listen == NULL ? "127.0.0.1:6123" : options->listen);
     slu_boot_id(boot, sizeof boot);
     SLU_TRY(slu_jobstore_open(path, &s->store, err));
@@ -77,11 +123,17 @@ slu_status
 slu_jobmanager_run(const slu_env *env, const slu_jobmanager_options *options, slu_error *err)
 {
     shell s = {.env = env, .signal_fd = -1};
-    const slu_status status = open_all(&s, options, err);
+    slu_status status = open_all(&s, options, err);
+    if (status == SLU_OK)
+        status = rest_open(&s, options, err);
     if (status == SLU_OK) {
+        if (s.rest != NULL)
+            (void)fprintf(stderr, "jobmanager: REST at http://%s\n", s.face->address(s.rest));
         (void)fprintf(stderr, "jobmanager: ready at %s\n", slu_link_address(s.listener) + strlen("tcp://"));
         serve(&s);
     }
+    if (s.rest != NULL)
+        s.face->close(s.rest);
     slu_jobmanager_free(&s.jm);
     slu_link_close(&s.listener);
     slu_jobstore_close(&s.store);

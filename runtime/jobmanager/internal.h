@@ -137,6 +137,8 @@ typedef struct forward {
     int64_t deadline;
 } forward;
 
+#define PEER_HERE UINT64_MAX /* slu_jobmanager_ask */
+
 struct slu_jobmanager {
     slu_jobmanager_spec spec;
     char checkpoint_dir[SLU_PATH_BYTES_MAX];
@@ -151,6 +153,7 @@ struct slu_jobmanager {
     slu_arena arena; /* of the message at hand */
     slu_arena answer; /* of the answer being made */
     slu_buf out;
+    slu_buf *here; /* what is said to PEER_HERE */
 };
 
 static inline int64_t

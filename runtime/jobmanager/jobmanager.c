@@ -43,6 +43,8 @@ peer_send(slu_jobmanager *jm, uint64_t number, const slu_message *message)
 {
     peer *to = peer_find(jm, number);
     slu_error err = {0};
+    if (number == PEER_HERE && jm->here != NULL)
+        slu_message_encode(message, SLU_CONTROL_VERSION_MAX, jm->here);
     if (to == NULL || to->lost)
         return;
     slu_buf_reset(&jm->out);

@@ -21,6 +21,7 @@
 #ifndef SLU_JOBMANAGER_JOBMANAGER_H
 #define SLU_JOBMANAGER_JOBMANAGER_H
 
+#include "control/message.h"
 #include "jobmanager/jobstore.h"
 #include "link/link.h"
 
@@ -51,6 +52,9 @@ void slu_jobmanager_free(slu_jobmanager **jobmanager);
 void slu_jobmanager_step(slu_jobmanager *jobmanager);
 /* When step has something to do without an event (now_ms clock). */
 int64_t slu_jobmanager_deadline(const slu_jobmanager *jobmanager);
+
+/* A client's question, asked here: appends the encoded answer (FAILED included). Not for questions that are answered later. */
+SLU_CHECK slu_status slu_jobmanager_ask(slu_jobmanager *jobmanager, const slu_message *request, slu_buf *answer, slu_error *err);
 
 /* Messages of attempts that were no longer the present one. */
 uint64_t slu_jobmanager_fenced(const slu_jobmanager *jobmanager);

@@ -113,6 +113,19 @@ list_answer(slu_jobmanager *jm, const peer *to, uint64_t request)
     peer_send(jm, to->number, &message);
 }
 
+/* "0:hash 1:forward": where the rows of a vertex come from. */
+static const char *
+vertex_inputs(slu_jobmanager *jm, const job *j, uint32_t vertex)
+{
+    const char *text = "";
+    for (uint32_t i = 0; text != NULL && i < j->layout->link_count; i++) {
+        const slu_link_edge *edge = &j->layout->links[i];
+        if (edge->to_vertex == vertex)
+            text = slu_arena_printf(&jm->answer, "%s%s%" PRIu32 ":%s", text, text[0] == 0 ? "" : " ", edge->from_vertex, slu_partition_name(edge->partition));
+    }
+    return text;
+}
+
 static void
 vertex_fill(slu_jobmanager *jm, const job *j, const slu_vertex *vertex, slu_message *out)
 {
@@ -134,6 +147,7 @@ vertex_fill(slu_jobmanager *jm, const job *j, const slu_vertex *vertex, slu_mess
     }
     out->rows_in = (uint64_t)metric_sum(j, "rows_in", vertex->task_first, vertex->parallelism);
     out->rows_out = (uint64_t)metric_sum(j, "rows_out", vertex->task_first, vertex->parallelism);
+    out->inputs = vertex_inputs(jm, j, (uint32_t)(vertex - j->layout->vertices));
     out->items = tasks;
     out->item_count = vertex->parallelism;
 }
@@ -151,6 +165,8 @@ details_answer(slu_jobmanager *jm, const peer *to, uint64_t request, const job *
     message.kind = SLU_MESSAGE_DETAILS;
     message.request = request;
     message.path = j->path;
+    message.interval_ms = j->graph == NULL ? 0 : (uint64_t)j->graph->checkpoint.interval_ms;
+    message.key_groups = j->graph == NULL ? 0 : j->graph->max_parallelism;
     message.remote_frames = (uint64_t)metric_sum(j, "net_frames_in", 0, message.tasks == 0 ? 0 : j->layout->task_count);
     message.items = items;
     message.item_count = count;
@@ -266,6 +282,20 @@ history_answer(slu_jobmanager *jm, const peer *to, uint64_t request, const job *
     return SLU_OK;
 }
 
+static void
+measured_answer(slu_jobmanager *jm, const peer *to, uint64_t request, const job *j)
+{
+    slu_message *items = slu_arena_array(&jm->answer, j->metric_count + 1u, sizeof *items);
+    if (items == NULL)
+        return;
+    for (uint32_t i = 0; i < j->metric_count; i++)
+        items[i] = (slu_message){
+            .kind = SLU_MESSAGE_METRIC, .task = j->metrics[i].task, .name = j->metrics[i].name, .value = j->metrics[i].value};
+    const slu_message message = {
+        .kind = SLU_MESSAGE_MEASURED, .request = request, .job = j->id, .items = items, .item_count = j->metric_count};
+    peer_send(jm, to->number, &message);
+}
+
 /* A task manager has the file: the question goes on to the one that runs or ran that worker. */
 static slu_status
 logs_forward(slu_jobmanager *jm, const peer *from, const slu_message *message, const job *j, slu_error *err)
@@ -332,6 +362,7 @@ job_request(slu_jobmanager *jm, peer *from, const slu_message *message, slu_erro
     case SLU_MESSAGE_DESCRIBE: details_answer(jm, from, message->request, j); return SLU_OK;
     case SLU_MESSAGE_WAIT: wait_begin(jm, from, message, j); return SLU_OK;
     case SLU_MESSAGE_HISTORY: return history_answer(jm, from, message->request, j, err);
+    case SLU_MESSAGE_MEASURE: measured_answer(jm, from, message->request, j); return SLU_OK;
     case SLU_MESSAGE_LOGS: return logs_forward(jm, from, message, j, err);
     default: break;
     }
@@ -361,6 +392,7 @@ request_take(slu_jobmanager *jm, peer *from, const slu_message *message, slu_vie
     case SLU_MESSAGE_CANCEL:
     case SLU_MESSAGE_STOP:
     case SLU_MESSAGE_LOGS:
+    case SLU_MESSAGE_MEASURE:
     case SLU_MESSAGE_HISTORY: return job_request(jm, from, message, err);
     default: return slu_error_set(err, SLU_UNSUPPORTED, "a client does not say %s", slu_message_name(message->kind));
     }
@@ -373,4 +405,16 @@ client_message(slu_jobmanager *jm, peer *from, const slu_message *message, slu_v
     slu_arena_reset(&jm->answer);
     if (request_take(jm, from, message, bytes, &err) != SLU_OK)
         fail(jm, from->number, message->request, &err);
+}
+
+slu_status
+slu_jobmanager_ask(slu_jobmanager *jm, const slu_message *request, slu_buf *answer, slu_error *err)
+{
+    peer asking = {.number = PEER_HERE, .version = SLU_CONTROL_VERSION_MAX};
+    if (request->kind == SLU_MESSAGE_WAIT || request->kind == SLU_MESSAGE_LOGS || request->kind == SLU_MESSAGE_SUBMIT)
+        return slu_error_set(err, SLU_UNSUPPORTED, "%s is answered later, and over a link only", slu_message_name(request->kind));
+    jm->here = answer;
+    client_message(jm, &asking, request, slu_view_of(NULL, 0));
+    jm->here = NULL;
+    return slu_buf_status(answer, err);
 }
