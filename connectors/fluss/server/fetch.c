@@ -18,6 +18,7 @@
 
 #define FETCH_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define FETCH_RECORDS_BYTES_MAX ((size_t)192 << 20) /* below the 256 MiB of a response: one batch may exceed what was asked for */
+#define FETCHES_PARKED_MAX 65536 /* one more is answered at once with what there is */
 #define FETCH_WAIT_MS_DEFAULT 100
 #define FETCH_WAIT_MS_MAX ((int64_t)10 * 60 * 1000)
 
@@ -66,6 +67,7 @@ struct fluss_fetch {
 struct fluss_fetches {
     fluss_server *server;
     fluss_fetch *parked;
+    size_t parked_count;
     slu_timer *timer;
 };
 
@@ -81,6 +83,7 @@ fetch_free(fluss_fetch *fetch)
             wait->next->at = wait->at;
     }
     if (fetch->at != NULL) {
+        fetch->server->fetches->parked_count--;
         *fetch->at = fetch->next;
         if (fetch->next != NULL)
             fetch->next->at = fetch->at;
@@ -360,6 +363,7 @@ fetch_park(fluss_fetches *fetches, fluss_fetch *fetch)
     if (fetch->next != NULL)
         fetch->next->at = &fetch->next;
     fetches->parked = fetch;
+    fetches->parked_count++;
     fetches_set_timer(fetches);
 }
 
@@ -368,7 +372,8 @@ fluss_handle_fetch_log(fluss_request *r, slu_error *err)
 {
     fluss_fetch *fetch = NULL;
     SLU_TRY(fetch_new(r, &fetch, err));
-    const bool wait = fetch->bytes_min > 0 && fetch->deadline_ms > slu_now_ms(r->server->env) && fetch->bucket_count != 0;
+    const bool room = r->server->fetches->parked_count < FETCHES_PARKED_MAX;
+    const bool wait = room && fetch->bytes_min > 0 && fetch->deadline_ms > slu_now_ms(r->server->env) && fetch->bucket_count != 0;
     if (wait && !fetch_is_ready(fetch))
         fetch_park(r->server->fetches, fetch);
     else

@@ -100,7 +100,7 @@ log_create_segment(fluss_log *log, int64_t base_offset, slu_error *err)
         return SLU_NOMEM;
     SLU_TRY(fluss_segment_create(segment, log->dir, base_offset, err));
     log->segment_count++;
-    return SLU_OK;
+    return log->options.sync ? fluss_log_files_sync_dir(log->dir, err) : SLU_OK; /* a file without a name is lost with the power */
 }
 
 static slu_status

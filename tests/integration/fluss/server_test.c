@@ -340,6 +340,53 @@ a_fetch_waits_for_rows_and_no_longer_than_it_said(void **state)
     peer_close(&writer);
 }
 
+/* A client asks for 400 MB and reads nothing for a while: the server holds a bounded part of it, reads no more requests, serves others,
+ * and when the client reads at last it gets every answer. */
+static void
+a_client_that_does_not_read_is_not_read_from(void **state)
+{
+    (void)state;
+    enum { REQUESTS = 400 };
+    wire_peer lazy;
+    wire_peer other;
+    slu_buf batch;
+    fluss_response_frame frame;
+    connect_to_server(&lazy);
+    connect_to_server(&other);
+    make_table(&other, "lazy", LOG_TABLE, "");
+    const int64_t id = peer_table_id(&other, "fluss", "lazy");
+    slu_buf_init(&batch, 2 << 20);
+    batch_make(&batch, -1, -1, 10, 1000000);
+    assert_int_equal(peer_produce(&other, id, 0, slu_buf_view(&batch), NULL), 0);
+    Fluss__FetchLogRequest request = FLUSS__FETCH_LOG_REQUEST__INIT;
+    Fluss__PbFetchLogReqForTable table = FLUSS__PB_FETCH_LOG_REQ_FOR_TABLE__INIT;
+    Fluss__PbFetchLogReqForBucket b = FLUSS__PB_FETCH_LOG_REQ_FOR_BUCKET__INIT;
+    Fluss__PbFetchLogReqForTable *tables[1] = {&table};
+    Fluss__PbFetchLogReqForBucket *buckets[1] = {&b};
+    request.follower_server_id = -1;
+    request.max_bytes = 2 << 20;
+    request.n_tables_req = 1;
+    request.tables_req = tables;
+    table.table_id = id;
+    table.n_buckets_req = 1;
+    table.buckets_req = buckets;
+    b.max_fetch_bytes = 2 << 20;
+    for (int i = 0; i < REQUESTS; i++)
+        assert_true(peer_send(&lazy, FLUSS_API_FETCH_LOG, &request.base) > 0);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(peer_offset(&other, id, 0, 1), 10);
+        (void)usleep(2000);
+    }
+    for (int i = 0; i < REQUESTS; i++) {
+        assert_true(peer_receive(&lazy, &frame));
+        assert_int_equal(frame.request_id, i + 1);
+        assert_true(frame.body.bytes > 1000000);
+    }
+    slu_buf_fini(&batch);
+    peer_close(&lazy);
+    peer_close(&other);
+}
+
 /* ---- primary keys ---- */
 
 static void
@@ -798,6 +845,7 @@ main(void)
         cmocka_unit_test(databases_and_tables_come_and_go),
         cmocka_unit_test(batches_are_stored_as_sent_and_fetched),
         cmocka_unit_test(a_fetch_waits_for_rows_and_no_longer_than_it_said),
+        cmocka_unit_test(a_client_that_does_not_read_is_not_read_from),
         cmocka_unit_test(every_change_leaves_its_changelog),
         cmocka_unit_test(kv_writes_are_idempotent_and_survive_a_restart),
         cmocka_unit_test(a_lake_table_is_tiered),
