@@ -61,6 +61,9 @@ slu_channel_free(slu_channel **owned)
     if (channel == NULL)
         return;
     slu_item item;
+    /* Nobody is to be woken any more: the bells may be gone already. */
+    channel->producer = NULL;
+    channel->consumer = NULL;
     while (slu_channel_pop(channel, &item) == SLU_OK)
         slu_item_drop(&item);
     for (uint32_t i = channel->spill_first; i < channel->spill_count; i++)

@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-__extension__ typedef __int128 wide;
+/* SQLite gives memory that is a multiple of 8, not of 16. */
+__extension__ typedef __int128 wide_natural;
+typedef wide_natural wide __attribute__((aligned(8)));
 
 #define DIGITS_MAX 38
 #define AVG_DIGITS_EXTRA 6
