@@ -45,8 +45,10 @@ jobmanager_up(const slu_args *args, slu_background *stack, slu_error *err)
 {
     char dir[PATH_BYTES];
     (void)snprintf(dir, sizeof dir, "%s/jobmanager", stack->dir);
-    const char *const argv[] = {"sluice", "jobmanager", "--listen", address_or(args, "jobmanager-listen", "127.0.0.1:6123"), "--rest-listen",
-                                address_or(args, "rest-listen", "127.0.0.1:8081"), "--data-dir", dir, NULL};
+    const char *rest = slu_args_get(args, "rest-listen");
+    /* Without --rest-listen the job manager takes 8081 when it is free. */
+    const char *const argv[] = {"sluice", "jobmanager", "--listen", address_or(args, "jobmanager-listen", "127.0.0.1:6123"), "--data-dir", dir,
+                                rest == NULL ? NULL : "--rest-listen", rest, NULL};
     return slu_background_start(stack, "jobmanager", argv, err);
 }
 
