@@ -99,12 +99,17 @@ round_find(tiering_source *self, int64_t table_id)
     return NULL;
 }
 
+/* Rounds that are worked on. One that waits for its pause takes no capacity: a few tables that always fail must not stop the others. */
 static uint32_t
-rounds_open(const tiering_source *self)
+rounds_working(tiering_source *self, uint32_t *all)
 {
     uint32_t count = 0;
-    for (int i = 0; i < ROUNDS_MAX; i++)
-        count += self->rounds[i].state != ROUND_FREE;
+    *all = 0;
+    for (int i = 0; i < ROUNDS_MAX; i++) {
+        const source_round *round = &self->rounds[i];
+        *all += round->state != ROUND_FREE;
+        count += round->state != ROUND_FREE && !(round->state == ROUND_CLAIMED && round->start_ms > source_now(self));
+    }
     return count;
 }
 
@@ -290,8 +295,10 @@ source_beat(tiering_source *self)
     if (self->heartbeat != NULL || source_now(self) < self->beat_at_ms)
         return;
     beat_make(self, &b);
+    uint32_t all = 0;
+    const uint32_t working = rounds_working(self, &all);
     b.request.has_request_table = 1;
-    b.request.request_table = self->known_epoch && rounds_open(self) < (uint32_t)self->options->rounds;
+    b.request.request_table = self->known_epoch && working < (uint32_t)self->options->rounds && all < ROUNDS_MAX;
     const slu_status status = fluss_client_call(self->client, FLUSS_TO_COORDINATOR, FLUSS_API_LAKE_TIERING_HEARTBEAT, &b.request.base,
                                                 on_heartbeat, self, &self->heartbeat, &err);
     if (status != SLU_OK) {
@@ -477,7 +484,8 @@ source_is_over(tiering_source *self)
     for (int i = 0; i < ROUNDS_MAX; i++)
         if (self->rounds[i].state != ROUND_FREE && self->rounds[i].head.split_count != 0)
             self->worked_ms = source_now(self);
-    return self->options->stop_after_idle_ms != 0 && rounds_open(self) == 0 &&
+    uint32_t all = 0;
+    return self->options->stop_after_idle_ms != 0 && rounds_working(self, &all) == 0 &&
            source_now(self) - self->worked_ms >= self->options->stop_after_idle_ms;
 }
 
