@@ -19,6 +19,7 @@ struct iceberg_data_writer {
     void *file; /* NULL once finished */
     bool exists;
     bool sorted;
+    int64_t row_group_bytes;
     const iceberg_value *partition;
     uint32_t partition_count;
     parquet_column *columns;
@@ -165,7 +166,8 @@ parquet_begin(iceberg_data_writer *writer, slu_error *err)
     options.key_values = &key_value;
     options.key_value_count = 1;
     options.row_group_bytes =
-        iceberg_metadata_property_i64(writer->metadata, "write.parquet.row-group-size-bytes", PARQUET_ROW_GROUP_BYTES_DEFAULT);
+        iceberg_metadata_property_i64(writer->metadata, "write.parquet.row-group-size-bytes",
+            writer->row_group_bytes != 0 ? writer->row_group_bytes : PARQUET_ROW_GROUP_BYTES_DEFAULT);
     SLU_TRY(codec_of(writer->metadata, &options.codec, err));
     writer->sink = (parquet_sink){writer->write, writer};
     return parquet_writer_open(&options, writer->columns, writer->column_count, &writer->input, &writer->sink, &writer->parquet, err);
@@ -174,6 +176,7 @@ parquet_begin(iceberg_data_writer *writer, slu_error *err)
 static slu_status
 writer_begin(iceberg_data_writer *writer, const iceberg_data_writer_options *options, slu_error *err)
 {
+    writer->row_group_bytes = options->row_group_bytes;
     SLU_TRY(columns_make(writer, options->input, err));
     SLU_TRY(partition_copy(writer, options->partition, err));
     SLU_TRY(location_make(writer, options, err));

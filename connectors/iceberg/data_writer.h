@@ -25,6 +25,7 @@ typedef struct iceberg_data_writer_options {
     const iceberg_value *partition;   /* one per field of the default spec; copied */
     const struct ArrowSchema *input;  /* "+s"; borrowed until free */
     uint32_t subtask;                 /* only for the file's name */
+    int64_t row_group_bytes;          /* where the table does not say; 0: 128 MiB. What a writer holds in memory, encoded */
     bool sorted;                      /* the rows come in the table's sort order: recorded in the file's entry */
 } iceberg_data_writer_options;
 

@@ -209,7 +209,7 @@ chunk_test_dictionary(parquet_chunk_writer *chunk)
     if (!chunk->dictionary_tested) {
         chunk->dictionary_on = false;
         page_rebuild_plain(chunk);
-        parquet_dictionary_reset(&chunk->dictionary);
+        parquet_dictionary_shrink(&chunk->dictionary);
     }
 }
 

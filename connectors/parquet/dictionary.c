@@ -49,6 +49,27 @@ parquet_dictionary_reset(parquet_dictionary *d)
     d->bytes = 0;
 }
 
+static void
+run_free(slu_buf *buf)
+{
+    slu_buf_fini(buf);
+    slu_buf_init(buf, DICTIONARY_BYTES_MAX);
+}
+
+void
+parquet_dictionary_shrink(parquet_dictionary *d)
+{
+    uint32_t *slots = slu_realloc(d->slots, DICTIONARY_SLOTS_FIRST * sizeof *slots);
+    if (slots != NULL) {
+        d->slots = slots;
+        d->slot_mask = DICTIONARY_SLOTS_FIRST - 1;
+    }
+    run_free(&d->numbers);
+    run_free(&d->blob);
+    run_free(&d->entries);
+    parquet_dictionary_reset(d);
+}
+
 static inline uint64_t
 mix(uint64_t a, uint64_t b)
 {

@@ -31,6 +31,8 @@ SLU_CHECK slu_status parquet_dictionary_init(parquet_dictionary *dictionary, siz
 void parquet_dictionary_fini(parquet_dictionary *dictionary);
 /* Empty, with the memory kept. */
 void parquet_dictionary_reset(parquet_dictionary *dictionary);
+/* Empty, and most of the memory given back: for a column that will not use it for long. */
+void parquet_dictionary_shrink(parquet_dictionary *dictionary);
 void parquet_dictionary_numbers(parquet_dictionary *dictionary, const int64_t *values, size_t count, uint32_t *indices);
 /* New entries are also shown to the range: a value that was seen before cannot move it. */
 void parquet_dictionary_views(parquet_dictionary *dictionary, const slu_view *values, size_t count, uint32_t *indices,

@@ -9,6 +9,7 @@
 #include <sluice/columns.h>
 
 #define SYSTEM_COLUMNS 3
+#define ROW_GROUP_BYTES ((int64_t)16 << 20) /* a file per bucket is open at a time: small row groups bound what they hold together */
 #define WRITER_ARENA_BYTES_MAX ((size_t)64 << 20)
 
 struct tiering_lake_writer {
@@ -175,6 +176,7 @@ writer_open_file(tiering_lake_writer *writer, slu_error *err)
                                                  .partition = &writer->partition,
                                                  .input = &writer->schema,
                                                  .subtask = writer->options.subtask,
+                                                 .row_group_bytes = ROW_GROUP_BYTES,
                                                  .sorted = true};
     return iceberg_data_writer_open(&options, &writer->file, err);
 }
