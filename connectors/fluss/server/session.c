@@ -94,6 +94,12 @@ session_handle(fluss_session *session, const fluss_request_frame *frame, slu_err
         err->code = FLUSS_ERROR_UNSUPPORTED_VERSION;
         return SLU_UNSUPPORTED;
     }
+    if (frame->api_version < api->version_min || frame->api_version > api->version_max) {
+        (void)slu_error_set(err, SLU_UNSUPPORTED, "%s in version %d; this server knows %d to %d", api->name, frame->api_version, api->version_min,
+            api->version_max);
+        err->code = FLUSS_ERROR_UNSUPPORTED_VERSION;
+        return SLU_UNSUPPORTED;
+    }
     server->request_arena.bytes_max = FLUSS_MESSAGE_ARENA_BYTES(frame->body.bytes) + SESSION_RESPONSE_ARENA_BYTES;
     const slu_status status = fluss_message_decode(api->request, frame->body, &server->request_arena, &message, err);
     if (status != SLU_OK) {

@@ -135,6 +135,11 @@ what_is_not_served_or_not_a_message_is_answered(void **state)
         (void)peer_decode(&p, &frame, &fluss__error_response__descriptor);
         assert_int_equal(p.error_code, FLUSS_ERROR_UNSUPPORTED_VERSION);
     }
+    static const uint8_t version_9[] = {0, 0, 0, 8, 0x03, 0xf4, 0, 9, 0, 0, 0, 6};
+    assert_true(peer_write(&p, version_9, sizeof version_9));
+    assert_true(peer_receive(&p, &frame));
+    (void)peer_decode(&p, &frame, &fluss__error_response__descriptor);
+    assert_int_equal(p.error_code, FLUSS_ERROR_UNSUPPORTED_VERSION);
     /* A body that is not the message: an error, and the connection lives. */
     static const uint8_t bad_body[] = {0, 0, 0, 12, 0x03, 0xed, 0, 0, 0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff};
     assert_true(peer_write(&p, bad_body, sizeof bad_body));
