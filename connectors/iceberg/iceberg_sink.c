@@ -318,7 +318,7 @@ static slu_status
 file_open(iceberg_sink *self, const iceberg_value *tuple, sink_file *file, slu_error *err)
 {
     const iceberg_data_writer_options options = {&self->env, iceberg_catalog_store(&self->catalog, &self->table), self->table.metadata, tuple,
-        self->input, self->subtask, false};
+        self->input, self->subtask, 0, false};
     return iceberg_data_writer_open(&options, &file->writer, err);
 }
 

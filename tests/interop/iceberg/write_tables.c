@@ -44,7 +44,7 @@ write_file(iceberg_table *table, const iceberg_value *tuple, const test_column *
     iceberg_data_writer *writer = NULL;
     schema_of(columns, count, NULL, &schema);
     test_array_make(&array, columns, (int64_t)count, rows);
-    const iceberg_data_writer_options options = {&env, iceberg_catalog_store(&catalog, table), table->metadata, tuple, &schema, 0, true};
+    const iceberg_data_writer_options options = {&env, iceberg_catalog_store(&catalog, table), table->metadata, tuple, &schema, 0, 0, true};
     MUST(iceberg_data_writer_open(&options, &writer, &err));
     MUST(iceberg_data_writer_append(writer, &array, NULL, rows, &err));
     MUST(iceberg_data_writer_finish(writer, arena, out, &err));
