@@ -5,12 +5,26 @@
 #include "base/alloc.h"
 #include "base/key_group.h"
 #include "base/limits.h"
+#include "batch/concat.h"
 #include "plan/graph.h"
 
 #define FEW_RECEIVERS 16u
+#define HELD_BYTES_MAX ((int64_t)2 << 20) /* per receiver, by small parts that wait */
+
+/* Small parts on their way to one receiver. */
+typedef struct waiting {
+    const slu_batch *pieces[SLU_PARTITION_PIECES_MAX];
+    uint32_t count;
+    int64_t rows;
+    int64_t bytes; /* held alive: a part keeps the whole batch it was selected from */
+    int64_t since_ms;
+} waiting;
 
 struct slu_partition {
     slu_partition_spec spec;
+    waiting **waiting; /* [receiver_count]; made when first needed */
+    uint32_t waiting_count; /* receivers for whom something waits */
+    int64_t now_ms;
     slu_channel **channels;
     slu_keyer *keyer;
     uint16_t *group_receivers; /* HASH: [max_parallelism] */
@@ -47,7 +61,8 @@ slu_partition_new(const slu_partition_spec *spec, slu_partition **out, slu_error
     partition->channels = slu_alloc_zero(spec->receiver_count, sizeof *partition->channels);
     partition->counts = slu_alloc_zero(spec->receiver_count, sizeof *partition->counts);
     partition->lists = slu_alloc_zero(spec->receiver_count, sizeof *partition->lists);
-    if (partition->channels == NULL || partition->counts == NULL || partition->lists == NULL)
+    partition->waiting = slu_alloc_zero(spec->receiver_count, sizeof *partition->waiting);
+    if (partition->channels == NULL || partition->counts == NULL || partition->lists == NULL || partition->waiting == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for an output");
     memcpy(partition->channels, spec->channels, spec->receiver_count * sizeof *partition->channels);
     partition->spec.channels = partition->channels;
@@ -64,6 +79,12 @@ slu_partition_free(slu_partition **owned)
     if (partition == NULL)
         return;
     slu_keyer_free(&partition->keyer);
+    for (uint32_t r = 0; partition->waiting != NULL && r < partition->spec.receiver_count; r++) {
+        for (uint32_t p = 0; partition->waiting[r] != NULL && p < partition->waiting[r]->count; p++)
+            slu_batch_unref(&partition->waiting[r]->pieces[p]);
+        slu_free(partition->waiting[r]);
+    }
+    slu_free(partition->waiting);
     slu_free(partition->group_receivers);
     slu_free(partition->channels);
     slu_free(partition->counts);
@@ -74,20 +95,95 @@ slu_partition_free(slu_partition **owned)
 }
 
 static slu_status
-send_batch(slu_channel *channel, const slu_batch **batch, slu_error *err)
+send_now(slu_partition *partition, uint32_t receiver, const slu_batch **batch, slu_error *err)
 {
     slu_item item = slu_item_of_batch(batch);
-    const slu_status status = slu_channel_push(channel, &item, err);
+    const slu_status status = slu_channel_push(partition->channels[receiver], &item, err);
     if (status != SLU_OK)
         slu_item_drop(&item);
     return status;
 }
 
+/* Makes one piece of all that wait, which lets go of the batches they were selected from. */
 static slu_status
-send_ref(slu_channel *channel, const slu_batch *batch, slu_error *err)
+put_together(waiting *w, slu_error *err)
+{
+    const slu_batch *whole = NULL;
+    if (w->count == 1 && w->pieces[0]->selection == NULL)
+        return SLU_OK;
+    SLU_TRY(slu_batch_concat(w->pieces, w->count, &whole, err));
+    for (uint32_t p = 0; p < w->count; p++)
+        slu_batch_unref(&w->pieces[p]);
+    w->pieces[0] = whole;
+    w->count = 1;
+    w->bytes = whole->bytes;
+    return SLU_OK;
+}
+
+/* Sends what waits for a receiver: one piece as it is, several put together. */
+static slu_status
+flush_one(slu_partition *partition, uint32_t receiver, slu_error *err)
+{
+    waiting *w = partition->waiting[receiver];
+    if (w == NULL || w->count == 0)
+        return SLU_OK;
+    if (w->count > 1)
+        SLU_TRY(put_together(w, err));
+    const slu_batch *whole = slu_take(&w->pieces[0]);
+    w->count = 0;
+    w->rows = w->bytes = 0;
+    partition->waiting_count--;
+    return send_now(partition, receiver, &whole, err);
+}
+
+static bool
+may_wait(const slu_partition *partition, const slu_batch *batch)
+{
+    return partition->spec.flush_interval_ms > 0 && batch->rows < SLU_PARTITION_SMALL_ROWS && batch->attr_count == 0 &&
+           slu_concat_possible(batch->schema);
+}
+
+static slu_status
+let_wait(slu_partition *partition, uint32_t receiver, const slu_batch **batch, slu_error *err)
+{
+    waiting *w = partition->waiting[receiver];
+    if (w == NULL && (w = partition->waiting[receiver] = slu_alloc_zero(1, sizeof *w)) == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for small batches");
+    if (w->count > 0 && slu_batch_schema(w->pieces[0]) != slu_batch_schema(*batch) && !slu_schema_equal(w->pieces[0]->schema, (*batch)->schema))
+        SLU_TRY(flush_one(partition, receiver, err));
+    if (w->count == 0) {
+        partition->waiting_count++;
+        w->since_ms = partition->now_ms;
+    }
+    w->rows += (*batch)->rows;
+    w->bytes += (*batch)->bytes;
+    w->pieces[w->count++] = slu_take(batch);
+    if (w->rows >= SLU_PARTITION_GOOD_ROWS)
+        return flush_one(partition, receiver, err);
+    return w->bytes > HELD_BYTES_MAX || w->count == SLU_PARTITION_PIECES_MAX ? put_together(w, err) : SLU_OK;
+}
+
+/* Takes the batch, success or not. */
+static slu_status
+send_batch(slu_partition *partition, uint32_t receiver, const slu_batch **batch, slu_error *err)
+{
+    slu_status status;
+    if (may_wait(partition, *batch)) {
+        status = let_wait(partition, receiver, batch, err);
+    } else {
+        status = flush_one(partition, receiver, err); /* nothing overtakes */
+        if (status == SLU_OK)
+            return send_now(partition, receiver, batch, err);
+    }
+    slu_batch_unref(batch);
+    return status;
+}
+
+static slu_status
+send_ref(slu_partition *partition, uint32_t receiver, const slu_batch *batch, slu_error *err)
 {
     const slu_batch *ref = slu_batch_ref(batch);
-    return send_batch(channel, &ref, err);
+    return send_batch(partition, receiver, &ref, err);
 }
 
 /* Few receivers have a list of row numbers each, as long as the batch, filled in one pass; many share one, by counting first. */
@@ -191,13 +287,13 @@ send_parts(slu_partition *partition, const slu_batch *batch, slu_error *err)
 {
     for (uint32_t r = 0; r < partition->spec.receiver_count; r++) {
         if (partition->counts[r] == batch->rows)
-            return send_ref(partition->channels[r], batch, err);
+            return send_ref(partition, r, batch, err);
         if (partition->counts[r] == 0)
             continue;
         const slu_batch_spec spec = {.selection = partition->lists[r], .rows = partition->counts[r]};
         const slu_batch *part = NULL;
         SLU_TRY(slu_batch_select(batch, &spec, &part, err));
-        SLU_TRY(send_batch(partition->channels[r], &part, err));
+        SLU_TRY(send_batch(partition, r, &part, err));
     }
     return SLU_OK;
 }
@@ -206,7 +302,7 @@ static slu_status
 write_split(slu_partition *partition, const slu_batch *batch, slu_error *err)
 {
     if (partition->spec.receiver_count == 1 || batch->rows == 0)
-        return send_ref(partition->channels[0], batch, err);
+        return send_ref(partition, 0, batch, err);
     SLU_TRY(partition_rows_room(partition, batch->rows, err));
     if (partition->spec.kind == SLU_PARTITION_HASH)
         SLU_TRY(slu_keyer_hash(partition->keyer, batch, partition->codes, err));
@@ -229,15 +325,15 @@ slu_partition_write(slu_partition *partition, const slu_batch *batch, slu_error 
     case SLU_PARTITION_HASH:
     case SLU_PARTITION_BUCKET: return write_split(partition, batch, err);
     case SLU_PARTITION_REBALANCE: {
-        slu_channel *channel = partition->channels[partition->next];
-        partition->next = (partition->next + 1) % partition->spec.receiver_count;
-        return send_ref(channel, batch, err);
+        const uint32_t receiver = partition->next;
+        partition->next = (receiver + 1) % partition->spec.receiver_count;
+        return send_ref(partition, receiver, batch, err);
     }
     case SLU_PARTITION_BROADCAST:
         for (uint32_t r = 0; r < partition->spec.receiver_count; r++)
-            SLU_TRY(send_ref(partition->channels[r], batch, err));
+            SLU_TRY(send_ref(partition, r, batch, err));
         return SLU_OK;
-    default: return send_ref(partition->channels[0], batch, err);
+    default: return send_ref(partition, 0, batch, err);
     }
 }
 
@@ -246,7 +342,22 @@ slu_partition_event(slu_partition *partition, const slu_item *event, slu_error *
 {
     for (uint32_t r = 0; r < partition->spec.receiver_count; r++) {
         slu_item item = *event;
+        SLU_TRY(flush_one(partition, r, err));
         SLU_TRY(slu_channel_push(partition->channels[r], &item, err));
+    }
+    return SLU_OK;
+}
+
+slu_status
+slu_partition_flush(slu_partition *partition, int64_t now_ms, bool all, bool *sent, slu_error *err)
+{
+    partition->now_ms = now_ms;
+    for (uint32_t r = 0; partition->waiting_count > 0 && r < partition->spec.receiver_count; r++) {
+        const waiting *w = partition->waiting[r];
+        if (w == NULL || w->count == 0 || (!all && now_ms - w->since_ms < partition->spec.flush_interval_ms))
+            continue;
+        *sent = true;
+        SLU_TRY(flush_one(partition, r, err));
     }
     return SLU_OK;
 }

@@ -3,7 +3,9 @@
  *
  * Shape    FORWARD and GLOBAL move the batch; BROADCAST takes a reference per receiver; REBALANCE deals whole batches out; HASH and
  *          BUCKET split a batch into one selection per receiver, in one counting pass and without copying a column.
- * Owns     its scratch; the channels are borrowed.
+ * Small    parts of fewer than SLU_PARTITION_SMALL_ROWS rows wait for others to the same receiver and are put together (batch/concat.h): until
+ *          they make a good batch, an event follows, the sender has nothing else to do, or flush_interval_ms has passed.
+ * Owns     its scratch and what waits; the channels are borrowed.
  * Threads  owner (the sending task).
  * Errors   what channels and keys answer; INVALID: a bucket function that fails.
  */
@@ -13,6 +15,10 @@
 #include "channel.h"
 
 #include <sluice/plugin.h>
+
+#define SLU_PARTITION_SMALL_ROWS 1024
+#define SLU_PARTITION_GOOD_ROWS 4096
+#define SLU_PARTITION_PIECES_MAX 64u
 
 typedef struct slu_partition slu_partition;
 
@@ -25,6 +31,7 @@ typedef struct slu_partition_spec {
     const struct ArrowSchema *schema; /* HASH: of the sender's output */
     const char *const *keys;
     uint32_t key_count;
+    int64_t flush_interval_ms; /* 0: small parts do not wait */
     void *owner; /* BUCKET: fills one bucket per row of the batch */
     slu_status (*bucket)(void *owner, const slu_batch *batch, uint32_t *buckets, slu_error *err);
 } slu_partition_spec;
@@ -36,6 +43,8 @@ void slu_partition_free(slu_partition **partition);
 SLU_CHECK slu_status slu_partition_write(slu_partition *partition, const slu_batch *batch, slu_error *err);
 /* A watermark, barrier, idle, end or cancel to every receiver. */
 SLU_CHECK slu_status slu_partition_event(slu_partition *partition, const slu_item *event, slu_error *err);
+/* Sends what has waited for flush_interval_ms; all of it when the sender is about to rest. *sent: something was. */
+SLU_CHECK slu_status slu_partition_flush(slu_partition *partition, int64_t now_ms, bool all, bool *sent, slu_error *err);
 /* Moves spilled items up and says whether every receiver has room. */
 bool slu_partition_room(slu_partition *partition);
 

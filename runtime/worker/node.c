@@ -995,6 +995,14 @@ slu_node_room(slu_node *node)
     return room;
 }
 
+slu_status
+slu_node_flush(slu_node *node, int64_t now_ms, bool all, bool *sent, slu_error *err)
+{
+    for (uint32_t i = 0; i < node->exit_count; i++)
+        SLU_TRY(slu_partition_flush(node->exits[i].partition, now_ms, all, sent, err));
+    return SLU_OK;
+}
+
 bool
 slu_node_committed(const slu_node *node)
 {

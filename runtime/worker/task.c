@@ -266,6 +266,7 @@ add_output(slu_task_loop *task, const slu_link_edge *link, slu_error *err)
                                .schema = schema == NULL ? NULL : slu_schema_arrow(schema),
                                .keys = edge->keys,
                                .key_count = edge->key_count,
+                               .flush_interval_ms = task->graph->flush_interval_ms,
                                .bucket = bucket_of_rows};
     if (link->partition == SLU_PARTITION_HASH && schema == NULL)
         return slu_error_set(err, SLU_INVALID, "operator %s: a dynamic input cannot be partitioned by hash",
@@ -785,6 +786,17 @@ publish_counters(slu_task_loop *task)
     atomic_store_explicit(&task->state_bytes, bytes, memory_order_relaxed);
 }
 
+/* Small batches leave after a while, and at once when there is nothing else to do. */
+static slu_status
+flush_small(slu_task_loop *task, bool *did, slu_error *err)
+{
+    const bool all = !*did;
+    const int64_t now = now_of(task);
+    for (uint32_t i = 0; i < task->node_count; i++)
+        SLU_TRY(slu_node_flush(task->nodes[i], now, all, did, err));
+    return SLU_OK;
+}
+
 slu_status
 slu_task_step(slu_task_loop *task, slu_error *err)
 {
@@ -800,6 +812,7 @@ slu_task_step(slu_task_loop *task, slu_error *err)
     SLU_TRY(pump(task, &did, err));
     SLU_TRY(take_inputs(task, &did, err));
     SLU_TRY(pump(task, &did, err));
+    SLU_TRY(flush_small(task, &did, err));
     publish_counters(task);
     if (after_end(task) == SLU_END)
         return SLU_END;

@@ -236,6 +236,71 @@ many_receivers_get_each_row_once(void **state)
     slu_batch_unref(&batch);
 }
 
+/* Small parts wait for each other, but not past an event, a good size or their time. */
+static void
+small_parts_are_put_together(void **state)
+{
+    (void)state;
+    int64_t ids[100];
+    slu_channel *channel = NULL;
+    slu_partition *partition = NULL;
+    slu_item item;
+    bool sent = false;
+    for (int64_t i = 0; i < 100; i++)
+        ids[i] = i;
+    const slu_batch *batch = test_batch_make(&(test_column){.name = "id", .format = "l", .values = ids}, 1, 100, NULL);
+    CHECK_OK(slu_channel_new(&(slu_channel_spec){.items_max = 100}, &channel, &err));
+    CHECK_OK(slu_partition_new(&(slu_partition_spec){.kind = SLU_PARTITION_GLOBAL, .receiver_count = 1, .channels = &channel, .flush_interval_ms = 5},
+                               &partition, &err));
+    CHECK_OK(slu_partition_flush(partition, 1000, false, &sent, &err));
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(slu_partition_write(partition, batch, &err));
+    CHECK_OK(slu_partition_flush(partition, 1004, false, &sent, &err));
+    assert_false(sent);
+    assert_null(slu_channel_peek(channel));
+    CHECK_OK(slu_partition_flush(partition, 1005, false, &sent, &err));
+    assert_true(sent);
+    CHECK_STATUS(slu_channel_pop(channel, &item), SLU_OK);
+    assert_int_equal(item.batch->rows, 300);
+    const slu_column view = slu_batch_column(item.batch, 0);
+    for (int64_t i = 0; i < 300; i++)
+        assert_int_equal(slu_column_i64s(&view)[i], i % 100);
+    slu_item_drop(&item);
+    /* One alone is not copied; an event does not overtake it. */
+    CHECK_OK(slu_partition_write(partition, batch, &err));
+    CHECK_OK(slu_partition_event(partition, &(slu_item){.kind = SLU_ITEM_BARRIER, .value = 3}, &err));
+    CHECK_STATUS(slu_channel_pop(channel, &item), SLU_OK);
+    assert_ptr_equal(item.batch, batch);
+    slu_item_drop(&item);
+    CHECK_STATUS(slu_channel_pop(channel, &item), SLU_OK);
+    assert_int_equal(item.kind, SLU_ITEM_BARRIER);
+    /* A good size leaves at once; before that, more pieces than there is room for are put together early. */
+    int64_t rows = 0;
+    for (int i = 0; i < 200; i++) {
+        static const int32_t few[] = {3, 7, 50};
+        const slu_batch *part = NULL;
+        CHECK_OK(slu_batch_select(batch, &(slu_batch_spec){.selection = few, .rows = 3}, &part, &err));
+        CHECK_OK(slu_partition_write(partition, part, &err));
+        slu_batch_unref(&part);
+    }
+    assert_null(slu_channel_peek(channel));
+    for (int i = 0; slu_channel_peek(channel) == NULL; i++) {
+        assert_true(i < 50);
+        CHECK_OK(slu_partition_write(partition, batch, &err));
+    }
+    CHECK_OK(slu_partition_flush(partition, 1005, true, &sent, &err));
+    while (slu_channel_pop(channel, &item) == SLU_OK) {
+        rows += item.batch->rows;
+        assert_true(item.batch->rows > 4000);
+        slu_item_drop(&item);
+    }
+    assert_int_equal(rows, 4100);
+    CHECK_OK(slu_partition_write(partition, batch, &err)); /* dropped with the partition */
+    slu_partition_free(&partition);
+    slu_channel_free(&channel);
+    slu_batch_unref(&batch);
+}
+
 static void
 the_other_kinds_move_references(void **state)
 {
@@ -293,6 +358,7 @@ main(void)
         cmocka_unit_test(keys_match_the_golden_vectors),
         cmocka_unit_test(hash_and_bucket_split_whole_batches_and_selections),
         cmocka_unit_test(many_receivers_get_each_row_once),
+        cmocka_unit_test(small_parts_are_put_together),
         cmocka_unit_test(the_other_kinds_move_references),
         cmocka_unit_test(ranges_of_key_groups_cover_all_once),
     };
