@@ -450,54 +450,81 @@ value_in(ocf_value value)
 }
 
 static ocf_value
-value_out(ocf_shape *shape, avro_value_t value)
+value_out(ocf_shape *shape, const shape_type *type, avro_value_t value)
 {
-    const ocf_value out = {shape, value.iface, value.self};
+    const ocf_value out = {shape, type, value.iface, value.self};
     return out;
+}
+
+static const shape_type *
+type_in(ocf_value value)
+{
+    return value.type;
+}
+
+static bool
+value_is(ocf_value value, ocf_kind kind)
+{
+    return value.type != NULL && type_in(value)->kind == kind;
 }
 
 ocf_value
 ocf_shape_value(ocf_shape *shape)
 {
-    return value_out(shape, shape->value);
+    return value_out(shape, shape->root, shape->value);
 }
 
 /* The value behind a union; false when it is null. */
 static bool
-value_unwrap(ocf_shape *shape, avro_value_t value, ocf_value *out)
+value_unwrap(ocf_shape *shape, const shape_type *type, avro_value_t value, ocf_value *out)
 {
     avro_value_t branch = value;
-    if (avro_value_get_type(&value) == AVRO_UNION && avro_value_get_current_branch(&value, &branch) != 0)
+    if (type->kind == OCF_KIND_UNION) {
+        int which = 0;
+        if (avro_value_get_discriminant(&value, &which) != 0 || which < 0 || (size_t)which >= type->child_count)
+            return false;
+        type = type->children[which];
+        if (type->kind == OCF_KIND_NULL || avro_value_get_current_branch(&value, &branch) != 0)
+            return false;
+    }
+    if (type->kind == OCF_KIND_NULL)
         return false;
-    if (avro_value_get_type(&branch) == AVRO_NULL)
-        return false;
-    *out = value_out(shape, branch);
+    *out = value_out(shape, type, branch);
     return true;
 }
 
 static bool
-record_field(ocf_value record, int32_t field_id, avro_value_t *out)
+record_at(ocf_value record, size_t index, avro_value_t *out)
 {
-    char name[16];
     avro_value_t in = value_in(record);
-    (void)snprintf(name, sizeof name, "f%d", (int)field_id);
-    return in.iface != NULL && avro_value_get_type(&in) == AVRO_RECORD && avro_value_get_by_name(&in, name, out, NULL) == 0;
+    return value_is(record, OCF_KIND_RECORD) && index < type_in(record)->child_count &&
+           avro_value_get_by_index(&in, index, out, NULL) == 0;
+}
+
+/* The position of a field; the number of fields when there is none. */
+static size_t
+record_find(ocf_value record, int32_t field_id)
+{
+    size_t index = 0;
+    if (!value_is(record, OCF_KIND_RECORD))
+        return 0;
+    const shape_type *type = type_in(record);
+    while (index < type->child_count && type->field_ids[index] != field_id)
+        index++;
+    return index;
 }
 
 bool
 ocf_field(ocf_value record, int32_t field_id, ocf_value *out)
 {
-    avro_value_t field;
-    return record_field(record, field_id, &field) && value_unwrap(record.shape, field, out);
+    return ocf_field_at(record, record_find(record, field_id), out);
 }
 
 bool
 ocf_field_at(ocf_value record, size_t index, ocf_value *out)
 {
-    avro_value_t in = value_in(record);
     avro_value_t field;
-    return avro_value_get_type(&in) == AVRO_RECORD && avro_value_get_by_index(&in, index, &field, NULL) == 0 &&
-           value_unwrap(record.shape, field, out);
+    return record_at(record, index, &field) && value_unwrap(record.shape, type_in(record)->children[index], field, out);
 }
 
 size_t
@@ -505,6 +532,10 @@ ocf_count(ocf_value container)
 {
     avro_value_t in = value_in(container);
     size_t count = 0;
+    if (value_is(container, OCF_KIND_RECORD))
+        return type_in(container)->child_count;
+    if (!value_is(container, OCF_KIND_ARRAY) && !value_is(container, OCF_KIND_MAP))
+        return 0;
     return avro_value_get_size(&in, &count) == 0 ? count : 0;
 }
 
@@ -513,28 +544,14 @@ ocf_item(ocf_value array, size_t index, ocf_value *out)
 {
     avro_value_t in = value_in(array);
     avro_value_t item;
-    return avro_value_get_type(&in) == AVRO_ARRAY && avro_value_get_by_index(&in, index, &item, NULL) == 0 &&
-           value_unwrap(array.shape, item, out);
+    return value_is(array, OCF_KIND_ARRAY) && index < ocf_count(array) && avro_value_get_by_index(&in, index, &item, NULL) == 0 &&
+           value_unwrap(array.shape, type_in(array)->children[0], item, out);
 }
 
 ocf_kind
 ocf_value_kind(ocf_value value)
 {
-    avro_value_t in = value_in(value);
-    switch (avro_value_get_type(&in)) {
-    case AVRO_BOOLEAN: return OCF_KIND_BOOLEAN;
-    case AVRO_INT32: return OCF_KIND_INT;
-    case AVRO_INT64: return OCF_KIND_LONG;
-    case AVRO_FLOAT: return OCF_KIND_FLOAT;
-    case AVRO_DOUBLE: return OCF_KIND_DOUBLE;
-    case AVRO_BYTES: return OCF_KIND_BYTES;
-    case AVRO_FIXED: return OCF_KIND_FIXED;
-    case AVRO_RECORD: return OCF_KIND_RECORD;
-    case AVRO_ARRAY: return OCF_KIND_ARRAY;
-    case AVRO_MAP: return OCF_KIND_MAP;
-    case AVRO_UNION: return OCF_KIND_UNION;
-    default: return OCF_KIND_NULL;
-    }
+    return value.type == NULL ? OCF_KIND_NULL : type_in(value)->kind;
 }
 
 bool
@@ -542,7 +559,7 @@ ocf_get_bool(ocf_value value, bool *out)
 {
     avro_value_t in = value_in(value);
     int number = 0;
-    if (avro_value_get_type(&in) != AVRO_BOOLEAN || avro_value_get_boolean(&in, &number) != 0)
+    if (!value_is(value, OCF_KIND_BOOLEAN) || avro_value_get_boolean(&in, &number) != 0)
         return false;
     *out = number != 0;
     return true;
@@ -553,9 +570,9 @@ ocf_get_i64(ocf_value value, int64_t *out)
 {
     avro_value_t in = value_in(value);
     int32_t number = 0;
-    if (avro_value_get_type(&in) == AVRO_INT64)
+    if (value_is(value, OCF_KIND_LONG))
         return avro_value_get_long(&in, out) == 0;
-    if (avro_value_get_type(&in) != AVRO_INT32 || avro_value_get_int(&in, &number) != 0)
+    if (!value_is(value, OCF_KIND_INT) || avro_value_get_int(&in, &number) != 0)
         return false;
     *out = number;
     return true;
@@ -566,9 +583,9 @@ ocf_get_double(ocf_value value, double *out)
 {
     avro_value_t in = value_in(value);
     float number = 0;
-    if (avro_value_get_type(&in) == AVRO_DOUBLE)
+    if (value_is(value, OCF_KIND_DOUBLE))
         return avro_value_get_double(&in, out) == 0;
-    if (avro_value_get_type(&in) != AVRO_FLOAT || avro_value_get_float(&in, &number) != 0)
+    if (!value_is(value, OCF_KIND_FLOAT) || avro_value_get_float(&in, &number) != 0)
         return false;
     *out = (double)number;
     return true;
@@ -580,30 +597,14 @@ ocf_get_bytes(ocf_value value, slu_view *out)
     avro_value_t in = value_in(value);
     const void *data = NULL;
     size_t bytes = 0;
-    const avro_type_t type = avro_value_get_type(&in);
-    if (type == AVRO_BYTES ? avro_value_get_bytes(&in, &data, &bytes) != 0
-                           : type != AVRO_FIXED || avro_value_get_fixed(&in, &data, &bytes) != 0)
+    if (value_is(value, OCF_KIND_BYTES) ? avro_value_get_bytes(&in, &data, &bytes) != 0
+                                        : !value_is(value, OCF_KIND_FIXED) || avro_value_get_fixed(&in, &data, &bytes) != 0)
         return false;
     *out = slu_view_of(data, bytes);
     return true;
 }
 
-/* The place for a field's value: the first branch that is not null of a union, or the field itself. */
-static bool
-field_for_value(ocf_value record, int32_t field_id, avro_value_t *out)
-{
-    avro_value_t field;
-    if (!record_field(record, field_id, &field))
-        return false;
-    if (avro_value_get_type(&field) != AVRO_UNION) {
-        *out = field;
-        return true;
-    }
-    for (int branch = 0; branch < 2; branch++)
-        if (avro_value_set_branch(&field, branch, out) == 0 && avro_value_get_type(out) != AVRO_NULL)
-            return true;
-    return false;
-}
+/* ---- setting ---- */
 
 static void
 shape_note(ocf_value value, bool set)
@@ -612,84 +613,140 @@ shape_note(ocf_value value, bool set)
         value.shape->failed = true;
 }
 
+/* The number of the first branch of a union that is null, or that is not; -1: none. */
+static int
+union_branch(const shape_type *type, bool null)
+{
+    for (size_t i = 0; i < type->child_count; i++)
+        if ((type->children[i]->kind == OCF_KIND_NULL) == null)
+            return (int)i;
+    return -1;
+}
+
+/* The place for a field's value: the first branch that is not null of a union, or the field itself. */
+static bool
+field_for_value(ocf_value record, int32_t field_id, ocf_value *out)
+{
+    avro_value_t at;
+    const size_t index = record_find(record, field_id);
+    if (!record_at(record, index, &at))
+        return false;
+    const shape_type *type = type_in(record)->children[index];
+    if (type->kind == OCF_KIND_UNION) {
+        avro_value_t branch;
+        const int which = union_branch(type, false);
+        if (which < 0 || avro_value_set_branch(&at, which, &branch) != 0)
+            return false;
+        type = type->children[which];
+        at = branch;
+    }
+    *out = value_out(record.shape, type, at);
+    return true;
+}
+
 void
 ocf_set_null(ocf_value record, int32_t field_id)
 {
     avro_value_t field;
     avro_value_t branch;
-    bool set = record_field(record, field_id, &field) && avro_value_get_type(&field) == AVRO_UNION;
-    if (set)
-        set = avro_value_set_branch(&field, 0, &branch) == 0 && avro_value_set_null(&branch) == 0;
+    const size_t index = record_find(record, field_id);
+    bool set = record_at(record, index, &field) && type_in(record)->children[index]->kind == OCF_KIND_UNION;
+    if (set) {
+        const int which = union_branch(type_in(record)->children[index], true);
+        set = which >= 0 && avro_value_set_branch(&field, which, &branch) == 0 && avro_value_set_null(&branch) == 0;
+    }
     shape_note(record, set);
 }
 
 void
 ocf_set_bool(ocf_value record, int32_t field_id, bool value)
 {
-    avro_value_t at;
-    shape_note(record, field_for_value(record, field_id, &at) && avro_value_set_boolean(&at, value) == 0);
+    ocf_value at = {0};
+    bool set = field_for_value(record, field_id, &at) && value_is(at, OCF_KIND_BOOLEAN);
+    avro_value_t in = value_in(at);
+    shape_note(record, set && avro_value_set_boolean(&in, value) == 0);
 }
 
 static bool
-set_integer(avro_value_t *at, int64_t value)
+set_integer(ocf_value at, int64_t value)
 {
-    if (avro_value_get_type(at) == AVRO_INT64)
-        return avro_value_set_long(at, value) == 0;
-    return value >= INT32_MIN && value <= INT32_MAX && avro_value_set_int(at, (int32_t)value) == 0;
+    avro_value_t in = value_in(at);
+    if (value_is(at, OCF_KIND_LONG))
+        return avro_value_set_long(&in, value) == 0;
+    return value_is(at, OCF_KIND_INT) && value >= INT32_MIN && value <= INT32_MAX && avro_value_set_int(&in, (int32_t)value) == 0;
 }
 
 void
 ocf_set_i64(ocf_value record, int32_t field_id, int64_t value)
 {
-    avro_value_t at;
-    shape_note(record, field_for_value(record, field_id, &at) && set_integer(&at, value));
+    ocf_value at = {0};
+    shape_note(record, field_for_value(record, field_id, &at) && set_integer(at, value));
+}
+
+static bool
+set_real(ocf_value at, double value)
+{
+    avro_value_t in = value_in(at);
+    if (value_is(at, OCF_KIND_DOUBLE))
+        return avro_value_set_double(&in, value) == 0;
+    return value_is(at, OCF_KIND_FLOAT) && avro_value_set_float(&in, (float)value) == 0;
 }
 
 void
 ocf_set_double(ocf_value record, int32_t field_id, double value)
 {
-    avro_value_t at;
-    bool set = field_for_value(record, field_id, &at);
-    if (set)
-        set = (avro_value_get_type(&at) == AVRO_DOUBLE ? avro_value_set_double(&at, value)
-                                                       : avro_value_set_float(&at, (float)value)) == 0;
-    shape_note(record, set);
+    ocf_value at = {0};
+    shape_note(record, field_for_value(record, field_id, &at) && set_real(at, value));
+}
+
+static bool
+set_run(ocf_value at, slu_view value)
+{
+    static char nothing[1];
+    avro_value_t in = value_in(at);
+    void *data = value.bytes == 0 ? nothing : (void *)(uintptr_t)value.data;
+    if (value_is(at, OCF_KIND_FIXED))
+        return type_in(at)->fixed_bytes == value.bytes && avro_value_set_fixed(&in, data, value.bytes) == 0;
+    return value_is(at, OCF_KIND_BYTES) && avro_value_set_bytes(&in, data, value.bytes) == 0;
 }
 
 void
 ocf_set_bytes(ocf_value record, int32_t field_id, slu_view value)
 {
-    static char nothing[1];
-    avro_value_t at;
-    void *data = value.bytes == 0 ? nothing : (void *)(uintptr_t)value.data;
-    bool set = field_for_value(record, field_id, &at);
-    if (set)
-        set = (avro_value_get_type(&at) == AVRO_FIXED ? avro_value_set_fixed(&at, data, value.bytes)
-                                                      : avro_value_set_bytes(&at, data, value.bytes)) == 0;
-    shape_note(record, set);
+    ocf_value at = {0};
+    shape_note(record, field_for_value(record, field_id, &at) && set_run(at, value));
 }
 
 ocf_value
 ocf_set_nested(ocf_value record, int32_t field_id)
 {
-    avro_value_t at = {NULL, NULL};
+    ocf_value at = {.shape = record.shape};
     shape_note(record, field_for_value(record, field_id, &at));
-    return value_out(record.shape, at);
+    return at;
+}
+
+static bool
+append_item(ocf_value array, ocf_value *out)
+{
+    avro_value_t in = value_in(array);
+    avro_value_t item;
+    if (!value_is(array, OCF_KIND_ARRAY) || avro_value_append(&in, &item, NULL) != 0)
+        return false;
+    *out = value_out(array.shape, type_in(array)->children[0], item);
+    return true;
 }
 
 ocf_value
 ocf_append(ocf_value array)
 {
-    avro_value_t in = value_in(array);
-    avro_value_t item = {NULL, NULL};
-    shape_note(array, in.iface != NULL && avro_value_append(&in, &item, NULL) == 0);
-    return value_out(array.shape, item);
+    ocf_value item = {.shape = array.shape};
+    shape_note(array, append_item(array, &item));
+    return item;
 }
 
 void
 ocf_append_i64(ocf_value array, int64_t value)
 {
-    avro_value_t in = value_in(array);
-    avro_value_t item;
-    shape_note(array, in.iface != NULL && avro_value_append(&in, &item, NULL) == 0 && set_integer(&item, value));
+    ocf_value item = {0};
+    shape_note(array, append_item(array, &item) && set_integer(item, value));
 }
