@@ -52,6 +52,7 @@ typedef struct zmq_link {
     bool open;       /* dialer: the connection is there */
     uint8_t changes; /* dialer: events to tell: bit 0 GONE, bit 1 OPENED (after it) */
     uint32_t since_gone;
+    bool handshake_failed; /* the next DISCONNECTED is of a connection that never was one */
     bool head_live;
     zmq_msg_t head;
     uint64_t peer_last;
@@ -110,7 +111,7 @@ conn_of_peer(zmq_link *link, uint64_t peer)
     return NULL;
 }
 
-/* An accepted connection of the descriptor without a peer yet; a closed one first, for it is older. */
+/* An accepted connection of the descriptor without a peer yet; a closed one first, for it is older and said something. */
 static conn *
 conn_unbound(zmq_link *link, int fd)
 {
@@ -127,6 +128,15 @@ conn_closed(zmq_link *link, int fd)
     for (size_t i = 0; i < link->conn_count; i++)
         if (link->conns[i].fd == fd && !link->conns[i].closed)
             link->conns[i].closed = true;
+}
+
+/* A connection that ended before its handshake did sends nothing: whatever comes over the descriptor is of a later one. */
+static void
+conn_never_was(zmq_link *link, int fd)
+{
+    for (size_t i = link->conn_count; i-- > 0;)
+        if (link->conns[i].fd == fd && !link->conns[i].closed && link->conns[i].peer == 0)
+            conn_remove(link, i);
 }
 
 /* Nothing is left to receive: connections that closed without a message are of no interest. */
@@ -154,8 +164,14 @@ monitored(zmq_link *link, uint16_t event, int value)
         }
     } else if (event == ZMQ_EVENT_ACCEPTED) {
         (void)conn_add(link, value);
+    } else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
+        link->handshake_failed = true;
     } else if (event == ZMQ_EVENT_DISCONNECTED) {
-        conn_closed(link, value);
+        if (link->handshake_failed)
+            conn_never_was(link, value);
+        else
+            conn_closed(link, value);
+        link->handshake_failed = false;
     }
 }
 

@@ -5,9 +5,11 @@
 #include "link/memory.h"
 #include "link/zmq.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 typedef struct world {
     slu_env env;
@@ -296,6 +298,35 @@ zmq_refuses_the_open_network(void **state)
     world_close(&w);
 }
 
+/* Connections that end before their handshake leave descriptors behind, which the next peers get. */
+static void
+zmq_after_half_open_connections(void **state)
+{
+    world w;
+    slu_link_event event;
+    world_open(&w, true);
+    const uint16_t port = (uint16_t)atoi(strrchr(slu_link_address(w.listener), ':') + 1);
+    for (int i = 0; i < 40; i++) {
+        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+        if (i % 2 == 0)
+            usleep(2000);
+        close(fd);
+        slu_link *a = dial(&w);
+        say(a, 0, "hello");
+        NEXT(w.listener, &event, SLU_LINK_MESSAGE);
+        say(w.listener, event.peer, "welcome");
+        const uint64_t peer = event.peer;
+        NEXT(a, &event, SLU_LINK_MESSAGE);
+        slu_link_close(&a);
+        NEXT(w.listener, &event, SLU_LINK_GONE);
+        assert_true(event.peer == peer);
+    }
+    world_close(&w);
+}
+
 static void
 zmq_over_ipc_by_choice(void **state)
 {
@@ -344,6 +375,7 @@ main(void)
         cmocka_unit_test(zmq_listener_comes_back),
         cmocka_unit_test(hub_cuts_and_loses),
         cmocka_unit_test(zmq_refuses_the_open_network),
+        cmocka_unit_test(zmq_after_half_open_connections),
         cmocka_unit_test(zmq_over_ipc_by_choice),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
