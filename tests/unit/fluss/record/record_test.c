@@ -1,6 +1,7 @@
 /* record_test.c: the byte vectors of the documentation, rows of every type in both formats, descriptors, and damaged input. */
 #include "support/check.h"
 
+#include "base/alloc.h"
 #include "fluss/record/key.h"
 #include "fluss/record/kv_batch.h"
 #include "fluss/record/log_batch.h"
@@ -509,6 +510,68 @@ bad_descriptors_are_refused(void **state)
         CHECK_STATUS(fluss_descriptor_decode(slu_view_of_text(bad[i].json), &arena, &descriptor, &err), bad[i].status);
 }
 
+/* ---- Memory that runs out ---- */
+
+static slu_status
+log_round(const fluss_schema *schema, const struct ArrowSchema *arrow, const struct ArrowArray *array, uint8_t format)
+{
+    const fluss_log_spec spec = {
+        .writer_id = 1, .sequence = 2, .schema_id = 3, .log_format = format, .ipc = {.compression = SLU_IPC_COMPRESSION_LZ4_FRAME}};
+    const uint8_t kinds[ROWS] = {SLU_ROW_INSERT, SLU_ROW_UPDATE_BEFORE, SLU_ROW_UPDATE_AFTER};
+    const fluss_piece pieces[] = {{array, NULL, 20, kinds}, {array, NULL, 10, kinds}};
+    SLU_AUTO(slu_buf_fini) slu_buf out = {0};
+    fluss_log_header header;
+    fluss_log_rows rows;
+    slu_buf_init(&out, 1 << 20);
+    SLU_TRY(fluss_log_encode_pieces(&spec, schema, arrow, pieces, 2, &out, &err));
+    SLU_TRY(fluss_log_verify(slu_buf_view(&out), &header, &err));
+    SLU_TRY(fluss_log_decode(format, schema, arrow, &header, slu_buf_view(&out), (slu_ipc_owner){NULL, NULL}, NULL, &rows, &err));
+    assert_int_equal(rows.array.length, 30);
+    assert_int_equal(rows.kinds[21], SLU_ROW_UPDATE_BEFORE);
+    fluss_log_rows_fini(&rows);
+    return SLU_OK;
+}
+
+static slu_status
+table_round(void)
+{
+    SLU_AUTO(slu_arena_fini) slu_arena mine = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf out = {0};
+    fluss_descriptor descriptor;
+    fluss_table table;
+    slu_arena_init(&mine, 1 << 20);
+    slu_buf_init(&out, 1 << 16);
+    SLU_TRY(fluss_descriptor_decode(slu_view_of_text(descriptor_json), &mine, &descriptor, &err));
+    SLU_TRY(fluss_table_init(&table, &descriptor, 5, 1, &mine, &err));
+    fluss_table_fini(&table);
+    return fluss_descriptor_encode(&descriptor, &out, &err);
+}
+
+/* Fails the n-th allocation for every n until the work succeeds; each failure is NOMEM, and nothing leaks (ASan looks). */
+static void
+allocations_may_fail(void **state)
+{
+    (void)state;
+    fluss_schema schema;
+    struct ArrowSchema arrow;
+    struct ArrowArray array;
+    CHECK_OK(fluss_schema_decode(slu_view_of_text(every_type), &arena, &schema, &err));
+    many_rows(&schema, &arrow, &array);
+    for (int what = 0; what < 4; what++) {
+        slu_status status = SLU_NOMEM;
+        for (uint64_t nth = 1; status != SLU_OK; nth++) {
+            assert_true(nth < 2000);
+            (void)slu_alloc_fail_from(nth);
+            status = what < 3 ? log_round(&schema, &arrow, &array, (uint8_t)what) : table_round();
+            (void)slu_alloc_fail_from(0);
+            if (status != SLU_OK)
+                CHECK_STATUS(status, SLU_NOMEM);
+        }
+    }
+    array.release(&array);
+    slu_schema_release(&arrow);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -517,7 +580,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(compacted_keys),    TEST(lake_keys),     TEST(buckets),              TEST(kv_batch),
         TEST(log_batches),       TEST(projected_batches), TEST(rows_go_round),    TEST(log_formats_go_round),
-        TEST(descriptors_go_round), TEST(bad_descriptors_are_refused),
+        TEST(descriptors_go_round), TEST(bad_descriptors_are_refused), TEST(allocations_may_fail),
     };
     return cmocka_run_group_tests_name("fluss.record", tests, NULL, NULL);
 }
