@@ -212,12 +212,11 @@ answer_room(file_lookup *self, int64_t rows, slu_error *err)
 static void
 rows_find(file_lookup *self, const slu_batch *keys)
 {
+    sdk_map_find_many(&self->map, &self->keys.shown, self->rows);
     for (int64_t i = 0; i < keys->rows; i++) {
-        uint32_t bytes;
-        const uint8_t *key = key_at(&self->keys, i, &bytes);
-        const int32_t number = sdk_map_find(&self->map, self->keys.hashes[i], key, bytes);
-        self->rows[i] = number < 0 ? -1 : self->row_of[number];
-        self->found[i] = number >= 0;
+        self->found[i] = self->rows[i] >= 0;
+        if (self->found[i])
+            self->rows[i] = self->row_of[self->rows[i]];
     }
 }
 

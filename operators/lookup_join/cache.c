@@ -10,7 +10,9 @@ generation_init(generation *g, const struct ArrowSchema *values)
     memset(g, 0, sizeof *g);
     sdk_map_init(&g->map);
     g->columns = calloc((size_t)values->n_children + 1, sizeof *g->columns);
-    if (g->columns == NULL)
+    g->views = calloc((size_t)values->n_children + 1, sizeof *g->views);
+    g->looks = calloc((size_t)values->n_children + 1, sizeof *g->looks);
+    if (g->columns == NULL || g->views == NULL || g->looks == NULL)
         return SLU_NOMEM;
     for (int64_t i = 0; i < values->n_children; i++)
         SLU_TRY(sdk_builder_init(&g->columns[i], values->children[i]->format, NULL));
@@ -27,6 +29,8 @@ generation_fini(generation *g, uint32_t columns)
         free(g->chunks[i]);
     sdk_map_fini(&g->map);
     free(g->columns);
+    free(g->views);
+    free(g->looks);
     free(g->found);
     free(g->expires_ms);
     free(g->row_of);
@@ -46,6 +50,7 @@ generation_reset(generation *g, uint32_t columns)
     g->chunk_used = 0;
     sdk_map_reset(&g->map);
     g->rows = 0;
+    g->viewed = false;
 }
 
 /* Key bytes at a place where they stay; NULL: no memory, or a key too long to remember. */
@@ -143,23 +148,30 @@ cache_age(cache *c)
 }
 
 static void
-row_copy(const generation *from, int32_t row, sdk_builder *to, uint32_t columns)
+row_copy(generation *from, int32_t row, sdk_builder *to, uint32_t columns)
 {
-    for (uint32_t i = 0; i < columns; i++) {
-        sdk_builder_look look;
-        const slu_column column = sdk_builder_view(&from->columns[i], &look);
-        sdk_builder_copy(&to[i], &column, row);
-    }
+    for (uint32_t i = 0; !from->viewed && i < columns; i++)
+        from->views[i] = sdk_builder_view(&from->columns[i], &from->looks[i]);
+    from->viewed = true;
+    for (uint32_t i = 0; i < columns; i++)
+        sdk_builder_copy(&to[i], &from->views[i], row);
 }
 
-/* The number of a key in a generation, made if need be; -1: no memory. */
+/* The number of a key in a generation, made if need be; -1: no memory. Short keys are kept by the map, longer ones in a chunk. */
 static int32_t
 generation_number(generation *g, uint32_t hash, const uint8_t *key, uint32_t bytes)
 {
     bool added;
-    const int32_t known = sdk_map_find(&g->map, hash, key, bytes);
-    const uint8_t *kept = known >= 0 ? NULL : generation_key(g, key, bytes);
-    return known >= 0 || kept == NULL ? known : sdk_map_put(&g->map, hash, kept, bytes, &added);
+    const int32_t number = sdk_map_put(&g->map, hash, key, bytes, &added);
+    if (number < 0 || !added || bytes <= SDK_MAP_NEAR_BYTES)
+        return number;
+    const uint8_t *kept = generation_key(g, key, bytes);
+    if (kept == NULL) {
+        sdk_map_remove(&g->map, number);
+        return -1;
+    }
+    sdk_map_rekey(&g->map, number, kept);
+    return number;
 }
 
 /* A new row of the key in the young generation, whose columns the caller fills; false: it is not remembered. */
@@ -176,6 +188,7 @@ young_add(cache *c, uint32_t hash, const uint8_t *key, uint32_t bytes, int64_t e
     g->found[g->rows] = found;
     g->expires_ms[g->rows] = expires_ms;
     g->rows++;
+    g->viewed = false;
     return true;
 }
 
@@ -188,6 +201,18 @@ young_check(cache *c)
             generation_reset(&c->young, c->column_count);
             return;
         }
+    }
+}
+
+void
+cache_prefetch(const cache *c, uint32_t hash, int near)
+{
+    if (near) {
+        sdk_map_prefetch_entry(&c->young.map, hash);
+        sdk_map_prefetch_entry(&c->old.map, hash);
+    } else {
+        sdk_map_prefetch_slot(&c->young.map, hash);
+        sdk_map_prefetch_slot(&c->old.map, hash);
     }
 }
 

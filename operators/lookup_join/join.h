@@ -55,6 +55,9 @@ typedef struct generation {
     sdk_map map;     /* key to number */
     int32_t *row_of; /* by number: the newest row of the key */
     sdk_builder *columns;
+    slu_column *views; /* of the columns, while `viewed` */
+    sdk_builder_look *looks;
+    bool viewed;
     uint8_t *found;
     int64_t *expires_ms;
     int32_t rows, capacity;
@@ -73,6 +76,8 @@ typedef struct cache {
 
 SLU_CHECK slu_status cache_init(cache *c, const join_options *options, const struct ArrowSchema *values, slu_error *err);
 void cache_fini(cache *c);
+/* Tells the cache which key will be asked for soon: `near` 0 a dozen keys ahead, 1 half a dozen. */
+void cache_prefetch(const cache *c, uint32_t hash, int near);
 /* Copies a cached answer into `to` (one builder per column). Answers 1: found, 0: known to be missing, -1: not known. */
 int cache_get(cache *c, uint32_t hash, const uint8_t *key, uint32_t key_bytes, int64_t now_ms, sdk_builder *to);
 /* Remembers row `row` of an answer. No memory: it is not remembered. */

@@ -249,9 +249,15 @@ cache_ask(join *self, pending *p)
     p->asked = p->cached = 0;
     for (int64_t c = 0; p->columns != NULL && c < self->plan.values.n_children; c++)
         sdk_builder_reset(&p->columns[c]);
+    const sdk_map_entry *keys = self->distinct.entries;
     for (int32_t n = 0; n < p->distinct; n++) {
-        const sdk_map_entry *key = &self->distinct.entries[n];
-        const int known = p->columns == NULL ? -1 : cache_get(&self->cache, key->hash, key->key, key->key_bytes, now, p->columns);
+        if (p->columns != NULL && n + 16 < p->distinct)
+            cache_prefetch(&self->cache, keys[n + 16].hash, 0);
+        if (p->columns != NULL && n + 8 < p->distinct)
+            cache_prefetch(&self->cache, keys[n + 8].hash, 1);
+        const int known = p->columns == NULL ? -1
+                                             : cache_get(&self->cache, keys[n].hash, sdk_map_key(&self->distinct, n),
+                                                         keys[n].key_bytes, now, p->columns);
         if (known >= 0)
             p->answer[n] = known ? p->cached : -1;
         else

@@ -450,10 +450,7 @@ rows_find(const asked *a, int32_t *rows, slu_error *err)
         if (sdk_map_put(&map, table.hashes[i], key, bytes, &added) < 0)
             return slu_error_set(err, SLU_NOMEM, "harness: no memory");
     }
-    for (int64_t i = 0; i < question.shown.count; i++) {
-        const uint8_t *key = key_at(&question, i, &bytes);
-        rows[i] = sdk_map_find(&map, question.hashes[i], key, bytes);
-    }
+    sdk_map_find_many(&map, &question.shown, rows);
     return SLU_OK;
 }
 

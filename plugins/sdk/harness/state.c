@@ -11,7 +11,7 @@ static void
 state_free(slu_state *state)
 {
     for (int32_t i = 0; i < state->map.entry_count; i++) {
-        if (state->map.entries[i].key == NULL)
+        if (!sdk_map_is_live(&state->map, i))
             continue;
         free(state->keys[i]);
         free(state->values[i]);
@@ -205,10 +205,11 @@ state_copy(const slu_state *from, slu_state *to)
 {
     for (int32_t i = 0; i < from->map.entry_count; i++) {
         const sdk_map_entry *entry = &from->map.entries[i];
-        if (entry->key == NULL)
+        if (!sdk_map_is_live(&from->map, i))
             continue;
         const int32_t whole[2] = {0, (int32_t)entry->key_bytes};
-        const slu_keys key = {.size = sizeof key, .count = 1, .data = entry->key, .offsets = whole, .hashes = &entry->hash};
+        const slu_keys key = {
+            .size = sizeof key, .count = 1, .data = sdk_map_key(&from->map, i), .offsets = whole, .hashes = &entry->hash};
         const bool fixed = from->spec.kind == SLU_STATE_FIXED;
         const size_t bytes =
             fixed ? from->spec.value_bytes : sizeof(byte_value) + (size_t)((const byte_value *)from->values[i])->bytes + 1;

@@ -148,6 +148,35 @@ as_the_model_says(void **state)
     sdk_harness_free(&h);
 }
 
+/* Keys too long for the map to keep, through a cache that turns over. */
+static void
+long_keys(void **state)
+{
+    slu_error err = {0};
+    SLU_AUTO(sdk_text_fini) sdk_text table = {0};
+    SLU_AUTO(sdk_text_fini) sdk_text expected = {0};
+    for (int i = 0; i < 50; i++)
+        sdk_text_printf(&table, "customer with a long name %d | %d\n", i, i);
+    sdk_harness *h = harnessed("lookup_join");
+    CHECK_OK(sdk_harness_lookup_table(h, "customers", "name STRING NOT NULL, n INT", sdk_text_cstr(&table), &err));
+    CHECK_OK(sdk_harness_with(h, "{ lookup: { use: customers }, on: [name], take: [n], cache-rows: 30 }", &err));
+    CHECK_OK(sdk_harness_input(h, "name STRING", &err));
+    CHECK_OK(sdk_harness_open(h, &err));
+    for (int i = 0; i < 1000; i++) {
+        char row[64];
+        const int n = i % 3 == 0 ? i * 7 % 60 : i % 5;
+        (void)snprintf(row, sizeof row, "customer with a long name %d\n", n);
+        CHECK_OK(sdk_harness_push(h, 0, row, &err));
+        if (n < 50)
+            sdk_text_printf(&expected, "customer with a long name %d | %d\n", n, n);
+        else
+            sdk_text_printf(&expected, "customer with a long name %d | NULL\n", n);
+    }
+    CHECK_TEXT(sdk_harness_output(h), sdk_text_cstr(&expected));
+    assert_true(sdk_harness_lookups(h) < 700);
+    sdk_harness_free(&h);
+}
+
 static void
 refused(void **state)
 {
@@ -183,6 +212,7 @@ main(void)
                                        cmocka_unit_test(closes_with_batches_in_flight),
                                        cmocka_unit_test(the_cache_remembers_and_forgets),
                                        cmocka_unit_test(as_the_model_says),
+                                       cmocka_unit_test(long_keys),
                                        cmocka_unit_test(refused)};
     return cmocka_run_group_tests_name("operators.lookup_join", tests, NULL, NULL);
 }
