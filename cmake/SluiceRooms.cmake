@@ -93,6 +93,8 @@ function(sluice_fuzz NAME)
         target_link_libraries(${TARGET} PRIVATE slu_${KNOWN})
     endforeach()
     if(SLUICE_FUZZ)
+        # `./dev fuzz` starts from these seeds.
+        file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${TARGET}.corpus "${FUZZ_CORPUS}")
         target_link_options(${TARGET} PRIVATE -fsanitize=fuzzer)
         add_test(NAME fuzz.${NAME} COMMAND ${TARGET} -runs=0 ${FUZZ_CORPUS})
     else()
