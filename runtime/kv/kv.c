@@ -147,7 +147,8 @@ kv_forget_unflushed(slu_kv *kv)
     kv->unflushed_bytes = 0;
 }
 
-/* RocksDB flushes both families as one when a write buffer is full, but only the named one when it is told to. So rows go first: meta
+/* RocksDB flushes both families as one when a write buffer is full, but only the named one when it is told to. So rows go first:
+ * meta
  * that is older than its rows makes the owner replay what is there already, which changes nothing; newer meta would lose rows. */
 slu_status
 slu_kv_flush(slu_kv *kv, slu_error *err)
@@ -320,7 +321,8 @@ slu_kv_write(slu_kv *kv, slu_kv_batch *batch, slu_error *err)
 }
 
 slu_status
-slu_kv_scan(slu_kv *kv, slu_view prefix, slu_status (*row)(void *context, slu_view key, slu_view value), void *context, slu_error *err)
+slu_kv_scan(slu_kv *kv, slu_view prefix, slu_status (*row)(void *context, slu_view key, slu_view value), void *context,
+            slu_error *err)
 {
     rocksdb_iterator_t *it = rocksdb_create_iterator_cf(kv->db, kv->pool->read, kv->families[0]);
     slu_status status = SLU_OK;

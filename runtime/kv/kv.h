@@ -1,9 +1,11 @@
 /*
  * kv.h: an ordered map of bytes on disk, RocksDB behind it.
  *
- * Shape    a pool (one cache, one write-buffer budget, one set of background threads) shared by many stores; a store has rows in the
+ * Shape    a pool (one cache, one write-buffer budget, one set of background threads) shared by many stores; a store has rows in
+ *          the
  *          default column family and, in a second one, a few words of its owner (meta), written in the same atomic batch.
- * Durable  there is no write-ahead log: what was written since the last flush is lost when the process dies. Meta is never newer than
+ * Durable  there is no write-ahead log: what was written since the last flush is lost when the process dies. Meta is never newer
+ *          than
  *          the rows it was written with; it may be older. The owner replays from what its meta says (for the table server: the
  *          changelog), which must do no harm to rows that are there already.
  * Foreign  a checkpoint is a RocksDB directory that version 6.20 opens: CRC32C block checksums, format_version 5.
@@ -42,8 +44,8 @@ typedef struct slu_kv_slot {
 } slu_kv_slot;
 
 /* Values are appended to `values`, their places written to slots[count]. */
-SLU_CHECK slu_status slu_kv_get_many(
-    slu_kv *kv, const slu_view *keys, size_t count, slu_buf *values, slu_kv_slot *slots, slu_error *err);
+SLU_CHECK slu_status slu_kv_get_many(slu_kv *kv, const slu_view *keys, size_t count, slu_buf *values, slu_kv_slot *slots,
+                                     slu_error *err);
 SLU_CHECK slu_status slu_kv_get_meta(slu_kv *kv, slu_view key, slu_buf *value, slu_error *err);
 
 SLU_CHECK slu_status slu_kv_batch_new(slu_kv_batch **out, slu_error *err);
@@ -57,7 +59,8 @@ SLU_CHECK slu_status slu_kv_write(slu_kv *kv, slu_kv_batch *batch, slu_error *er
 
 /* Calls back for each row whose key starts with `prefix` (empty: all), in key order, from one consistent view of the store, until
  * the rows end or `row` answers anything but OK. END from `row` ends the scan well. */
-SLU_CHECK slu_status slu_kv_scan(slu_kv *kv, slu_view prefix, slu_status (*row)(void *context, slu_view key, slu_view value), void *context, slu_error *err);
+SLU_CHECK slu_status slu_kv_scan(slu_kv *kv, slu_view prefix, slu_status (*row)(void *context, slu_view key, slu_view value),
+                                 void *context, slu_error *err);
 
 SLU_CHECK slu_status slu_kv_flush(slu_kv *kv, slu_error *err);
 /* A copy (hard links where possible) of everything written so far, in a directory that must not exist yet. */

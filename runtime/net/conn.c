@@ -6,7 +6,8 @@
  *         +----- slu_conn_close, or after_writes: draining -> lingering --> ended      nothing is called
  *
  * (1) After `silent` is set no event is called any more. (2) The memory goes with the handle's close callback and never earlier, so
- * every callback may close its own connection. (3) Input that is left while paused is delivered from the timer, never inside resume.
+ * every callback may close its own connection. (3) Input that is left while paused is delivered from the timer, never inside
+ * resume.
  */
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -69,7 +70,8 @@ conn_timer_fired(void *context)
     if (conn->lingering) {
         net_conn_end(conn);
     } else if (!conn->open) {
-        (void)slu_error_set(&why, SLU_TIMEOUT, "connect to %s: no answer within %d ms", conn->peer, (int)conn->options.connect_timeout_ms);
+        (void)slu_error_set(&why, SLU_TIMEOUT, "connect to %s: no answer within %d ms", conn->peer,
+                            (int)conn->options.connect_timeout_ms);
         net_conn_fail(conn, &why);
     } else {
         net_conn_deliver(conn);
@@ -115,7 +117,8 @@ conn_name_peer(slu_conn *conn, const struct sockaddr *address)
     char host[INET6_ADDRSTRLEN];
     const bool six = address->sa_family == AF_INET6;
     conn_host(address, host);
-    const unsigned port = ntohs(six ? ((const struct sockaddr_in6 *)address)->sin6_port : ((const struct sockaddr_in *)address)->sin_port);
+    const unsigned port =
+        ntohs(six ? ((const struct sockaddr_in6 *)address)->sin6_port : ((const struct sockaddr_in *)address)->sin_port);
     (void)snprintf(conn->peer, sizeof conn->peer, six ? "[%s]:%u" : "%s:%u", host, port);
 }
 
@@ -179,7 +182,7 @@ conn_connected(uv_connect_t *request, int status)
 
 slu_status
 slu_conn_connect(slu_loop *loop, const char *host, uint16_t port, const slu_conn_options *options, const slu_conn_events *events,
-    void *context, slu_conn **out, slu_error *err)
+                 void *context, slu_conn **out, slu_error *err)
 {
     struct sockaddr_storage address;
     slu_conn *conn = NULL;

@@ -116,7 +116,8 @@ conn_deliver_frame(slu_conn *conn)
         return false;
     const size_t frame_bytes = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
     if (frame_bytes > conn->options.frame_bytes_max) {
-        (void)slu_error_set(&why, SLU_LIMIT, "%s sent a frame of %zu bytes; the limit is %zu", conn->peer, frame_bytes, conn->options.frame_bytes_max);
+        (void)slu_error_set(&why, SLU_LIMIT, "%s sent a frame of %zu bytes; the limit is %zu", conn->peer, frame_bytes,
+                            conn->options.frame_bytes_max);
         net_conn_fail(conn, &why);
         return false;
     }

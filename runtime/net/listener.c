@@ -71,7 +71,8 @@ listener_accept(uv_stream_t *server, int status)
     slu_conn *conn = NULL;
     slu_error why;
     if (status != 0 || net_conn_accept(listener->loop, server, &listener->options, &conn, &why) != SLU_OK) {
-        slu_log_warn(listener->loop->env, "ACCEPT-FAILED", "a connection was not accepted: %s", status != 0 ? uv_strerror(status) : why.message);
+        slu_log_warn(listener->loop->env, "ACCEPT-FAILED", "a connection was not accepted: %s",
+                     status != 0 ? uv_strerror(status) : why.message);
         return;
     }
     const slu_conn_events *events = NULL;
@@ -106,14 +107,14 @@ listener_bind(slu_listener *listener, const struct sockaddr_storage *address)
     struct sockaddr_storage bound;
     int bytes = (int)sizeof bound;
     rc = uv_tcp_getsockname(&listener->uv, (struct sockaddr *)&bound, &bytes);
-    listener->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                       : ((struct sockaddr_in *)&bound)->sin_port);
+    listener->port =
+        ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port : ((struct sockaddr_in *)&bound)->sin_port);
     return rc;
 }
 
 slu_status
 slu_listener_open(slu_loop *loop, const char *host, uint16_t port, const slu_conn_options *options, slu_accept_fn on_accept,
-    void *context, slu_listener **out, slu_error *err)
+                  void *context, slu_listener **out, slu_error *err)
 {
     struct sockaddr_storage address;
     SLU_TRY(net_resolve(host, port, &address, err));

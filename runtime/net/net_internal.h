@@ -19,8 +19,8 @@ struct slu_loop {
     const slu_env *env;
     void (*on_wake)(void *context);
     void *wake_context;
-    int stopping;  /* atomic */
-    bool touched;  /* something was started since the last step: epoll does not know of it yet */
+    int stopping; /* atomic */
+    bool touched; /* something was started since the last step: epoll does not know of it yet */
 };
 
 slu_status net_error(slu_error *err, int uv_status, const char *what, const char *where);

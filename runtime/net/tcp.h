@@ -31,8 +31,8 @@ typedef struct slu_conn_events {
 } slu_conn_events;
 
 typedef struct slu_conn_options {
-    size_t frame_bytes_max; /* 0: raw bytes */
-    size_t queue_bytes_max; /* 0: SLU_CONN_QUEUE_BYTES_DEFAULT */
+    size_t frame_bytes_max;     /* 0: raw bytes */
+    size_t queue_bytes_max;     /* 0: SLU_CONN_QUEUE_BYTES_DEFAULT */
     int64_t connect_timeout_ms; /* 0: SLU_CONN_CONNECT_TIMEOUT_MS_DEFAULT */
 } slu_conn_options;
 
@@ -47,27 +47,28 @@ SLU_CHECK slu_status slu_address_split(const char *address, char *host, size_t h
  * who is to hear of it: it fills *events and *context; returning anything but OK closes the connection. */
 typedef slu_status (*slu_accept_fn)(void *context, slu_conn *conn, const slu_conn_events **out_events, void **out_context);
 SLU_CHECK slu_status slu_listener_open(slu_loop *loop, const char *host, uint16_t port, const slu_conn_options *options,
-    slu_accept_fn on_accept, void *context, slu_listener **out, slu_error *err);
+                                       slu_accept_fn on_accept, void *context, slu_listener **out, slu_error *err);
 uint16_t slu_listener_port(const slu_listener *listener);
 void slu_listener_close(slu_listener **listener); /* accepted connections live on */
 
 /* Starts to connect; sends before on_open are queued. A name is looked up here and may block; a numeric address does not. A
  * failure to connect arrives as on_close, never inside this call. */
 SLU_CHECK slu_status slu_conn_connect(slu_loop *loop, const char *host, uint16_t port, const slu_conn_options *options,
-    const slu_conn_events *events, void *context, slu_conn **out, slu_error *err);
+                                      const slu_conn_events *events, void *context, slu_conn **out, slu_error *err);
 /* Drops what was not yet written. Safe inside every callback; no callback follows. */
 void slu_conn_close(slu_conn **conn);
 /* Closes once everything queued is written (or the peer goes first); no callback follows. */
 void slu_conn_close_after_writes(slu_conn **conn);
 
-/* Takes the buffer's memory; a framed connection puts the length prefix before it. `buf` is empty afterwards, and untouched on failure. */
+/* Takes the buffer's memory; a framed connection puts the length prefix before it. `buf` is empty afterwards, and untouched on
+ * failure. */
 SLU_CHECK slu_status slu_conn_send(slu_conn *conn, slu_buf *buf, slu_error *err);
 /* The same for lent memory; `release(owner)` is called once, on the loop's thread, when the bytes are out or dropped. */
-SLU_CHECK slu_status slu_conn_send_lent(
-    slu_conn *conn, slu_view bytes, void (*release)(void *owner), void *owner, slu_error *err);
+SLU_CHECK slu_status slu_conn_send_lent(slu_conn *conn, slu_view bytes, void (*release)(void *owner), void *owner, slu_error *err);
 size_t slu_conn_queued_bytes(const slu_conn *conn);
 
-/* Inside on_input only: the input's memory, to be released by slu_free; *input is the same bytes in it (a large frame moves, a small
+/* Inside on_input only: the input's memory, to be released by slu_free; *input is the same bytes in it (a large frame moves, a
+ * small
  * one shares a buffer with others and is copied). NULL: no memory, and nothing changed. */
 SLU_CHECK uint8_t *slu_conn_take_input(slu_conn *conn, slu_view *input);
 

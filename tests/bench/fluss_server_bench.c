@@ -26,16 +26,17 @@ static void
 report(const char *what, double batches, double bytes, double row_bytes, double wall, double server_cpu)
 {
     const double all = batches * bytes;
-    (void)printf("%-8s %8.0f batches of %7.0f bytes: %7.0f MB/s, server: %7.0f MB per CPU s, %6.1f M rows of %.0f bytes per CPU s\n", what, batches,
-        bytes, all / wall / 1e6, all / server_cpu / 1e6, all / row_bytes / server_cpu / 1e6, row_bytes);
+    (void)printf(
+        "%-8s %8.0f batches of %7.0f bytes: %7.0f MB/s, server: %7.0f MB per CPU s, %6.1f M rows of %.0f bytes per CPU s\n", what,
+        batches, bytes, all / wall / 1e6, all / server_cpu / 1e6, all / row_bytes / server_cpu / 1e6, row_bytes);
 }
 
 int
 main(int argc, char **argv)
 {
-    static const char table[] =
-        "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\"}}]},\"partition_key\":[],"
-        "\"bucket_key\":[],\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
+    static const char table[] = "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":"
+                                "\"BIGINT\"}}]},\"partition_key\":[],"
+                                "\"bucket_key\":[],\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
     const size_t bytes = argc > 1 ? (size_t)atol(argv[1]) : 1 << 20;
     const int batches = argc > 2 ? atoi(argv[2]) : 1000;
     const double row_bytes = argc > 3 ? atof(argv[3]) : 16;

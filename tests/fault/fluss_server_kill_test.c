@@ -1,5 +1,6 @@
 /*
- * The table server dies by kill -9 under load, again and again: every acknowledged batch is there, once, in order; what was sent and
+ * The table server dies by kill -9 under load, again and again: every acknowledged batch is there, once, in order; what was sent
+ * and
  * not acknowledged may be sent again and is stored once; rows of a primary-key table are those of its changelog.
  */
 #include "../integration/fluss/wire_peer.h"
@@ -17,11 +18,12 @@
 #define WRITERS 4
 #define IN_FLIGHT 5
 
-static const char log_table[] =
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\"}}]},\"partition_key\":[],"
-    "\"bucket_key\":[],\"bucket_count\":2,\"properties\":{},\"custom_properties\":{}}";
+static const char log_table[] = "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":"
+                                "\"BIGINT\"}}]},\"partition_key\":[],"
+                                "\"bucket_key\":[],\"bucket_count\":2,\"properties\":{},\"custom_properties\":{}}";
 static const char key_table[] =
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}}"
+    ","
     "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[],\"bucket_key\":[\"k\"],"
     "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
 
@@ -118,7 +120,7 @@ writer_receive(writer *w)
         fail_msg("produce: %d %s", w->peer.error_code, w->peer.error_message);
     if (response->buckets_resp[0]->has_error_code)
         fail_msg("produce of writer %lld: %d %s", (long long)w->id, response->buckets_resp[0]->error_code,
-            response->buckets_resp[0]->error_message);
+                 response->buckets_resp[0]->error_message);
     w->acked++;
     return true;
 }

@@ -1,4 +1,5 @@
-/* Memory runs out at every allocation in turn, in a log, a catalogue and a kv tablet's way: an error, never a crash, and what was acknowledged
+/* Memory runs out at every allocation in turn, in a log, a catalogue and a kv tablet's way: an error, never a crash, and what was
+ * acknowledged
  * before is still there. */
 #include "support/check.h"
 
@@ -102,10 +103,11 @@ kv_batch_of(slu_buf *out, int round)
 static slu_status
 tablet_round(slu_kv_pool *pool, const slu_buf *batch, const char *dir, slu_error *err)
 {
-    static const char json[] =
-        "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
-        "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[],\"bucket_key\":[\"k\"],"
-        "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
+    static const char json[] = "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":"
+                               "\"INTEGER\",\"nullable\":false}},"
+                               "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[]"
+                               ",\"bucket_key\":[\"k\"],"
+                               "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
     fluss_catalogue *catalogue = NULL;
     fluss_tables *tables = NULL;
     fluss_served *table = NULL;

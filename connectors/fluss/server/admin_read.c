@@ -78,7 +78,8 @@ fluss_handle_table_exists(fluss_request *r, slu_error *err)
     const Fluss__TableExistsRequest *request = (const Fluss__TableExistsRequest *)r->message;
     Fluss__TableExistsResponse response = FLUSS__TABLE_EXISTS_RESPONSE__INIT;
     fluss_served *table = NULL;
-    const slu_status status = fluss_tables_get(r->server->tables, request->table_path->database_name, request->table_path->table_name, &table, err);
+    const slu_status status =
+        fluss_tables_get(r->server->tables, request->table_path->database_name, request->table_path->table_name, &table, err);
     if (status != SLU_NOTFOUND)
         SLU_TRY(status);
     response.exists = status == SLU_OK;
@@ -97,7 +98,8 @@ table_json(const fluss_request *r, const fluss_served *table, const char **out, 
     slu_buf_init(&json, FLUSS_JSON_BYTES_MAX);
     SLU_TRY(fluss_descriptor_decode(slu_view_of_text(table->row.json), r->arena, &descriptor, err));
     for (size_t i = 0; i < r->server->lake.property_count; i++)
-        SLU_TRY(fluss_descriptor_set(&descriptor, r->arena, r->server->lake.properties[i].key, r->server->lake.properties[i].value, err));
+        SLU_TRY(fluss_descriptor_set(&descriptor, r->arena, r->server->lake.properties[i].key, r->server->lake.properties[i].value,
+                                     err));
     SLU_TRY(fluss_descriptor_encode(&descriptor, &json, err));
     *out = slu_arena_strndup(r->arena, (const char *)json.data, json.bytes);
     return slu_arena_status(r->arena, err);
@@ -160,7 +162,7 @@ partition_matches(const Fluss__PbPartitionSpec *partial, const Fluss__PbPartitio
         bool equal = false;
         for (size_t i = 0; i < spec->n_partition_key_values; i++)
             equal = equal || (strcmp(partial->partition_key_values[p]->key, spec->partition_key_values[i]->key) == 0 &&
-                                 strcmp(partial->partition_key_values[p]->value, spec->partition_key_values[i]->value) == 0);
+                              strcmp(partial->partition_key_values[p]->value, spec->partition_key_values[i]->value) == 0);
         if (!equal)
             return false;
     }
@@ -218,22 +220,26 @@ fluss_handle_latest_kv_snapshots(fluss_request *r, slu_error *err)
     const bool partitioned = table->table.partition_column_count != 0;
     if (table->table.key_column_count == 0) {
         (void)slu_error_set(err, SLU_INVALID, "Table '%s.%s' is not a primary key table, so it doesn't have any kv snapshots.",
-            table->row.database, table->row.name);
+                            table->row.database, table->row.name);
         err->code = FLUSS_ERROR_NON_PRIMARY_KEY_TABLE_EXCEPTION;
         return SLU_INVALID;
     }
     if (partitioned != (request->partition_name != NULL)) {
-        (void)slu_error_set(err, SLU_INVALID, partitioned ? "Table '%s.%s' is a partitioned table, but partition name is not provided."
-                                                          : "Table '%s.%s' is not a partitioned table.", table->row.database, table->row.name);
+        (void)slu_error_set(err, SLU_INVALID,
+                            partitioned ? "Table '%s.%s' is a partitioned table, but partition name is not provided."
+                                        : "Table '%s.%s' is not a partitioned table.",
+                            table->row.database, table->row.name);
         err->code = partitioned ? FLUSS_ERROR_PARTITION_NOT_EXISTS : FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION;
         return SLU_INVALID;
     }
     response.table_id = table->row.id;
     if (partitioned) {
         response.has_partition_id = true;
-        SLU_TRY(fluss_catalogue_get_partition(r->server->catalogue, table->row.id, request->partition_name, &response.partition_id, err));
+        SLU_TRY(fluss_catalogue_get_partition(r->server->catalogue, table->row.id, request->partition_name, &response.partition_id,
+                                              err));
     }
-    Fluss__PbKvSnapshot **list = (Fluss__PbKvSnapshot **)fluss_reply_list(r->arena, (size_t)table->table.bucket_count, sizeof **list);
+    Fluss__PbKvSnapshot **list =
+        (Fluss__PbKvSnapshot **)fluss_reply_list(r->arena, (size_t)table->table.bucket_count, sizeof **list);
     for (int32_t i = 0; list != NULL && i < table->table.bucket_count; i++) {
         fluss__pb_kv_snapshot__init(list[i]);
         list[i]->bucket_id = i;

@@ -56,17 +56,21 @@ alter_property(fluss_descriptor *d, slu_arena *arena, const Fluss__PbAlterConfig
 {
     const char *key = change->config_key;
     if (change->op_type != ALTER_SET && change->op_type != ALTER_DELETE)
-        return alter_fail(err, slu_error_set(err, SLU_INVALID, "'%s': table properties can be set and reset, not appended to", key));
+        return alter_fail(err,
+                          slu_error_set(err, SLU_INVALID, "'%s': table properties can be set and reset, not appended to", key));
     if (change->op_type == ALTER_SET && change->config_value == NULL)
         return alter_fail(err, slu_error_set(err, SLU_INVALID, "'%s' is set without a value", key));
     const char *value = change->op_type == ALTER_SET ? change->config_value : NULL;
     if (!property_is_table_option(key))
         return property_change(&d->custom_properties, &d->custom_property_count, arena, key, value, err);
     if (!fluss_rules_may_alter(key))
-        return alter_fail(err, slu_error_set(err, SLU_INVALID, "The following options are not supported to alter yet: ['%s'].", key));
+        return alter_fail(err,
+                          slu_error_set(err, SLU_INVALID, "The following options are not supported to alter yet: ['%s'].", key));
     if (strncmp(key, "table.datalake.", 15) == 0 && fluss_descriptor_get(d, "table.datalake.format") == NULL)
-        return alter_fail(err, slu_error_set(err, SLU_INVALID, "The option '%s' cannot be altered for tables that were created before the Fluss "
-            "cluster enabled datalake.", key));
+        return alter_fail(err, slu_error_set(err, SLU_INVALID,
+                                             "The option '%s' cannot be altered for tables that were created before the Fluss "
+                                             "cluster enabled datalake.",
+                                             key));
     return property_change(&d->properties, &d->property_count, arena, key, value, err);
 }
 
@@ -111,7 +115,9 @@ alter_columns(fluss_descriptor *d, slu_arena *arena, const Fluss__AlterTableRequ
 {
     if (request->n_drop_columns != 0 || request->n_rename_columns != 0 || request->n_modify_columns != 0)
         return alter_fail(err, slu_error_set(err, SLU_INVALID, "Not support %s column now.",
-            request->n_drop_columns != 0 ? "drop" : request->n_rename_columns != 0 ? "rename" : "modify"));
+                                             request->n_drop_columns != 0     ? "drop"
+                                             : request->n_rename_columns != 0 ? "rename"
+                                                                              : "modify"));
     for (size_t i = 0; i < request->n_add_columns; i++)
         SLU_TRY(alter_add_column(&d->schema, arena, request->add_columns[i], err));
     return SLU_OK;
@@ -127,15 +133,21 @@ alter_lake(const fluss_request *r, const fluss_served *table, const fluss_descri
         return SLU_OK;
     if (!server->has_lake)
         return before ? SLU_OK
-                      : alter_fail(err, slu_error_set(err, SLU_INVALID, "Cannot alter table %s.%s in data lake, because the Fluss cluster doesn't "
-                            "enable datalake tables.", table->row.database, table->row.name));
+                      : alter_fail(err, slu_error_set(err, SLU_INVALID,
+                                                      "Cannot alter table %s.%s in data lake, because the Fluss cluster doesn't "
+                                                      "enable datalake tables.",
+                                                      table->row.database, table->row.name));
     if (before && server->lake.alter_table == NULL)
-        return alter_fail(err, slu_error_set(err, SLU_UNSUPPORTED, "table %s.%s is a lake table, and its lake table cannot be altered by this "
-            "server yet", table->row.database, table->row.name));
-    const slu_status status = before ? server->lake.alter_table(server->lake.context, table->row.database, table->row.name, json, err)
-                                     : server->lake.create_table(server->lake.context, table->row.database, table->row.name, json, err);
+        return alter_fail(err, slu_error_set(err, SLU_UNSUPPORTED,
+                                             "table %s.%s is a lake table, and its lake table cannot be altered by this "
+                                             "server yet",
+                                             table->row.database, table->row.name));
+    const slu_status status =
+        before ? server->lake.alter_table(server->lake.context, table->row.database, table->row.name, json, err)
+               : server->lake.create_table(server->lake.context, table->row.database, table->row.name, json, err);
     if (status < 0 && err != NULL)
-        err->code = status == SLU_CONFLICT && !before ? FLUSS_ERROR_LAKE_TABLE_ALREADY_EXIST : FLUSS_ERROR_INVALID_ALTER_TABLE_EXCEPTION;
+        err->code =
+            status == SLU_CONFLICT && !before ? FLUSS_ERROR_LAKE_TABLE_ALREADY_EXIST : FLUSS_ERROR_INVALID_ALTER_TABLE_EXCEPTION;
     return status;
 }
 
@@ -145,12 +157,14 @@ alter_table(const fluss_request *r, fluss_served *table, const Fluss__AlterTable
     fluss_descriptor descriptor;
     SLU_AUTO(slu_buf_fini) slu_buf json = {0};
     SLU_AUTO(slu_buf_fini) slu_buf schema = {0};
-    const bool columns = request->n_add_columns + request->n_drop_columns + request->n_rename_columns + request->n_modify_columns != 0;
+    const bool columns =
+        request->n_add_columns + request->n_drop_columns + request->n_rename_columns + request->n_modify_columns != 0;
     slu_buf_init(&json, FLUSS_JSON_BYTES_MAX);
     slu_buf_init(&schema, FLUSS_JSON_BYTES_MAX);
     if (columns && request->n_config_changes != 0)
-        return alter_fail(err, slu_error_set(err, SLU_INVALID, "Table alteration can only be applied to one of the following: table properties or "
-            "table schema."));
+        return alter_fail(err, slu_error_set(err, SLU_INVALID,
+                                             "Table alteration can only be applied to one of the following: table properties or "
+                                             "table schema."));
     SLU_TRY(fluss_descriptor_decode(slu_view_of_text(table->row.json), r->arena, &descriptor, err));
     for (size_t i = 0; i < request->n_config_changes; i++)
         SLU_TRY(alter_property(&descriptor, r->arena, request->config_changes[i], err));
@@ -159,12 +173,14 @@ alter_table(const fluss_request *r, fluss_served *table, const Fluss__AlterTable
     SLU_TRY(fluss_descriptor_encode(&descriptor, &json, err));
     SLU_TRY(fluss_schema_encode(&descriptor.schema, &schema, err));
     SLU_TRY(alter_lake(r, table, &descriptor, slu_buf_cstr(&json), err));
-    SLU_TRY(fluss_catalogue_alter_table(r->server->catalogue, table->row.id, slu_buf_cstr(&json), columns ? slu_buf_cstr(&schema) : NULL, err));
+    SLU_TRY(fluss_catalogue_alter_table(r->server->catalogue, table->row.id, slu_buf_cstr(&json),
+                                        columns ? slu_buf_cstr(&schema) : NULL, err));
     fluss_fetches_wake_table(r->server->fetches, table); /* their projections may mean other columns now */
     SLU_TRY(fluss_tables_altered(r->server->tables, table, err));
     fluss_tiering_remove(r->server->tiering, table->row.id);
-    return fluss_lake_enabled(&table->descriptor) ? fluss_lake_add(r->server, &table->row, &table->descriptor, slu_wall_ms(r->server->env), err)
-                                                  : SLU_OK;
+    return fluss_lake_enabled(&table->descriptor)
+               ? fluss_lake_add(r->server, &table->row, &table->descriptor, slu_wall_ms(r->server->env), err)
+               : SLU_OK;
 }
 
 slu_status

@@ -8,13 +8,16 @@
 
 static const char catalogue_schema[] =
     "CREATE TABLE IF NOT EXISTS counters(name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS databases(name TEXT PRIMARY KEY, json TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL)"
+    "CREATE TABLE IF NOT EXISTS databases(name TEXT PRIMARY KEY, json TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER "
+    "NOT NULL)"
     " WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS tables(id INTEGER PRIMARY KEY, database TEXT NOT NULL, name TEXT NOT NULL, schema_id INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS tables(id INTEGER PRIMARY KEY, database TEXT NOT NULL, name TEXT NOT NULL, schema_id INTEGER NOT "
+    "NULL,"
     " json TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL, UNIQUE(database, name));"
     "CREATE TABLE IF NOT EXISTS schemas(table_id INTEGER NOT NULL, schema_id INTEGER NOT NULL, json TEXT NOT NULL,"
     " PRIMARY KEY(table_id, schema_id)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS partitions(id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, name TEXT NOT NULL, created INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS partitions(id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, name TEXT NOT NULL, created INTEGER "
+    "NOT NULL,"
     " UNIQUE(table_id, name));"
     "CREATE TABLE IF NOT EXISTS lake_snapshots(place INTEGER PRIMARY KEY AUTOINCREMENT, table_id INTEGER NOT NULL,"
     " snapshot_id INTEGER NOT NULL, tiered TEXT NOT NULL, readable TEXT, time INTEGER NOT NULL, UNIQUE(table_id, snapshot_id));";
@@ -126,7 +129,8 @@ cat_count(fluss_catalogue *c, const char *counter, int64_t add, int64_t *out_bef
 {
     sqlite3_stmt *stmt = NULL;
     SLU_TRY(cat_run(c, err, "INSERT INTO counters VALUES(?1, 0) ON CONFLICT DO NOTHING", "t", counter));
-    SLU_TRY(cat_prepare(c, &stmt, err, "UPDATE counters SET next = next + ?2 WHERE name = ?1 RETURNING next - ?2", "ti", counter, add));
+    SLU_TRY(
+        cat_prepare(c, &stmt, err, "UPDATE counters SET next = next + ?2 WHERE name = ?1 RETURNING next - ?2", "ti", counter, add));
     SLU_TRY(cat_step(c, &stmt, err));
     *out_before = sqlite3_column_int64(stmt, 0);
     cat_finish(&stmt);
@@ -158,8 +162,9 @@ catalogue_set_up(fluss_catalogue *c, bool sync, slu_error *err)
     version = sqlite3_column_int64(stmt, 0);
     cat_finish(&stmt);
     if (version > FLUSS_DATA_FORMAT_VERSION)
-        return slu_error_set(err, SLU_UNSUPPORTED, "the data directory has format %" PRId64 "; this program knows %d: use a newer one",
-            version, FLUSS_DATA_FORMAT_VERSION);
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "the data directory has format %" PRId64 "; this program knows %d: use a newer one", version,
+                             FLUSS_DATA_FORMAT_VERSION);
     SLU_TRY(cat_begin(c, err));
     slu_status status = sqlite3_exec(c->db, catalogue_schema, NULL, NULL, NULL) == SQLITE_OK ? SLU_OK : cat_sql_error(c, err);
     if (status == SLU_OK)
@@ -245,7 +250,7 @@ fluss_catalogue_drop_database(fluss_catalogue *c, const char *name, slu_error *e
     return cat_end(c, catalogue_drop_empty(c, name, err), err);
 }
 
-#define DATABASE_COLUMNS                                                                                                         \
+#define DATABASE_COLUMNS                                                                                                           \
     "SELECT name, json, created, modified, (SELECT count(*) FROM tables WHERE database = databases.name) FROM databases "
 
 static void
@@ -299,20 +304,21 @@ slu_status
 fluss_catalogue_add_lake_snapshot(fluss_catalogue *c, int64_t table_id, const fluss_lake_snapshot_row *snapshot, slu_error *err)
 {
     return cat_run(c, err,
-        "INSERT INTO lake_snapshots(table_id, snapshot_id, tiered, readable, time) VALUES(?1, ?2, ?3, ?4, ?5)"
-        " ON CONFLICT(table_id, snapshot_id) DO UPDATE SET tiered = ?3, readable = ?4, time = ?5",
-        "iitti", table_id, snapshot->snapshot_id, snapshot->tiered_path, snapshot->readable_path, snapshot->time_ms);
+                   "INSERT INTO lake_snapshots(table_id, snapshot_id, tiered, readable, time) VALUES(?1, ?2, ?3, ?4, ?5)"
+                   " ON CONFLICT(table_id, snapshot_id) DO UPDATE SET tiered = ?3, readable = ?4, time = ?5",
+                   "iitti", table_id, snapshot->snapshot_id, snapshot->tiered_path, snapshot->readable_path, snapshot->time_ms);
 }
 
 slu_status
-fluss_catalogue_list_lake_snapshots(fluss_catalogue *c, int64_t table_id, slu_arena *arena, fluss_lake_snapshot_row **out, size_t *out_count,
-    slu_error *err)
+fluss_catalogue_list_lake_snapshots(fluss_catalogue *c, int64_t table_id, slu_arena *arena, fluss_lake_snapshot_row **out,
+                                    size_t *out_count, slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     fluss_lake_snapshot_row *rows = NULL;
     size_t count = 0;
-    slu_status status = cat_prepare(c, &stmt, err,
-        "SELECT snapshot_id, tiered, readable, time FROM lake_snapshots WHERE table_id = ?1 ORDER BY place", "i", table_id);
+    slu_status status = cat_prepare(
+        c, &stmt, err, "SELECT snapshot_id, tiered, readable, time FROM lake_snapshots WHERE table_id = ?1 ORDER BY place", "i",
+        table_id);
     while (status == SLU_OK && (status = cat_step(c, &stmt, err)) == SLU_OK) {
         rows = cat_grow(arena, rows, count, sizeof *rows);
         if (rows == NULL)

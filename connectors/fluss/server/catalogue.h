@@ -53,41 +53,56 @@ typedef struct fluss_lake_snapshot_row {
     int64_t time_ms;
 } fluss_lake_snapshot_row;
 
-SLU_CHECK slu_status fluss_catalogue_open(const slu_env *env, const char *data_dir, bool sync, fluss_catalogue **out, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_open(const slu_env *env, const char *data_dir, bool sync, fluss_catalogue **out,
+                                          slu_error *err);
 void fluss_catalogue_close(fluss_catalogue **catalogue);
 int32_t fluss_catalogue_epoch(const fluss_catalogue *catalogue);
 
 SLU_CHECK slu_status fluss_catalogue_create_database(fluss_catalogue *c, const char *name, const char *json, slu_error *err);
 /* Refused (5) while it has tables. */
 SLU_CHECK slu_status fluss_catalogue_drop_database(fluss_catalogue *c, const char *name, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_get_database(fluss_catalogue *c, const char *name, slu_arena *arena, fluss_database_row *out, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_list_databases(fluss_catalogue *c, slu_arena *arena, fluss_database_row **out, size_t *out_count, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_get_database(fluss_catalogue *c, const char *name, slu_arena *arena, fluss_database_row *out,
+                                                  slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_list_databases(fluss_catalogue *c, slu_arena *arena, fluss_database_row **out,
+                                                    size_t *out_count, slu_error *err);
 
 /* `json` and `schema_json` are stored as they are, under schema id 1. */
 SLU_CHECK slu_status fluss_catalogue_create_table(fluss_catalogue *c, const char *database, const char *name, const char *json,
-    const char *schema_json, int64_t *out_id, slu_error *err);
+                                                  const char *schema_json, int64_t *out_id, slu_error *err);
 SLU_CHECK slu_status fluss_catalogue_drop_table(fluss_catalogue *c, int64_t table_id, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_get_table(fluss_catalogue *c, const char *database, const char *name, slu_arena *arena, fluss_table_row *out, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_get_table_by_id(fluss_catalogue *c, int64_t id, slu_arena *arena, fluss_table_row *out, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_list_tables(fluss_catalogue *c, const char *database, slu_arena *arena, fluss_table_row **out, size_t *out_count, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_get_table(fluss_catalogue *c, const char *database, const char *name, slu_arena *arena,
+                                               fluss_table_row *out, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_get_table_by_id(fluss_catalogue *c, int64_t id, slu_arena *arena, fluss_table_row *out,
+                                                     slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_list_tables(fluss_catalogue *c, const char *database, slu_arena *arena, fluss_table_row **out,
+                                                 size_t *out_count, slu_error *err);
 /* Replaces the descriptor; with schema_json the table gets that schema under the next id. */
-SLU_CHECK slu_status fluss_catalogue_alter_table(fluss_catalogue *c, int64_t table_id, const char *json, const char *schema_json, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_get_schema(fluss_catalogue *c, int64_t table_id, int32_t schema_id, slu_arena *arena, const char **out_json, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_alter_table(fluss_catalogue *c, int64_t table_id, const char *json, const char *schema_json,
+                                                 slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_get_schema(fluss_catalogue *c, int64_t table_id, int32_t schema_id, slu_arena *arena,
+                                                const char **out_json, slu_error *err);
 
-SLU_CHECK slu_status fluss_catalogue_create_partition(fluss_catalogue *c, int64_t table_id, const char *name, int64_t *out_id, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_create_partition(fluss_catalogue *c, int64_t table_id, const char *name, int64_t *out_id,
+                                                      slu_error *err);
 SLU_CHECK slu_status fluss_catalogue_drop_partition(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_get_partition(fluss_catalogue *c, int64_t table_id, const char *name, int64_t *out_id, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_get_partition_by_id(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_arena *arena, fluss_partition_row *out, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_get_partition(fluss_catalogue *c, int64_t table_id, const char *name, int64_t *out_id,
+                                                   slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_get_partition_by_id(fluss_catalogue *c, int64_t table_id, int64_t partition_id,
+                                                         slu_arena *arena, fluss_partition_row *out, slu_error *err);
 /* A partition of any table. */
-SLU_CHECK slu_status fluss_catalogue_find_partition(fluss_catalogue *c, int64_t partition_id, int64_t *out_table_id, slu_arena *arena, fluss_partition_row *out, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_list_partitions(fluss_catalogue *c, int64_t table_id, slu_arena *arena, fluss_partition_row **out, size_t *out_count, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_find_partition(fluss_catalogue *c, int64_t partition_id, int64_t *out_table_id,
+                                                    slu_arena *arena, fluss_partition_row *out, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_list_partitions(fluss_catalogue *c, int64_t table_id, slu_arena *arena,
+                                                     fluss_partition_row **out, size_t *out_count, slu_error *err);
 
 /* Hands out `count` ids at once; *out_first .. *out_first + count - 1. */
 SLU_CHECK slu_status fluss_catalogue_take_writer_ids(fluss_catalogue *c, int64_t count, int64_t *out_first, slu_error *err);
 
 /* Snapshots of a lake table in the order of their registration. */
-SLU_CHECK slu_status fluss_catalogue_add_lake_snapshot(fluss_catalogue *c, int64_t table_id, const fluss_lake_snapshot_row *snapshot, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_list_lake_snapshots(fluss_catalogue *c, int64_t table_id, slu_arena *arena, fluss_lake_snapshot_row **out, size_t *out_count, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_add_lake_snapshot(fluss_catalogue *c, int64_t table_id,
+                                                       const fluss_lake_snapshot_row *snapshot, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_list_lake_snapshots(fluss_catalogue *c, int64_t table_id, slu_arena *arena,
+                                                         fluss_lake_snapshot_row **out, size_t *out_count, slu_error *err);
 SLU_CHECK slu_status fluss_catalogue_drop_lake_snapshot(fluss_catalogue *c, int64_t table_id, int64_t snapshot_id, slu_error *err);
 
 #endif

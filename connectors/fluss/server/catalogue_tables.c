@@ -15,13 +15,13 @@ database_must_exist(fluss_catalogue *c, const char *database, slu_error *err)
 
 static slu_status
 table_insert(fluss_catalogue *c, const char *database, const char *name, const char *json, const char *schema_json, int64_t *out_id,
-    slu_error *err)
+             slu_error *err)
 {
     const int64_t now = slu_wall_ms(c->env);
     SLU_TRY(database_must_exist(c, database, err));
     SLU_TRY(cat_count(c, "table_id", 1, out_id, err));
-    SLU_TRY(cat_run(c, err, "INSERT INTO tables VALUES(?1, ?2, ?3, 1, ?4, ?5, ?5) ON CONFLICT DO NOTHING", "ittti", *out_id, database, name,
-        json, now));
+    SLU_TRY(cat_run(c, err, "INSERT INTO tables VALUES(?1, ?2, ?3, 1, ?4, ?5, ?5) ON CONFLICT DO NOTHING", "ittti", *out_id,
+                    database, name, json, now));
     if (sqlite3_changes(c->db) == 0)
         return cat_fail(err, SLU_CONFLICT, 8, "Table %s.%s already exists.", database, name);
     return cat_run(c, err, "INSERT INTO schemas VALUES(?1, 1, ?2)", "it", *out_id, schema_json);
@@ -29,7 +29,7 @@ table_insert(fluss_catalogue *c, const char *database, const char *name, const c
 
 slu_status
 fluss_catalogue_create_table(fluss_catalogue *c, const char *database, const char *name, const char *json, const char *schema_json,
-    int64_t *out_id, slu_error *err)
+                             int64_t *out_id, slu_error *err)
 {
     int64_t id = 0;
     SLU_TRY(cat_begin(c, err));
@@ -71,7 +71,8 @@ table_read(sqlite3_stmt *stmt, slu_arena *arena, fluss_table_row *out)
 }
 
 slu_status
-fluss_catalogue_get_table(fluss_catalogue *c, const char *database, const char *name, slu_arena *arena, fluss_table_row *out, slu_error *err)
+fluss_catalogue_get_table(fluss_catalogue *c, const char *database, const char *name, slu_arena *arena, fluss_table_row *out,
+                          slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     SLU_TRY(cat_prepare(c, &stmt, err, TABLE_COLUMNS "WHERE database = ?1 AND name = ?2", "tt", database, name));
@@ -99,7 +100,8 @@ fluss_catalogue_get_table_by_id(fluss_catalogue *c, int64_t id, slu_arena *arena
 }
 
 slu_status
-fluss_catalogue_list_tables(fluss_catalogue *c, const char *database, slu_arena *arena, fluss_table_row **out, size_t *out_count, slu_error *err)
+fluss_catalogue_list_tables(fluss_catalogue *c, const char *database, slu_arena *arena, fluss_table_row **out, size_t *out_count,
+                            slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     fluss_table_row *rows = NULL;
@@ -124,8 +126,8 @@ static slu_status
 table_update(fluss_catalogue *c, int64_t table_id, const char *json, const char *schema_json, slu_error *err)
 {
     const int64_t now = slu_wall_ms(c->env);
-    SLU_TRY(cat_run(c, err, "UPDATE tables SET json = ?2, modified = ?3, schema_id = schema_id + ?4 WHERE id = ?1", "itii", table_id, json,
-        now, (int64_t)(schema_json != NULL)));
+    SLU_TRY(cat_run(c, err, "UPDATE tables SET json = ?2, modified = ?3, schema_id = schema_id + ?4 WHERE id = ?1", "itii",
+                    table_id, json, now, (int64_t)(schema_json != NULL)));
     if (sqlite3_changes(c->db) == 0)
         return cat_fail(err, SLU_NOTFOUND, 7, "Table with id %" PRId64 " does not exist.", table_id);
     if (schema_json == NULL)
@@ -141,13 +143,16 @@ fluss_catalogue_alter_table(fluss_catalogue *c, int64_t table_id, const char *js
 }
 
 slu_status
-fluss_catalogue_get_schema(fluss_catalogue *c, int64_t table_id, int32_t schema_id, slu_arena *arena, const char **out_json, slu_error *err)
+fluss_catalogue_get_schema(fluss_catalogue *c, int64_t table_id, int32_t schema_id, slu_arena *arena, const char **out_json,
+                           slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    SLU_TRY(cat_prepare(c, &stmt, err, "SELECT json FROM schemas WHERE table_id = ?1 AND schema_id = ?2", "ii", table_id, (int64_t)schema_id));
+    SLU_TRY(cat_prepare(c, &stmt, err, "SELECT json FROM schemas WHERE table_id = ?1 AND schema_id = ?2", "ii", table_id,
+                        (int64_t)schema_id));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
-        return cat_fail(err, SLU_NOTFOUND, 9, "Schema for table id %" PRId64 " with schema id %" PRId32 " does not exist.", table_id, schema_id);
+        return cat_fail(err, SLU_NOTFOUND, 9, "Schema for table id %" PRId64 " with schema id %" PRId32 " does not exist.",
+                        table_id, schema_id);
     SLU_TRY(status);
     *out_json = cat_text(stmt, 0, arena);
     cat_finish(&stmt);
@@ -161,8 +166,10 @@ partition_insert(fluss_catalogue *c, int64_t table_id, const char *name, int64_t
 {
     SLU_TRY(cat_count(c, "partition_id", 1, out_id, err));
     SLU_TRY(cat_run(c, err, "INSERT INTO partitions VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", "iiti", *out_id, table_id, name,
-        slu_wall_ms(c->env)));
-    return sqlite3_changes(c->db) != 0 ? SLU_OK : cat_fail(err, SLU_CONFLICT, 42, "Partition '%s' already exists for table id %" PRId64, name, table_id);
+                    slu_wall_ms(c->env)));
+    return sqlite3_changes(c->db) != 0
+               ? SLU_OK
+               : cat_fail(err, SLU_CONFLICT, 42, "Partition '%s' already exists for table id %" PRId64, name, table_id);
 }
 
 slu_status
@@ -179,7 +186,8 @@ slu_status
 fluss_catalogue_drop_partition(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_error *err)
 {
     SLU_TRY(cat_run(c, err, "DELETE FROM partitions WHERE table_id = ?1 AND id = ?2", "ii", table_id, partition_id));
-    return sqlite3_changes(c->db) != 0 ? SLU_OK : cat_fail(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist", partition_id);
+    return sqlite3_changes(c->db) != 0 ? SLU_OK
+                                       : cat_fail(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist", partition_id);
 }
 
 slu_status
@@ -205,14 +213,16 @@ partition_read(sqlite3_stmt *stmt, slu_arena *arena, fluss_partition_row *out)
 }
 
 slu_status
-fluss_catalogue_get_partition_by_id(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_arena *arena, fluss_partition_row *out,
-    slu_error *err)
+fluss_catalogue_get_partition_by_id(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_arena *arena,
+                                    fluss_partition_row *out, slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    SLU_TRY(cat_prepare(c, &stmt, err, "SELECT id, name, created FROM partitions WHERE table_id = ?1 AND id = ?2", "ii", table_id, partition_id));
+    SLU_TRY(cat_prepare(c, &stmt, err, "SELECT id, name, created FROM partitions WHERE table_id = ?1 AND id = ?2", "ii", table_id,
+                        partition_id));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
-        return cat_fail(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist for table id %" PRId64, partition_id, table_id);
+        return cat_fail(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist for table id %" PRId64, partition_id,
+                        table_id);
     SLU_TRY(status);
     partition_read(stmt, arena, out);
     cat_finish(&stmt);
@@ -220,8 +230,8 @@ fluss_catalogue_get_partition_by_id(fluss_catalogue *c, int64_t table_id, int64_
 }
 
 slu_status
-fluss_catalogue_find_partition(fluss_catalogue *c, int64_t partition_id, int64_t *out_table_id, slu_arena *arena, fluss_partition_row *out,
-    slu_error *err)
+fluss_catalogue_find_partition(fluss_catalogue *c, int64_t partition_id, int64_t *out_table_id, slu_arena *arena,
+                               fluss_partition_row *out, slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     SLU_TRY(cat_prepare(c, &stmt, err, "SELECT id, name, created, table_id FROM partitions WHERE id = ?1", "i", partition_id));
@@ -236,12 +246,14 @@ fluss_catalogue_find_partition(fluss_catalogue *c, int64_t partition_id, int64_t
 }
 
 slu_status
-fluss_catalogue_list_partitions(fluss_catalogue *c, int64_t table_id, slu_arena *arena, fluss_partition_row **out, size_t *out_count, slu_error *err)
+fluss_catalogue_list_partitions(fluss_catalogue *c, int64_t table_id, slu_arena *arena, fluss_partition_row **out,
+                                size_t *out_count, slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     fluss_partition_row *rows = NULL;
     size_t count = 0;
-    slu_status status = cat_prepare(c, &stmt, err, "SELECT id, name, created FROM partitions WHERE table_id = ?1 ORDER BY name", "i", table_id);
+    slu_status status =
+        cat_prepare(c, &stmt, err, "SELECT id, name, created FROM partitions WHERE table_id = ?1 ORDER BY name", "i", table_id);
     while (status == SLU_OK && (status = cat_step(c, &stmt, err)) == SLU_OK) {
         rows = cat_grow(arena, rows, count, sizeof *rows);
         if (rows == NULL)

@@ -29,7 +29,8 @@ fluss_handle_create_database(fluss_request *r, slu_error *err)
     if (request->has_database_json)
         SLU_TRY(fluss_database_descriptor_decode(fluss_bytes_view(&request->database_json), r->arena, &descriptor, err));
     SLU_TRY(fluss_database_descriptor_encode(&descriptor, &json, err));
-    const slu_status status = fluss_catalogue_create_database(r->server->catalogue, request->database_name, slu_buf_cstr(&json), err);
+    const slu_status status =
+        fluss_catalogue_create_database(r->server->catalogue, request->database_name, slu_buf_cstr(&json), err);
     if (!(status == SLU_CONFLICT && request->ignore_if_exists))
         SLU_TRY(status);
     return fluss_request_answer(r, &response.base, err);
@@ -94,13 +95,15 @@ create_lake_table(const fluss_request *r, const Fluss__PbTablePath *path, const 
 {
     fluss_server *server = r->server;
     if (!server->has_lake || server->lake.create_table == NULL) {
-        slu_log_warn(server->env, "LAKE-NOOP", "table %s.%s: this server makes no tables in a lake of format %s; it is only recorded",
-            path->database_name, path->table_name, server->options.datalake_format);
+        slu_log_warn(server->env, "LAKE-NOOP",
+                     "table %s.%s: this server makes no tables in a lake of format %s; it is only recorded", path->database_name,
+                     path->table_name, server->options.datalake_format);
         return SLU_OK;
     }
     const slu_status status = server->lake.create_table(server->lake.context, path->database_name, path->table_name, json, err);
     if (status < 0)
-        return ddl_fail(err, status, status == SLU_CONFLICT ? FLUSS_ERROR_LAKE_TABLE_ALREADY_EXIST : FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
+        return ddl_fail(err, status,
+                        status == SLU_CONFLICT ? FLUSS_ERROR_LAKE_TABLE_ALREADY_EXIST : FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
     return SLU_OK;
 }
 
@@ -122,18 +125,20 @@ create_table(fluss_request *r, const Fluss__CreateTableRequest *request, slu_err
     /* Everything that can be refused is, before the lake is asked: nothing may be left behind there. */
     const slu_status found = fluss_catalogue_get_database(r->server->catalogue, path->database_name, r->arena, &database, err);
     if (found == SLU_NOTFOUND)
-        return ddl_fail(err, slu_error_set(err, SLU_NOTFOUND, "Database %s does not exist.", path->database_name), FLUSS_ERROR_DATABASE_NOT_EXIST);
+        return ddl_fail(err, slu_error_set(err, SLU_NOTFOUND, "Database %s does not exist.", path->database_name),
+                        FLUSS_ERROR_DATABASE_NOT_EXIST);
     SLU_TRY(found);
     slu_error ignored;
     if (fluss_tables_get(r->server->tables, path->database_name, path->table_name, &existing, &ignored) == SLU_OK)
         return ddl_fail(err, slu_error_set(err, SLU_CONFLICT, "Table %s.%s already exists.", path->database_name, path->table_name),
-            FLUSS_ERROR_TABLE_ALREADY_EXIST);
+                        FLUSS_ERROR_TABLE_ALREADY_EXIST);
     if (fluss_lake_enabled(&descriptor))
         SLU_TRY(create_lake_table(r, path, slu_buf_cstr(&json), err));
     SLU_TRY(fluss_catalogue_create_table(r->server->catalogue, path->database_name, path->table_name, slu_buf_cstr(&json),
-        slu_buf_cstr(&schema), &id, err));
+                                         slu_buf_cstr(&schema), &id, err));
     const fluss_table_row row = {.id = id, .database = path->database_name, .name = path->table_name};
-    return fluss_lake_enabled(&descriptor) ? fluss_lake_add(r->server, &row, &descriptor, slu_wall_ms(r->server->env), err) : SLU_OK;
+    return fluss_lake_enabled(&descriptor) ? fluss_lake_add(r->server, &row, &descriptor, slu_wall_ms(r->server->env), err)
+                                           : SLU_OK;
 }
 
 slu_status
@@ -161,10 +166,11 @@ fluss_handle_drop_table(fluss_request *r, slu_error *err)
     if (status == SLU_OK)
         SLU_TRY(drop_table(r->server, table, err));
     else if (!(status == SLU_NOTFOUND && request->ignore_if_not_exists))
-        return status == SLU_NOTFOUND
-            ? ddl_fail(err, slu_error_set(err, SLU_NOTFOUND, "Table %s.%s does not exist.", database, request->table_path->table_name),
-                  FLUSS_ERROR_TABLE_NOT_EXIST)
-            : status;
+        return status == SLU_NOTFOUND ? ddl_fail(err,
+                                                 slu_error_set(err, SLU_NOTFOUND, "Table %s.%s does not exist.", database,
+                                                               request->table_path->table_name),
+                                                 FLUSS_ERROR_TABLE_NOT_EXIST)
+                                      : status;
     return fluss_request_answer(r, &response.base, err);
 }
 
@@ -172,8 +178,8 @@ fluss_handle_drop_table(fluss_request *r, slu_error *err)
 
 /* The name of a partition: the values in the order of the table's keys, joined by $. */
 static slu_status
-partition_name(const fluss_request *r, const Fluss__PbTablePath *path, const Fluss__PbPartitionSpec *spec, bool create, fluss_served **out_table,
-    const char **out, slu_error *err)
+partition_name(const fluss_request *r, const Fluss__PbTablePath *path, const Fluss__PbPartitionSpec *spec, bool create,
+               fluss_served **out_table, const char **out, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf name = {0};
     fluss_served *table = NULL;
@@ -181,19 +187,26 @@ partition_name(const fluss_request *r, const Fluss__PbTablePath *path, const Flu
     SLU_TRY(fluss_tables_get(r->server->tables, path->database_name, path->table_name, &table, err));
     const fluss_descriptor *d = &table->descriptor;
     if (d->partition_key_count == 0)
-        return ddl_fail(err, slu_error_set(err, SLU_INVALID, "Only partitioned table support %s partition.", create ? "create" : "drop"),
-            FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION);
+        return ddl_fail(err,
+                        slu_error_set(err, SLU_INVALID, "Only partitioned table support %s partition.", create ? "create" : "drop"),
+                        FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION);
     if (spec->n_partition_key_values != d->partition_key_count)
-        return ddl_fail(err, slu_error_set(err, SLU_INVALID, "PartitionSpec size is not equal to partition keys size for partitioned table %s.%s.",
-            path->database_name, path->table_name), FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
+        return ddl_fail(err,
+                        slu_error_set(err, SLU_INVALID,
+                                      "PartitionSpec size is not equal to partition keys size for partitioned table %s.%s.",
+                                      path->database_name, path->table_name),
+                        FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
     for (size_t k = 0; k < d->partition_key_count; k++) {
         const char *value = NULL;
         for (size_t i = 0; i < spec->n_partition_key_values; i++)
             if (strcmp(spec->partition_key_values[i]->key, d->partition_keys[k]) == 0)
                 value = spec->partition_key_values[i]->value;
         if (value == NULL)
-            return ddl_fail(err, slu_error_set(err, SLU_INVALID, "PartitionSpec does not contain partition key '%s' for partitioned table %s.%s.",
-                d->partition_keys[k], path->database_name, path->table_name), FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
+            return ddl_fail(err,
+                            slu_error_set(err, SLU_INVALID,
+                                          "PartitionSpec does not contain partition key '%s' for partitioned table %s.%s.",
+                                          d->partition_keys[k], path->database_name, path->table_name),
+                            FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
         SLU_TRY(fluss_rules_partition_value(value, create, err));
         slu_buf_printf(&name, "%s%s", k == 0 ? "" : "$", value);
     }
@@ -211,11 +224,17 @@ create_partition(const fluss_request *r, const fluss_served *table, const char *
     SLU_TRY(fluss_catalogue_list_partitions(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
     const slu_status found = fluss_catalogue_get_partition(r->server->catalogue, table->row.id, name, &id, err);
     if (found != SLU_NOTFOUND)
-        return found != SLU_OK ? found : ddl_fail(err, slu_error_set(err, SLU_CONFLICT, "Partition '%s' already exists for table %s.%s", name,
-            table->row.database, table->row.name), FLUSS_ERROR_PARTITION_ALREADY_EXISTS);
+        return found != SLU_OK ? found
+                               : ddl_fail(err,
+                                          slu_error_set(err, SLU_CONFLICT, "Partition '%s' already exists for table %s.%s", name,
+                                                        table->row.database, table->row.name),
+                                          FLUSS_ERROR_PARTITION_ALREADY_EXISTS);
     if (count >= FLUSS_PARTITIONS_MAX)
-        return ddl_fail(err, slu_error_set(err, SLU_LIMIT, "Exceed the maximum number of partitions for table %s.%s, only allow %d partitions.",
-            table->row.database, table->row.name, FLUSS_PARTITIONS_MAX), FLUSS_ERROR_PARTITION_MAX_NUM_EXCEPTION);
+        return ddl_fail(err,
+                        slu_error_set(err, SLU_LIMIT,
+                                      "Exceed the maximum number of partitions for table %s.%s, only allow %d partitions.",
+                                      table->row.database, table->row.name, FLUSS_PARTITIONS_MAX),
+                        FLUSS_ERROR_PARTITION_MAX_NUM_EXCEPTION);
     return fluss_catalogue_create_partition(r->server->catalogue, table->row.id, name, &id, err);
 }
 
@@ -246,8 +265,10 @@ fluss_handle_drop_partition(fluss_request *r, slu_error *err)
     if (found == SLU_NOTFOUND && request->ignore_if_not_exists)
         return fluss_request_answer(r, &response.base, err);
     if (found == SLU_NOTFOUND)
-        return ddl_fail(err, slu_error_set(err, SLU_NOTFOUND, "Partition '%s' does not exist for table %s.%s", name, table->row.database,
-            table->row.name), FLUSS_ERROR_PARTITION_NOT_EXISTS);
+        return ddl_fail(err,
+                        slu_error_set(err, SLU_NOTFOUND, "Partition '%s' does not exist for table %s.%s", name, table->row.database,
+                                      table->row.name),
+                        FLUSS_ERROR_PARTITION_NOT_EXISTS);
     SLU_TRY(found);
     fluss_fetches_wake_table(r->server->fetches, table);
     SLU_TRY(fluss_tables_drop_partition(r->server->tables, table, id, err));

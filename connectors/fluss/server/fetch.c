@@ -18,7 +18,7 @@
 
 #define FETCH_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define FETCH_RECORDS_BYTES_MAX ((size_t)192 << 20) /* below the 256 MiB of a response: one batch may exceed what was asked for */
-#define FETCHES_PARKED_MAX 65536 /* one more is answered at once with what there is */
+#define FETCHES_PARKED_MAX 65536                    /* one more is answered at once with what there is */
 #define FETCH_WAIT_MS_DEFAULT 100
 #define FETCH_WAIT_MS_MAX ((int64_t)10 * 60 * 1000)
 
@@ -108,8 +108,8 @@ fetch_copy_table(fluss_fetch *fetch, const Fluss__PbFetchLogReqForTable *from, f
     table->bucket_count = from->n_buckets_req;
     for (size_t i = 0; i < from->n_buckets_req; i++) {
         const Fluss__PbFetchLogReqForBucket *b = from->buckets_req[i];
-        const fetch_bucket bucket = {table, b->has_partition_id, b->has_partition_id ? b->partition_id : FLUSS_NO_PARTITION, b->bucket_id,
-            b->fetch_offset, b->max_fetch_bytes};
+        const fetch_bucket bucket = {table,        b->has_partition_id, b->has_partition_id ? b->partition_id : FLUSS_NO_PARTITION,
+                                     b->bucket_id, b->fetch_offset,     b->max_fetch_bytes};
         fetch->buckets[fetch->bucket_count++] = bucket;
     }
     return SLU_OK;
@@ -170,7 +170,8 @@ fetch_offset(const fetch_bucket *bucket, const fluss_tablet *tablet)
     return bucket->offset == FLUSS_OFFSET_EARLIEST ? fluss_log_start(tablet->log) : bucket->offset;
 }
 
-/* Enough bytes, or an error that its client should hear of at once. A bucket that is not here (21) does not cut short the wait of the
+/* Enough bytes, or an error that its client should hear of at once. A bucket that is not here (21) does not cut short the wait of
+ * the
  * others, unless there are no others. */
 static bool
 fetch_is_ready(const fluss_fetch *fetch)
@@ -185,7 +186,8 @@ fetch_is_ready(const fluss_fetch *fetch)
             continue;
         known++;
         const int64_t missing = SLU_MAX(fetch->bytes_min - bytes, (int64_t)1);
-        if (fluss_log_available(tablet->log, fetch_offset(&fetch->buckets[i], tablet), (uint64_t)missing, &available, &why) != SLU_OK)
+        if (fluss_log_available(tablet->log, fetch_offset(&fetch->buckets[i], tablet), (uint64_t)missing, &available, &why) !=
+            SLU_OK)
             return true;
         bytes += (int64_t)available;
         if (bytes >= fetch->bytes_min)
@@ -202,13 +204,16 @@ fetch_check_projection(const fetch_table *asked, const fluss_served *table, slu_
     const int32_t columns = (int32_t)table->descriptor.schema.column_count;
     bool good = asked->column_count != 0;
     for (size_t i = 0; i < asked->column_count; i++)
-        good = good && asked->columns[i] >= 0 && asked->columns[i] < columns && (i == 0 || asked->columns[i] > asked->columns[i - 1]);
+        good =
+            good && asked->columns[i] >= 0 && asked->columns[i] < columns && (i == 0 || asked->columns[i] > asked->columns[i - 1]);
     if (table->table.log_format != FLUSS_LOG_ARROW)
         (void)slu_error_set(err, SLU_INVALID, "Column projection is only supported for ARROW format, but the table %s.%s is not.",
-            table->row.database, table->row.name);
+                            table->row.database, table->row.name);
     else if (!good)
-        (void)slu_error_set(err, SLU_INVALID, "The projection indexes must be in ascending order, unique, not empty and within the %" PRId32
-            " columns of table %s.%s.", columns, table->row.database, table->row.name);
+        (void)slu_error_set(err, SLU_INVALID,
+                            "The projection indexes must be in ascending order, unique, not empty and within the %" PRId32
+                            " columns of table %s.%s.",
+                            columns, table->row.database, table->row.name);
     else
         return SLU_OK;
     err->code = FLUSS_ERROR_INVALID_COLUMN_PROJECTION;
@@ -217,7 +222,8 @@ fetch_check_projection(const fetch_table *asked, const fluss_served *table, slu_
 
 /* Rewrites the batches in records[from..] with the asked columns only. */
 static slu_status
-fetch_project(const fluss_fetch *fetch, const fetch_table *asked, fluss_served *table, slu_buf *records, size_t from, slu_error *err)
+fetch_project(const fluss_fetch *fetch, const fetch_table *asked, fluss_served *table, slu_buf *records, size_t from,
+              slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf projected = {0};
     slu_buf_init(&projected, FETCH_RECORDS_BYTES_MAX);
@@ -233,7 +239,7 @@ fetch_project(const fluss_fetch *fetch, const fetch_table *asked, fluss_served *
         SLU_TRY(fluss_tables_schema(fetch->server->tables, table, head.schema_id, &schema, err));
         SLU_TRY(fluss_schema_to_arrow(schema, &arrow, err));
         const slu_status status = fluss_log_project(&arrow, &head, slu_view_of(left.data, head.batch_bytes), asked->columns,
-            asked->column_count, table->table.log_compression, &projected, err);
+                                                    asked->column_count, table->table.log_compression, &projected, err);
         slu_schema_release(&arrow);
         if (status < 0)
             return status == SLU_INVALID && err->code == 0 ? (err->code = FLUSS_ERROR_INVALID_COLUMN_PROJECTION, status) : status;
@@ -245,7 +251,8 @@ fetch_project(const fluss_fetch *fetch, const fetch_table *asked, fluss_served *
 }
 
 static slu_status
-fetch_read(const fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Fluss__PbFetchLogRespForBucket *out, slu_error *err)
+fetch_read(const fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Fluss__PbFetchLogRespForBucket *out,
+           slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     int64_t next = 0;

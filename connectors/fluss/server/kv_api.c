@@ -25,18 +25,23 @@ kv_check_version(const fluss_request *r, const fluss_served *table, slu_error *e
     const bool lake_keys = t->lake_format == FLUSS_LAKE_PAIMON || t->lake_format == FLUSS_LAKE_ICEBERG;
     if (r->version != 0 || t->kv_format_version < 2 || !lake_keys || t->bucket_column_count == t->key_column_count)
         return SLU_OK;
-    return kv_api_fail(err, slu_error_set(err, SLU_UNSUPPORTED, "Client API version %d is not supported for table '%s.%s'. This table uses new key "
-        "encoding strategy (kv format version %d). Please upgrade your Fluss client to a newer version.", r->version, table->row.database,
-        table->row.name, t->kv_format_version), FLUSS_ERROR_UNSUPPORTED_VERSION);
+    return kv_api_fail(
+        err,
+        slu_error_set(err, SLU_UNSUPPORTED,
+                      "Client API version %d is not supported for table '%s.%s'. This table uses new key "
+                      "encoding strategy (kv format version %d). Please upgrade your Fluss client to a newer version.",
+                      r->version, table->row.database, table->row.name, t->kv_format_version),
+        FLUSS_ERROR_UNSUPPORTED_VERSION);
 }
 
 static slu_status
-kv_bucket(const fluss_request *r, int64_t table_id, bool has_partition, int64_t partition_id, int32_t bucket, fluss_tablet **out_tablet,
-    fluss_kv_tablet **out, slu_error *err)
+kv_bucket(const fluss_request *r, int64_t table_id, bool has_partition, int64_t partition_id, int32_t bucket,
+          fluss_tablet **out_tablet, fluss_kv_tablet **out, slu_error *err)
 {
     fluss_served *table = NULL;
     SLU_TRY(fluss_tables_get_by_id(r->server->tables, table_id, &table, err));
-    SLU_TRY(fluss_tables_tablet(r->server->tables, table, has_partition ? partition_id : FLUSS_NO_PARTITION, bucket, out_tablet, err));
+    SLU_TRY(
+        fluss_tables_tablet(r->server->tables, table, has_partition ? partition_id : FLUSS_NO_PARTITION, bucket, out_tablet, err));
     SLU_TRY(fluss_tables_kv(r->server->tables, *out_tablet, out, err));
     return kv_check_version(r, table, err);
 }
@@ -44,7 +49,8 @@ kv_bucket(const fluss_request *r, int64_t table_id, bool has_partition, int64_t 
 /* ---- PUT_KV ---- */
 
 static slu_status
-put_bucket(const fluss_request *r, const Fluss__PutKvRequest *request, const Fluss__PbPutKvReqForBucket *bucket, int64_t *out_end, slu_error *err)
+put_bucket(const fluss_request *r, const Fluss__PutKvRequest *request, const Fluss__PbPutKvReqForBucket *bucket, int64_t *out_end,
+           slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     fluss_kv_tablet *kv = NULL;
@@ -64,8 +70,10 @@ fluss_handle_put_kv(fluss_request *r, slu_error *err)
     const Fluss__PutKvRequest *request = (const Fluss__PutKvRequest *)r->message;
     Fluss__PutKvResponse response = FLUSS__PUT_KV_RESPONSE__INIT;
     if (request->acks < -1 || request->acks > 1)
-        return kv_api_fail(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks), FLUSS_ERROR_INVALID_REQUIRED_ACKS);
-    Fluss__PbPutKvRespForBucket **list = (Fluss__PbPutKvRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
+        return kv_api_fail(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks),
+                           FLUSS_ERROR_INVALID_REQUIRED_ACKS);
+    Fluss__PbPutKvRespForBucket **list =
+        (Fluss__PbPutKvRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
     for (size_t i = 0; list != NULL && i < request->n_buckets_req; i++) {
         const Fluss__PbPutKvReqForBucket *bucket = request->buckets_req[i];
         slu_error why;
@@ -88,7 +96,7 @@ fluss_handle_put_kv(fluss_request *r, slu_error *err)
 
 static slu_status
 lookup_bucket(const fluss_request *r, const Fluss__LookupRequest *request, const Fluss__PbLookupReqForBucket *bucket,
-    Fluss__PbLookupRespForBucket *out, slu_error *err)
+              Fluss__PbLookupRespForBucket *out, slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     fluss_kv_tablet *kv = NULL;
@@ -126,9 +134,11 @@ fluss_handle_lookup(fluss_request *r, slu_error *err)
     const Fluss__LookupRequest *request = (const Fluss__LookupRequest *)r->message;
     Fluss__LookupResponse response = FLUSS__LOOKUP_RESPONSE__INIT;
     if (request->has_insert_if_not_exists && request->insert_if_not_exists)
-        return kv_api_fail(err, slu_error_set(err, SLU_UNSUPPORTED, "lookup with insert-if-not-exists is not served by this server yet"),
-            FLUSS_ERROR_UNSUPPORTED_VERSION);
-    Fluss__PbLookupRespForBucket **list = (Fluss__PbLookupRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
+        return kv_api_fail(err,
+                           slu_error_set(err, SLU_UNSUPPORTED, "lookup with insert-if-not-exists is not served by this server yet"),
+                           FLUSS_ERROR_UNSUPPORTED_VERSION);
+    Fluss__PbLookupRespForBucket **list =
+        (Fluss__PbLookupRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
     for (size_t i = 0; list != NULL && i < request->n_buckets_req; i++) {
         const Fluss__PbLookupReqForBucket *bucket = request->buckets_req[i];
         slu_error why;
@@ -184,14 +194,17 @@ prefix_check(const fluss_served *table, slu_error *err)
         good = t->bucket_columns[i] == t->key_columns[i];
     if (good)
         return SLU_OK;
-    return kv_api_fail(err, slu_error_set(err, SLU_INVALID, "Can not perform prefix lookup on table '%s.%s', because the bucket keys are not a "
-        "prefix subset of the physical primary keys (excluded partition fields if present).", table->row.database, table->row.name),
-        FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
+    return kv_api_fail(err,
+                       slu_error_set(err, SLU_INVALID,
+                                     "Can not perform prefix lookup on table '%s.%s', because the bucket keys are not a "
+                                     "prefix subset of the physical primary keys (excluded partition fields if present).",
+                                     table->row.database, table->row.name),
+                       FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
 }
 
 static slu_status
 prefix_bucket(const fluss_request *r, const Fluss__PrefixLookupRequest *request, const Fluss__PbPrefixLookupReqForBucket *bucket,
-    Fluss__PbPrefixLookupRespForBucket *out, slu_error *err)
+              Fluss__PbPrefixLookupRespForBucket *out, slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     fluss_kv_tablet *kv = NULL;
@@ -202,7 +215,8 @@ prefix_bucket(const fluss_request *r, const Fluss__PrefixLookupRequest *request,
         return slu_arena_status(r->arena, err);
     for (size_t i = 0; i < bucket->n_keys; i++) {
         kv_collect collect = {r->arena, NULL, 0};
-        const slu_status status = fluss_kv_tablet_scan(kv, fluss_bytes_view(&bucket->keys[i]), KV_LIMIT_MAX, collect_value, &collect, err);
+        const slu_status status =
+            fluss_kv_tablet_scan(kv, fluss_bytes_view(&bucket->keys[i]), KV_LIMIT_MAX, collect_value, &collect, err);
         if (status != SLU_OK)
             return status == SLU_NOMEM ? slu_arena_status(r->arena, err) : status;
         fluss__pb_value_list__init(list[i]);
@@ -276,18 +290,21 @@ scan_log(const fluss_tablet *tablet, int64_t limit, slu_buf *out, slu_error *err
 }
 
 static slu_status
-limit_scan(const fluss_request *r, const Fluss__LimitScanRequest *request, Fluss__LimitScanResponse *response, slu_buf *records, slu_error *err)
+limit_scan(const fluss_request *r, const Fluss__LimitScanRequest *request, Fluss__LimitScanResponse *response, slu_buf *records,
+           slu_error *err)
 {
     fluss_served *table = NULL;
     fluss_tablet *tablet = NULL;
     SLU_TRY(fluss_tables_get_by_id(r->server->tables, request->table_id, &table, err));
     SLU_TRY(fluss_tables_tablet(r->server->tables, table, request->has_partition_id ? request->partition_id : FLUSS_NO_PARTITION,
-        request->bucket_id, &tablet, err));
+                                request->bucket_id, &tablet, err));
     if (request->limit <= 0 || request->limit > KV_LIMIT_MAX)
-        return slu_error_set(err, SLU_INVALID, "a limit of %" PRId32 " rows; it must be from 1 to %d", request->limit, KV_LIMIT_MAX);
+        return slu_error_set(err, SLU_INVALID, "a limit of %" PRId32 " rows; it must be from 1 to %d", request->limit,
+                             KV_LIMIT_MAX);
     response->has_is_log_table = true;
     response->is_log_table = table->table.key_column_count == 0;
-    return response->is_log_table ? scan_log(tablet, request->limit, records, err) : scan_rows(r, tablet, (size_t)request->limit, records, err);
+    return response->is_log_table ? scan_log(tablet, request->limit, records, err)
+                                  : scan_rows(r, tablet, (size_t)request->limit, records, err);
 }
 
 slu_status
@@ -313,15 +330,15 @@ fluss_handle_limit_scan(fluss_request *r, slu_error *err)
 /* ---- GET_TABLE_STATS ---- */
 
 static slu_status
-stats_bucket(const fluss_request *r, const Fluss__GetTableStatsRequest *request, const Fluss__PbTableStatsReqForBucket *bucket, int64_t *out_rows,
-    slu_error *err)
+stats_bucket(const fluss_request *r, const Fluss__GetTableStatsRequest *request, const Fluss__PbTableStatsReqForBucket *bucket,
+             int64_t *out_rows, slu_error *err)
 {
     fluss_served *table = NULL;
     fluss_tablet *tablet = NULL;
     fluss_kv_tablet *kv = NULL;
     SLU_TRY(fluss_tables_get_by_id(r->server->tables, request->table_id, &table, err));
     SLU_TRY(fluss_tables_tablet(r->server->tables, table, bucket->has_partition_id ? bucket->partition_id : FLUSS_NO_PARTITION,
-        bucket->bucket_id, &tablet, err));
+                                bucket->bucket_id, &tablet, err));
     if (table->table.key_column_count == 0) {
         *out_rows = fluss_log_end(tablet->log) - fluss_log_start(tablet->log);
         return SLU_OK;

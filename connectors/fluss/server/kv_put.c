@@ -20,11 +20,11 @@ typedef struct put_value {
 
 typedef struct put_record {
     slu_view key;
-    slu_view row;   /* no data: a delete */
-    size_t first;   /* the first record of the batch with the same key: that one holds the state */
-    put_value now;  /* valid in a first record */
-    bool touched;   /* in a first record: its state is to be written */
-    size_t chain;   /* next in the hash slot */
+    slu_view row;  /* no data: a delete */
+    size_t first;  /* the first record of the batch with the same key: that one holds the state */
+    put_value now; /* valid in a first record */
+    bool touched;  /* in a first record: its state is to be written */
+    size_t chain;  /* next in the hash slot */
 } put_record;
 
 typedef struct put_state {
@@ -35,8 +35,8 @@ typedef struct put_state {
     size_t count;
     size_t *slots;
     size_t slot_count;
-    slu_buf values;     /* old values as read, then new ones; places are offsets, since it grows */
-    uint8_t *kinds;     /* of the changelog rows: at most two per record */
+    slu_buf values; /* old values as read, then new ones; places are offsets, since it grows */
+    uint8_t *kinds; /* of the changelog rows: at most two per record */
     size_t kind_count;
     int64_t row_delta;
     size_t written_columns;
@@ -166,8 +166,11 @@ put_splice(put_state *state, const put_value *old, slu_view from, put_value *out
         SLU_TRY(fluss_value_split(put_view(state, *old), &schema_id, &old_row, err));
         SLU_TRY(kv_written_columns(state->kv, schema_id, &old_columns, err));
     }
-    const fluss_splice splice = {schema, {old_row, old_columns}, {from, from.data == NULL ? 0 : state->written_columns},
-        state->put->target_columns, state->put->target_count};
+    const fluss_splice splice = {schema,
+                                 {old_row, old_columns},
+                                 {from, from.data == NULL ? 0 : state->written_columns},
+                                 state->put->target_columns,
+                                 state->put->target_count};
     SLU_TRY(fluss_row_splice(&splice, &row, out_empty, err));
     return put_new_value(state, (int16_t)state->kv->table->row.schema_id, slu_buf_view(&row), out, err);
 }
@@ -225,8 +228,11 @@ put_delete(put_state *state, put_record *first, slu_error *err)
 {
     const char *behavior = fluss_descriptor_get(&state->kv->table->descriptor, "table.delete.behavior");
     if (behavior != NULL && strcasecmp(behavior, "DISABLE") == 0)
-        return kv_fail(err, slu_error_set(err, SLU_INVALID, "Delete operations are disabled for this table. The table.delete.behavior is set to "
-            "'disable'."), KV_ERROR_DELETION_DISABLED);
+        return kv_fail(err,
+                       slu_error_set(err, SLU_INVALID,
+                                     "Delete operations are disabled for this table. The table.delete.behavior is set to "
+                                     "'disable'."),
+                       KV_ERROR_DELETION_DISABLED);
     if (!first->now.there || (behavior != NULL && strcasecmp(behavior, "IGNORE") == 0))
         return SLU_OK;
     return state->put->target_count != 0 ? put_delete_columns(state, first, err) : put_remove(state, first, err);
@@ -260,7 +266,8 @@ put_append(put_state *state, fluss_appended *out, slu_error *err)
     if (state->kind_count == 0)
         fluss_log_encode_empty(&spec, &batch);
     else
-        status = fluss_log_encode(&spec, kv->rows_schema, &kv->table->table.arrow, &rows, NULL, (int64_t)state->kind_count, state->kinds, &batch, err);
+        status = fluss_log_encode(&spec, kv->rows_schema, &kv->table->table.arrow, &rows, NULL, (int64_t)state->kind_count,
+                                  state->kinds, &batch, err);
     slu_array_release(&rows);
     SLU_TRY(status);
     SLU_TRY(slu_buf_status(&batch, err));
@@ -301,12 +308,15 @@ put_check_targets(const put_state *state, slu_error *err)
     if (put->target_count == 0)
         return SLU_OK;
     if (state->kv->table->table.kv_format != FLUSS_ROW_COMPACTED)
-        return kv_fail(err, slu_error_set(err, SLU_UNSUPPORTED, "partial updates of tables with table.kv.format INDEXED are not served by this "
-            "server yet"), 2);
+        return kv_fail(err,
+                       slu_error_set(err, SLU_UNSUPPORTED,
+                                     "partial updates of tables with table.kv.format INDEXED are not served by this "
+                                     "server yet"),
+                       2);
     for (size_t i = 0; i < put->target_count; i++)
         if (put->target_columns[i] < 0 || (size_t)put->target_columns[i] >= schema->column_count)
             return kv_fail(err, slu_error_set(err, SLU_INVALID, "target column %" PRId32 " does not exist", put->target_columns[i]),
-                KV_ERROR_INVALID_TARGET_COLUMN);
+                           KV_ERROR_INVALID_TARGET_COLUMN);
     for (size_t c = 0; c < schema->column_count; c++) {
         bool key = false;
         bool targeted = false;
@@ -315,11 +325,19 @@ put_check_targets(const put_state *state, slu_error *err)
         for (size_t i = 0; i < put->target_count; i++)
             targeted = targeted || put->target_columns[i] == (int32_t)c;
         if (key && !targeted)
-            return kv_fail(err, slu_error_set(err, SLU_INVALID, "The target write columns must contain the primary key columns, but '%s' is "
-                "missing.", schema->columns[c].name), KV_ERROR_INVALID_TARGET_COLUMN);
+            return kv_fail(err,
+                           slu_error_set(err, SLU_INVALID,
+                                         "The target write columns must contain the primary key columns, but '%s' is "
+                                         "missing.",
+                                         schema->columns[c].name),
+                           KV_ERROR_INVALID_TARGET_COLUMN);
         if (!key && !schema->columns[c].type.nullable)
-            return kv_fail(err, slu_error_set(err, SLU_INVALID, "Partial Update requires all columns except primary key to be nullable, but column "
-                "%s is NOT NULL.", schema->columns[c].name), KV_ERROR_INVALID_TARGET_COLUMN);
+            return kv_fail(err,
+                           slu_error_set(err, SLU_INVALID,
+                                         "Partial Update requires all columns except primary key to be nullable, but column "
+                                         "%s is NOT NULL.",
+                                         schema->columns[c].name),
+                           KV_ERROR_INVALID_TARGET_COLUMN);
     }
     return SLU_OK;
 }
@@ -333,8 +351,10 @@ put_prepare(put_state *state, slu_error *err)
     if (status != SLU_OK)
         return status == SLU_NOMEM ? status : kv_fail(err, status, KV_ERROR_CORRUPT_RECORD);
     if (state->header.schema_id < 1 || state->header.schema_id > kv->table->row.schema_id)
-        return kv_fail(err, slu_error_set(err, SLU_INVALID, "Invalid schema id: %d, latest schema id: %" PRId32, state->header.schema_id,
-            kv->table->row.schema_id), KV_ERROR_SCHEMA_NOT_EXIST);
+        return kv_fail(err,
+                       slu_error_set(err, SLU_INVALID, "Invalid schema id: %d, latest schema id: %" PRId32, state->header.schema_id,
+                                     kv->table->row.schema_id),
+                       KV_ERROR_SCHEMA_NOT_EXIST);
     SLU_TRY(kv_written_columns(kv, state->header.schema_id, &state->written_columns, err));
     SLU_TRY(put_check_targets(state, err));
     if (kv->rows == NULL || kv->rows_schema != newest) {

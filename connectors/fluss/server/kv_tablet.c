@@ -47,7 +47,8 @@ kv_load_meta(fluss_kv_tablet *kv, slu_error *err)
     slu_cursor c = slu_cursor_of(word.data, word.bytes);
     kv->applied = (int64_t)slu_cursor_u64le(&c);
     kv->row_count = (int64_t)slu_cursor_u64le(&c);
-    return slu_cursor_ok(&c) ? SLU_OK : slu_error_set(err, SLU_CORRUPT, "%s: its applied offset has %zu bytes", kv->dir, word.bytes);
+    return slu_cursor_ok(&c) ? SLU_OK
+                             : slu_error_set(err, SLU_CORRUPT, "%s: its applied offset has %zu bytes", kv->dir, word.bytes);
 }
 
 static slu_status
@@ -65,7 +66,7 @@ kv_open_store(fluss_kv_tablet *kv, slu_error *err)
 
 slu_status
 fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_served *table, slu_kv_pool *pool, const char *dir, fluss_log *log,
-    fluss_kv_tablet **out, slu_error *err)
+                     fluss_kv_tablet **out, slu_error *err)
 {
     fluss_kv_tablet *kv = slu_alloc_zero(1, sizeof *kv);
     if (kv == NULL)
@@ -75,7 +76,8 @@ fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_served *table, sl
     kv->pool = pool;
     kv->log = log;
     kv->dir = slu_strdup(dir);
-    slu_status status = kv->dir == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a kv tablet") : slu_kv_batch_new(&kv->batch, err);
+    slu_status status =
+        kv->dir == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a kv tablet") : slu_kv_batch_new(&kv->batch, err);
     if (status == SLU_OK)
         status = slu_ipc_codec_new(&kv->codec, err);
     if (status == SLU_OK)
@@ -140,8 +142,8 @@ kv_scan_row(void *context, slu_view key, slu_view value)
 }
 
 slu_status
-fluss_kv_tablet_scan(fluss_kv_tablet *kv, slu_view prefix, size_t limit, slu_status (*value)(void *context, slu_view value), void *context,
-    slu_error *err)
+fluss_kv_tablet_scan(fluss_kv_tablet *kv, slu_view prefix, size_t limit, slu_status (*value)(void *context, slu_view value),
+                     void *context, slu_error *err)
 {
     kv_scan scan = {limit, value, context};
     if (kv->stale)

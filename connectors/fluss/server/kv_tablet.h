@@ -1,18 +1,23 @@
 /*
  * kv_tablet.h: the rows of one bucket of a primary-key table, and the changelog that every write leaves in its log.
  *
- * Shape    a write is one kv batch: the old rows of its keys are looked up at once, each change is decided (facts 7.1), the changes become
- *          one log batch under the same writer and sequence, and only when that is in the log the rows are written. Reads see what is
+ * Shape    a write is one kv batch: the old rows of its keys are looked up at once, each change is decided (facts 7.1), the
+ *          changes become
+ *          one log batch under the same writer and sequence, and only when that is in the log the rows are written. Reads see what
+ *          is
  *          acknowledged.
  *
  *            key absent: +I new        key present: -U old, +U new        delete: -D old, nothing when absent
  *            a batch without any change leaves an empty log batch, which keeps the writer's sequence
  *
- * Durable  the log is the truth: the store's meta word says how far the log is in it; open replays the rest. A store that is ahead of its
- *          log (the log lost a tail) is rebuilt from the log's start. What fails after the log was written is replayed at the next use.
+ * Durable  the log is the truth: the store's meta word says how far the log is in it; open replays the rest. A store that is ahead
+ *          of its
+ *          log (the log lost a tail) is rebuilt from the log's start. What fails after the log was written is replayed at the next
+ *          use.
  * Owns     its store; borrows tables, table and log.
  * Threads  owner.
- * Errors   CORRUPT (14): not a kv batch, or a row that is not of its schema. INVALID: 31 (sequence), 35 (target columns), 9 (schema id),
+ * Errors   CORRUPT (14): not a kv batch, or a row that is not of its schema. INVALID: 31 (sequence), 35 (target columns), 9
+ *          (schema id),
  *          57 (deletes are disabled). UNSUPPORTED (2).
  */
 #ifndef FLUSS_SERVER_KV_TABLET_H
@@ -26,8 +31,8 @@ typedef struct fluss_kv_tablet fluss_kv_tablet;
 struct fluss_served;
 struct fluss_tables;
 
-SLU_CHECK slu_status fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_served *table, slu_kv_pool *pool, const char *dir,
-    fluss_log *log, fluss_kv_tablet **out, slu_error *err);
+SLU_CHECK slu_status fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_served *table, slu_kv_pool *pool,
+                                          const char *dir, fluss_log *log, fluss_kv_tablet **out, slu_error *err);
 void fluss_kv_tablet_close(fluss_kv_tablet **kv);
 
 typedef struct fluss_kv_put {
@@ -38,10 +43,11 @@ typedef struct fluss_kv_put {
 
 /* *out: as the log says; next_offset is what the client is told. */
 SLU_CHECK slu_status fluss_kv_tablet_put(fluss_kv_tablet *kv, const fluss_kv_put *put, fluss_appended *out, slu_error *err);
-SLU_CHECK slu_status fluss_kv_tablet_get(fluss_kv_tablet *kv, const slu_view *keys, size_t count, slu_buf *values, slu_kv_slot *slots, slu_error *err);
+SLU_CHECK slu_status fluss_kv_tablet_get(fluss_kv_tablet *kv, const slu_view *keys, size_t count, slu_buf *values,
+                                         slu_kv_slot *slots, slu_error *err);
 /* Values (schema id and row) of the rows whose key begins with prefix, at most `limit` of them, in key order. */
 SLU_CHECK slu_status fluss_kv_tablet_scan(fluss_kv_tablet *kv, slu_view prefix, size_t limit,
-    slu_status (*value)(void *context, slu_view value), void *context, slu_error *err);
+                                          slu_status (*value)(void *context, slu_view value), void *context, slu_error *err);
 SLU_CHECK slu_status fluss_kv_tablet_rows(fluss_kv_tablet *kv, int64_t *out_rows, slu_error *err);
 
 #endif

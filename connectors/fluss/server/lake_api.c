@@ -20,7 +20,8 @@ fluss_lake_enabled(const fluss_descriptor *descriptor)
 }
 
 slu_status
-fluss_lake_add(fluss_server *server, const fluss_table_row *row, const fluss_descriptor *descriptor, int64_t last_tiered_ms, slu_error *err)
+fluss_lake_add(fluss_server *server, const fluss_table_row *row, const fluss_descriptor *descriptor, int64_t last_tiered_ms,
+               slu_error *err)
 {
     const char *text = fluss_descriptor_get(descriptor, "table.datalake.freshness");
     int64_t freshness_ms = FLUSS_DURATION_DEFAULT_FRESHNESS_MS;
@@ -67,10 +68,13 @@ static slu_status
 lake_dir(const fluss_server *server, const fluss_table_row *row, char *out, slu_error *err)
 {
     char *data = realpath(server->options.data_dir, NULL);
-    const int n = data == NULL ? SLU_PATH_BYTES_MAX : snprintf(out, SLU_PATH_BYTES_MAX, "%s/remote/lake/%s/%s-%" PRId64 "/metadata", data,
-        row->database, row->name, row->id);
+    const int n = data == NULL ? SLU_PATH_BYTES_MAX
+                               : snprintf(out, SLU_PATH_BYTES_MAX, "%s/remote/lake/%s/%s-%" PRId64 "/metadata", data, row->database,
+                                          row->name, row->id);
     free(data);
-    return n < SLU_PATH_BYTES_MAX ? SLU_OK : slu_error_set(err, SLU_LIMIT, "the path of the lake offsets of table %s is too long", row->name);
+    return n < SLU_PATH_BYTES_MAX
+               ? SLU_OK
+               : slu_error_set(err, SLU_LIMIT, "the path of the lake offsets of table %s is too long", row->name);
 }
 
 static slu_status
@@ -83,7 +87,8 @@ offsets_read(const char *path, fluss_lake_offsets *out, slu_error *err)
 }
 
 static slu_status
-offsets_write(const fluss_request *r, const fluss_table_row *row, fluss_lake_offsets *offsets, const char **out_path, slu_error *err)
+offsets_write(const fluss_request *r, const fluss_table_row *row, fluss_lake_offsets *offsets, const char **out_path,
+              slu_error *err)
 {
     char dir[SLU_PATH_BYTES_MAX];
     const uint64_t a = r->server->env->random(r->server->env);
@@ -94,8 +99,9 @@ offsets_write(const fluss_request *r, const fluss_table_row *row, fluss_lake_off
     SLU_TRY(slu_buf_status(&json, err));
     SLU_TRY(lake_dir(r->server, row, dir, err));
     SLU_TRY(slu_dir_make(dir, err));
-    const char *path = slu_arena_printf(r->arena, "%s/%08" PRIx32 "-%04x-%04x-%04x-%012" PRIx64 ".offsets", dir, (uint32_t)(a >> 32),
-        (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff) | 0x4000U, (unsigned)(b >> 48 & 0x3fff) | 0x8000U, b & UINT64_C(0xffffffffffff));
+    const char *path = slu_arena_printf(r->arena, "%s/%08" PRIx32 "-%04x-%04x-%04x-%012" PRIx64 ".offsets", dir,
+                                        (uint32_t)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff) | 0x4000U,
+                                        (unsigned)(b >> 48 & 0x3fff) | 0x8000U, b & UINT64_C(0xffffffffffff));
     SLU_TRY(slu_arena_status(r->arena, err));
     SLU_TRY(slu_file_write(path, slu_buf_view(&json), r->server->options.sync, err));
     *out_path = path;
@@ -111,8 +117,9 @@ offsets_path_check(const fluss_server *server, const fluss_table_row *row, const
     const size_t bytes = strlen(dir);
     if (strncmp(path, dir, bytes) == 0 && path[bytes] == '/' && strchr(path + bytes + 1, '/') == NULL)
         return SLU_OK;
-    return slu_error_set(err, SLU_INVALID, "'%s' is not an offsets file of table %s.%s: use the path that PREPARE_LAKE_TABLE_SNAPSHOT gave",
-        path, row->database, row->name);
+    return slu_error_set(err, SLU_INVALID,
+                         "'%s' is not an offsets file of table %s.%s: use the path that PREPARE_LAKE_TABLE_SNAPSHOT gave", path,
+                         row->database, row->name);
 }
 
 /* ---- GET_LAKE_SNAPSHOT ---- */
@@ -137,8 +144,8 @@ snapshot_missing(const Fluss__GetLakeSnapshotRequest *request, int64_t table_id,
     if (request->has_snapshot_id)
         (void)snprintf(id, sizeof id, ", snapshot id: %" PRId64, request->snapshot_id);
     (void)slu_error_set(err, SLU_NOTFOUND, "Lake table %s doesn't exist for table: %s.%s, table id: %" PRId64 "%s",
-        request->has_readable && request->readable ? "readable snapshot" : "snapshot", request->table_path->database_name,
-        request->table_path->table_name, table_id, id);
+                        request->has_readable && request->readable ? "readable snapshot" : "snapshot",
+                        request->table_path->database_name, request->table_path->table_name, table_id, id);
     err->code = FLUSS_ERROR_LAKE_SNAPSHOT_NOT_EXIST;
     return SLU_NOTFOUND;
 }
@@ -154,8 +161,9 @@ fluss_handle_lake_snapshot(fluss_request *r, slu_error *err)
     size_t count = 0;
     const bool readable = request->has_readable && request->readable;
     if (readable && request->has_snapshot_id)
-        return slu_error_set(err, SLU_INVALID, "GetLakeSnapshotRequest cannot set both snapshot_id and readable=true; use one or the other to "
-            "specify either a snapshot by id or the latest readable snapshot.");
+        return slu_error_set(err, SLU_INVALID,
+                             "GetLakeSnapshotRequest cannot set both snapshot_id and readable=true; use one or the other to "
+                             "specify either a snapshot by id or the latest readable snapshot.");
     SLU_TRY(fluss_tables_get(r->server->tables, request->table_path->database_name, request->table_path->table_name, &table, err));
     SLU_TRY(fluss_catalogue_list_lake_snapshots(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
     const fluss_lake_snapshot_row *row = snapshot_choose(request, rows, count);
@@ -164,7 +172,8 @@ fluss_handle_lake_snapshot(fluss_request *r, slu_error *err)
     SLU_TRY(offsets_read(readable ? row->readable_path : row->tiered_path, &offsets, err));
     response.table_id = table->row.id;
     response.snapshot_id = row->snapshot_id;
-    Fluss__PbLakeSnapshotForBucket **list = (Fluss__PbLakeSnapshotForBucket **)fluss_reply_list(r->arena, offsets.count, sizeof **list);
+    Fluss__PbLakeSnapshotForBucket **list =
+        (Fluss__PbLakeSnapshotForBucket **)fluss_reply_list(r->arena, offsets.count, sizeof **list);
     for (size_t i = 0; list != NULL && i < offsets.count; i++) {
         fluss__pb_lake_snapshot_for_bucket__init(list[i]);
         list[i]->has_partition_id = offsets.entries[i].partition_id >= 0;
@@ -195,8 +204,8 @@ prepare_table(const fluss_request *r, const Fluss__PbTableOffsets *asked, bool f
     for (size_t i = 0; i < asked->n_bucket_offsets; i++) {
         const Fluss__PbBucketOffset *bucket = asked->bucket_offsets[i];
         if (bucket->has_log_end_offset)
-            SLU_TRY(fluss_lake_offsets_set(&offsets, bucket->has_partition_id ? bucket->partition_id : FLUSS_NO_PARTITION, bucket->bucket_id,
-                bucket->log_end_offset, err));
+            SLU_TRY(fluss_lake_offsets_set(&offsets, bucket->has_partition_id ? bucket->partition_id : FLUSS_NO_PARTITION,
+                                           bucket->bucket_id, bucket->log_end_offset, err));
     }
     return offsets_write(r, &table->row, &offsets, out_path, err);
 }
@@ -230,7 +239,8 @@ fluss_handle_prepare_lake_snapshot(fluss_request *r, slu_error *err)
 
 /* Which of the older snapshots are forgotten: all, none, or those before the one to keep (by place: ids are not ordered). */
 static slu_status
-commit_forget(const fluss_request *r, const Fluss__PbLakeTableSnapshotMetadata *asked, const fluss_lake_snapshot_row *rows, size_t count, slu_error *err)
+commit_forget(const fluss_request *r, const Fluss__PbLakeTableSnapshotMetadata *asked, const fluss_lake_snapshot_row *rows,
+              size_t count, slu_error *err)
 {
     size_t forget = asked->has_earliest_snapshot_id_to_keep ? 0 : count;
     for (size_t i = 0; asked->has_earliest_snapshot_id_to_keep && i < count; i++)
@@ -259,8 +269,8 @@ commit_table(const fluss_request *r, const Fluss__PbLakeTableSnapshotMetadata *a
         SLU_TRY(offsets_path_check(r->server, &table->row, asked->readable_bucket_offsets_file_path, err));
     SLU_TRY(offsets_read(asked->tiered_bucket_offsets_file_path, &offsets, err));
     SLU_TRY(fluss_catalogue_list_lake_snapshots(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
-    const fluss_lake_snapshot_row row = {asked->snapshot_id, asked->tiered_bucket_offsets_file_path, asked->readable_bucket_offsets_file_path,
-        slu_wall_ms(r->server->env)};
+    const fluss_lake_snapshot_row row = {asked->snapshot_id, asked->tiered_bucket_offsets_file_path,
+                                         asked->readable_bucket_offsets_file_path, slu_wall_ms(r->server->env)};
     SLU_TRY(fluss_catalogue_add_lake_snapshot(r->server->catalogue, table->row.id, &row, err));
     return commit_forget(r, asked, rows, count, err);
 }
@@ -272,7 +282,8 @@ fluss_handle_commit_lake_snapshot(fluss_request *r, slu_error *err)
     Fluss__CommitLakeTableSnapshotResponse response = FLUSS__COMMIT_LAKE_TABLE_SNAPSHOT_RESPONSE__INIT;
     const size_t count = request->n_lake_table_snapshot_metadata;
     if (count == 0 && request->n_tables_req != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "lake snapshots of the 0.8 form are not served: use PREPARE_LAKE_TABLE_SNAPSHOT first");
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "lake snapshots of the 0.8 form are not served: use PREPARE_LAKE_TABLE_SNAPSHOT first");
     Fluss__PbCommitLakeTableSnapshotRespForTable **list =
         (Fluss__PbCommitLakeTableSnapshotRespForTable **)fluss_reply_list(r->arena, count, sizeof **list);
     for (size_t i = 0; list != NULL && i < count; i++) {
@@ -300,8 +311,10 @@ heartbeat_table(const fluss_request *r, const Fluss__PbHeartbeatReqForTable *ask
     const int32_t epoch = fluss_catalogue_epoch(r->server->catalogue);
     bool again = false;
     if (asked->coordinator_epoch != epoch) {
-        (void)slu_error_set(err, SLU_CONFLICT, "The coordinator epoch %" PRId32 " in request is not match current coordinator epoch %" PRId32
-            " for table %" PRId64 ".", asked->coordinator_epoch, epoch, asked->table_id);
+        (void)slu_error_set(err, SLU_CONFLICT,
+                            "The coordinator epoch %" PRId32 " in request is not match current coordinator epoch %" PRId32
+                            " for table %" PRId64 ".",
+                            asked->coordinator_epoch, epoch, asked->table_id);
         err->code = FLUSS_ERROR_INVALID_COORDINATOR_EXCEPTION;
         return SLU_CONFLICT;
     }

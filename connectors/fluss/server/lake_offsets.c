@@ -79,7 +79,8 @@ offsets_decode_root(json_t *root, fluss_lake_offsets *out, slu_error *err)
     const json_t *id = json_object_get(root, "table_id");
     json_t *buckets = json_object_get(root, "bucket_offsets");
     json_t *partitions = json_object_get(root, "partition_offsets");
-    if (json_integer_value(json_object_get(root, "version")) != 1 || !json_is_integer(id) || (buckets != NULL && partitions != NULL))
+    if (json_integer_value(json_object_get(root, "version")) != 1 || !json_is_integer(id) ||
+        (buckets != NULL && partitions != NULL))
         return slu_error_set(err, SLU_CORRUPT, "lake offsets: not a file of version 1");
     out->table_id = json_integer_value(id);
     if (buckets != NULL)
@@ -99,7 +100,8 @@ fluss_lake_offsets_decode(slu_view json, fluss_lake_offsets *out, slu_error *err
 {
     json_error_t where;
     json_t *root = json_loadb((const char *)json.data, json.bytes, 0, &where);
-    const slu_status status = root == NULL ? slu_error_set(err, SLU_CORRUPT, "lake offsets: %s", where.text) : offsets_decode_root(root, out, err);
+    const slu_status status =
+        root == NULL ? slu_error_set(err, SLU_CORRUPT, "lake offsets: %s", where.text) : offsets_decode_root(root, out, err);
     json_decref(root);
     if (status != SLU_OK)
         fluss_lake_offsets_fini(out);

@@ -31,7 +31,8 @@ typedef struct fluss_lake_offsets {
 
 void fluss_lake_offsets_fini(fluss_lake_offsets *offsets); /* safe on a zeroed one */
 /* Adds or replaces. */
-SLU_CHECK slu_status fluss_lake_offsets_set(fluss_lake_offsets *offsets, int64_t partition_id, int32_t bucket, int64_t offset, slu_error *err);
+SLU_CHECK slu_status fluss_lake_offsets_set(fluss_lake_offsets *offsets, int64_t partition_id, int32_t bucket, int64_t offset,
+                                            slu_error *err);
 /* `out` is zeroed. */
 SLU_CHECK slu_status fluss_lake_offsets_decode(slu_view json, fluss_lake_offsets *out, slu_error *err);
 void fluss_lake_offsets_encode(fluss_lake_offsets *offsets, slu_buf *out);

@@ -11,7 +11,7 @@
 
 #include <inttypes.h>
 
-#define LOG_PLACES 8 /* remembered read positions */
+#define LOG_PLACES 8                                                        /* remembered read positions */
 #define LOG_SEGMENT_BYTES_MAX ((uint64_t)INT32_MAX - ((uint64_t)128 << 20)) /* positions in an index are 32 bits */
 #define LOG_ERROR_UNSUPPORTED 2
 #define LOG_ERROR_CORRUPT_RECORD 14
@@ -133,7 +133,8 @@ log_replay_batch(void *context, const fluss_log_header *head)
     if (head->base_offset < replay->from)
         return SLU_OK;
     log->bytes_since_snapshot += head->batch_bytes;
-    const fluss_writer_batch batch = {head->writer_id, head->base_offset, head->commit_timestamp, head->sequence, head->last_offset_delta};
+    const fluss_writer_batch batch = {head->writer_id, head->base_offset, head->commit_timestamp, head->sequence,
+                                      head->last_offset_delta};
     return fluss_writers_note(log->writers, &batch, replay->err);
 }
 
@@ -173,8 +174,8 @@ log_recover_from(fluss_log *log, int64_t from, bool *out_good, slu_error *err)
     SLU_TRY(fluss_segment_recover(active, from, log_replay_batch, &replay, &cut, err));
     log->max_time_ms = SLU_MAX(log->max_time_ms, active->max_time_ms);
     if (cut != 0)
-        slu_log_warn(log->env, "LOG-TORN", "bucket %s: %" PRIu64 " bytes of an unfinished append were cut off at offset %" PRId64, log->name,
-            cut, active->next_offset);
+        slu_log_warn(log->env, "LOG-TORN", "bucket %s: %" PRIu64 " bytes of an unfinished append were cut off at offset %" PRId64,
+                     log->name, cut, active->next_offset);
     *out_good = active->next_offset >= from;
     return SLU_OK;
 }
@@ -187,7 +188,8 @@ log_recover(fluss_log *log, fluss_log_files *files, slu_error *err)
         slu_error why;
         log->snapshot_offset = files->snapshot_count == 0 ? -1 : files->snapshots[files->snapshot_count - 1];
         fluss_writers_reset(log->writers);
-        if (log->snapshot_offset >= 0 && fluss_log_files_read_snapshot(log->dir, log->snapshot_offset, log->writers, &why) != SLU_OK)
+        if (log->snapshot_offset >= 0 &&
+            fluss_log_files_read_snapshot(log->dir, log->snapshot_offset, log->writers, &why) != SLU_OK)
             slu_log_warn(log->env, "SNAPSHOT-BAD", "bucket %s: %s; an older one is used", log->name, why.message);
         else
             SLU_TRY(log_recover_from(log, log->snapshot_offset, &good, err));
@@ -224,7 +226,8 @@ log_free(fluss_log **log)
 }
 
 slu_status
-fluss_log_open(const slu_env *env, const char *dir, const char *name, const fluss_log_options *options, fluss_log **out, slu_error *err)
+fluss_log_open(const slu_env *env, const char *dir, const char *name, const fluss_log_options *options, fluss_log **out,
+               slu_error *err)
 {
     fluss_log *log = slu_alloc_zero(1, sizeof *log);
     if (log == NULL)
@@ -241,7 +244,8 @@ fluss_log_open(const slu_env *env, const char *dir, const char *name, const flus
     log->snapshot_offset = -1;
     for (size_t i = 0; i < LOG_PLACES; i++)
         log->places[i].offset = -1;
-    slu_status status = log->dir != NULL && log->name != NULL ? log_load(log, err) : slu_error_set(err, SLU_NOMEM, "no memory for a log");
+    slu_status status =
+        log->dir != NULL && log->name != NULL ? log_load(log, err) : slu_error_set(err, SLU_NOMEM, "no memory for a log");
     if (status != SLU_OK) {
         log_free(&log);
         return slu_error_in(err, status, "bucket %s", name);
@@ -296,8 +300,10 @@ log_check_batches(const fluss_log *log, slu_view batches, slu_error *err)
         if (status != SLU_OK)
             return log_fail(err, status, status == SLU_UNSUPPORTED ? LOG_ERROR_UNSUPPORTED : LOG_ERROR_CORRUPT_RECORD);
         if (head.batch_bytes > log->options.segment_bytes)
-            return log_fail(err, slu_error_set(err, SLU_LIMIT, "a batch of %zu bytes for bucket %s; a segment has %" PRIu64, head.batch_bytes,
-                log->name, log->options.segment_bytes), LOG_ERROR_TOO_LARGE);
+            return log_fail(err,
+                            slu_error_set(err, SLU_LIMIT, "a batch of %zu bytes for bucket %s; a segment has %" PRIu64,
+                                          head.batch_bytes, log->name, log->options.segment_bytes),
+                            LOG_ERROR_TOO_LARGE);
         batches = slu_view_of(batches.data + head.batch_bytes, batches.bytes - head.batch_bytes);
     }
     return SLU_OK;
@@ -413,12 +419,17 @@ log_check_range(const fluss_log *log, int64_t offset, slu_error *err)
 {
     if (offset >= fluss_log_start(log) && offset <= fluss_log_end(log))
         return SLU_OK;
-    return log_fail(err, slu_error_set(err, SLU_NOTFOUND, "The fetch offset %" PRId64 " is out of range for table bucket %s: it has %" PRId64
-        " to %" PRId64, offset, log->name, fluss_log_start(log), fluss_log_end(log)), LOG_ERROR_OUT_OF_RANGE);
+    return log_fail(err,
+                    slu_error_set(err, SLU_NOTFOUND,
+                                  "The fetch offset %" PRId64 " is out of range for table bucket %s: it has %" PRId64
+                                  " to %" PRId64,
+                                  offset, log->name, fluss_log_start(log), fluss_log_end(log)),
+                    LOG_ERROR_OUT_OF_RANGE);
 }
 
 slu_status
-fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset, slu_error *err)
+fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
+               slu_error *err)
 {
     uint64_t position = 0;
     const size_t before = out->bytes;

@@ -1,16 +1,20 @@
 /*
  * log.h: the log of one bucket: segments, writer states, offsets, times.
  *
- * Shape    batches with ascending offsets from `start` to `end` (exclusive). A single node: everything appended is committed, so `end` is
+ * Shape    batches with ascending offsets from `start` to `end` (exclusive). A single node: everything appended is committed, so
+ *          `end` is
  *          also the high watermark.
- * Durable  an appended batch survives a kill of the process; with `sync`, after fluss_log_sync, a power loss as well. Open cuts off a
- *          torn tail by its checksum and knows every writer's last batches: from the newest writer snapshot and the batches after it.
+ * Durable  an appended batch survives a kill of the process; with `sync`, after fluss_log_sync, a power loss as well. Open cuts
+ *          off a
+ *          torn tail by its checksum and knows every writer's last batches: from the newest writer snapshot and the batches after
+ *          it.
  * Owns     its directory's files. new and close by the tablet.
  * Threads  owner.
  * Errors   append: CORRUPT (code 14 or 3): the bytes are no batches. INVALID (31): sequence. LIMIT (13): larger than a segment.
  *          read: NOTFOUND (19): an offset outside start..end.
  *
- * Invariants: (1) commit times never go back. (2) A writer snapshot at offset S is only written when everything below S is in the files,
+ * Invariants: (1) commit times never go back. (2) A writer snapshot at offset S is only written when everything below S is in the
+ * files,
  * so recovery begins at S. (3) Batches of one append are all checked before the first is written.
  */
 #ifndef FLUSS_SERVER_LOG_H
@@ -38,8 +42,8 @@ typedef struct fluss_appended {
 } fluss_appended;
 
 /* `name` stands for the bucket in messages and the server's log. */
-SLU_CHECK slu_status fluss_log_open(const slu_env *env, const char *dir, const char *name, const fluss_log_options *options, fluss_log **out,
-    slu_error *err);
+SLU_CHECK slu_status fluss_log_open(const slu_env *env, const char *dir, const char *name, const fluss_log_options *options,
+                                    fluss_log **out, slu_error *err);
 /* Writes a writer snapshot, so that the next open has nothing to check. */
 void fluss_log_close(fluss_log **log);
 
@@ -50,14 +54,16 @@ int64_t fluss_log_max_time(const fluss_log *log);
 /* One or several whole batches, as a client sent them. */
 SLU_CHECK slu_status fluss_log_append(fluss_log *log, slu_view batches, fluss_appended *out, slu_error *err);
 /* May the batch of this writer be appended? As fluss_writers_check: OK, CONFLICT (*out is the stored one), INVALID. */
-SLU_CHECK slu_status fluss_log_check_writer(fluss_log *log, int64_t writer_id, int32_t sequence, fluss_appended *out, slu_error *err);
+SLU_CHECK slu_status fluss_log_check_writer(fluss_log *log, int64_t writer_id, int32_t sequence, fluss_appended *out,
+                                            slu_error *err);
 /* With the option `sync`: returns when what was appended is on the disk. */
 SLU_CHECK slu_status fluss_log_sync(fluss_log *log, slu_error *err);
 
-/* Appends to `out` whole batches from the one that holds `offset`, at most bytes_max, but one at least if asked. *out_next_offset: what
+/* Appends to `out` whole batches from the one that holds `offset`, at most bytes_max, but one at least if asked. *out_next_offset:
+ * what
  * to ask for next (`offset` when nothing was there). */
-SLU_CHECK slu_status fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
-    slu_error *err);
+SLU_CHECK slu_status fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out,
+                                    int64_t *out_next_offset, slu_error *err);
 /* Bytes from the batch that holds `offset` to the end, counted no further than `enough`. */
 SLU_CHECK slu_status fluss_log_available(fluss_log *log, int64_t offset, uint64_t enough, uint64_t *out_bytes, slu_error *err);
 /* First offset of the first batch committed at time_ms or later; the end when there is none. */

@@ -40,31 +40,38 @@ static slu_status
 produce_check(const fluss_served *table, slu_view batches, slu_error *err)
 {
     if (table->table.key_column_count != 0)
-        return log_api_fail(err, slu_error_set(err, SLU_INVALID, "Table %s.%s has a primary key: its rows come by PUT_KV", table->row.database,
-            table->row.name), FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
+        return log_api_fail(err,
+                            slu_error_set(err, SLU_INVALID, "Table %s.%s has a primary key: its rows come by PUT_KV",
+                                          table->row.database, table->row.name),
+                            FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
     while (batches.bytes != 0) {
         fluss_log_header head;
         if (fluss_log_head(batches, &head, err) != SLU_OK || head.batch_bytes > batches.bytes)
             return SLU_OK; /* the log says it better */
         if (head.magic != 0)
-            return log_api_fail(err, slu_error_set(err, SLU_UNSUPPORTED, "a log batch of magic %u: readers of this version know only 0", head.magic),
+            return log_api_fail(
+                err,
+                slu_error_set(err, SLU_UNSUPPORTED, "a log batch of magic %u: readers of this version know only 0", head.magic),
                 FLUSS_ERROR_UNSUPPORTED_VERSION);
         if (head.schema_id < 1 || head.schema_id > table->row.schema_id)
-            return log_api_fail(err, slu_error_set(err, SLU_INVALID, "Table %s.%s has no schema %d", table->row.database, table->row.name,
-                head.schema_id), FLUSS_ERROR_SCHEMA_NOT_EXIST);
+            return log_api_fail(err,
+                                slu_error_set(err, SLU_INVALID, "Table %s.%s has no schema %d", table->row.database,
+                                              table->row.name, head.schema_id),
+                                FLUSS_ERROR_SCHEMA_NOT_EXIST);
         batches = slu_view_of(batches.data + head.batch_bytes, batches.bytes - head.batch_bytes);
     }
     return SLU_OK;
 }
 
 static slu_status
-produce_bucket(const fluss_request *r, fluss_served *table, const Fluss__PbProduceLogReqForBucket *bucket, int64_t *out_base, slu_error *err)
+produce_bucket(const fluss_request *r, fluss_served *table, const Fluss__PbProduceLogReqForBucket *bucket, int64_t *out_base,
+               slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     fluss_appended appended;
     const slu_view records = fluss_bytes_view(&bucket->records);
     SLU_TRY(fluss_tables_tablet(r->server->tables, table, bucket->has_partition_id ? bucket->partition_id : FLUSS_NO_PARTITION,
-        bucket->bucket_id, &tablet, err));
+                                bucket->bucket_id, &tablet, err));
     SLU_TRY(produce_check(table, records, err));
     SLU_TRY(fluss_log_append(tablet->log, records, &appended, err));
     SLU_TRY(fluss_log_sync(tablet->log, err));
@@ -81,7 +88,8 @@ fluss_handle_produce_log(fluss_request *r, slu_error *err)
     Fluss__ProduceLogResponse response = FLUSS__PRODUCE_LOG_RESPONSE__INIT;
     fluss_served *table = NULL;
     if (request->acks < -1 || request->acks > 1)
-        return log_api_fail(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks), FLUSS_ERROR_INVALID_REQUIRED_ACKS);
+        return log_api_fail(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks),
+                            FLUSS_ERROR_INVALID_REQUIRED_ACKS);
     slu_error table_error;
     const slu_status found = fluss_tables_get_by_id(r->server->tables, request->table_id, &table, &table_error);
     Fluss__PbProduceLogRespForBucket **list =
@@ -107,7 +115,8 @@ fluss_handle_produce_log(fluss_request *r, slu_error *err)
 /* ---- LIST_OFFSETS ---- */
 
 static slu_status
-offset_of(const fluss_request *r, const Fluss__ListOffsetsRequest *request, const fluss_tablet *tablet, int64_t *out, slu_error *err)
+offset_of(const fluss_request *r, const Fluss__ListOffsetsRequest *request, const fluss_tablet *tablet, int64_t *out,
+          slu_error *err)
 {
     switch (request->offset_type) {
     case OFFSET_EARLIEST: *out = fluss_log_start(tablet->log); return SLU_OK;
@@ -120,8 +129,12 @@ offset_of(const fluss_request *r, const Fluss__ListOffsetsRequest *request, cons
         return slu_error_set(err, SLU_INVALID, "an offset by timestamp needs a startTimestamp");
     const int64_t now = slu_wall_ms(r->server->env);
     if (request->start_timestamp > now)
-        return log_api_fail(err, slu_error_set(err, SLU_INVALID, "Get offset error for table bucket: the fetch timestamp %" PRId64
-            " is larger than the current timestamp %" PRId64, request->start_timestamp, now), FLUSS_ERROR_INVALID_TIMESTAMP_EXCEPTION);
+        return log_api_fail(err,
+                            slu_error_set(err, SLU_INVALID,
+                                          "Get offset error for table bucket: the fetch timestamp %" PRId64
+                                          " is larger than the current timestamp %" PRId64,
+                                          request->start_timestamp, now),
+                            FLUSS_ERROR_INVALID_TIMESTAMP_EXCEPTION);
     return fluss_log_offset_at(tablet->log, request->start_timestamp, out, err);
 }
 
@@ -131,8 +144,8 @@ offset_of_bucket(const fluss_request *r, const Fluss__ListOffsetsRequest *reques
     fluss_served *table = NULL;
     fluss_tablet *tablet = NULL;
     SLU_TRY(fluss_tables_get_by_id(r->server->tables, request->table_id, &table, err));
-    SLU_TRY(fluss_tables_tablet(r->server->tables, table, request->has_partition_id ? request->partition_id : FLUSS_NO_PARTITION, bucket,
-        &tablet, err));
+    SLU_TRY(fluss_tables_tablet(r->server->tables, table, request->has_partition_id ? request->partition_id : FLUSS_NO_PARTITION,
+                                bucket, &tablet, err));
     return offset_of(r, request, tablet, out, err);
 }
 

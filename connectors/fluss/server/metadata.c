@@ -65,7 +65,8 @@ metadata_partition(const fluss_request *r, const fluss_served *table, int64_t id
 }
 
 static slu_status
-metadata_partition_by_path(const fluss_request *r, const Fluss__PbPhysicalTablePath *path, Fluss__PbPartitionMetadata *out, slu_error *err)
+metadata_partition_by_path(const fluss_request *r, const Fluss__PbPhysicalTablePath *path, Fluss__PbPartitionMetadata *out,
+                           slu_error *err)
 {
     fluss_served *table = NULL;
     int64_t id = 0;
@@ -77,8 +78,8 @@ metadata_partition_by_path(const fluss_request *r, const Fluss__PbPhysicalTableP
     }
     const slu_status status = fluss_catalogue_get_partition(r->server->catalogue, table->row.id, path->partition_name, &id, err);
     if (status == SLU_NOTFOUND) {
-        (void)slu_error_set(err, SLU_NOTFOUND, "Table partition '%s.%s(p=%s)' does not exist.", path->database_name, path->table_name,
-            path->partition_name);
+        (void)slu_error_set(err, SLU_NOTFOUND, "Table partition '%s.%s(p=%s)' does not exist.", path->database_name,
+                            path->table_name, path->partition_name);
         err->code = FLUSS_ERROR_PARTITION_NOT_EXISTS;
     }
     SLU_TRY(status);
@@ -100,7 +101,8 @@ metadata_partition_by_id(const fluss_request *r, int64_t id, Fluss__PbPartitionM
 }
 
 static slu_status
-metadata_partitions(const fluss_request *r, const Fluss__MetadataRequest *request, Fluss__MetadataResponse *response, slu_error *err)
+metadata_partitions(const fluss_request *r, const Fluss__MetadataRequest *request, Fluss__MetadataResponse *response,
+                    slu_error *err)
 {
     const size_t paths = request->n_partitions_path;
     const size_t count = paths + request->n_partitions_id;

@@ -1,4 +1,5 @@
-/* reply.h: small things that handlers put into answers; everything lives in the request's arena, whose status is asked at the end. */
+/* reply.h: small things that handlers put into answers; everything lives in the request's arena, whose status is asked at the end.
+ * */
 #ifndef FLUSS_SERVER_REPLY_H
 #define FLUSS_SERVER_REPLY_H
 

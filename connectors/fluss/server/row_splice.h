@@ -1,5 +1,6 @@
 /*
- * row_splice.h: a partial update: some columns of a new row over an old one, on the bytes of compacted rows, without decoding values.
+ * row_splice.h: a partial update: some columns of a new row over an old one, on the bytes of compacted rows, without decoding
+ * values.
  *
  * Source   Apache Fluss (CompactedRow, PartialUpdater): null bits, then the values that are there, in column order.
  * Threads  any.
@@ -18,7 +19,7 @@ typedef struct fluss_splice_row {
 typedef struct fluss_splice {
     const fluss_schema *schema; /* of what comes out */
     fluss_splice_row old_row;
-    fluss_splice_row new_row;        /* without data: the targeted columns become null, keys stay */
+    fluss_splice_row new_row;      /* without data: the targeted columns become null, keys stay */
     const int32_t *target_columns; /* taken from new_row; the rest from old_row */
     size_t target_count;
 } fluss_splice;

@@ -285,7 +285,8 @@ put_i64le(uint8_t *out, int64_t value)
 }
 
 slu_status
-fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_log_header *head, int64_t base_offset, int64_t time_ms, slu_error *err)
+fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_log_header *head, int64_t base_offset, int64_t time_ms,
+                     slu_error *err)
 {
     uint8_t offset[8];
     uint8_t time[8];
@@ -293,8 +294,8 @@ fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_log_hea
     fluss_log_header stored = *head;
     put_i64le(offset, base_offset);
     put_i64le(time, time_ms);
-    const struct iovec parts[4] = {{offset, 8}, {data + 8, SEGMENT_TIME_AT - 8}, {time, 8},
-        {data + SEGMENT_TIME_END, batch.bytes - SEGMENT_TIME_END}};
+    const struct iovec parts[4] = {
+        {offset, 8}, {data + 8, SEGMENT_TIME_AT - 8}, {time, 8}, {data + SEGMENT_TIME_END, batch.bytes - SEGMENT_TIME_END}};
     const ssize_t n = pwritev(segment->fd, parts, 4, (off_t)segment->bytes);
     if (n != (ssize_t)batch.bytes) {
         const int why = n < 0 ? errno : ENOSPC;
@@ -342,14 +343,15 @@ recovery_start(fluss_segment *segment, recovery *r, int64_t from_offset, slu_err
         fluss_log_head(slu_view_of(r->data + position, (size_t)(segment->bytes - position)), &head, NULL) != SLU_OK)
         return SLU_OK;
     const recovery there = {r->data, position, head.base_offset};
-    if (head.base_offset + head.last_offset_delta == segment->base_offset + entry.offset && recovery_next(&there, segment->bytes, &head))
+    if (head.base_offset + head.last_offset_delta == segment->base_offset + entry.offset &&
+        recovery_next(&there, segment->bytes, &head))
         *r = there;
     return SLU_OK;
 }
 
 static slu_status
 recovery_run(fluss_segment *segment, recovery *r, slu_status (*batch)(void *context, const fluss_log_header *head), void *context,
-    slu_error *err)
+             slu_error *err)
 {
     fluss_log_header head;
     const uint64_t bytes = segment->bytes;
@@ -366,7 +368,7 @@ recovery_run(fluss_segment *segment, recovery *r, slu_status (*batch)(void *cont
 
 slu_status
 fluss_segment_recover(fluss_segment *segment, int64_t from_offset, slu_status (*batch)(void *context, const fluss_log_header *head),
-    void *context, uint64_t *out_cut_bytes, slu_error *err)
+                      void *context, uint64_t *out_cut_bytes, slu_error *err)
 {
     const uint64_t bytes = segment->bytes;
     recovery r = {0};
@@ -403,8 +405,9 @@ fluss_segment_recover(fluss_segment *segment, int64_t from_offset, slu_status (*
 /* ---- reading ---- */
 
 slu_status
-fluss_segment_walk(fluss_segment *segment, uint64_t position, slu_status (*batch)(void *context, const fluss_log_header *head, uint64_t position),
-    void *context, slu_error *err)
+fluss_segment_walk(fluss_segment *segment, uint64_t position,
+                   slu_status (*batch)(void *context, const fluss_log_header *head, uint64_t position), void *context,
+                   slu_error *err)
 {
     uint8_t window[SEGMENT_WALK_BYTES];
     uint64_t window_at = 0;
@@ -413,14 +416,15 @@ fluss_segment_walk(fluss_segment *segment, uint64_t position, slu_status (*batch
         fluss_log_header head;
         const uint64_t head_bytes = SLU_MIN(segment->bytes - position, (uint64_t)SEGMENT_HEAD_BYTES);
         if (position < window_at || position + head_bytes > window_at + window_bytes) {
-            const ssize_t n = pread(segment->fd, window, (size_t)SLU_MIN(sizeof window, segment->bytes - position), (off_t)position);
+            const ssize_t n =
+                pread(segment->fd, window, (size_t)SLU_MIN(sizeof window, segment->bytes - position), (off_t)position);
             if (n < (ssize_t)head_bytes)
                 return slu_errno_set(err, n < 0 ? errno : EIO, "read", segment->stem);
             window_at = position;
             window_bytes = (size_t)n;
         }
         SLU_TRY_IN(fluss_log_head(slu_view_of(window + (position - window_at), (size_t)head_bytes), &head, err), err,
-            "%s at %" PRIu64, segment->stem, position);
+                   "%s at %" PRIu64, segment->stem, position);
         const slu_status status = batch(context, &head, position);
         if (status != SLU_OK)
             return status == SLU_END ? SLU_OK : status;
@@ -502,7 +506,8 @@ fluss_segment_find_time(fluss_segment *segment, int64_t time_ms, int64_t *out_of
     return SLU_OK;
 }
 
-/* How much of data[0..bytes) is whole batches; *next_offset moves behind the last of them. *out_first_bytes: size of the first one. */
+/* How much of data[0..bytes) is whole batches; *next_offset moves behind the last of them. *out_first_bytes: size of the first
+ * one. */
 static size_t
 segment_whole(const uint8_t *data, size_t bytes, int64_t *next_offset, size_t *out_first_bytes)
 {
@@ -536,8 +541,8 @@ segment_read_bytes(fluss_segment *segment, uint64_t position, size_t bytes, slu_
 }
 
 slu_status
-fluss_segment_read(fluss_segment *segment, uint64_t position, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
-    slu_error *err)
+fluss_segment_read(fluss_segment *segment, uint64_t position, size_t bytes_max, bool one_at_least, slu_buf *out,
+                   int64_t *out_next_offset, slu_error *err)
 {
     const size_t before = out->bytes;
     const uint64_t left = segment->bytes - position;

@@ -2,7 +2,8 @@
  * segment.h: one file of a bucket's log and its two indexes, in Fluss's own layout.
  *
  *   {base offset, 20 digits}.log        log batches as they were sent, base offset and commit timestamp filled in
- *   {base offset, 20 digits}.index      8 bytes an entry:  i32 BE last offset of a batch - base offset | i32 BE position of that batch
+ *   {base offset, 20 digits}.index      8 bytes an entry:  i32 BE last offset of a batch - base offset | i32 BE position of that
+ * batch
  *   {base offset, 20 digits}.timeindex  12 bytes an entry: i64 BE largest commit timestamp so far | i32 BE offset - base offset
  *
  * Shape    append-only; an index entry about every FLUSS_INDEX_INTERVAL_BYTES. Index entries are written late: the log file is the
@@ -58,7 +59,8 @@ typedef struct fluss_segment {
 /* A new, empty file. CONFLICT when it exists. */
 SLU_CHECK slu_status fluss_segment_create(fluss_segment *segment, const char *dir, int64_t base_offset, slu_error *err);
 /* A file that exists; next_offset is known for all but the last one (else: recover it). */
-SLU_CHECK slu_status fluss_segment_open(fluss_segment *segment, const char *dir, int64_t base_offset, int64_t next_offset, slu_error *err);
+SLU_CHECK slu_status fluss_segment_open(fluss_segment *segment, const char *dir, int64_t base_offset, int64_t next_offset,
+                                        slu_error *err);
 /* Writes what the indexes hold back; safe on a zeroed segment and safe twice. */
 void fluss_segment_close(fluss_segment *segment);
 SLU_CHECK slu_status fluss_segment_sync(fluss_segment *segment, slu_error *err);
@@ -68,22 +70,25 @@ SLU_CHECK slu_status fluss_segment_remove(fluss_segment *segment, slu_error *err
  * off the first thing that is not a whole and correct batch with all that follows, calls `batch` for each good one, and puts the
  * indexes right. *out_cut_bytes: how much was cut off. */
 SLU_CHECK slu_status fluss_segment_recover(fluss_segment *segment, int64_t from_offset,
-    slu_status (*batch)(void *context, const fluss_log_header *head), void *context, uint64_t *out_cut_bytes, slu_error *err);
+                                           slu_status (*batch)(void *context, const fluss_log_header *head), void *context,
+                                           uint64_t *out_cut_bytes, slu_error *err);
 
 /* Appends one verified batch under this base offset and time, with one write. */
 SLU_CHECK slu_status fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_log_header *head, int64_t base_offset,
-    int64_t time_ms, slu_error *err);
+                                          int64_t time_ms, slu_error *err);
 
 /* Where the batch lies that holds `offset`. */
 SLU_CHECK slu_status fluss_segment_find(fluss_segment *segment, int64_t offset, uint64_t *out_position, slu_error *err);
 /* The base offset of the first batch that was committed at time_ms or later. */
 SLU_CHECK slu_status fluss_segment_find_time(fluss_segment *segment, int64_t time_ms, int64_t *out_offset, slu_error *err);
-/* Appends whole batches from `position`, at most bytes_max of them, but always one when `one_at_least`. *out_next_offset: behind the
+/* Appends whole batches from `position`, at most bytes_max of them, but always one when `one_at_least`. *out_next_offset: behind
+ * the
  * last one that was read (unchanged when none was). */
-SLU_CHECK slu_status fluss_segment_read(fluss_segment *segment, uint64_t position, size_t bytes_max, bool one_at_least, slu_buf *out,
-    int64_t *out_next_offset, slu_error *err);
+SLU_CHECK slu_status fluss_segment_read(fluss_segment *segment, uint64_t position, size_t bytes_max, bool one_at_least,
+                                        slu_buf *out, int64_t *out_next_offset, slu_error *err);
 /* Calls back for the head of each batch from `position` on, until the end or anything but OK (END ends well). */
 SLU_CHECK slu_status fluss_segment_walk(fluss_segment *segment, uint64_t position,
-    slu_status (*batch)(void *context, const fluss_log_header *head, uint64_t position), void *context, slu_error *err);
+                                        slu_status (*batch)(void *context, const fluss_log_header *head, uint64_t position),
+                                        void *context, slu_error *err);
 
 #endif

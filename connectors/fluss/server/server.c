@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define SERVER_STRINGS_BYTES_MAX ((size_t)1 << 20)
-#define SERVER_DATABASE "fluss" /* always there */
+#define SERVER_DATABASE "fluss"                           /* always there */
 #define SERVER_LOG_TTL_MS ((int64_t)7 * 24 * 3600 * 1000) /* table.log.ttl where a table does not say */
 #define SERVER_WRITER_TTL_MS ((int64_t)7 * 24 * 3600 * 1000)
 
@@ -67,7 +67,8 @@ server_lock(fluss_server *server, slu_error *err)
     if (server->lock_fd < 0)
         return slu_errno_set(err, errno, "open", path);
     if (flock(server->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return slu_error_set(err, SLU_CONFLICT, "the data directory %s is in use by another table server", server->options.data_dir);
+        return slu_error_set(err, SLU_CONFLICT, "the data directory %s is in use by another table server",
+                             server->options.data_dir);
     return SLU_OK;
 }
 
@@ -77,16 +78,21 @@ server_open_stores(fluss_server *server, slu_error *err)
     const slu_kv_pool_options pool = {server->options.kv_cache_bytes, server->options.kv_write_buffer_bytes, 0};
     SLU_TRY(server_lock(server, err));
     SLU_TRY(fluss_catalogue_open(server->env, server->options.data_dir, server->options.sync, &server->catalogue, err));
-    const slu_status made = fluss_catalogue_create_database(server->catalogue, SERVER_DATABASE, "{\"version\":1,\"custom_properties\":{}}", err);
+    const slu_status made =
+        fluss_catalogue_create_database(server->catalogue, SERVER_DATABASE, "{\"version\":1,\"custom_properties\":{}}", err);
     if (made != SLU_OK && made != SLU_CONFLICT)
         return made;
     SLU_TRY(slu_kv_pool_open(&pool, &server->kv_pool, err));
-    const fluss_tables_options tables = {server->env, server->catalogue, server->kv_pool, server->options.data_dir,
-        {.segment_bytes = server->options.segment_bytes, .sync = server->options.sync}};
+    const fluss_tables_options tables = {server->env,
+                                         server->catalogue,
+                                         server->kv_pool,
+                                         server->options.data_dir,
+                                         {.segment_bytes = server->options.segment_bytes, .sync = server->options.sync}};
     return fluss_tables_open(&tables, &server->tables, err);
 }
 
-/* Rows older than table.log.ttl go, a closed segment at a time. The changelog of a primary-key table stays, for there are no snapshots
+/* Rows older than table.log.ttl go, a closed segment at a time. The changelog of a primary-key table stays, for there are no
+ * snapshots
  * of its rows that could take its place; the log of a lake table stays until there is a rule that knows what the lake has. */
 static int64_t
 server_rows_before(const fluss_server *server, const fluss_served *table)
@@ -104,7 +110,8 @@ server_expire_tablet(void *context, fluss_tablet *tablet)
 {
     fluss_server *server = context;
     slu_error why;
-    if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - SERVER_WRITER_TTL_MS, server_rows_before(server, tablet->table), &why) != SLU_OK)
+    if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - SERVER_WRITER_TTL_MS, server_rows_before(server, tablet->table),
+                         &why) != SLU_OK)
         slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
 }
 
@@ -120,15 +127,15 @@ static slu_status
 server_listen(fluss_server *server, slu_error *err)
 {
     const slu_conn_options options = {.frame_bytes_max = FLUSS_FRAME_BYTES_MAX - FLUSS_FRAME_PREFIX_BYTES,
-        .queue_bytes_max = FLUSS_SERVER_QUEUE_BYTES_MAX};
+                                      .queue_bytes_max = FLUSS_SERVER_QUEUE_BYTES_MAX};
     slu_loop_on_wake(server->loop, fluss_sessions_sweep, server);
     SLU_TRY(slu_timer_open(server->loop, server_tick, server, &server->tick, err));
     slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
-    SLU_TRY(slu_listener_open(server->loop, server->options.host, (uint16_t)server->options.port, &options, fluss_session_accept, server,
-        &server->listener, err));
+    SLU_TRY(slu_listener_open(server->loop, server->options.host, (uint16_t)server->options.port, &options, fluss_session_accept,
+                              server, &server->listener, err));
     server->port = slu_listener_port(server->listener);
     (void)snprintf(server->address, sizeof server->address, strchr(server->options.host, ':') != NULL ? "[%s]:%u" : "%s:%u",
-        server->options.host, (unsigned)server->port);
+                   server->options.host, (unsigned)server->port);
     return SLU_OK;
 }
 

@@ -15,7 +15,7 @@
 #include <pthread.h>
 
 #define FLUSS_SERVER_NODE_ID 0
-#define FLUSS_SERVER_TICK_MS 15000 /* housekeeping: writers that expire */
+#define FLUSS_SERVER_TICK_MS 15000                      /* housekeeping: writers that expire */
 #define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20) /* of answers that wait for a slow client */
 
 typedef struct fluss_session fluss_session;
@@ -58,7 +58,8 @@ typedef struct fluss_request {
     int16_t version;
 } fluss_request;
 
-/* A handler answers (fluss_request_answer), or parks the request and answers later by session and id, or fails: the client then gets
+/* A handler answers (fluss_request_answer), or parks the request and answers later by session and id, or fails: the client then
+ * gets
  * the error. */
 typedef slu_status (*fluss_handler)(fluss_request *request, slu_error *err);
 
@@ -76,8 +77,8 @@ void fluss_sessions_sweep(void *server);
 /* lake_api.c. Puts the lake tables of the catalogue under tiering. */
 SLU_CHECK slu_status fluss_lake_load(fluss_server *server, slu_error *err);
 /* A lake table: its freshness comes from the descriptor. */
-SLU_CHECK slu_status fluss_lake_add(fluss_server *server, const fluss_table_row *row, const fluss_descriptor *descriptor, int64_t last_tiered_ms,
-    slu_error *err);
+SLU_CHECK slu_status fluss_lake_add(fluss_server *server, const fluss_table_row *row, const fluss_descriptor *descriptor,
+                                    int64_t last_tiered_ms, slu_error *err);
 bool fluss_lake_enabled(const fluss_descriptor *descriptor);
 
 /* dispatch.c. NULL: not served. */

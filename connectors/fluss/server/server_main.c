@@ -1,4 +1,5 @@
-/* server_main.c: the table server as a program of its own, for tests and for trying a client on it: fluss_server_main DIR [HOST:PORT [FORMAT]]. */
+/* server_main.c: the table server as a program of its own, for tests and for trying a client on it: fluss_server_main DIR
+ * [HOST:PORT [FORMAT]]. */
 #include "fluss/server/server.h"
 #include "net/tcp.h"
 
@@ -27,7 +28,8 @@ main(int argc, char **argv)
         (void)fprintf(stderr, "usage: %s DIR [HOST:PORT [LAKE FORMAT]]\n", argv[0]);
         return 2;
     }
-    const fluss_server_options options = {.host = host, .port = port, .data_dir = argv[1], .datalake_format = argc > 3 ? argv[3] : NULL};
+    const fluss_server_options options = {
+        .host = host, .port = port, .data_dir = argv[1], .datalake_format = argc > 3 ? argv[3] : NULL};
     if (fluss_server_open(&env, &options, &running, &err) != SLU_OK) {
         (void)fprintf(stderr, "%s\n", err.message);
         return 1;

@@ -1,7 +1,8 @@
 /*
  * session.c: one client connection.
  *
- * Requests are handled in the order in which they come, one after the other, as each arrives; answers go out as they are ready, so a fetch
+ * Requests are handled in the order in which they come, one after the other, as each arrives; answers go out as they are ready, so
+ * a fetch
  * that waits does not hold up what was sent after it (the protocol matches answers by request id). A client that does not read its
  * answers is not read from until it does.
  */
@@ -13,7 +14,7 @@
 #include <inttypes.h>
 
 #define SESSION_RESPONSE_ARENA_BYTES ((size_t)64 << 20)
-#define SESSION_ARENA_KEEP_BYTES ((size_t)4 << 20) /* a larger arena is given back after the request */
+#define SESSION_ARENA_KEEP_BYTES ((size_t)4 << 20)                  /* a larger arena is given back after the request */
 #define SESSION_QUEUE_BYTES_HIGH (FLUSS_SERVER_QUEUE_BYTES_MAX / 2) /* above half of it the connection tells when it is drained */
 
 struct fluss_session {
@@ -41,8 +42,9 @@ session_send(fluss_session *session, slu_buf *frame)
     if (session->conn == NULL)
         return;
     if (slu_conn_send(session->conn, frame, &why) != SLU_OK) {
-        slu_log_warn(session->server->env, "ANSWER-LOST", "%s: %s; the connection is closed", slu_conn_peer(session->conn), why.message);
-        slu_conn_close(&session->conn); /* its requests would wait for ever for an answer that cannot be sent */
+        slu_log_warn(session->server->env, "ANSWER-LOST", "%s: %s; the connection is closed", slu_conn_peer(session->conn),
+                     why.message);
+        slu_conn_close(&session->conn);       /* its requests would wait for ever for an answer that cannot be sent */
         slu_loop_wake(session->server->loop); /* somebody up the stack may still use the session: swept later */
         return;
     }
@@ -68,7 +70,8 @@ fluss_session_answer(fluss_session *session, int32_t request_id, const ProtobufC
     slu_buf_init(&frame, FLUSS_RESPONSE_BYTES_MAX);
     fluss_response_encode_rest(&frame, request_id, response);
     if (slu_buf_status(&frame, NULL) != SLU_OK)
-        session_answer_error(session, request_id, FLUSS_ERROR_UNKNOWN_SERVER_ERROR, "the answer is larger than 256 MiB, or there is no memory for it");
+        session_answer_error(session, request_id, FLUSS_ERROR_UNKNOWN_SERVER_ERROR,
+                             "the answer is larger than 256 MiB, or there is no memory for it");
     else
         session_send(session, &frame);
 }
@@ -90,13 +93,13 @@ session_handle(fluss_session *session, const fluss_request_frame *frame, slu_err
     const fluss_handler handler = api == NULL ? NULL : fluss_dispatch_find(frame->api_key);
     if (handler == NULL) {
         (void)slu_error_set(err, SLU_UNSUPPORTED, "API %d%s%s is not served by this server", frame->api_key, api == NULL ? "" : " ",
-            api == NULL ? "" : api->name);
+                            api == NULL ? "" : api->name);
         err->code = FLUSS_ERROR_UNSUPPORTED_VERSION;
         return SLU_UNSUPPORTED;
     }
     if (frame->api_version < api->version_min || frame->api_version > api->version_max) {
-        (void)slu_error_set(err, SLU_UNSUPPORTED, "%s in version %d; this server knows %d to %d", api->name, frame->api_version, api->version_min,
-            api->version_max);
+        (void)slu_error_set(err, SLU_UNSUPPORTED, "%s in version %d; this server knows %d to %d", api->name, frame->api_version,
+                            api->version_min, api->version_max);
         err->code = FLUSS_ERROR_UNSUPPORTED_VERSION;
         return SLU_UNSUPPORTED;
     }
@@ -140,7 +143,8 @@ session_input(void *context, slu_conn *conn, slu_view input)
     const slu_status status = session_handle(session, &frame, &err);
     if (status != SLU_OK) {
         const int32_t code = fluss_server_code(status, &err);
-        slu_log_debug(session->server->env, "REQUEST-FAILED", "%s: api %d: error %" PRId32 ": %s", slu_conn_peer(conn), frame.api_key, code, err.message);
+        slu_log_debug(session->server->env, "REQUEST-FAILED", "%s: api %d: error %" PRId32 ": %s", slu_conn_peer(conn),
+                      frame.api_key, code, err.message);
         session_answer_error(session, frame.request_id, code, err.message);
     }
     session_reset_arena(session->server);

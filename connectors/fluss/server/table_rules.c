@@ -50,8 +50,9 @@ name_is_bad(const char *name, bool may_be_internal, char *out, size_t out_bytes)
     else if (!good)
         (void)snprintf(out, out_bytes, "'%s' contains one or more characters other than ASCII alphanumerics, '_' and '-'", name);
     else if (!may_be_internal && strncmp(name, RULES_INTERNAL_PREFIX, 2) == 0)
-        (void)snprintf(out, out_bytes, "'" RULES_INTERNAL_PREFIX "' is not allowed as prefix, since it is reserved for internal "
-                                       "databases/internal tables/internal partitions in Fluss server");
+        (void)snprintf(out, out_bytes,
+                       "'" RULES_INTERNAL_PREFIX "' is not allowed as prefix, since it is reserved for internal "
+                       "databases/internal tables/internal partitions in Fluss server");
     else
         return false;
     return true;
@@ -127,9 +128,13 @@ duration_unit(const char *unit, size_t bytes, double *out_ms)
     static const struct {
         const char *names;
         double ms;
-    } units[] = {{"|d|day|days|", 86400000.0}, {"|h|hour|hours|", 3600000.0}, {"|min|m|minute|minutes|", 60000.0},
-        {"|s|sec|secs|second|seconds|", 1000.0}, {"|ms|milli|millis|millisecond|milliseconds|", 1.0},
-        {"|\xc2\xb5s|micro|micros|microsecond|microseconds|", 0.001}, {"|ns|nano|nanos|nanosecond|nanoseconds|", 0.000001}};
+    } units[] = {{"|d|day|days|", 86400000.0},
+                 {"|h|hour|hours|", 3600000.0},
+                 {"|min|m|minute|minutes|", 60000.0},
+                 {"|s|sec|secs|second|seconds|", 1000.0},
+                 {"|ms|milli|millis|millisecond|milliseconds|", 1.0},
+                 {"|\xc2\xb5s|micro|micros|microsecond|microseconds|", 0.001},
+                 {"|ns|nano|nanos|nanosecond|nanoseconds|", 0.000001}};
     char wanted[32];
     if (bytes == 0 || bytes > sizeof wanted - 3)
         return false;
@@ -202,14 +207,18 @@ rules_check_property(const fluss_property *property, slu_error *err)
         if (option_value_is_good(&rule_options[i], property->value))
             return SLU_OK;
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-            "Invalid value for config '%s'. Reason: Could not parse value '%s' for key '%s'.", property->key, property->value, property->key);
+                          "Invalid value for config '%s'. Reason: Could not parse value '%s' for key '%s'.", property->key,
+                          property->value, property->key);
     }
     if (strncmp(property->key, "table.", 6) == 0)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-            "'%s' is not a recognized Fluss table property in the current cluster version. You may be using an older Fluss cluster that "
-            "does not support this property.", property->key);
+                          "'%s' is not a recognized Fluss table property in the current cluster version. You may be using an older "
+                          "Fluss cluster that "
+                          "does not support this property.",
+                          property->key);
     return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-        "'%s' is not a Fluss table property. Please use '.customProperty(..)' to set custom properties.", property->key);
+                      "'%s' is not a Fluss table property. Please use '.customProperty(..)' to set custom properties.",
+                      property->key);
 }
 
 static bool
@@ -237,21 +246,22 @@ rules_check_properties(const fluss_descriptor *d, slu_error *err)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.replication.factor' must be greater than 0.");
     if (keyed && !property_is(d, "table.kv.format", "INDEXED") && property_is(d, "table.log.format", "INDEXED"))
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-            "Currently, Primary Key Table supports ARROW or COMPACTED log format when kv format is COMPACTED.");
+                          "Currently, Primary Key Table supports ARROW or COMPACTED log format when kv format is COMPACTED.");
     const int64_t level = property_int(d, "table.log.arrow.compression.zstd.level", 3);
     if (level < 1 || level > 22)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-            "Invalid ZSTD compression level: %" PRId64 ". Expected a value between 1 and 22.", level);
+                          "Invalid ZSTD compression level: %" PRId64 ". Expected a value between 1 and 22.", level);
     if (!keyed && fluss_descriptor_get(d, "table.merge-engine") != NULL)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "Merge engine is only supported in primary key table.");
     if (!keyed && fluss_descriptor_get(d, "table.delete.behavior") != NULL)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-            "The 'table.delete.behavior' configuration is only supported for primary key tables.");
+                          "The 'table.delete.behavior' configuration is only supported for primary key tables.");
     if (property_int(d, "table.log.tiered.local-segments", 2) <= 0)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.log.tiered.local-segments' must be greater than 0.");
     if (d->partition_key_count == 0 && property_is(d, "table.auto-partition.enabled", "true"))
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "Currently, auto partition is only supported for partitioned table, "
-            "please set table property 'table.auto-partition.enabled' to false.");
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                          "Currently, auto partition is only supported for partitioned table, "
+                          "please set table property 'table.auto-partition.enabled' to false.");
     return SLU_OK;
 }
 
@@ -259,19 +269,23 @@ rules_check_properties(const fluss_descriptor *d, slu_error *err)
 static slu_status
 rules_check_served(const fluss_descriptor *d, slu_error *err)
 {
-    static const char *const unserved[][2] = {{"table.auto-partition.enabled", "true"}, {"table.merge-engine", "FIRST_ROW"},
-        {"table.merge-engine", "VERSIONED"}, {"table.merge-engine", "AGGREGATION"}, {"table.changelog.image", "WAL"}};
+    static const char *const unserved[][2] = {{"table.auto-partition.enabled", "true"},
+                                              {"table.merge-engine", "FIRST_ROW"},
+                                              {"table.merge-engine", "VERSIONED"},
+                                              {"table.merge-engine", "AGGREGATION"},
+                                              {"table.changelog.image", "WAL"}};
     for (size_t i = 0; i < SLU_COUNT_OF(unserved); i++)
         if (property_is(d, unserved[i][0], unserved[i][1]))
-            return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "'%s' = '%s' is not served by this server yet.", unserved[i][0],
-                unserved[i][1]);
+            return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "'%s' = '%s' is not served by this server yet.",
+                              unserved[i][0], unserved[i][1]);
     if (d->schema.auto_increment_column != NULL)
         return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "Auto-increment column '%s' is not served by this server yet.",
-            d->schema.auto_increment_column);
+                          d->schema.auto_increment_column);
     for (size_t i = 0; d->schema.primary_key_count != 0 && i < d->schema.column_count; i++)
         if (d->schema.columns[i].type.child_count != 0)
             return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED,
-                "Column '%s': ARRAY, MAP and ROW in a primary-key table are not served by this server yet.", d->schema.columns[i].name);
+                              "Column '%s': ARRAY, MAP and ROW in a primary-key table are not served by this server yet.",
+                              d->schema.columns[i].name);
     return SLU_OK;
 }
 
@@ -302,8 +316,10 @@ rules_check_key_column(const fluss_descriptor *d, const char *what, const char *
     if (at < 0)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "%s key '%s' does not exist in the schema.", what, name);
     if (d->schema.columns[at].type.id >= FLUSS_TYPE_ARRAY)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
-            "%s key column '%s' has an unsupported data type. Currently, key columns do not support types: [ARRAY, MAP, ROW].", what, name);
+        return rules_fail(
+            err, SLU_INVALID, ERROR_INVALID_TABLE,
+            "%s key column '%s' has an unsupported data type. Currently, key columns do not support types: [ARRAY, MAP, ROW].",
+            what, name);
     return SLU_OK;
 }
 
@@ -316,17 +332,20 @@ rules_check_keys(const fluss_descriptor *d, slu_error *err)
     for (size_t i = 0; i < d->partition_key_count; i++) {
         if (keyed && !primary_key_has(d, d->partition_keys[i]))
             return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
-                "Partitioned Primary Key Table requires partition key [%s] is a subset of the primary key.", d->partition_keys[i]);
+                              "Partitioned Primary Key Table requires partition key [%s] is a subset of the primary key.",
+                              d->partition_keys[i]);
         SLU_TRY(rules_check_key_column(d, "Partition", d->partition_keys[i], err));
     }
     for (size_t i = 0; i < d->bucket_key_count; i++) {
         SLU_TRY(rules_check_key_column(d, "Bucket", d->bucket_keys[i], err));
         if (list_has(d->partition_keys, d->partition_key_count, d->bucket_keys[i]))
             return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
-                "Bucket key [%s] shouldn't include any column in partition keys.", d->bucket_keys[i]);
+                              "Bucket key [%s] shouldn't include any column in partition keys.", d->bucket_keys[i]);
         if (keyed && !primary_key_has(d, d->bucket_keys[i]))
-            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Bucket keys must be a subset of primary keys excluding partition keys "
-                "for primary-key tables, but '%s' is none of them.", d->bucket_keys[i]);
+            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
+                              "Bucket keys must be a subset of primary keys excluding partition keys "
+                              "for primary-key tables, but '%s' is none of them.",
+                              d->bucket_keys[i]);
     }
     return SLU_OK;
 }
@@ -345,25 +364,29 @@ rules_default_bucket_key(fluss_descriptor *d, slu_arena *arena, slu_error *err)
     }
     SLU_TRY(slu_arena_status(arena, err));
     if (d->bucket_key_count == 0)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Primary Key constraint should not be same with partition fields.");
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
+                          "Primary Key constraint should not be same with partition fields.");
     return SLU_OK;
 }
 
 static slu_status
 rules_check_columns(const fluss_descriptor *d, slu_error *err)
 {
-    static const char *const system_columns[] = {"__offset", "__timestamp", "__bucket", "_change_type", "_log_offset", "_commit_timestamp"};
+    static const char *const system_columns[] = {"__offset",     "__timestamp", "__bucket",
+                                                 "_change_type", "_log_offset", "_commit_timestamp"};
     if (d->schema.column_count == 0)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "A table needs at least one column.");
     for (size_t i = 0; i < d->schema.column_count; i++) {
         if (list_has(system_columns, SLU_COUNT_OF(system_columns), d->schema.columns[i].name))
             return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
-                "%s cannot be used as column names, because they are reserved system columns in Fluss. Please use other names for these "
-                "columns. The reserved system columns are: __offset, __timestamp, __bucket, _change_type, _log_offset, _commit_timestamp",
-                d->schema.columns[i].name);
+                              "%s cannot be used as column names, because they are reserved system columns in Fluss. Please use "
+                              "other names for these "
+                              "columns. The reserved system columns are: __offset, __timestamp, __bucket, _change_type, "
+                              "_log_offset, _commit_timestamp",
+                              d->schema.columns[i].name);
         if (fluss_schema_find(&d->schema, d->schema.columns[i].name) != (int32_t)i)
             return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Table columns must not contain duplicate fields. Found: [%s]",
-                d->schema.columns[i].name);
+                              d->schema.columns[i].name);
     }
     return SLU_OK;
 }
@@ -375,7 +398,8 @@ rules_default_lake(const fluss_rules *rules, fluss_descriptor *d, slu_arena *are
 {
     if (rules->datalake_format == NULL) {
         if (property_is(d, "table.datalake.enabled", "true"))
-            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
+            return rules_fail(
+                err, SLU_INVALID, ERROR_INVALID_TABLE,
                 "'table.datalake.enabled' is enabled for the table, but the Fluss cluster doesn't enable datalake tables.");
         return SLU_OK;
     }
@@ -404,7 +428,7 @@ rules_default_properties(const fluss_rules *rules, fluss_descriptor *d, slu_aren
     const int64_t version = property_int(d, "table.kv.format-version", 0);
     if (version < 1 || version > 2)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-            "Unsupported kv format version %" PRId64 ". The maximum supported version is 2.", version);
+                          "Unsupported kv format version %" PRId64 ". The maximum supported version is 2.", version);
     return SLU_OK;
 }
 
@@ -419,7 +443,8 @@ fluss_rules_new_table(const fluss_rules *rules, fluss_descriptor *d, slu_arena *
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Bucket number must be set.");
     if (d->bucket_count > FLUSS_BUCKETS_MAX)
         return rules_fail(err, SLU_INVALID, ERROR_TOO_MANY_BUCKETS,
-            "Bucket count %" PRId32 " exceeds the maximum limit %d for a non-partitioned table or partition.", d->bucket_count, FLUSS_BUCKETS_MAX);
+                          "Bucket count %" PRId32 " exceeds the maximum limit %d for a non-partitioned table or partition.",
+                          d->bucket_count, FLUSS_BUCKETS_MAX);
     SLU_TRY(rules_check_properties(d, err));
     return rules_check_served(d, err);
 }

@@ -1,7 +1,8 @@
 /*
  * table_rules.h: which names and tables may be created, and the defaults that a server fills in (facts 3.4, 3.5).
  *
- * Errors   with Fluss's codes and texts: 16 (database name), 15 (table), 39 (property), 43 (partition), 49 (buckets). UNSUPPORTED (2): what
+ * Errors   with Fluss's codes and texts: 16 (database name), 15 (table), 39 (property), 43 (partition), 49 (buckets). UNSUPPORTED
+ *          (2): what
  *          Fluss has and this server does not serve yet, by name.
  * Threads  any.
  */
@@ -25,7 +26,8 @@ typedef struct fluss_rules {
 } fluss_rules;
 
 /* Fills in the defaults, then checks everything. */
-SLU_CHECK slu_status fluss_rules_new_table(const fluss_rules *rules, fluss_descriptor *descriptor, slu_arena *arena, slu_error *err);
+SLU_CHECK slu_status fluss_rules_new_table(const fluss_rules *rules, fluss_descriptor *descriptor, slu_arena *arena,
+                                           slu_error *err);
 
 /* Checks a descriptor that was changed; fills nothing in. */
 SLU_CHECK slu_status fluss_rules_altered_table(const fluss_descriptor *descriptor, slu_error *err);

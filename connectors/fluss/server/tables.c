@@ -97,8 +97,11 @@ tables_partition(fluss_tables *tables, fluss_served *table, int64_t id, fluss_pa
             return SLU_OK;
     const bool partitioned = table->table.partition_column_count != 0;
     if (partitioned != (id != FLUSS_NO_PARTITION))
-        return tables_fail(err, slu_error_set(err, SLU_NOTFOUND, "Unknown table or bucket: table %s.%s (id %" PRId64 ") is %spartitioned",
-            table->row.database, table->row.name, table->row.id, partitioned ? "" : "not "), ERROR_UNKNOWN_TABLE_OR_BUCKET);
+        return tables_fail(err,
+                           slu_error_set(err, SLU_NOTFOUND,
+                                         "Unknown table or bucket: table %s.%s (id %" PRId64 ") is %spartitioned",
+                                         table->row.database, table->row.name, table->row.id, partitioned ? "" : "not "),
+                           ERROR_UNKNOWN_TABLE_OR_BUCKET);
     if (partitioned) {
         SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
         fluss_partition_row row;
@@ -114,15 +117,17 @@ tables_partition(fluss_tables *tables, fluss_served *table, int64_t id, fluss_pa
 
 /* "data/db/table-7/" or "data/db/table-7/2024-p3/" with a suffix. */
 static slu_status
-tables_path(const fluss_tables *tables, const fluss_served *table, const fluss_partition *partition, const char *suffix, char *out, slu_error *err)
+tables_path(const fluss_tables *tables, const fluss_served *table, const fluss_partition *partition, const char *suffix, char *out,
+            slu_error *err)
 {
     int n = 0;
     if (partition == NULL || partition->id == FLUSS_NO_PARTITION)
-        n = snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s/%s-%" PRId64 "%s%s", tables->options.data_dir, table->row.database, table->row.name,
-            table->row.id, suffix[0] != 0 ? "/" : "", suffix);
+        n = snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s/%s-%" PRId64 "%s%s", tables->options.data_dir, table->row.database,
+                     table->row.name, table->row.id, suffix[0] != 0 ? "/" : "", suffix);
     else
-        n = snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s/%s-%" PRId64 "/%s-p%" PRId64 "%s%s", tables->options.data_dir, table->row.database,
-            table->row.name, table->row.id, partition->name, partition->id, suffix[0] != 0 ? "/" : "", suffix);
+        n = snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s/%s-%" PRId64 "/%s-p%" PRId64 "%s%s", tables->options.data_dir,
+                     table->row.database, table->row.name, table->row.id, partition->name, partition->id, suffix[0] != 0 ? "/" : "",
+                     suffix);
     return n < SLU_PATH_BYTES_MAX ? SLU_OK : slu_error_set(err, SLU_LIMIT, "the path of table %s is too long", table->row.name);
 }
 
@@ -134,22 +139,27 @@ tablet_open_log(fluss_tables *tables, fluss_partition *partition, fluss_tablet *
     char suffix[32];
     (void)snprintf(suffix, sizeof suffix, "log-%" PRId32, tablet->bucket);
     if (partition->id == FLUSS_NO_PARTITION)
-        (void)snprintf(name, sizeof name, "TableBucket{tableId=%" PRId64 ", bucket=%" PRId32 "}", tablet->table->row.id, tablet->bucket);
+        (void)snprintf(name, sizeof name, "TableBucket{tableId=%" PRId64 ", bucket=%" PRId32 "}", tablet->table->row.id,
+                       tablet->bucket);
     else
         (void)snprintf(name, sizeof name, "TableBucket{tableId=%" PRId64 ", partitionId=%" PRId64 ", bucket=%" PRId32 "}",
-            tablet->table->row.id, partition->id, tablet->bucket);
+                       tablet->table->row.id, partition->id, tablet->bucket);
     SLU_TRY(tables_path(tables, tablet->table, partition, suffix, dir, err));
     return fluss_log_open(tables->options.env, dir, name, &tables->options.log, &tablet->log, err);
 }
 
 slu_status
-fluss_tables_tablet(fluss_tables *tables, fluss_served *table, int64_t partition_id, int32_t bucket, fluss_tablet **out, slu_error *err)
+fluss_tables_tablet(fluss_tables *tables, fluss_served *table, int64_t partition_id, int32_t bucket, fluss_tablet **out,
+                    slu_error *err)
 {
     fluss_partition *partition = NULL;
     SLU_TRY(tables_partition(tables, table, partition_id, &partition, err));
     if (bucket < 0 || bucket >= table->table.bucket_count)
-        return tables_fail(err, slu_error_set(err, SLU_NOTFOUND, "Unknown table or bucket: TableBucket{tableId=%" PRId64 ", bucket=%" PRId32 "}",
-            table->row.id, bucket), ERROR_UNKNOWN_TABLE_OR_BUCKET);
+        return tables_fail(err,
+                           slu_error_set(err, SLU_NOTFOUND,
+                                         "Unknown table or bucket: TableBucket{tableId=%" PRId64 ", bucket=%" PRId32 "}",
+                                         table->row.id, bucket),
+                           ERROR_UNKNOWN_TABLE_OR_BUCKET);
     fluss_tablet *tablet = &partition->tablets[bucket];
     if (tablet->log == NULL)
         SLU_TRY(tablet_open_log(tables, partition, tablet, err));
@@ -164,8 +174,12 @@ fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **ou
     char suffix[32];
     fluss_partition *partition = NULL;
     if (tablet->table->table.key_column_count == 0)
-        return tables_fail(err, slu_error_set(err, SLU_NOTFOUND, "the primary key table not exists for TableBucket{tableId=%" PRId64
-            ", bucket=%" PRId32 "}", tablet->table->row.id, tablet->bucket), ERROR_NON_PRIMARY_KEY_TABLE);
+        return tables_fail(err,
+                           slu_error_set(err, SLU_NOTFOUND,
+                                         "the primary key table not exists for TableBucket{tableId=%" PRId64 ", bucket=%" PRId32
+                                         "}",
+                                         tablet->table->row.id, tablet->bucket),
+                           ERROR_NON_PRIMARY_KEY_TABLE);
     if (tablet->kv == NULL) {
         (void)snprintf(suffix, sizeof suffix, "kv-%" PRId32, tablet->bucket);
         SLU_TRY(tables_partition(tables, tablet->table, tablet->partition_id, &partition, err));
@@ -245,8 +259,8 @@ tables_load(fluss_tables *tables, const char *database, const char *name, int64_
         return slu_error_set(err, SLU_NOMEM, "no memory for a table");
     slu_arena_init(&table->arena, TABLES_ARENA_BYTES_MAX);
     slu_status status = database != NULL
-        ? fluss_catalogue_get_table(tables->options.catalogue, database, name, &table->arena, &table->row, err)
-        : fluss_catalogue_get_table_by_id(tables->options.catalogue, id, &table->arena, &table->row, err);
+                            ? fluss_catalogue_get_table(tables->options.catalogue, database, name, &table->arena, &table->row, err)
+                            : fluss_catalogue_get_table_by_id(tables->options.catalogue, id, &table->arena, &table->row, err);
     if (status == SLU_OK)
         status = served_load(table, err);
     if (status != SLU_OK) {
@@ -275,7 +289,8 @@ fluss_tables_get_by_id(fluss_tables *tables, int64_t table_id, fluss_served **ou
             return SLU_OK;
     const slu_status status = tables_load(tables, NULL, NULL, table_id, out, err);
     if (status == SLU_NOTFOUND)
-        return tables_fail(err, slu_error_set(err, SLU_NOTFOUND, "Unknown table or bucket: there is no table with id %" PRId64, table_id),
+        return tables_fail(
+            err, slu_error_set(err, SLU_NOTFOUND, "Unknown table or bucket: there is no table with id %" PRId64, table_id),
             ERROR_UNKNOWN_TABLE_OR_BUCKET);
     return status;
 }
@@ -288,8 +303,10 @@ fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id
         return SLU_OK;
     }
     if (schema_id < 1 || schema_id >= FLUSS_SCHEMAS_MAX)
-        return tables_fail(err, slu_error_set(err, SLU_NOTFOUND, "Schema for table %s.%s with schema id %" PRId32 " does not exist.",
-            table->row.database, table->row.name, schema_id), ERROR_SCHEMA_NOT_EXIST);
+        return tables_fail(err,
+                           slu_error_set(err, SLU_NOTFOUND, "Schema for table %s.%s with schema id %" PRId32 " does not exist.",
+                                         table->row.database, table->row.name, schema_id),
+                           ERROR_SCHEMA_NOT_EXIST);
     if (table->schemas[schema_id] == NULL) {
         const char *json = NULL;
         fluss_schema *schema = slu_arena_alloc(&table->arena, sizeof *schema);

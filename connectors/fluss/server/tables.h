@@ -1,11 +1,13 @@
 /*
  * tables.h: the tables in use, with what their handlers need at hand: descriptor, formats, and the tablets of each bucket.
  *
- * Shape    a cache over the catalogue, filled on first use; a table is dropped from it when it is dropped or altered. A tablet (the log of
+ * Shape    a cache over the catalogue, filled on first use; a table is dropped from it when it is dropped or altered. A tablet
+ *          (the log of
  *          a bucket, and the kv store of a primary-key table) is opened on first use.
  * Owns     tables and tablets. A pointer is good until the handler returns.
  * Threads  owner.
- * Errors   with Fluss's code: NOTFOUND 7 (table by path), 21 (table or bucket by id), 36 (partition). Others as the log and kv room say.
+ * Errors   with Fluss's code: NOTFOUND 7 (table by path), 21 (table or bucket by id), 36 (partition). Others as the log and kv
+ *          room say.
  */
 #ifndef FLUSS_SERVER_TABLES_H
 #define FLUSS_SERVER_TABLES_H
@@ -28,9 +30,9 @@ typedef struct fluss_tablet {
     fluss_served *table;
     int64_t partition_id; /* FLUSS_NO_PARTITION */
     int32_t bucket;
-    fluss_log *log;       /* NULL until opened */
-    fluss_kv_tablet *kv;  /* NULL for log tables, and until opened */
-    fluss_wait *waiting;  /* fetches that wait for an append (fetch.c) */
+    fluss_log *log;      /* NULL until opened */
+    fluss_kv_tablet *kv; /* NULL for log tables, and until opened */
+    fluss_wait *waiting; /* fetches that wait for an append (fetch.c) */
 } fluss_tablet;
 
 typedef struct fluss_partition {
@@ -43,9 +45,9 @@ typedef struct fluss_partition {
 struct fluss_served {
     fluss_table_row row; /* in the arena */
     fluss_descriptor descriptor;
-    fluss_table table; /* of the newest schema */
+    fluss_table table;                              /* of the newest schema */
     const fluss_schema *schemas[FLUSS_SCHEMAS_MAX]; /* by schema id; NULL until asked for */
-    fluss_partition *partitions; /* those in use; the table itself when it is not partitioned */
+    fluss_partition *partitions;                    /* those in use; the table itself when it is not partitioned */
     slu_arena arena;
     fluss_served *next_by_id;
     fluss_served *next_by_path;
@@ -62,14 +64,16 @@ typedef struct fluss_tables_options {
 SLU_CHECK slu_status fluss_tables_open(const fluss_tables_options *options, fluss_tables **out, slu_error *err);
 void fluss_tables_close(fluss_tables **tables);
 
-SLU_CHECK slu_status fluss_tables_get(fluss_tables *tables, const char *database, const char *name, fluss_served **out, slu_error *err);
+SLU_CHECK slu_status fluss_tables_get(fluss_tables *tables, const char *database, const char *name, fluss_served **out,
+                                      slu_error *err);
 SLU_CHECK slu_status fluss_tables_get_by_id(fluss_tables *tables, int64_t table_id, fluss_served **out, slu_error *err);
 /* partition_id FLUSS_NO_PARTITION for a table without partitions. */
-SLU_CHECK slu_status fluss_tables_tablet(fluss_tables *tables, fluss_served *table, int64_t partition_id, int32_t bucket, fluss_tablet **out,
-    slu_error *err);
+SLU_CHECK slu_status fluss_tables_tablet(fluss_tables *tables, fluss_served *table, int64_t partition_id, int32_t bucket,
+                                         fluss_tablet **out, slu_error *err);
 /* The tablet's kv store; NOTFOUND (20) for a log table. */
 SLU_CHECK slu_status fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **out, slu_error *err);
-SLU_CHECK slu_status fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id, const fluss_schema **out, slu_error *err);
+SLU_CHECK slu_status fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id, const fluss_schema **out,
+                                         slu_error *err);
 
 /* Closes and removes the files of a table that the catalogue no longer has, or of one partition. */
 SLU_CHECK slu_status fluss_tables_drop(fluss_tables *tables, fluss_served *table, slu_error *err);

@@ -74,8 +74,10 @@ tiering_due(void *context)
         if (table->state == TIERING_PENDING || table->next_ms > now)
             continue;
         if (table->state == TIERING_RUNNING)
-            slu_log_warn(tiering->server->env, "TIERING-LOST", "table %s.%s: its tiering service was silent for two minutes; the table is given "
-                "to another", table->database, table->name);
+            slu_log_warn(tiering->server->env, "TIERING-LOST",
+                         "table %s.%s: its tiering service was silent for two minutes; the table is given "
+                         "to another",
+                         table->database, table->name);
         tiering_make_pending(tiering, table);
     }
     tiering_set_timer(tiering);
@@ -121,8 +123,8 @@ fluss_tiering_close(fluss_tiering **tiering)
 }
 
 slu_status
-fluss_tiering_add(fluss_tiering *tiering, int64_t table_id, const char *database, const char *name, int64_t freshness_ms, int64_t last_tiered_ms,
-    slu_error *err)
+fluss_tiering_add(fluss_tiering *tiering, int64_t table_id, const char *database, const char *name, int64_t freshness_ms,
+                  int64_t last_tiered_ms, slu_error *err)
 {
     tiering_table *table = slu_alloc_zero(1, sizeof *table);
     if (table != NULL) {
@@ -157,7 +159,8 @@ fluss_tiering_remove(fluss_tiering *tiering, int64_t table_id)
 }
 
 slu_status
-fluss_tiering_claim(fluss_tiering *tiering, int64_t *out_table_id, int64_t *out_epoch, const char **out_database, const char **out_table)
+fluss_tiering_claim(fluss_tiering *tiering, int64_t *out_table_id, int64_t *out_epoch, const char **out_database,
+                    const char **out_table)
 {
     tiering_table *first = NULL;
     for (tiering_table *table = tiering->tables; table != NULL; table = table->next)
@@ -187,8 +190,10 @@ tiering_find(fluss_tiering *tiering, int64_t table_id, int64_t epoch, tiering_ta
         status = slu_error_set(err, SLU_NOTFOUND, "The table %" PRId64 " doesn't exist.", table_id);
         err->code = FLUSS_ERROR_TABLE_NOT_EXIST;
     } else if (table->epoch != epoch) {
-        status = slu_error_set(err, SLU_CONFLICT, "The tiering epoch %" PRId64 " is not match current epoch %" PRId64
-            " in coordinator for table %" PRId64 ".", epoch, table->epoch, table_id);
+        status = slu_error_set(err, SLU_CONFLICT,
+                               "The tiering epoch %" PRId64 " is not match current epoch %" PRId64
+                               " in coordinator for table %" PRId64 ".",
+                               epoch, table->epoch, table_id);
         err->code = FLUSS_ERROR_FENCED_TIERING_EPOCH_EXCEPTION;
     }
     *out = table;
@@ -201,8 +206,9 @@ tiering_find_running(fluss_tiering *tiering, int64_t table_id, int64_t epoch, ti
     SLU_TRY(tiering_find(tiering, table_id, epoch, out, err));
     if ((*out)->state == TIERING_RUNNING)
         return SLU_OK;
-    return slu_error_set(err, SLU_INVALID, "The table %" PRId64 " to renew tiering heartbeat must in Tiering state, but in %s state.", table_id,
-        tiering_state_name((*out)->state));
+    return slu_error_set(err, SLU_INVALID,
+                         "The table %" PRId64 " to renew tiering heartbeat must in Tiering state, but in %s state.", table_id,
+                         tiering_state_name((*out)->state));
 }
 
 slu_status

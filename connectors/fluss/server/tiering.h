@@ -5,7 +5,8 @@
  *                                             ^                  |
  *                                             +---- fail, or two minutes without a heartbeat
  *
- * The epoch of a table grows each time it becomes pending; what comes with another epoch is refused (50), with another coordinator's
+ * The epoch of a table grows each time it becomes pending; what comes with another epoch is refused (50), with another
+ * coordinator's
  * epoch as well (23). A restarted server begins with every table due as its last lake snapshot says.
  * Threads  owner.
  */
@@ -17,15 +18,16 @@
 SLU_CHECK slu_status fluss_tiering_open(fluss_server *server, fluss_tiering **out, slu_error *err);
 void fluss_tiering_close(fluss_tiering **tiering);
 /* A lake table was made (or found at the start): freshness and the time of its last lake snapshot. */
-SLU_CHECK slu_status fluss_tiering_add(fluss_tiering *tiering, int64_t table_id, const char *database, const char *table, int64_t freshness_ms,
-    int64_t last_tiered_ms, slu_error *err);
+SLU_CHECK slu_status fluss_tiering_add(fluss_tiering *tiering, int64_t table_id, const char *database, const char *table,
+                                       int64_t freshness_ms, int64_t last_tiered_ms, slu_error *err);
 void fluss_tiering_remove(fluss_tiering *tiering, int64_t table_id);
 
 /* One pending table, first come first served. NOTFOUND: none. The names are valid until the table is removed. */
-SLU_CHECK slu_status fluss_tiering_claim(fluss_tiering *tiering, int64_t *out_table_id, int64_t *out_epoch, const char **out_database,
-    const char **out_table);
+SLU_CHECK slu_status fluss_tiering_claim(fluss_tiering *tiering, int64_t *out_table_id, int64_t *out_epoch,
+                                         const char **out_database, const char **out_table);
 SLU_CHECK slu_status fluss_tiering_renew(fluss_tiering *tiering, int64_t table_id, int64_t epoch, slu_error *err);
-SLU_CHECK slu_status fluss_tiering_finish(fluss_tiering *tiering, int64_t table_id, int64_t epoch, bool again_at_once, slu_error *err);
+SLU_CHECK slu_status fluss_tiering_finish(fluss_tiering *tiering, int64_t table_id, int64_t epoch, bool again_at_once,
+                                          slu_error *err);
 SLU_CHECK slu_status fluss_tiering_failed(fluss_tiering *tiering, int64_t table_id, int64_t epoch, slu_error *err);
 
 #endif

@@ -10,7 +10,7 @@
 #define WRITERS_ERROR_OUT_OF_ORDER 31
 
 typedef struct writer {
-    int64_t id; /* FLUSS_WRITER_ID_NONE: an empty slot */
+    int64_t id;                                       /* FLUSS_WRITER_ID_NONE: an empty slot */
     fluss_writer_batch batches[FLUSS_WRITER_BATCHES]; /* oldest first */
     uint32_t count;
 } writer;
@@ -84,13 +84,14 @@ writers_find(const fluss_writers *writers, int64_t id)
 
 slu_status
 fluss_writers_check(const fluss_writers *writers, int64_t writer_id, int32_t sequence, const char *where,
-    fluss_writer_batch *out_original, slu_error *err)
+                    fluss_writer_batch *out_original, slu_error *err)
 {
     const writer *known = writers_find(writers, writer_id);
     for (uint32_t i = 0; known != NULL && i < known->count; i++) {
         if (known->batches[i].sequence == sequence) {
             *out_original = known->batches[i];
-            return slu_error_set(err, SLU_CONFLICT, "batch %" PRId32 " of writer %" PRId64 " is stored already", sequence, writer_id);
+            return slu_error_set(err, SLU_CONFLICT, "batch %" PRId32 " of writer %" PRId64 " is stored already", sequence,
+                                 writer_id);
         }
     }
     const int32_t last = known != NULL ? known->batches[known->count - 1].sequence : -1;
@@ -98,9 +99,9 @@ fluss_writers_check(const fluss_writers *writers, int64_t writer_id, int32_t seq
     if (sequence == expected)
         return SLU_OK;
     (void)slu_error_set(err, SLU_INVALID,
-        "Out of order batch sequence for writer %" PRId64 " in table-bucket %s : %" PRId32 " (incoming batch seq.), %" PRId32
-        " (current batch seq.)",
-        writer_id, where, sequence, last);
+                        "Out of order batch sequence for writer %" PRId64 " in table-bucket %s : %" PRId32
+                        " (incoming batch seq.), %" PRId32 " (current batch seq.)",
+                        writer_id, where, sequence, last);
     if (err != NULL)
         err->code = WRITERS_ERROR_OUT_OF_ORDER;
     return SLU_INVALID;
@@ -177,12 +178,12 @@ fluss_writers_encode(const fluss_writers *writers, slu_buf *out)
             continue;
         const fluss_writer_batch *last = &slot->batches[slot->count - 1];
         slu_buf_printf(out,
-            "%s{\"writer_id\":%" PRId64 ",\"last_batch_sequence\":%" PRId32 ",\"last_batch_base_offset\":%" PRId64
-            ",\"offset_delta\":%" PRId32 ",\"last_batch_timestamp\":%" PRId64 ",\"earlier_batches\":[",
-            separator, slot->id, last->sequence, last->base_offset, last->offset_delta, last->timestamp_ms);
+                       "%s{\"writer_id\":%" PRId64 ",\"last_batch_sequence\":%" PRId32 ",\"last_batch_base_offset\":%" PRId64
+                       ",\"offset_delta\":%" PRId32 ",\"last_batch_timestamp\":%" PRId64 ",\"earlier_batches\":[",
+                       separator, slot->id, last->sequence, last->base_offset, last->offset_delta, last->timestamp_ms);
         for (uint32_t b = 0; b + 1 < slot->count; b++)
             slu_buf_printf(out, "%s[%" PRId32 ",%" PRId64 ",%" PRId32 ",%" PRId64 "]", b == 0 ? "" : ",", slot->batches[b].sequence,
-                slot->batches[b].base_offset, slot->batches[b].offset_delta, slot->batches[b].timestamp_ms);
+                           slot->batches[b].base_offset, slot->batches[b].offset_delta, slot->batches[b].timestamp_ms);
         slu_buf_text(out, "]}");
         separator = ",";
     }
@@ -223,13 +224,14 @@ writers_decode_entry(fluss_writers *writers, json_t *entry, slu_error *err)
         return slu_error_set(err, SLU_CORRUPT, "writer snapshot: a bad or repeated writer_id, or too many batches");
     for (size_t i = 0; i < json_array_size(earlier); i++) {
         json_t *item = json_array_get(earlier, i);
-        json_t *const member[4] = {json_array_get(item, 0), json_array_get(item, 1), json_array_get(item, 2), json_array_get(item, 3)};
+        json_t *const member[4] = {json_array_get(item, 0), json_array_get(item, 1), json_array_get(item, 2),
+                                   json_array_get(item, 3)};
         if (!writers_decode_batch(id, member, &batch))
             return slu_error_set(err, SLU_CORRUPT, "writer snapshot: earlier batch %zu of writer %" PRId64, i, id);
         SLU_TRY(fluss_writers_note(writers, &batch, err));
     }
     json_t *const member[4] = {json_object_get(entry, "last_batch_sequence"), json_object_get(entry, "last_batch_base_offset"),
-        json_object_get(entry, "offset_delta"), json_object_get(entry, "last_batch_timestamp")};
+                               json_object_get(entry, "offset_delta"), json_object_get(entry, "last_batch_timestamp")};
     if (!writers_decode_batch(id, member, &batch))
         return slu_error_set(err, SLU_CORRUPT, "writer snapshot: the last batch of writer %" PRId64, id);
     return fluss_writers_note(writers, &batch, err);
@@ -245,7 +247,8 @@ fluss_writers_decode(fluss_writers *writers, slu_view json, slu_error *err)
     json_t *entries = json_object_get(root, "writer_id_entries");
     int64_t version = 0;
     if (!writers_integer(json_object_get(root, "version"), 1, 1, &version) || !json_is_array(entries))
-        status = slu_error_set(err, SLU_CORRUPT, "writer snapshot: not a snapshot of version 1: %s", root == NULL ? where.text : "members");
+        status = slu_error_set(err, SLU_CORRUPT, "writer snapshot: not a snapshot of version 1: %s",
+                               root == NULL ? where.text : "members");
     for (size_t i = 0; status == SLU_OK && i < json_array_size(entries); i++)
         status = writers_decode_entry(writers, json_array_get(entries, i), err);
     json_decref(root);

@@ -1,14 +1,17 @@
 /*
  * writers.h: what each idempotent writer appended last to one bucket, so that a batch sent twice is stored once.
  *
- * Shape    per writer the last FLUSS_WRITER_BATCHES batches (a client has at most five in flight). Sequences count batches, from 0, by
+ * Shape    per writer the last FLUSS_WRITER_BATCHES batches (a client has at most five in flight). Sequences count batches, from
+ *          0, by
  *          one, and 0 follows INT32_MAX.
  * On disk  `{offset, 20 digits}.writer_snapshot`: Fluss's JSON (version, writer_id_entries[writer_id, last_batch_sequence,
- *          last_batch_base_offset, offset_delta, last_batch_timestamp]) with one member more, `earlier_batches`, which Fluss does not
+ *          last_batch_base_offset, offset_delta, last_batch_timestamp]) with one member more, `earlier_batches`, which Fluss does
+ *          not
  *          read: the batches before the last one, without which a batch sent again after a restart would be refused as too old.
  * Owns     its memory; new and free by the log.
  * Threads  owner.
- * Errors   CONFLICT: a duplicate, *out_original is the stored batch. INVALID (code: Fluss's 31): a gap, or too old. LIMIT: too many writers.
+ * Errors   CONFLICT: a duplicate, *out_original is the stored batch. INVALID (code: Fluss's 31): a gap, or too old. LIMIT: too
+ *          many writers.
  */
 #ifndef FLUSS_SERVER_WRITERS_H
 #define FLUSS_SERVER_WRITERS_H
@@ -16,7 +19,7 @@
 #include "base/bytes.h"
 
 #define FLUSS_WRITER_BATCHES 5
-#define FLUSS_WRITERS_MAX ((size_t)1 << 20)         /* of one bucket */
+#define FLUSS_WRITERS_MAX ((size_t)1 << 20) /* of one bucket */
 #define FLUSS_WRITER_ID_NONE (-1)
 #define FLUSS_WRITER_SNAPSHOT_BYTES_MAX ((size_t)512 << 20)
 
@@ -36,7 +39,7 @@ size_t fluss_writers_count(const fluss_writers *writers);
 
 /* May this batch be appended? `where` names the bucket in the message. */
 SLU_CHECK slu_status fluss_writers_check(const fluss_writers *writers, int64_t writer_id, int32_t sequence, const char *where,
-    fluss_writer_batch *out_original, slu_error *err);
+                                         fluss_writer_batch *out_original, slu_error *err);
 /* It was appended (or is found in the log by recovery): no question is asked about its sequence. */
 SLU_CHECK slu_status fluss_writers_note(fluss_writers *writers, const fluss_writer_batch *batch, slu_error *err);
 /* Forgets writers whose last batch is older than `before_ms`. */

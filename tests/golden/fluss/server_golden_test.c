@@ -1,7 +1,8 @@
 /*
  * server_golden_test.c: our tablets beside those of a real tablet server.
  *
- * The batches of recorded log segments, given to our log as a client would have sent them, make the same file but for commit times; a
+ * The batches of recorded log segments, given to our log as a client would have sent them, make the same file but for commit
+ * times; a
  * recorded segment opens, knows its writers and takes the next batch; and the upserts behind a recorded changelog, given to our kv
  * tablet, make the same changelog, byte for byte but for commit times.
  */
@@ -155,7 +156,8 @@ upserts_of(fluss_served *table, const fluss_log_header *head, slu_view batch, sl
     slu_buf_init(&keys, 1 << 16);
     slu_buf_init(&row, 1 << 16);
     slu_buf_reset(out);
-    CHECK_OK(fluss_log_decode(table->table.log_format, &table->descriptor.schema, &table->table.arrow, head, batch, nobody, NULL, &rows, &err));
+    CHECK_OK(fluss_log_decode(table->table.log_format, &table->descriptor.schema, &table->table.arrow, head, batch, nobody, NULL,
+                              &rows, &err));
     assert_true(rows.array.length < 100);
     CHECK_OK(fluss_table_keys(&table->table, &table->table.arrow, &rows.array, NULL, rows.array.length, &keys, offsets, &err));
     CHECK_OK(fluss_row_columns_init(&columns, &table->descriptor.schema, &table->table.arrow, &rows.array, &arena, &err));
@@ -200,8 +202,10 @@ upserts_make_the_recorded_changelog(void **state)
         char json[1000];
         int64_t id = 0;
         fluss_served *table = NULL;
-        (void)snprintf(json, sizeof json,
-            "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"
+        (void)snprintf(
+            json, sizeof json,
+            "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\","
+            "\"nullable\":false}},"
             "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"updatedAt\",\"data_type\":{\"type\":\"BIGINT\"}}],"
             "\"primary_key\":[\"id\"]},\"partition_key\":[],\"bucket_key\":[\"id\"],\"bucket_count\":4,\"properties\":"
             "{\"table.log.arrow.compression.type\":\"%s\",\"table.kv.format-version\":\"2\"%s},\"custom_properties\":{}}",

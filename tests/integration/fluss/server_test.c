@@ -7,13 +7,16 @@
 #include "fluss/record/log_batch.h"
 #include "fluss/server/server.h"
 
-#define LOG_TABLE                                                                                                                \
+#define LOG_TABLE                                                                                                                  \
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\"},\"id\":0},"        \
-    "{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"},\"id\":1}],\"highest_field_id\":1},\"partition_key\":[],\"bucket_key\":[],"  \
+    "{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"},\"id\":1}],\"highest_field_id\":1},\"partition_key\":[],\"bucket_key\":[" \
+    "],"                                                                                                                           \
     "\"bucket_count\":2,\"properties\":{%s},\"custom_properties\":{}}"
-#define KEY_TABLE                                                                                                                \
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"  \
-    "{\"name\":\"a\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"b\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},"   \
+#define KEY_TABLE                                                                                                                  \
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":"      \
+    "false}},"                                                                                                                     \
+    "{\"name\":\"a\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"b\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[" \
+    "\"k\"]},"                                                                                                                     \
     "\"partition_key\":[],\"bucket_key\":[\"k\"],\"bucket_count\":1,\"properties\":{%s},\"custom_properties\":{}}"
 
 static char root[64];
@@ -84,8 +87,8 @@ a_client_finds_its_way(void **state)
     wire_peer p;
     connect_to_server(&p);
     Fluss__ApiVersionsRequest versions = FLUSS__API_VERSIONS_REQUEST__INIT;
-    versions.client_software_name = (char *)(uintptr_t)"test";
-    versions.client_software_version = (char *)(uintptr_t)"1";
+    versions.client_software_name = (char *)(uintptr_t) "test";
+    versions.client_software_version = (char *)(uintptr_t) "1";
     const Fluss__ApiVersionsResponse *apis = peer_call(&p, FLUSS_API_API_VERSIONS, &versions.base);
     assert_non_null(apis);
     assert_false(apis->has_server_type);
@@ -106,7 +109,7 @@ a_client_finds_its_way(void **state)
     assert_int_equal(tables->n_table_metadata, 1);
     assert_int_equal(tables->table_metadata[0]->n_bucket_metadata, 2);
     assert_true(tables->table_metadata[0]->bucket_metadata[1]->has_leader_id);
-    path.table_name = (char *)(uintptr_t)"nowhere";
+    path.table_name = (char *)(uintptr_t) "nowhere";
     assert_null(peer_call(&p, FLUSS_API_GET_METADATA, &metadata.base));
     assert_int_equal(p.error_code, FLUSS_ERROR_TABLE_NOT_EXIST);
     peer_close(&p);
@@ -171,13 +174,13 @@ databases_and_tables_come_and_go(void **state)
     wire_peer p;
     connect_to_server(&p);
     Fluss__CreateDatabaseRequest create = FLUSS__CREATE_DATABASE_REQUEST__INIT;
-    create.database_name = (char *)(uintptr_t)"shop";
+    create.database_name = (char *)(uintptr_t) "shop";
     assert_non_null(peer_call(&p, FLUSS_API_CREATE_DATABASE, &create.base));
     assert_null(peer_call(&p, FLUSS_API_CREATE_DATABASE, &create.base));
     assert_int_equal(p.error_code, FLUSS_ERROR_DATABASE_ALREADY_EXIST);
     create.ignore_if_exists = true;
     assert_non_null(peer_call(&p, FLUSS_API_CREATE_DATABASE, &create.base));
-    create.database_name = (char *)(uintptr_t)"__internal";
+    create.database_name = (char *)(uintptr_t) "__internal";
     assert_null(peer_call(&p, FLUSS_API_CREATE_DATABASE, &create.base));
     assert_int_equal(p.error_code, FLUSS_ERROR_INVALID_DATABASE_EXCEPTION);
     char json[2000];
@@ -200,7 +203,7 @@ databases_and_tables_come_and_go(void **state)
     assert_int_equal(p.error_code, FLUSS_ERROR_UNSUPPORTED_VERSION);
     const int64_t first = peer_table_id(&p, "shop", "t");
     Fluss__DropDatabaseRequest drop = FLUSS__DROP_DATABASE_REQUEST__INIT;
-    drop.database_name = (char *)(uintptr_t)"shop";
+    drop.database_name = (char *)(uintptr_t) "shop";
     assert_null(peer_call(&p, FLUSS_API_DROP_DATABASE, &drop.base));
     assert_int_equal(p.error_code, FLUSS_ERROR_DATABASE_NOT_EMPTY);
     Fluss__DropTableRequest drop_table = FLUSS__DROP_TABLE_REQUEST__INIT;
@@ -318,7 +321,7 @@ a_fetch_waits_for_rows_and_no_longer_than_it_said(void **state)
     b.max_fetch_bytes = 1 << 20;
     const int32_t waiting = peer_send(&reader, FLUSS_API_FETCH_LOG, &request.base);
     Fluss__DatabaseExistsRequest exists = FLUSS__DATABASE_EXISTS_REQUEST__INIT;
-    exists.database_name = (char *)(uintptr_t)"fluss";
+    exists.database_name = (char *)(uintptr_t) "fluss";
     assert_non_null(peer_call(&reader, FLUSS_API_DATABASE_EXISTS, &exists.base));
     before = slu_now_ms(&env);
     slu_buf_init(&batch, 1 << 20);
@@ -345,7 +348,8 @@ a_fetch_waits_for_rows_and_no_longer_than_it_said(void **state)
     peer_close(&writer);
 }
 
-/* A client asks for 400 MB and reads nothing for a while: the server holds a bounded part of it, reads no more requests, serves others,
+/* A client asks for 400 MB and reads nothing for a while: the server holds a bounded part of it, reads no more requests, serves
+ * others,
  * and when the client reads at last it gets every answer. */
 static void
 a_client_that_does_not_read_is_not_read_from(void **state)
@@ -709,7 +713,8 @@ a_lake_table_is_tiered(void **state)
         offsets.bucket_offsets = buckets;
         prepare.n_bucket_offsets = 1;
         prepare.bucket_offsets = tables;
-        const Fluss__PrepareLakeTableSnapshotResponse *prepared = peer_call(&p, FLUSS_API_PREPARE_LAKE_TABLE_SNAPSHOT, &prepare.base);
+        const Fluss__PrepareLakeTableSnapshotResponse *prepared =
+            peer_call(&p, FLUSS_API_PREPARE_LAKE_TABLE_SNAPSHOT, &prepare.base);
         assert_false(prepared->prepare_lake_table_resp[0]->has_error_code);
         (void)snprintf(offsets_path, sizeof offsets_path, "%s", prepared->prepare_lake_table_resp[0]->lake_table_offsets_path);
         Fluss__CommitLakeTableSnapshotRequest commit = FLUSS__COMMIT_LAKE_TABLE_SNAPSHOT_REQUEST__INIT;
@@ -724,7 +729,7 @@ a_lake_table_is_tiered(void **state)
         const Fluss__CommitLakeTableSnapshotResponse *committed = peer_call(&p, FLUSS_API_COMMIT_LAKE_TABLE_SNAPSHOT, &commit.base);
         assert_int_equal(committed->n_table_resp, 1);
         assert_false(committed->table_resp[0]->has_error_code);
-        metadata.tiered_bucket_offsets_file_path = (char *)(uintptr_t)"/etc/passwd";
+        metadata.tiered_bucket_offsets_file_path = (char *)(uintptr_t) "/etc/passwd";
         committed = peer_call(&p, FLUSS_API_COMMIT_LAKE_TABLE_SNAPSHOT, &commit.base);
         assert_true(committed->table_resp[0]->has_error_code);
     }
@@ -764,8 +769,8 @@ partitions_have_buckets_of_their_own(void **state)
     Fluss__PbKeyValue pair = FLUSS__PB_KEY_VALUE__INIT;
     Fluss__PbKeyValue *pairs[1] = {&pair};
     Fluss__PbPartitionSpec spec = FLUSS__PB_PARTITION_SPEC__INIT;
-    pair.key = (char *)(uintptr_t)"day";
-    pair.value = (char *)(uintptr_t)"2024-01-01";
+    pair.key = (char *)(uintptr_t) "day";
+    pair.value = (char *)(uintptr_t) "2024-01-01";
     spec.n_partition_key_values = 1;
     spec.partition_key_values = pairs;
     Fluss__CreatePartitionRequest create = FLUSS__CREATE_PARTITION_REQUEST__INIT;
@@ -774,7 +779,7 @@ partitions_have_buckets_of_their_own(void **state)
     assert_non_null(peer_call(&p, FLUSS_API_CREATE_PARTITION, &create.base));
     assert_null(peer_call(&p, FLUSS_API_CREATE_PARTITION, &create.base));
     assert_int_equal(p.error_code, FLUSS_ERROR_PARTITION_ALREADY_EXISTS);
-    pair.value = (char *)(uintptr_t)"a/b";
+    pair.value = (char *)(uintptr_t) "a/b";
     assert_null(peer_call(&p, FLUSS_API_CREATE_PARTITION, &create.base));
     assert_int_equal(p.error_code, FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
     Fluss__ListPartitionInfosRequest infos = FLUSS__LIST_PARTITION_INFOS_REQUEST__INIT;
@@ -809,7 +814,7 @@ partitions_have_buckets_of_their_own(void **state)
     Fluss__PbPhysicalTablePath *physicals[1] = {&physical};
     physical.database_name = path.database_name;
     physical.table_name = path.table_name;
-    physical.partition_name = (char *)(uintptr_t)"2024-01-01";
+    physical.partition_name = (char *)(uintptr_t) "2024-01-01";
     metadata.n_partitions_path = 1;
     metadata.partitions_path = physicals;
     metadata.n_partitions_id = 1;
@@ -818,7 +823,7 @@ partitions_have_buckets_of_their_own(void **state)
     assert_int_equal(found->n_partition_metadata, 2);
     assert_int_equal(found->partition_metadata[0]->n_bucket_metadata, 2);
     CHECK_TEXT(found->partition_metadata[1]->partition_name, "2024-01-01");
-    pair.value = (char *)(uintptr_t)"2024-01-01";
+    pair.value = (char *)(uintptr_t) "2024-01-01";
     Fluss__DropPartitionRequest drop = FLUSS__DROP_PARTITION_REQUEST__INIT;
     drop.table_path = &path;
     drop.partition_spec = &spec;

@@ -116,7 +116,7 @@ pair_open(pair *p, size_t server_frame_max, size_t client_frame_max)
     CHECK_OK(slu_listener_open(p->loop, "127.0.0.1", 0, &p->server.options, side_accept, &p->server, &p->server.listener, &err));
     assert_int_not_equal(slu_listener_port(p->server.listener), 0);
     CHECK_OK(slu_conn_connect(p->loop, "127.0.0.1", slu_listener_port(p->server.listener), &p->client.options, &side_events,
-        &p->client, &p->client.conn, &err));
+                              &p->client, &p->client.conn, &err));
 }
 
 static void
@@ -319,7 +319,8 @@ addresses_are_split_or_refused(void **state)
     assert_int_equal(port, 9123);
     CHECK_OK(slu_address_split("[::1]:0", host, sizeof host, &port, &err));
     CHECK_TEXT(host, "::1");
-    static const char *const bad[] = {"", "host", ":1", "host:", "host:x", "host:65536", "host:-1", "host: 1", "a-host-name-that-is-far-too-long-for-it:1"};
+    static const char *const bad[] = {
+        "", "host", ":1", "host:", "host:x", "host:65536", "host:-1", "host: 1", "a-host-name-that-is-far-too-long-for-it:1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CHECK_STATUS(slu_address_split(bad[i], host, sizeof host, &port, &err), SLU_INVALID);
 }

@@ -20,10 +20,12 @@ static fluss_server *server;
 
 static const char log_table[] =
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\"}},"
-    "{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"}}]},\"partition_key\":[],\"bucket_key\":[],\"bucket_count\":1,\"properties\":{},"
+    "{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"}}]},\"partition_key\":[],\"bucket_key\":[],\"bucket_count\":1,"
+    "\"properties\":{},"
     "\"custom_properties\":{}}";
 static const char key_table[] =
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}}"
+    ","
     "{\"name\":\"a\",\"data_type\":{\"type\":\"STRING\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[],\"bucket_key\":[\"k\"],"
     "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
 
@@ -65,7 +67,7 @@ create(const char *name, const char *json)
     Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
     slu_buf frame;
     slu_buf_init(&frame, 1 << 20);
-    path.database_name = (char *)(uintptr_t)"fluss";
+    path.database_name = (char *)(uintptr_t) "fluss";
     path.table_name = (char *)(uintptr_t)name;
     request.table_path = &path;
     request.table_json = fluss_bytes_of(slu_view_of_text(json));

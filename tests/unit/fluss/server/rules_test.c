@@ -27,7 +27,7 @@ try_table(const char *columns, const char *rest, const char *lake, fluss_descrip
     return fluss_rules_new_table(&rules, out, &arena, err);
 }
 
-#define COLUMNS                                                                                                                  \
+#define COLUMNS                                                                                                                    \
     "{\"name\":\"a\",\"data_type\":{\"type\":\"INTEGER\"}},{\"name\":\"b\",\"data_type\":{\"type\":\"STRING\"}},"                  \
     "{\"name\":\"c\",\"data_type\":{\"type\":\"ARRAY\",\"element_type\":{\"type\":\"INTEGER\"}}}"
 #define PLAIN ",\"custom_properties\":{}"
@@ -46,7 +46,7 @@ defaults_are_filled_in(void **state)
     assert_null(fluss_descriptor_get(&d, "table.datalake.format"));
     assert_null(fluss_descriptor_get(&d, "table.kv.format-version"));
     CHECK_OK(try_table("{\"name\":\"a\",\"data_type\":{\"type\":\"INTEGER\"}},{\"name\":\"b\",\"data_type\":{\"type\":\"STRING\"}}",
-        ",\"primary_key\":[\"a\",\"b\"]},\"partition_key\":[\"b\"],\"properties\":{}" PLAIN, "iceberg", &d, &err));
+                       ",\"primary_key\":[\"a\",\"b\"]},\"partition_key\":[\"b\"],\"properties\":{}" PLAIN, "iceberg", &d, &err));
     assert_int_equal(d.bucket_key_count, 1);
     CHECK_TEXT(d.bucket_keys[0], "a");
     CHECK_TEXT(fluss_descriptor_get(&d, "table.kv.format-version"), "2");
@@ -69,7 +69,8 @@ what_cannot_be_is_refused_by_name(void **state)
         {"},\"partition_key\":[],\"bucket_key\":[\"x\"],\"bucket_count\":1,\"properties\":{}" PLAIN, 15, "'x'"},
         {"},\"partition_key\":[\"b\"],\"bucket_key\":[\"b\"],\"bucket_count\":1,\"properties\":{}" PLAIN, 15, "partition keys"},
         {",\"primary_key\":[\"a\"]},\"partition_key\":[\"b\"],\"properties\":{}" PLAIN, 15, "subset of the primary key"},
-        {",\"primary_key\":[\"a\"]},\"partition_key\":[],\"bucket_key\":[\"b\"],\"bucket_count\":1,\"properties\":{}" PLAIN, 15, "'b'"},
+        {",\"primary_key\":[\"a\"]},\"partition_key\":[],\"bucket_key\":[\"b\"],\"bucket_count\":1,\"properties\":{}" PLAIN, 15,
+         "'b'"},
         {"},\"partition_key\":[],\"bucket_key\":[],\"bucket_count\":200000,\"properties\":{}" PLAIN, 49, "200000"},
         {"},\"partition_key\":[],\"properties\":{\"table.unknown\":\"1\"}" PLAIN, 39, "table.unknown"},
         {"},\"partition_key\":[],\"properties\":{\"my.own\":\"1\"}" PLAIN, 39, "customProperty"},
@@ -96,7 +97,8 @@ what_cannot_be_is_refused_by_name(void **state)
     slu_error err;
     fluss_descriptor d;
     slu_arena_init(&arena, 1 << 22);
-    assert_true(try_table("{\"name\":\"__offset\",\"data_type\":{\"type\":\"BIGINT\"}}", "},\"partition_key\":[],\"properties\":{}" PLAIN, NULL, &d, &err) < 0);
+    assert_true(try_table("{\"name\":\"__offset\",\"data_type\":{\"type\":\"BIGINT\"}}",
+                          "},\"partition_key\":[],\"properties\":{}" PLAIN, NULL, &d, &err) < 0);
     CHECK_MESSAGE(err, "reserved system columns");
     slu_arena_fini(&arena);
 }
@@ -120,8 +122,8 @@ names_and_durations(void **state)
     static const struct {
         const char *text;
         int64_t ms;
-    } good[] = {{"30s", 30000}, {"3 min", 180000}, {"100ms", 100}, {"7 D", 604800000}, {" 1 h ", 3600000}, {"0 ms", 0}, {"5 minutes", 300000},
-        {"1500 micro", 1}};
+    } good[] = {{"30s", 30000},     {"3 min", 180000}, {"100ms", 100},        {"7 D", 604800000},
+                {" 1 h ", 3600000}, {"0 ms", 0},       {"5 minutes", 300000}, {"1500 micro", 1}};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(fluss_duration_parse(good[i].text, &ms));
         assert_int_equal(ms, good[i].ms);
@@ -142,10 +144,14 @@ a_splice_never_makes_what_is_not_a_row(void **state)
     slu_buf out;
     slu_arena_init(&arena, 1 << 22);
     slu_buf_init(&out, 1 << 16);
-    CHECK_OK(fluss_schema_decode(slu_view_of_text("{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
-        "{\"name\":\"s\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"d\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}},"
-        "{\"name\":\"t\",\"data_type\":{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":6}},{\"name\":\"x\",\"data_type\":{\"type\":\"DOUBLE\"}},"
-        "{\"name\":\"y\",\"data_type\":{\"type\":\"SMALLINT\"}}],\"primary_key\":[\"k\"]}"), &arena, &schema, &err));
+    CHECK_OK(fluss_schema_decode(
+        slu_view_of_text("{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
+                         "{\"name\":\"s\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"d\",\"data_type\":{\"type\":\"DECIMAL\","
+                         "\"precision\":10,\"scale\":2}},"
+                         "{\"name\":\"t\",\"data_type\":{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":6}},{\"name\":"
+                         "\"x\",\"data_type\":{\"type\":\"DOUBLE\"}},"
+                         "{\"name\":\"y\",\"data_type\":{\"type\":\"SMALLINT\"}}],\"primary_key\":[\"k\"]}"),
+        &arena, &schema, &err));
     static const uint8_t row[] = {0x00, 0x07, 2, 'h', 'i', 0x85, 0x01, 0x90, 0x4e, 0x03, 1, 2, 3, 4, 5, 6, 7, 8, 0x11, 0x22};
     static const int32_t targets[] = {0, 1, 4};
     size_t made = 0;
@@ -185,16 +191,22 @@ lake_offsets_merge_and_survive(void **state)
     CHECK_OK(fluss_lake_offsets_set(&offsets, 3, 2, 31, &err));
     CHECK_STATUS(fluss_lake_offsets_set(&offsets, 3, -1, 31, &err), SLU_INVALID);
     fluss_lake_offsets_encode(&offsets, &json);
-    CHECK_TEXT(slu_buf_cstr(&json), "{\"version\":1,\"table_id\":6,\"partition_offsets\":[{\"partition_id\":1,\"bucket_offsets\":[10]},"
-                                    "{\"partition_id\":3,\"bucket_offsets\":[20,-1,31]}]}");
+    CHECK_TEXT(slu_buf_cstr(&json),
+               "{\"version\":1,\"table_id\":6,\"partition_offsets\":[{\"partition_id\":1,\"bucket_offsets\":[10]},"
+               "{\"partition_id\":3,\"bucket_offsets\":[20,-1,31]}]}");
     fluss_lake_offsets again = {0};
     CHECK_OK(fluss_lake_offsets_decode(slu_buf_view(&json), &again, &err));
     assert_int_equal(again.count, 3);
     fluss_lake_offsets_fini(&again);
     fluss_lake_offsets_fini(&offsets);
-    static const char *const bad[] = {"", "[]", "{\"version\":2,\"table_id\":1}", "{\"version\":1}", "{\"version\":1,\"table_id\":1,\"bucket_offsets\":5}",
-        "{\"version\":1,\"table_id\":1,\"bucket_offsets\":[-2]}", "{\"version\":1,\"table_id\":1,\"bucket_offsets\":[1],\"partition_offsets\":[]}",
-        "{\"version\":1,\"table_id\":1,\"partition_offsets\":[{\"bucket_offsets\":[1]}]}"};
+    static const char *const bad[] = {"",
+                                      "[]",
+                                      "{\"version\":2,\"table_id\":1}",
+                                      "{\"version\":1}",
+                                      "{\"version\":1,\"table_id\":1,\"bucket_offsets\":5}",
+                                      "{\"version\":1,\"table_id\":1,\"bucket_offsets\":[-2]}",
+                                      "{\"version\":1,\"table_id\":1,\"bucket_offsets\":[1],\"partition_offsets\":[]}",
+                                      "{\"version\":1,\"table_id\":1,\"partition_offsets\":[{\"bucket_offsets\":[1]}]}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CHECK_STATUS(fluss_lake_offsets_decode(slu_view_of_text(bad[i]), &again, &err), SLU_CORRUPT);
     slu_buf_fini(&json);
