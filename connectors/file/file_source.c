@@ -127,15 +127,10 @@ source_emit(file_source *self, slu_error *err)
     return self->host->emit(self->host, &emit, err);
 }
 
+/* One batch of the current file; *emitted says whether there was any row. */
 static slu_status
-source_poll(void *instance, slu_error *err)
+split_poll(file_source *self, file_split *split, bool *emitted, slu_error *err)
 {
-    file_source *self = instance;
-    while (self->current < self->split_count && self->splits[self->current].done)
-        self->current++;
-    if (self->current == self->split_count)
-        return SLU_END;
-    file_split *split = &self->splits[self->current];
     if (!self->open) {
         SLU_TRY(file_rows_open(&self->rows, &self->lines, split->path, split->offset, err));
         self->open = true;
@@ -143,12 +138,28 @@ source_poll(void *instance, slu_error *err)
     const slu_status status = source_read(self, err);
     if (status < 0)
         return status;
+    *emitted = self->rows.rows > 0;
     SLU_TRY(source_emit(self, err));
     split->offset = self->lines.offset;
     if (status == SLU_END) {
         file_lines_close(&self->lines);
         self->open = false;
         split->done = true;
+    }
+    return SLU_OK;
+}
+
+/* A file that has nothing more (it was read to its end before a restart) does not count as a poll. */
+static slu_status
+source_poll(void *instance, slu_error *err)
+{
+    file_source *self = instance;
+    for (bool emitted = false; !emitted;) {
+        while (self->current < self->split_count && self->splits[self->current].done)
+            self->current++;
+        if (self->current == self->split_count)
+            return SLU_END;
+        SLU_TRY(split_poll(self, &self->splits[self->current], &emitted, err));
     }
     return SLU_MORE;
 }
