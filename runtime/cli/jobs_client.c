@@ -8,6 +8,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define JOBS_TIMEOUT_MS 20000 /* somebody listens: what takes long now is a busy machine */
+
 /* Whether somebody listens at host:port; what cannot be found out counts as yes: the link will tell. */
 static bool
 somebody_listens(const char *host, uint16_t port)
@@ -47,5 +49,5 @@ slu_jobs_client(const slu_env *env, const char *address, slu_client **out, slu_e
         if (!somebody_listens(host, port))
             return slu_error_set(err, SLU_TIMEOUT, "no answer from a job manager at %s: is it running?", where);
     }
-    return slu_client_open(env, where, 0, out, err);
+    return slu_client_open(env, where, JOBS_TIMEOUT_MS, out, err);
 }
