@@ -68,7 +68,7 @@ await(const cluster *c, const char *log, const char *text, char *out, size_t out
 {
     char path[128];
     (void)snprintf(path, sizeof path, "%s/%s", c->dir, log);
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 3000; i++) {
         slu_buf buf;
         slu_buf_init(&buf, 1 << 20);
         if (slu_file_read(path, 1 << 20, &buf, NULL) == SLU_OK) {
