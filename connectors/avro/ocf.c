@@ -79,8 +79,8 @@ ocf_reader_init(ocf_reader *reader, slu_view file, slu_error *err)
     (void)ocf_reader_metadata(reader, "avro.codec", &codec);
     if (!ocf_codec_of(codec, &reader->codec))
         return slu_error_set(err, SLU_UNSUPPORTED,
-            "avro container: codec \"%.*s\" is not built in (null, deflate, snappy and zstandard are)",
-            (int)(codec.bytes > 32 ? 32 : codec.bytes), (const char *)codec.data);
+                             "avro container: codec \"%.*s\" is not built in (null, deflate, snappy and zstandard are)",
+                             (int)(codec.bytes > 32 ? 32 : codec.bytes), (const char *)codec.data);
     return SLU_OK;
 }
 
@@ -123,7 +123,7 @@ buf_text(slu_buf *buf, slu_view text)
 
 slu_status
 ocf_writer_init(ocf_writer *writer, slu_view schema, ocf_codec codec, const ocf_pair *metadata, size_t metadata_count,
-    const uint8_t sync[OCF_SYNC_BYTES], slu_error *err)
+                const uint8_t sync[OCF_SYNC_BYTES], slu_error *err)
 {
     memset(writer, 0, sizeof *writer);
     slu_buf_init(&writer->file, OCF_FILE_BYTES_MAX);

@@ -12,7 +12,8 @@
  *
  * Owns     a reader borrows the file's bytes and owns its decompressed block, valid until the next call. A writer owns its output.
  * Threads  owner.
- * Errors   CORRUPT: the bytes are not a container; LIMIT: a bound below was met; UNSUPPORTED: a codec we do not have; END: no block left.
+ * Errors   CORRUPT: the bytes are not a container; LIMIT: a bound below was met; UNSUPPORTED: a codec we do not have; END: no block
+ *          left.
  * Limits   see the constants; every length is checked against the bytes that remain before anything is allocated.
  */
 #ifndef AVRO_OCF_H
@@ -22,10 +23,10 @@
 #include "base/cursor.h"
 
 #define OCF_SYNC_BYTES 16
-#define OCF_METADATA_MAX 64                      /* keys in a header */
-#define OCF_BLOCK_BYTES_MAX ((size_t)64 << 20)   /* one decompressed block */
+#define OCF_METADATA_MAX 64                        /* keys in a header */
+#define OCF_BLOCK_BYTES_MAX ((size_t)64 << 20)     /* one decompressed block */
 #define OCF_BLOCK_BYTES_TARGET ((size_t)256 << 10) /* a writer closes a block above this */
-#define OCF_FILE_BYTES_MAX ((size_t)512 << 20)   /* what a writer produces at most */
+#define OCF_FILE_BYTES_MAX ((size_t)512 << 20)     /* what a writer produces at most */
 
 typedef enum ocf_codec {
     OCF_CODEC_NULL,
@@ -68,8 +69,8 @@ typedef struct ocf_writer {
 } ocf_writer;
 
 /* `sync` is 16 bytes that the caller drew at random. avro.schema and avro.codec are added to the pairs. */
-SLU_CHECK slu_status ocf_writer_init(ocf_writer *writer, slu_view schema, ocf_codec codec, const ocf_pair *metadata, size_t metadata_count,
-    const uint8_t sync[OCF_SYNC_BYTES], slu_error *err);
+SLU_CHECK slu_status ocf_writer_init(ocf_writer *writer, slu_view schema, ocf_codec codec, const ocf_pair *metadata,
+                                     size_t metadata_count, const uint8_t sync[OCF_SYNC_BYTES], slu_error *err);
 void ocf_writer_fini(ocf_writer *writer);
 /* Where the encoder of a value appends its bytes; ocf_writer_added then counts it, and closes the block when it is large. */
 static inline slu_buf *

@@ -46,14 +46,8 @@ static const struct {
     ocf_kind kind;
     size_t bytes_min;
 } PRIMITIVES[] = {
-    {"null", OCF_KIND_NULL, 0},
-    {"boolean", OCF_KIND_BOOLEAN, 1},
-    {"int", OCF_KIND_INT, 1},
-    {"long", OCF_KIND_LONG, 1},
-    {"float", OCF_KIND_FLOAT, 4},
-    {"double", OCF_KIND_DOUBLE, 8},
-    {"bytes", OCF_KIND_BYTES, 1},
-    {"string", OCF_KIND_BYTES, 1},
+    {"null", OCF_KIND_NULL, 0},   {"boolean", OCF_KIND_BOOLEAN, 1}, {"int", OCF_KIND_INT, 1},     {"long", OCF_KIND_LONG, 1},
+    {"float", OCF_KIND_FLOAT, 4}, {"double", OCF_KIND_DOUBLE, 8},   {"bytes", OCF_KIND_BYTES, 1}, {"string", OCF_KIND_BYTES, 1},
 };
 
 static slu_status type_of_json(ocf_shape *shape, json_t *json, unsigned depth, shape_type **out, slu_error *err);

@@ -5,8 +5,8 @@
  *
  * Shape    one ocf_shape is one schema with one value that is decoded into or encoded from, again and again.
  * Owns     the shape owns its value; an ocf_value and a view got from it are borrowed until the next reset or decode.
- * Threads  owner; shapes in different threads share nothing. Avro C keeps its last error in one static buffer, so it is only asked what it
- *          can answer: what is missing or of another kind is known from our own tree.
+ * Threads  owner; shapes in different threads share nothing. Avro C keeps its last error in one static buffer, so it is only asked
+ *          what it can answer: what is missing or of another kind is known from our own tree.
  * Errors   decode walks the bytes against the schema before Avro C sees them, since Avro C trusts counts and lengths: CORRUPT or
  *          LIMIT, never a long loop. A setter that fails (no memory, no such field) marks the shape; encode then says so.
  * Limits   OCF_SCHEMA_BYTES_MAX, OCF_SCHEMA_NODES_MAX, OCF_SCHEMA_DEPTH_MAX, OCF_EMPTY_ITEMS_MAX.

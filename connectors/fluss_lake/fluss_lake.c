@@ -84,7 +84,8 @@ describe_keys(const fluss_descriptor *descriptor, slu_arena *arena, iceberg_flus
 }
 
 slu_status
-fluss_lake_describe(const fluss_descriptor *descriptor, slu_arena *arena, struct ArrowSchema *arrow, iceberg_fluss_table *out, slu_error *err)
+fluss_lake_describe(const fluss_descriptor *descriptor, slu_arena *arena, struct ArrowSchema *arrow, iceberg_fluss_table *out,
+                    slu_error *err)
 {
     const fluss_schema *schema = &descriptor->schema;
     const char **comments = slu_arena_array(arena, schema->column_count, sizeof *comments);
@@ -104,10 +105,11 @@ fluss_lake_describe(const fluss_descriptor *descriptor, slu_arena *arena, struct
 }
 
 typedef slu_status (*lake_deed)(const iceberg_catalog *catalog, const char *ns, const char *name, const iceberg_fluss_table *table,
-    slu_error *err);
+                                slu_error *err);
 
 static slu_status
-with_description(fluss_lake *lake, const char *database, const char *table, const char *descriptor_json, lake_deed deed, slu_error *err)
+with_description(fluss_lake *lake, const char *database, const char *table, const char *descriptor_json, lake_deed deed,
+                 slu_error *err)
 {
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     fluss_descriptor descriptor = {0};

@@ -26,7 +26,7 @@ iceberg_catalog_close(iceberg_catalog *catalog)
 
 slu_status
 iceberg_table_make(const char *ns, const char *name, const char *metadata_location, iceberg_metadata **metadata, iceberg_table *out,
-    slu_error *err)
+                   slu_error *err)
 {
     iceberg_table made = {NULL, slu_strdup(metadata_location), slu_strdup(ns), slu_strdup(name)};
     if (made.metadata_location == NULL || made.ns == NULL || made.name == NULL) {
@@ -96,8 +96,8 @@ iceberg_catalog_load(const iceberg_catalog *catalog, const char *ns, const char 
 }
 
 slu_status
-iceberg_catalog_create(const iceberg_catalog *catalog, const char *ns, const char *name, const iceberg_create *create, iceberg_table *out,
-    slu_error *err)
+iceberg_catalog_create(const iceberg_catalog *catalog, const char *ns, const char *name, const iceberg_create *create,
+                       iceberg_table *out, slu_error *err)
 {
     return catalog->ops->create(catalog->self, ns, name, create, out, err);
 }
@@ -117,7 +117,7 @@ iceberg_catalog_refresh(const iceberg_catalog *catalog, iceberg_table *table, sl
     SLU_TRY(catalog->ops->load(catalog->self, table->ns, table->name, &next, err));
     if (!same_table(table, &next))
         return slu_error_set(err, SLU_CONFLICT, "table %s.%s was dropped and made again (uuid %s, was %s)", table->ns, table->name,
-            next.metadata->uuid, table->metadata->uuid);
+                             next.metadata->uuid, table->metadata->uuid);
     iceberg_table_fini(table);
     *table = next;
     memset(&next, 0, sizeof next);

@@ -30,8 +30,8 @@ name_check(const char *name, slu_error *err)
 static slu_status
 table_location(const files_catalog *catalog, const char *ns, const char *name, char out[SLU_PATH_BYTES_MAX], slu_error *err)
 {
-    const int bytes = snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s%s%s", catalog->warehouse, ns, name == NULL ? "" : "/",
-        name == NULL ? "" : name);
+    const int bytes =
+        snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s%s%s", catalog->warehouse, ns, name == NULL ? "" : "/", name == NULL ? "" : name);
     SLU_TRY(name_check(ns, err));
     if (name != NULL)
         SLU_TRY(name_check(name, err));
@@ -164,11 +164,11 @@ hint_write(const files_catalog *catalog, const char *table, int64_t version)
         slu_log_warn(catalog->env, "ICEBERG-HINT", "%s was not written, readers will probe: %s", location, err.message);
 }
 
-/* Writes a version exclusively; *out is the table at it. Everything that can fail for want of memory comes before the write, since after
- * it the deed is done. Takes *metadata. */
+/* Writes a version exclusively; *out is the table at it. Everything that can fail for want of memory comes before the write, since
+ * after it the deed is done. Takes *metadata. */
 static slu_status
 version_write(const files_catalog *catalog, const char *ns, const char *name, const char *table, int64_t version,
-    iceberg_metadata **metadata, iceberg_table *out, slu_error *err)
+              iceberg_metadata **metadata, iceberg_table *out, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     SLU_AUTO(iceberg_table_fini) iceberg_table made = {0};
@@ -196,7 +196,8 @@ files_create(void *self, const char *ns, const char *name, const iceberg_create 
     iceberg_create at = *create;
     SLU_TRY(table_location(catalog, ns, name, table, err));
     if (create->location != NULL && strcmp(create->location, table) != 0)
-        return slu_error_set(err, SLU_INVALID, "a file-system catalog puts table %s.%s at %s, not at %s", ns, name, table, create->location);
+        return slu_error_set(err, SLU_INVALID, "a file-system catalog puts table %s.%s at %s, not at %s", ns, name, table,
+                             create->location);
     const slu_status found = version_newest(catalog, table, &version, location, err);
     if (found == SLU_OK)
         return slu_error_set(err, SLU_CONFLICT, "table %s.%s exists: %s", ns, name, location);
@@ -250,10 +251,11 @@ files_commit(void *self, const iceberg_table *base, const iceberg_change *change
     SLU_TRY(version_newest(catalog, table, &newest, location, err));
     if (newest != version)
         return slu_error_set(err, SLU_CONFLICT, "table %s.%s is at version %lld, the commit was for %lld", base->ns, base->name,
-            (long long)newest, (long long)version);
-    SLU_TRY(iceberg_metadata_apply(base->metadata, base->metadata_location, &change->requirements, change->updates, change->update_count,
-        slu_wall_ms(catalog->env), &next, err));
-    SLU_TRY_IN(version_write(catalog, base->ns, base->name, table, version + 1, &next, out, err), err, "commit to %s.%s", base->ns, base->name);
+                             (long long)newest, (long long)version);
+    SLU_TRY(iceberg_metadata_apply(base->metadata, base->metadata_location, &change->requirements, change->updates,
+                                   change->update_count, slu_wall_ms(catalog->env), &next, err));
+    SLU_TRY_IN(version_write(catalog, base->ns, base->name, table, version + 1, &next, out, err), err, "commit to %s.%s", base->ns,
+               base->name);
     old_metadata_remove(catalog, base->metadata, out->metadata);
     return SLU_OK;
 }
@@ -265,8 +267,8 @@ typedef struct names_walk {
     char last[SLU_NAME_BYTES_MAX];
 } names_walk;
 
-/* A file <folder>/<name>/metadata/v<N>.metadata.json names a table. A table's files come one after another, so remembering the last name
- * gives each once. */
+/* A file <folder>/<name>/metadata/v<N>.metadata.json names a table. A table's files come one after another, so remembering the last
+ * name gives each once. */
 static slu_status
 name_listed(void *to, const iceberg_listed *listed, slu_error *err)
 {

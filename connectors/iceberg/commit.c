@@ -25,7 +25,7 @@ typedef struct commit_work {
     bool has_manifest;
     iceberg_manifest_file manifest;
     int attempt;
-    bool asked; /* the catalog was asked to commit: an answer may be lost from here on */
+    bool asked;                /* the catalog was asked to commit: an answer may be lost from here on */
     const char *list_location; /* of the last attempt */
     iceberg_merge merge;       /* of the last attempt */
 } commit_work;
@@ -56,7 +56,8 @@ manifest_entries(commit_work *work, iceberg_manifest_entry **out, slu_error *err
     iceberg_manifest_entry *entries = slu_arena_array(&work->arena, append->file_count, sizeof *entries);
     SLU_TRY(slu_arena_status(&work->arena, err));
     for (size_t i = 0; i < append->file_count; i++)
-        entries[i] = (iceberg_manifest_entry){ICEBERG_STATUS_ADDED, work->snapshot_id, ICEBERG_ABSENT, ICEBERG_ABSENT, append->files[i]};
+        entries[i] =
+            (iceberg_manifest_entry){ICEBERG_STATUS_ADDED, work->snapshot_id, ICEBERG_ABSENT, ICEBERG_ABSENT, append->files[i]};
     *out = entries;
     return SLU_OK;
 }
@@ -67,8 +68,9 @@ manifest_write(commit_work *work, slu_error *err)
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     const iceberg_metadata *metadata = work->table->metadata;
     iceberg_manifest_entry *entries = NULL;
-    iceberg_manifest_head head = {2, ICEBERG_MANIFEST_DATA, iceberg_metadata_schema(metadata), iceberg_metadata_spec(metadata),
-        manifest_codec(metadata), {0}};
+    iceberg_manifest_head head = {
+        2,  ICEBERG_MANIFEST_DATA, iceberg_metadata_schema(metadata), iceberg_metadata_spec(metadata), manifest_codec(metadata),
+        {0}};
     const char *path = slu_arena_printf(&work->arena, "%s/metadata/%s-m0.avro", metadata->location, work->uuid);
     if (work->append->file_count == 0)
         return slu_arena_status(&work->arena, err);
@@ -111,7 +113,7 @@ merged_remove(commit_work *work)
 /* The parent's manifests but for those without live files, merged when they are many. */
 static slu_status
 old_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequence, iceberg_manifest_file **out, size_t *out_count,
-    slu_error *err)
+              slu_error *err)
 {
     size_t count = 0;
     SLU_TRY(parent_manifests(work, parent, out, out_count, err));
@@ -120,20 +122,20 @@ old_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequenc
             (*out)[count++] = (*out)[i];
     *out_count = count;
     work->merge = (iceberg_merge){.env = work->catalog->env,
-        .store = work->store,
-        .metadata = work->table->metadata,
-        .arena = &work->arena,
-        .snapshot_id = work->snapshot_id,
-        .sequence_number = sequence,
-        .uuid = work->uuid,
-        .attempt = work->attempt};
+                                  .store = work->store,
+                                  .metadata = work->table->metadata,
+                                  .arena = &work->arena,
+                                  .snapshot_id = work->snapshot_id,
+                                  .sequence_number = sequence,
+                                  .uuid = work->uuid,
+                                  .attempt = work->attempt};
     return iceberg_manifests_merge(&work->merge, *out, out_count, work->has_manifest, err);
 }
 
 /* The new manifest in front. */
 static slu_status
 list_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequence, iceberg_manifest_file **out, size_t *out_count,
-    slu_error *err)
+               slu_error *err)
 {
     iceberg_manifest_file *old = NULL;
     size_t old_count = 0;
@@ -159,14 +161,14 @@ list_write(commit_work *work, const iceberg_snapshot *parent, int64_t sequence, 
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     iceberg_manifest_file *manifests = NULL;
     size_t count = 0;
-    iceberg_list_head head = {2, work->snapshot_id, parent == NULL ? ICEBERG_ABSENT : parent->id, sequence,
-        manifest_codec(work->table->metadata), {0}};
+    iceberg_list_head head = {
+        2, work->snapshot_id, parent == NULL ? ICEBERG_ABSENT : parent->id, sequence, manifest_codec(work->table->metadata), {0}};
     slu_buf_init(&bytes, ICEBERG_LIST_BYTES_MAX);
     iceberg_random(work->catalog->env, head.sync, sizeof head.sync);
     SLU_TRY(list_manifests(work, parent, sequence, &manifests, &count, err));
     SLU_TRY(iceberg_list_encode(&head, manifests, count, &bytes, err));
     work->list_location = slu_arena_printf(&work->arena, "%s/metadata/snap-%lld-%d-%s.avro", work->table->metadata->location,
-        (long long)work->snapshot_id, work->attempt, work->uuid);
+                                           (long long)work->snapshot_id, work->attempt, work->uuid);
     SLU_TRY(slu_arena_status(&work->arena, err));
     return iceberg_store_put(work->store, work->list_location, slu_buf_view(&bytes), true, err);
 }
@@ -264,9 +266,8 @@ attempt_commit(commit_work *work, slu_error *err)
     const iceberg_metadata *metadata = work->table->metadata;
     const char *ref_name = work->append->ref == NULL ? "main" : work->append->ref;
     const iceberg_ref *ref = iceberg_metadata_ref(metadata, ref_name);
-    const iceberg_snapshot *parent =
-        ref != NULL ? iceberg_metadata_snapshot_of(metadata, ref->snapshot_id)
-                    : (work->append->ref == NULL ? iceberg_metadata_snapshot(metadata) : NULL);
+    const iceberg_snapshot *parent = ref != NULL ? iceberg_metadata_snapshot_of(metadata, ref->snapshot_id)
+                                                 : (work->append->ref == NULL ? iceberg_metadata_snapshot(metadata) : NULL);
     const int64_t sequence = metadata->last_sequence_number + 1;
     const int64_t now_ms = slu_wall_ms(work->catalog->env);
     summary_build summary = {0};
@@ -274,9 +275,14 @@ attempt_commit(commit_work *work, slu_error *err)
     work->asked = false;
     SLU_TRY(list_write(work, parent, sequence, err));
     SLU_TRY(summary_make(work, parent, &summary, err));
-    const iceberg_snapshot snapshot = {work->snapshot_id, parent == NULL ? ICEBERG_ABSENT : parent->id, sequence,
-        now_ms > metadata->last_updated_ms ? now_ms : metadata->last_updated_ms, metadata->current_schema_id, work->list_location,
-        summary.items, summary.count};
+    const iceberg_snapshot snapshot = {work->snapshot_id,
+                                       parent == NULL ? ICEBERG_ABSENT : parent->id,
+                                       sequence,
+                                       now_ms > metadata->last_updated_ms ? now_ms : metadata->last_updated_ms,
+                                       metadata->current_schema_id,
+                                       work->list_location,
+                                       summary.items,
+                                       summary.count};
     const iceberg_update updates[] = {
         {.kind = ICEBERG_UPDATE_ADD_SNAPSHOT, .snapshot = &snapshot},
         {.kind = ICEBERG_UPDATE_SET_REF, .text = ref_name, .number = work->snapshot_id},
@@ -312,7 +318,7 @@ status_check(commit_work *work, slu_status answer, slu_error *err)
         err->retriable = 1;
     }
     return slu_error_in(err, answer, "snapshot %lld of %s.%s: the answer was lost, the commit may have been done",
-        (long long)work->snapshot_id, work->table->ns, work->table->name);
+                        (long long)work->snapshot_id, work->table->ns, work->table->name);
 }
 
 static bool
@@ -371,7 +377,7 @@ commit_loop(commit_work *work, slu_error *err)
         if (status != SLU_CONFLICT || retry >= retries || slu_now_ms(work->catalog->env) - started_ms > total_ms)
             return status;
         slu_log_info(work->catalog->env, "ICEBERG-RETRY", "commit to %s.%s: %s", work->table->ns, work->table->name,
-            err == NULL ? "conflict" : err->message);
+                     err == NULL ? "conflict" : err->message);
         const int64_t pause = wait_min << (retry < 16 ? retry : 16);
         /* Half fixed and half random, so that two writers do not meet again. */
         wait_ms(SLU_MIN(pause, WAIT_MS_MAX) / 2 + (int64_t)(work->catalog->env->random(work->catalog->env) % 64));
@@ -381,7 +387,7 @@ commit_loop(commit_work *work, slu_error *err)
 
 slu_status
 iceberg_table_append(const iceberg_catalog *catalog, iceberg_table *table, const iceberg_append *append, int64_t *out_snapshot_id,
-    slu_error *err)
+                     slu_error *err)
 {
     slu_error own = {0};
     slu_error *at = err == NULL ? &own : err; /* the code in it decides what is deleted */

@@ -55,19 +55,20 @@ column_add(iceberg_data_writer *writer, const iceberg_field *field, const struct
     if (source < 0 && !field->required)
         return SLU_OK;
     if (source < 0)
-        return slu_error_set(err, SLU_INVALID, "the table's column \"%s\" is required, and the input does not have it", field->name);
+        return slu_error_set(err, SLU_INVALID, "the table's column \"%s\" is required, and the input does not have it",
+                             field->name);
     if (field->type.kind >= ICEBERG_UNKNOWN)
         return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\": nested types are not written yet", field->name);
     const bool rising = strcmp(field->name, ICEBERG_OFFSET_COLUMN) == 0 || strcmp(field->name, ICEBERG_TIMESTAMP_COLUMN) == 0;
     parquet_column *column = &writer->columns[writer->column_count];
     *column = (parquet_column){.name = field->name,
-        .field_id = field->id,
-        .kind = field->type.kind,
-        .required = field->required,
-        .delta = rising,
-        .precision = field->type.precision,
-        .scale = field->type.scale,
-        .length = field->type.length};
+                               .field_id = field->id,
+                               .kind = field->type.kind,
+                               .required = field->required,
+                               .delta = rising,
+                               .precision = field->type.precision,
+                               .scale = field->type.scale,
+                               .length = field->type.length};
     writer->sources[writer->column_count++] = source;
     return SLU_OK;
 }
@@ -121,9 +122,9 @@ location_make(iceberg_data_writer *writer, const iceberg_data_writer_options *op
     iceberg_uuid_new(options->env, uuid);
     SLU_TRY(iceberg_spec_types(spec, iceberg_metadata_schema(writer->metadata), &writer->arena, &types, err));
     SLU_TRY(iceberg_spec_path(spec, types, writer->partition, &path, err));
-    writer->location = slu_arena_printf(&writer->arena, "%s%s/%s%s%05u-0-%s-00001.parquet",
-        folder == NULL ? writer->metadata->location : folder, folder == NULL ? "/data" : "", slu_buf_cstr(&path),
-        path.bytes == 0 ? "" : "/", options->subtask, uuid);
+    writer->location =
+        slu_arena_printf(&writer->arena, "%s%s/%s%s%05u-0-%s-00001.parquet", folder == NULL ? writer->metadata->location : folder,
+                         folder == NULL ? "/data" : "", slu_buf_cstr(&path), path.bytes == 0 ? "" : "/", options->subtask, uuid);
     return slu_arena_status(&writer->arena, err);
 }
 
@@ -134,10 +135,8 @@ codec_of(const iceberg_metadata *metadata, uint8_t *out, slu_error *err)
         const char *name;
         uint8_t codec;
     } CODECS[] = {
-        {"zstd", PARQUET_CODEC_ZSTD},
-        {"snappy", PARQUET_CODEC_SNAPPY},
-        {"gzip", PARQUET_CODEC_GZIP},
-        {"uncompressed", PARQUET_CODEC_UNCOMPRESSED},
+        {"zstd", PARQUET_CODEC_ZSTD},       {"snappy", PARQUET_CODEC_SNAPPY},
+        {"gzip", PARQUET_CODEC_GZIP},       {"uncompressed", PARQUET_CODEC_UNCOMPRESSED},
         {"lz4_raw", PARQUET_CODEC_LZ4_RAW},
     };
     const char *wanted = iceberg_metadata_property(metadata, "write.parquet.compression-codec");
@@ -167,10 +166,11 @@ parquet_begin(iceberg_data_writer *writer, slu_error *err)
     options.key_value_count = 1;
     options.row_group_bytes =
         iceberg_metadata_property_i64(writer->metadata, "write.parquet.row-group-size-bytes",
-            writer->row_group_bytes != 0 ? writer->row_group_bytes : PARQUET_ROW_GROUP_BYTES_DEFAULT);
+                                      writer->row_group_bytes != 0 ? writer->row_group_bytes : PARQUET_ROW_GROUP_BYTES_DEFAULT);
     SLU_TRY(codec_of(writer->metadata, &options.codec, err));
     writer->sink = (parquet_sink){writer->write, writer};
-    return parquet_writer_open(&options, writer->columns, writer->column_count, &writer->input, &writer->sink, &writer->parquet, err);
+    return parquet_writer_open(&options, writer->columns, writer->column_count, &writer->input, &writer->sink, &writer->parquet,
+                               err);
 }
 
 static slu_status
@@ -230,7 +230,7 @@ iceberg_data_writer_check(const iceberg_metadata *metadata, const struct ArrowSc
 
 slu_status
 iceberg_data_writer_append(iceberg_data_writer *writer, const struct ArrowArray *array, const int32_t *selection, int64_t rows,
-    slu_error *err)
+                           slu_error *err)
 {
     struct ArrowArray seen = *array;
     for (size_t i = 0; i < writer->column_count; i++)
@@ -277,8 +277,9 @@ metrics_copy(const parquet_file *from, slu_arena *arena, iceberg_data_file *to, 
     for (size_t i = 0; i < from->column_count; i++) {
         const parquet_column_metrics *column = &from->columns[i];
         iceberg_column_metrics *copy = &to->columns[i];
-        *copy = (iceberg_column_metrics){column->field_id, column->column_bytes, column->value_count, column->null_count, column->nan_count,
-            column->has_lower, column->has_upper, {NULL, 0}, {NULL, 0}};
+        *copy = (iceberg_column_metrics){column->field_id,  column->column_bytes, column->value_count, column->null_count,
+                                         column->nan_count, column->has_lower,    column->has_upper,   {NULL, 0},
+                                         {NULL, 0}};
         if (column->has_lower)
             SLU_TRY(bound_copy(column->lower, arena, &copy->lower, err));
         if (column->has_upper)
@@ -291,15 +292,15 @@ static slu_status
 file_describe(const iceberg_data_writer *writer, const parquet_file *from, slu_arena *arena, iceberg_data_file *out, slu_error *err)
 {
     iceberg_data_file file = {.content = ICEBERG_CONTENT_DATA,
-        .path = slu_arena_strdup(arena, writer->location),
-        .format = "PARQUET",
-        .record_count = from->rows,
-        .file_bytes = from->file_bytes,
-        .partition_count = writer->partition_count,
-        .sort_order_id = writer->sorted ? writer->metadata->default_sort_order_id : 0,
-        .content_offset = ICEBERG_ABSENT,
-        .content_bytes = ICEBERG_ABSENT,
-        .first_row_id = ICEBERG_ABSENT};
+                              .path = slu_arena_strdup(arena, writer->location),
+                              .format = "PARQUET",
+                              .record_count = from->rows,
+                              .file_bytes = from->file_bytes,
+                              .partition_count = writer->partition_count,
+                              .sort_order_id = writer->sorted ? writer->metadata->default_sort_order_id : 0,
+                              .content_offset = ICEBERG_ABSENT,
+                              .content_bytes = ICEBERG_ABSENT,
+                              .first_row_id = ICEBERG_ABSENT};
     file.partition = slu_arena_array(arena, file.partition_count, sizeof *file.partition);
     SLU_TRY(slu_arena_status(arena, err));
     for (uint32_t i = 0; i < file.partition_count; i++)

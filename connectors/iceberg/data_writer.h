@@ -4,11 +4,13 @@
  * Shape    open, append*, finish, free. One writer is one file of one partition; a caller that wants many partitions keeps a writer
  *          for each, and one that wants files of a size rolls by iceberg_data_writer_bytes.
  * Columns  matched to the table's current schema by name; what the input does not have is left out of the file when it is optional.
- * Names    <data path>/[<partition path>/]<subtask 5>-0-<uuid>-00001.parquet, the data path being write.data.path or <location>/data.
+ * Names    <data path>/[<partition path>/]<subtask 5>-0-<uuid>-00001.parquet, the data path being write.data.path or
+ *          <location>/data.
  * Settings write.parquet.compression-codec, write.parquet.row-group-size-bytes.
  * Owns     the writer owns the file until finish: free before that removes it. Batches are borrowed for the call.
  * Threads  owner; calls block.
- * Errors   INVALID: a required column is missing, a null in one, a type that does not fit; UNSUPPORTED: nested columns, another file format.
+ * Errors   INVALID: a required column is missing, a null in one, a type that does not fit; UNSUPPORTED: nested columns, another
+ *          file format.
  */
 #ifndef ICEBERG_DATA_WRITER_H
 #define ICEBERG_DATA_WRITER_H
@@ -29,14 +31,16 @@ typedef struct iceberg_data_writer_options {
     bool sorted;                      /* the rows come in the table's sort order: recorded in the file's entry */
 } iceberg_data_writer_options;
 
-SLU_CHECK slu_status iceberg_data_writer_open(const iceberg_data_writer_options *options, iceberg_data_writer **out, slu_error *err);
+SLU_CHECK slu_status iceberg_data_writer_open(const iceberg_data_writer_options *options, iceberg_data_writer **out,
+                                              slu_error *err);
 /* Rows of `selection` (ascending) where it is not NULL, else the first `rows`. */
-SLU_CHECK slu_status iceberg_data_writer_append(iceberg_data_writer *writer, const struct ArrowArray *array, const int32_t *selection,
-    int64_t rows, slu_error *err);
+SLU_CHECK slu_status iceberg_data_writer_append(iceberg_data_writer *writer, const struct ArrowArray *array,
+                                                const int32_t *selection, int64_t rows, slu_error *err);
 int64_t iceberg_data_writer_rows(const iceberg_data_writer *writer);
 int64_t iceberg_data_writer_bytes(const iceberg_data_writer *writer);
 /* The file is whole and safe; what a commit needs of it goes into the arena. */
-SLU_CHECK slu_status iceberg_data_writer_finish(iceberg_data_writer *writer, slu_arena *arena, iceberg_data_file *out, slu_error *err);
+SLU_CHECK slu_status iceberg_data_writer_finish(iceberg_data_writer *writer, slu_arena *arena, iceberg_data_file *out,
+                                                slu_error *err);
 void iceberg_data_writer_free(iceberg_data_writer **writer);
 
 /* Whether batches of this schema can be written to the table; the answer open would give, without a file. */

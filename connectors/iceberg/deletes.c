@@ -43,7 +43,7 @@ struct iceberg_deletes {
     size_t list_capacity;
     equality_set sets[EQUALITY_SETS_MAX];
     size_t set_count;
-    sdk_map keys;    /* set, scope, values -> the newest sequence number that deletes them */
+    sdk_map keys; /* set, scope, values -> the newest sequence number that deletes them */
     int64_t *key_sequences;
     size_t key_capacity;
     slu_buf key;
@@ -111,7 +111,8 @@ list_new(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_view path,
 
 /* Rows come sorted by path, so a path that differs from the one before begins a list. */
 static slu_status
-positions_add(iceberg_deletes *deletes, const iceberg_scan_file *from, const slu_column *paths, const slu_column *rows, slu_error *err)
+positions_add(iceberg_deletes *deletes, const iceberg_scan_file *from, const slu_column *paths, const slu_column *rows,
+              slu_error *err)
 {
     size_t at = 0;
     slu_view last = {NULL, 0};
@@ -132,12 +133,12 @@ positions_add(iceberg_deletes *deletes, const iceberg_scan_file *from, const slu
 }
 
 typedef slu_status (*delete_batch)(iceberg_deletes *deletes, const iceberg_scan_file *from, const struct ArrowSchema *schema,
-    const struct ArrowArray *batch, void *context, slu_error *err);
+                                   const struct ArrowArray *batch, void *context, slu_error *err);
 
 /* Reads the wanted columns of a delete file, batch after batch. */
 static slu_status
-file_each(iceberg_deletes *deletes, const iceberg_scan_file *from, const parquet_want *wants, size_t count, delete_batch each, void *context,
-    slu_error *err)
+file_each(iceberg_deletes *deletes, const iceberg_scan_file *from, const parquet_want *wants, size_t count, delete_batch each,
+          void *context, slu_error *err)
 {
     SLU_AUTO(parquet_reader_free) parquet_reader *reader = NULL;
     SLU_AUTO(slu_schema_release) struct ArrowSchema schema = {0};
@@ -159,8 +160,8 @@ file_each(iceberg_deletes *deletes, const iceberg_scan_file *from, const parquet
 }
 
 static slu_status
-positions_batch(iceberg_deletes *deletes, const iceberg_scan_file *from, const struct ArrowSchema *schema, const struct ArrowArray *batch,
-    void *context, slu_error *err)
+positions_batch(iceberg_deletes *deletes, const iceberg_scan_file *from, const struct ArrowSchema *schema,
+                const struct ArrowArray *batch, void *context, slu_error *err)
 {
     const slu_column paths = slu_column_child(schema, batch, 0);
     const slu_column rows = slu_column_child(schema, batch, 1);
@@ -171,7 +172,9 @@ static slu_status
 positions_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_error *err)
 {
     static const parquet_want WANTS[] = {
-        {.field_id = FIELD_FILE_PATH, .name = "file_path", .column = {.name = "file_path", .field_id = FIELD_FILE_PATH, .kind = PARQUET_KIND_STRING}},
+        {.field_id = FIELD_FILE_PATH,
+         .name = "file_path",
+         .column = {.name = "file_path", .field_id = FIELD_FILE_PATH, .kind = PARQUET_KIND_STRING}},
         {.field_id = FIELD_POS, .name = "pos", .column = {.name = "pos", .field_id = FIELD_POS, .kind = PARQUET_KIND_LONG}},
     };
     return file_each(deletes, from, WANTS, 2, positions_batch, NULL, err);
@@ -287,7 +290,8 @@ key_put(iceberg_deletes *deletes, int64_t sequence, slu_error *err)
         if (index < 0)
             return slu_error_set(err, SLU_NOMEM, "no memory for row-level deletes");
         SLU_TRY(account(deletes, 2 * sizeof(sdk_map_entry), err));
-        SLU_TRY(room(deletes, &deletes->key_sequences, &deletes->key_capacity, (size_t)index + 1, sizeof *deletes->key_sequences, err));
+        SLU_TRY(
+            room(deletes, &deletes->key_sequences, &deletes->key_capacity, (size_t)index + 1, sizeof *deletes->key_sequences, err));
     }
     if (added || deletes->key_sequences[index] < sequence)
         deletes->key_sequences[index] = sequence;
@@ -295,8 +299,8 @@ key_put(iceberg_deletes *deletes, int64_t sequence, slu_error *err)
 }
 
 static slu_status
-equality_batch(iceberg_deletes *deletes, const iceberg_scan_file *from, const struct ArrowSchema *schema, const struct ArrowArray *batch,
-    void *context, slu_error *err)
+equality_batch(iceberg_deletes *deletes, const iceberg_scan_file *from, const struct ArrowSchema *schema,
+               const struct ArrowArray *batch, void *context, slu_error *err)
 {
     const size_t which = *(const size_t *)context;
     const equality_set *set = &deletes->sets[which];
@@ -318,13 +322,13 @@ static parquet_want
 want_of(const iceberg_field *field)
 {
     const parquet_want want = {.field_id = field->id,
-        .name = field->name,
-        .column = {.name = field->name,
-            .field_id = field->id,
-            .kind = field->type.kind,
-            .precision = field->type.precision,
-            .scale = field->type.scale,
-            .length = field->type.length}};
+                               .name = field->name,
+                               .column = {.name = field->name,
+                                          .field_id = field->id,
+                                          .kind = field->type.kind,
+                                          .precision = field->type.precision,
+                                          .scale = field->type.scale,
+                                          .length = field->type.length}};
     return want;
 }
 
@@ -345,7 +349,7 @@ equality_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_error
 
 slu_status
 iceberg_deletes_load(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_scan *scan, iceberg_deletes **out,
-    slu_error *err)
+                     slu_error *err)
 {
     SLU_AUTO(iceberg_deletes_free) iceberg_deletes *deletes = slu_alloc_zero(1, sizeof *deletes);
     if (deletes == NULL)
@@ -361,7 +365,7 @@ iceberg_deletes_load(const iceberg_store *store, const iceberg_metadata *metadat
         const iceberg_scan_file *from = &scan->deletes[i];
         SLU_TRY_IN(from->file.content == ICEBERG_CONTENT_POSITION_DELETES ? positions_load(deletes, from, err)
                                                                           : equality_load(deletes, from, err),
-            err, "%s", from->file.path);
+                   err, "%s", from->file.path);
     }
     *out = slu_take(&deletes);
     return SLU_OK;
@@ -419,7 +423,7 @@ positions_of_file(iceberg_deletes *deletes, slu_error *err)
         if (list->from->sequence_number < deletes->file->sequence_number || !same_partition(list->from, deletes->file))
             continue;
         SLU_TRY(room(deletes, &deletes->positions, &deletes->position_capacity, deletes->position_count + list->count,
-            sizeof *deletes->positions, err));
+                     sizeof *deletes->positions, err));
         memcpy(deletes->positions + deletes->position_count, list->rows, list->count * sizeof *list->rows);
         deletes->position_count += list->count;
     }
@@ -460,8 +464,8 @@ sets_of_file(iceberg_deletes *deletes, slu_error *err)
 }
 
 slu_status
-iceberg_deletes_begin(iceberg_deletes *deletes, const iceberg_scan_file *file, const iceberg_field *const **out_fields, size_t *out_field_count,
-    bool *out_any, slu_error *err)
+iceberg_deletes_begin(iceberg_deletes *deletes, const iceberg_scan_file *file, const iceberg_field *const **out_fields,
+                      size_t *out_field_count, bool *out_any, slu_error *err)
 {
     deletes->file = file;
     SLU_TRY(positions_of_file(deletes, err));
@@ -492,7 +496,8 @@ static bool
 key_deletes(const iceberg_deletes *deletes)
 {
     const slu_buf *key = &deletes->key;
-    const int32_t index = sdk_map_find(&deletes->keys, (uint32_t)slu_hash64(key->data, key->bytes), key->data, (uint32_t)key->bytes);
+    const int32_t index =
+        sdk_map_find(&deletes->keys, (uint32_t)slu_hash64(key->data, key->bytes), key->data, (uint32_t)key->bytes);
     return index >= 0 && deletes->key_sequences[index] > deletes->file->sequence_number;
 }
 
@@ -531,7 +536,8 @@ set_mark(iceberg_deletes *deletes, size_t which, const slu_column *columns, int6
 }
 
 slu_status
-iceberg_deletes_mark(iceberg_deletes *deletes, int64_t first_row, const slu_column *columns, int64_t rows, uint8_t *drop, slu_error *err)
+iceberg_deletes_mark(iceberg_deletes *deletes, int64_t first_row, const slu_column *columns, int64_t rows, uint8_t *drop,
+                     slu_error *err)
 {
     memset(drop, 0, (size_t)rows);
     for (size_t i = position_from(deletes, first_row); i < deletes->position_count && deletes->positions[i] < first_row + rows; i++)

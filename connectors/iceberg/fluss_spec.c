@@ -44,7 +44,8 @@ columns_append(iceberg_schema *schema, slu_arena *arena, slu_error *err)
     for (uint32_t i = 0; i < own; i++)
         ids_shift(&fields[i].type, SYSTEM_COLUMNS);
     for (uint32_t i = 0; i < SYSTEM_COLUMNS; i++)
-        fields[own + i] = (iceberg_field){.id = (int32_t)(own + i) + 1, .required = true, .name = SYSTEM[i].name, .type = {.kind = SYSTEM[i].kind}};
+        fields[own + i] = (iceberg_field){
+            .id = (int32_t)(own + i) + 1, .required = true, .name = SYSTEM[i].name, .type = {.kind = SYSTEM[i].kind}};
     schema->root.fields = fields;
     schema->root.field_count = own + SYSTEM_COLUMNS;
     return SLU_OK;
@@ -93,7 +94,7 @@ schema_make(const iceberg_fluss_table *table, slu_arena *arena, iceberg_schema *
 
 static slu_status
 spec_add(iceberg_partition_spec *spec, const iceberg_field *source, const char *name, const char *transform, slu_arena *arena,
-    slu_error *err)
+         slu_error *err)
 {
     iceberg_partition_field *field = &spec->fields[spec->field_count];
     field->source_id = source->id;
@@ -105,7 +106,7 @@ spec_add(iceberg_partition_spec *spec, const iceberg_field *source, const char *
 
 static slu_status
 spec_bucket(const iceberg_fluss_table *table, const iceberg_schema *schema, slu_arena *arena, iceberg_partition_spec *spec,
-    slu_error *err)
+            slu_error *err)
 {
     char transform[32];
     iceberg_field *column = NULL;
@@ -120,14 +121,16 @@ spec_bucket(const iceberg_fluss_table *table, const iceberg_schema *schema, slu_
 }
 
 static slu_status
-spec_make(const iceberg_fluss_table *table, const iceberg_schema *schema, slu_arena *arena, iceberg_partition_spec *spec, slu_error *err)
+spec_make(const iceberg_fluss_table *table, const iceberg_schema *schema, slu_arena *arena, iceberg_partition_spec *spec,
+          slu_error *err)
 {
     if (table->bucket_key_count > 1)
         return slu_error_set(err, SLU_INVALID, "a lake table takes one bucket key column, not %zu", table->bucket_key_count);
     if (table->primary_key_count != 0 && table->bucket_key_count == 0)
         return slu_error_set(err, SLU_INVALID, "a primary key table needs a bucket key in the lake");
     if (table->bucket_count < 1 || table->partition_key_count + 1 > ICEBERG_PARTITION_FIELDS_MAX)
-        return slu_error_set(err, SLU_INVALID, "%d buckets and %zu partition keys", (int)table->bucket_count, table->partition_key_count);
+        return slu_error_set(err, SLU_INVALID, "%d buckets and %zu partition keys", (int)table->bucket_count,
+                             table->partition_key_count);
     memset(spec, 0, sizeof *spec);
     spec->fields = slu_arena_array(arena, table->partition_key_count + 1, sizeof *spec->fields);
     SLU_TRY(slu_arena_status(arena, err));
@@ -167,8 +170,9 @@ properties_make(const iceberg_fluss_table *table, slu_arena *arena, iceberg_crea
     for (size_t i = 0; i < table->property_count; i++) {
         const iceberg_property *from = &table->properties[i];
         const bool plain = strncmp(from->key, "iceberg.", 8) == 0;
-        items[count++] = (iceberg_property){plain ? slu_arena_strdup(arena, from->key + 8) : slu_arena_printf(arena, "fluss.%s", from->key),
-            slu_arena_strdup(arena, from->value)};
+        items[count++] =
+            (iceberg_property){plain ? slu_arena_strdup(arena, from->key + 8) : slu_arena_printf(arena, "fluss.%s", from->key),
+                               slu_arena_strdup(arena, from->value)};
     }
     out->properties = items;
     out->property_count = count;
@@ -228,8 +232,8 @@ sort_matches(const iceberg_create *wanted, const iceberg_metadata *existing)
     for (uint32_t i = 0; i < a->field_count; i++) {
         const iceberg_field *left = iceberg_schema_field(wanted->schema, a->fields[i].source_id);
         const iceberg_field *right = iceberg_schema_field(schema, b->fields[i].source_id);
-        if (left == NULL || right == NULL || strcmp(left->name, right->name) != 0 || a->fields[i].descending != b->fields[i].descending ||
-            a->fields[i].nulls_last != b->fields[i].nulls_last)
+        if (left == NULL || right == NULL || strcmp(left->name, right->name) != 0 ||
+            a->fields[i].descending != b->fields[i].descending || a->fields[i].nulls_last != b->fields[i].nulls_last)
             return false;
     }
     return true;
@@ -248,7 +252,7 @@ iceberg_fluss_table_same(const iceberg_create *wanted, const iceberg_metadata *e
         const char *value = iceberg_metadata_property(existing, wanted->properties[i].key);
         if (value == NULL || strcmp(value, wanted->properties[i].value) != 0)
             return slu_error_set(err, SLU_CONFLICT, "the existing lake table has %s=%s, wanted is %s", wanted->properties[i].key,
-                value == NULL ? "(not set)" : value, wanted->properties[i].value);
+                                 value == NULL ? "(not set)" : value, wanted->properties[i].value);
     }
     return SLU_OK;
 }

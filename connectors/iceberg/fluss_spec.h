@@ -1,13 +1,14 @@
 /*
- * fluss_spec.h: what the lake table of a streaming table looks like, from a plain description of its columns. This room does not know
- * Fluss; the rules are those that its lake connector applies (facts fluss-protocol.md 12.7), so that either side can create the table
- * and the other go on with it.
+ * fluss_spec.h: what the lake table of a streaming table looks like, from a plain description of its columns. This room does not
+ * know Fluss; the rules are those that its lake connector applies (facts fluss-protocol.md 12.7), so that either side can create
+ * the table and the other go on with it.
  *
  * Columns  the table's own, in order, then required __bucket int, __offset long, __timestamp timestamptz.
  * Spec     identity of each partition key (strings only), then bucket[n] of the bucket key, or identity(__bucket) without one.
  * Sort     __offset ascending, nulls first.
  * Ids      identifier fields are the primary key's columns.
- * Props    a primary-key table: write.{delete,update,merge}.mode=merge-on-read; a property "iceberg.X" becomes "X", every other "fluss.<key>".
+ * Props    a primary-key table: write.{delete,update,merge}.mode=merge-on-read; a property "iceberg.X" becomes "X", every other
+ *          "fluss.<key>".
  * Owns     everything lives in the arena given.
  * Errors   INVALID, with the rule that is broken.
  */
@@ -35,10 +36,11 @@ typedef struct iceberg_fluss_table {
 } iceberg_fluss_table;
 
 /* Fills *out but for its location. */
-SLU_CHECK slu_status iceberg_fluss_table_spec(const iceberg_fluss_table *table, slu_arena *arena, iceberg_create *out, slu_error *err);
+SLU_CHECK slu_status iceberg_fluss_table_spec(const iceberg_fluss_table *table, slu_arena *arena, iceberg_create *out,
+                                              slu_error *err);
 
-/* Whether an existing table may stand for the wanted one: same columns (names, order, types, nullability, identifier names), spec, sort order and
- * wanted properties. CONFLICT names what differs. */
+/* Whether an existing table may stand for the wanted one: same columns (names, order, types, nullability, identifier names), spec,
+ * sort order and wanted properties. CONFLICT names what differs. */
 SLU_CHECK slu_status iceberg_fluss_table_same(const iceberg_create *wanted, const iceberg_metadata *existing, slu_error *err);
 
 #endif

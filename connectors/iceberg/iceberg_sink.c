@@ -1,12 +1,15 @@
 /*
  * iceberg_sink.c: appends rows to an Iceberg table, exactly once.
  *
- * Life     write: rows go to one open data file per partition. prepare, at a barrier: the open files are finished, and what a commit needs of
- *          them becomes the checkpoint's committable. commit, once the checkpoint is whole: one snapshot with these files. abort: the files go.
- * Once     the snapshot's summary names who made it (sluice.writer = job/operator/subtask) and for which checkpoint (sluice.checkpoint).
- *          A commit that finds its own or a later checkpoint of the same writer in the table's history does nothing: it was done before a crash.
- *          The writer's name is inside the committable, so a job restored under another id still recognises its old commits.
- * Bytes    of a committable: u32 version (1), u64 checkpoint, u32 + writer's name, u32 + the files (iceberg_data_files_encode); little-endian.
+ * Life     write: rows go to one open data file per partition. prepare, at a barrier: the open files are finished, and what a
+ *          commit needs of them becomes the checkpoint's committable. commit, once the checkpoint is whole: one snapshot with these
+ *          files. abort: the files go.
+ * Once     the snapshot's summary names who made it (sluice.writer = job/operator/subtask) and for which checkpoint
+ *          (sluice.checkpoint). A commit that finds its own or a later checkpoint of the same writer in the table's history does
+ *          nothing: it was done before a crash. The writer's name is inside the committable, so a job restored under another id
+ *          still recognises its old commits.
+ * Bytes    of a committable: u32 version (1), u64 checkpoint, u32 + writer's name, u32 + the files (iceberg_data_files_encode);
+ *          little-endian.
  * Left     files of an attempt that died between write and prepare belong to no snapshot: orphan removal takes them.
  * Limits   OPEN_FILES_MAX partitions at a time; above that the file with the most rows is closed.
  */
@@ -79,14 +82,16 @@ typedef struct iceberg_sink {
 } iceberg_sink;
 
 static const slu_option SINK_OPTIONS[] = {
-    SLU_OPTION("table", STRING, sink_options, table, NULL, "the table to append to, as namespace.table", .flags = SLU_OPTION_REQUIRED),
+    SLU_OPTION("table", STRING, sink_options, table, NULL, "the table to append to, as namespace.table",
+               .flags = SLU_OPTION_REQUIRED),
     SLU_OPTION("type", STRING, sink_options, type, "hadoop", "the Iceberg catalog: hadoop (tables in a directory)",
-        .param = "datalake.iceberg.type"),
+               .param = "datalake.iceberg.type"),
     SLU_OPTION("warehouse", STRING, sink_options, warehouse, NULL, "where the tables are: a directory or a file: URI",
-        .param = "datalake.iceberg.warehouse", .flags = SLU_OPTION_REQUIRED),
-    SLU_OPTION("create", BOOL, sink_options, create, "false", "make the table from the input's columns, unpartitioned, when it is not there"),
-    SLU_OPTION("target-file-size", BYTES, sink_options, target_bytes, NULL, "close a data file above this; else the table's setting", .min = 1,
-        .max = INT64_MAX),
+               .param = "datalake.iceberg.warehouse", .flags = SLU_OPTION_REQUIRED),
+    SLU_OPTION("create", BOOL, sink_options, create, "false",
+               "make the table from the input's columns, unpartitioned, when it is not there"),
+    SLU_OPTION("target-file-size", BYTES, sink_options, target_bytes, NULL,
+               "close a data file above this; else the table's setting", .min = 1, .max = INT64_MAX),
 };
 
 /* ---- the host as an environment ---- */
@@ -141,7 +146,7 @@ name_split(const sink_options *options, char ns[256], char name[256], slu_error 
 
 static slu_status
 table_create(const iceberg_catalog *catalog, const char *ns, const char *name, const struct ArrowSchema *input, iceberg_table *out,
-    slu_error *err)
+             slu_error *err)
 {
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     iceberg_schema schema;
@@ -154,8 +159,8 @@ table_create(const iceberg_catalog *catalog, const char *ns, const char *name, c
 }
 
 static slu_status
-table_open(const sink_options *options, const iceberg_catalog *catalog, const char *ns, const char *name, const struct ArrowSchema *input,
-    bool may_create, iceberg_table *out, slu_error *err)
+table_open(const sink_options *options, const iceberg_catalog *catalog, const char *ns, const char *name,
+           const struct ArrowSchema *input, bool may_create, iceberg_table *out, slu_error *err)
 {
     const slu_status status = iceberg_catalog_load(catalog, ns, name, out, err);
     if (status != SLU_NOTFOUND || !options->create)
@@ -204,7 +209,7 @@ partition_sources(iceberg_sink *self, slu_error *err)
         self->sources[i] = source == NULL ? -1 : slu_schema_find(self->input, source->name);
         if (self->sources[i] < 0 && spec->fields[i].transform.kind != ICEBERG_TRANSFORM_VOID)
             return slu_error_set(err, SLU_INVALID, "the table is partitioned by column \"%s\", which the input does not have",
-                source == NULL ? spec->fields[i].name : source->name);
+                                 source == NULL ? spec->fields[i].name : source->name);
     }
     return SLU_OK;
 }
@@ -288,7 +293,8 @@ files_remove_at(iceberg_sink *self, size_t index)
 /* ---- rows to partitions ---- */
 
 static slu_status
-tuple_of_row(iceberg_sink *self, const slu_column *columns, int64_t row, iceberg_value *tuple, iceberg_scalar *rooms, slu_error *err)
+tuple_of_row(iceberg_sink *self, const slu_column *columns, int64_t row, iceberg_value *tuple, iceberg_scalar *rooms,
+             slu_error *err)
 {
     const iceberg_schema *schema = iceberg_metadata_schema(self->table.metadata);
     const iceberg_partition_spec *spec = iceberg_metadata_spec(self->table.metadata);
@@ -297,8 +303,8 @@ tuple_of_row(iceberg_sink *self, const slu_column *columns, int64_t row, iceberg
         iceberg_value value = iceberg_value_null();
         if (self->sources[i] >= 0)
             SLU_TRY(iceberg_value_of_column(&source->type, &columns[i], row, &rooms[2 * i], &value, err));
-        SLU_TRY(iceberg_transform_apply(&spec->fields[i].transform, source == NULL ? &self->types[i] : &source->type, value, &rooms[2 * i + 1],
-            &tuple[i], err));
+        SLU_TRY(iceberg_transform_apply(&spec->fields[i].transform, source == NULL ? &self->types[i] : &source->type, value,
+                                        &rooms[2 * i + 1], &tuple[i], err));
     }
     return SLU_OK;
 }
@@ -317,8 +323,9 @@ tuple_key(const iceberg_value *tuple, uint32_t count, slu_buf *out)
 static slu_status
 file_open(iceberg_sink *self, const iceberg_value *tuple, sink_file *file, slu_error *err)
 {
-    const iceberg_data_writer_options options = {&self->env, iceberg_catalog_store(&self->catalog, &self->table), self->table.metadata, tuple,
-        self->input, self->subtask, 0, false};
+    const iceberg_data_writer_options options = {
+        &self->env, iceberg_catalog_store(&self->catalog, &self->table), self->table.metadata, tuple, self->input, self->subtask, 0,
+        false};
     return iceberg_data_writer_open(&options, &file->writer, err);
 }
 
@@ -429,7 +436,8 @@ sink_write(void *instance, const slu_batch *batch, slu_error *err)
 {
     iceberg_sink *self = instance;
     const uint32_t field_count = iceberg_metadata_spec(self->table.metadata)->field_count;
-    const int64_t target = self->options->target_bytes != 0 ? self->options->target_bytes : iceberg_target_file_bytes(self->table.metadata);
+    const int64_t target =
+        self->options->target_bytes != 0 ? self->options->target_bytes : iceberg_target_file_bytes(self->table.metadata);
     if (batch->rows == 0)
         return SLU_OK;
     SLU_TRY(kinds_check(batch, err));
@@ -492,8 +500,8 @@ committable_make(iceberg_sink *self, int64_t checkpoint, slu_buf *out, slu_error
     slu_buf_append(out, self->writer, writer_bytes);
     const size_t at = out->bytes;
     slu_buf_u32le(out, 0);
-    SLU_TRY(iceberg_data_files_encode(iceberg_metadata_schema(self->table.metadata), iceberg_metadata_spec(self->table.metadata), self->finished,
-        self->finished_count, out, err));
+    SLU_TRY(iceberg_data_files_encode(iceberg_metadata_schema(self->table.metadata), iceberg_metadata_spec(self->table.metadata),
+                                      self->finished, self->finished_count, out, err));
     slu_buf_patch_u32le(out, at, (uint32_t)(out->bytes - at - 4));
     return slu_buf_status(out, err);
 }
@@ -560,13 +568,14 @@ commit_files(iceberg_sink *self, const committable *wanted, slu_error *err)
     size_t count = 0;
     const iceberg_property properties[] = {{"sluice.writer", wanted->writer}, {"sluice.checkpoint", wanted->checkpoint_text}};
     slu_arena_init(&arena, SINK_ARENA_BYTES_MAX);
-    SLU_TRY(iceberg_data_files_decode(wanted->files, iceberg_metadata_schema(self->table.metadata), iceberg_metadata_spec(self->table.metadata),
-        &arena, &files, &count, err));
+    SLU_TRY(iceberg_data_files_decode(wanted->files, iceberg_metadata_schema(self->table.metadata),
+                                      iceberg_metadata_spec(self->table.metadata), &arena, &files, &count, err));
     const iceberg_append append = {.files = files, .file_count = count, .properties = properties, .property_count = 2};
     return iceberg_table_append(&self->catalog, &self->table, &append, NULL, err);
 }
 
-/* The metadata that open files were begun under must outlive them, so a commit works on a table of its own and open files keep theirs. */
+/* The metadata that open files were begun under must outlive them, so a commit works on a table of its own and open files keep
+ * theirs. */
 static slu_status
 sink_commit(void *instance, int64_t checkpoint, const void *data, uint64_t bytes, slu_error *err)
 {

@@ -102,8 +102,9 @@ snapshot_row(list_build *build, const iceberg_metadata *metadata, const iceberg_
 slu_status
 iceberg_snapshots_batch(const iceberg_metadata *metadata, struct ArrowSchema *schema, struct ArrowArray *array, slu_error *err)
 {
-    static const list_column COLUMNS[] = {{"snapshot_id", "l"}, {"parent_id", "l"}, {"sequence_number", "l"}, {"committed_at", "tsm:UTC"},
-        {"operation", "u"}, {"manifest_list", "u"}, {"summary", "u"}, {"is_current", "b"}};
+    static const list_column COLUMNS[] = {
+        {"snapshot_id", "l"}, {"parent_id", "l"},     {"sequence_number", "l"}, {"committed_at", "tsm:UTC"},
+        {"operation", "u"},   {"manifest_list", "u"}, {"summary", "u"},         {"is_current", "b"}};
     list_build build;
     slu_status status = list_init(&build, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS, err);
     for (uint32_t i = 0; i < metadata->snapshot_count && status == SLU_OK; i++)
@@ -138,13 +139,14 @@ file_row(list_build *build, const iceberg_metadata *metadata, iceberg_scan_file 
 
 slu_status
 iceberg_files_batch(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_snapshot *snapshot,
-    struct ArrowSchema *schema, struct ArrowArray *array, slu_error *err)
+                    struct ArrowSchema *schema, struct ArrowArray *array, slu_error *err)
 {
-    static const list_column COLUMNS[] = {{"path", "u"}, {"format", "u"}, {"partition", "u"}, {"records", "l"}, {"bytes", "l"},
-        {"sequence_number", "l"}, {"snapshot_id", "l"}, {"spec_id", "i"}};
+    static const list_column COLUMNS[] = {{"path", "u"},  {"format", "u"},          {"partition", "u"},   {"records", "l"},
+                                          {"bytes", "l"}, {"sequence_number", "l"}, {"snapshot_id", "l"}, {"spec_id", "i"}};
     SLU_AUTO(iceberg_scan_fini) iceberg_scan scan = {0};
     list_build build;
-    SLU_TRY(iceberg_scan_plan(store, metadata, snapshot == NULL ? iceberg_metadata_snapshot(metadata) : snapshot, NULL, &scan, err));
+    SLU_TRY(
+        iceberg_scan_plan(store, metadata, snapshot == NULL ? iceberg_metadata_snapshot(metadata) : snapshot, NULL, &scan, err));
     slu_status status = list_init(&build, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS, err);
     for (size_t i = 0; i < scan.count && status == SLU_OK; i++)
         status = file_row(&build, metadata, &scan.files[i], &scan.arena, err);
@@ -203,7 +205,8 @@ offsets_list(const json_t *list, slu_arena *arena, iceberg_offsets *out, slu_err
     SLU_TRY(offsets_room(arena, out, json_array_size(list), err));
     for (size_t i = 0; i < json_array_size(list); i++) {
         iceberg_bucket_offset *item = &out->items[out->count];
-        SLU_TRY_IN(iceberg_json_i64(json_array_get(list, i), "partition_id", &no_partition, &item->partition_id, err), err, "offsets");
+        SLU_TRY_IN(iceberg_json_i64(json_array_get(list, i), "partition_id", &no_partition, &item->partition_id, err), err,
+                   "offsets");
         SLU_TRY_IN(iceberg_json_i32(json_array_get(list, i), "bucket", NULL, &item->bucket, err), err, "offsets");
         SLU_TRY_IN(iceberg_json_i64(json_array_get(list, i), "offset", NULL, &item->offset, err), err, "offsets");
         if (item->bucket < 0)
@@ -237,7 +240,7 @@ iceberg_offsets_parse(slu_view text, slu_arena *arena, iceberg_offsets *out, slu
 
 slu_status
 iceberg_offsets_of_snapshot(const iceberg_store *store, const iceberg_snapshot *snapshot, slu_arena *arena, iceberg_offsets *out,
-    slu_error *err)
+                            slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     const char *value = iceberg_snapshot_property(snapshot, "fluss-offsets");

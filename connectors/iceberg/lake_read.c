@@ -36,7 +36,7 @@ struct iceberg_read {
     const iceberg_field *const *delete_fields;
     size_t delete_field_count;
     size_t delete_columns[ICEBERG_READ_DELETE_COLUMNS_MAX]; /* where in wants they are */
-    struct ArrowSchema file_arrow; /* of what is read from the file in hand */
+    struct ArrowSchema file_arrow;                          /* of what is read from the file in hand */
     uint8_t *drop;
     int32_t *kept;
     int64_t mark_capacity;
@@ -50,14 +50,14 @@ static parquet_want
 want_of(const iceberg_field *field)
 {
     const parquet_want want = {.field_id = field->id,
-        .name = field->name,
-        .optional = true,
-        .column = {.name = field->name,
-            .field_id = field->id,
-            .kind = field->type.kind,
-            .precision = field->type.precision,
-            .scale = field->type.scale,
-            .length = field->type.length}};
+                               .name = field->name,
+                               .optional = true,
+                               .column = {.name = field->name,
+                                          .field_id = field->id,
+                                          .kind = field->type.kind,
+                                          .precision = field->type.precision,
+                                          .scale = field->type.scale,
+                                          .length = field->type.length}};
     return want;
 }
 
@@ -120,12 +120,13 @@ read_begin(iceberg_read *read, const iceberg_read_options *options, slu_error *e
     const iceberg_scan_options scan = {read->predicates, read->predicate_count, false, true};
     const iceberg_snapshot *snapshot = options->snapshot == NULL ? iceberg_metadata_snapshot(read->metadata) : options->snapshot;
     SLU_TRY(iceberg_scan_plan(read->store, read->metadata, snapshot, &scan, &read->scan, err));
-    return read->scan.delete_count == 0 ? SLU_OK : iceberg_deletes_load(read->store, read->metadata, &read->scan, &read->deletes, err);
+    return read->scan.delete_count == 0 ? SLU_OK
+                                        : iceberg_deletes_load(read->store, read->metadata, &read->scan, &read->deletes, err);
 }
 
 slu_status
-iceberg_read_open(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_read_options *options, iceberg_read **out,
-    slu_error *err)
+iceberg_read_open(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_read_options *options,
+                  iceberg_read **out, slu_error *err)
 {
     SLU_AUTO(iceberg_read_free) iceberg_read *read = slu_alloc_zero(1, sizeof *read);
     if (read == NULL)
@@ -180,8 +181,9 @@ group_keeps(const parquet_reader *reader, size_t group, const iceberg_predicate 
         if (parquet_reader_statistics(reader, group, i, &statistics) != SLU_OK)
             return true;
         return iceberg_prune_bounds(predicate, &column->type, statistics.has_bounds ? &statistics.min : NULL,
-            statistics.has_bounds ? &statistics.max : NULL, statistics.has_null_count ? statistics.null_count : ICEBERG_ABSENT,
-            statistics.has_null_count ? statistics.value_count : ICEBERG_ABSENT);
+                                    statistics.has_bounds ? &statistics.max : NULL,
+                                    statistics.has_null_count ? statistics.null_count : ICEBERG_ABSENT,
+                                    statistics.has_null_count ? statistics.value_count : ICEBERG_ABSENT);
     }
     return true;
 }
@@ -205,7 +207,8 @@ file_has(const parquet_reader *reader, const iceberg_field *column)
     for (size_t i = 0; i < parquet_reader_column_count(reader); i++) {
         const parquet_column *in_file = parquet_reader_column(reader, i);
         has_ids = has_ids || in_file->field_id != PARQUET_FIELD_ID_NONE;
-        if (in_file->field_id == column->id || (in_file->field_id == PARQUET_FIELD_ID_NONE && strcmp(in_file->name, column->name) == 0))
+        if (in_file->field_id == column->id ||
+            (in_file->field_id == PARQUET_FIELD_ID_NONE && strcmp(in_file->name, column->name) == 0))
             return true;
     }
     return false;
@@ -238,7 +241,8 @@ constants_find(iceberg_read *read, slu_error *err)
             continue;
         read->constants[i] = partition_constant(read, field);
         if (read->constants[i].is_null && field->has_default)
-            return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" has a default (format 3), which is not read yet", field->name);
+            return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" has a default (format 3), which is not read yet",
+                                 field->name);
     }
     return SLU_OK;
 }
@@ -252,7 +256,8 @@ deletes_begin(iceberg_read *read, slu_error *err)
     read->delete_field_count = 0;
     if (read->deletes == NULL)
         return SLU_OK;
-    SLU_TRY(iceberg_deletes_begin(read->deletes, read->file, &read->delete_fields, &read->delete_field_count, &read->file_deletes, err));
+    SLU_TRY(iceberg_deletes_begin(read->deletes, read->file, &read->delete_fields, &read->delete_field_count, &read->file_deletes,
+                                  err));
     for (size_t i = 0; i < read->delete_field_count; i++) {
         read->delete_columns[i] = read->column_count + i;
         read->wants[read->want_count++] = want_of(read->delete_fields[i]);
@@ -488,7 +493,7 @@ literal_number(const iceberg_type *type, const iceberg_literal *literal, iceberg
 
 bool
 iceberg_predicate_make(const iceberg_field *column, uint8_t compare, const iceberg_literal *literal, iceberg_scalar *room,
-    iceberg_predicate *out)
+                       iceberg_predicate *out)
 {
     *out = (iceberg_predicate){column->id, compare, {NULL, 0}};
     if (compare == ICEBERG_IS_NULL || compare == ICEBERG_NOT_NULL)
@@ -502,7 +507,8 @@ iceberg_predicate_make(const iceberg_field *column, uint8_t compare, const icebe
         const double real = literal->kind == ICEBERG_LITERAL_I64 ? (double)literal->i64 : literal->f64;
         memcpy(room->bytes, &real, sizeof real);
         out->value = slu_view_of(room->bytes, sizeof real);
-        return literal->kind == ICEBERG_LITERAL_F64 || (literal->kind == ICEBERG_LITERAL_I64 && (literal->i64 >> 52) == (literal->i64 >> 63));
+        return literal->kind == ICEBERG_LITERAL_F64 ||
+               (literal->kind == ICEBERG_LITERAL_I64 && (literal->i64 >> 52) == (literal->i64 >> 63));
     }
     default: return false;
     }

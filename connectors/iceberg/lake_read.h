@@ -2,10 +2,11 @@
  * lake_read.h: the rows of a table at a snapshot, as Arrow batches of chosen columns; and its snapshots and files as batches.
  *
  * Shape    open plans the files, next gives one batch after another, file by file; columns are those asked for, in that order.
- * Columns  found by field id in each file, so renamed, moved and widened columns read right; one that a file does not have is the value
- *          of its identity partition, or null.
+ * Columns  found by field id in each file, so renamed, moved and widened columns read right; one that a file does not have is the
+ *          value of its identity partition, or null.
  * Prune    predicates leave out manifests, files and row groups that cannot hold a matching row; rows are not filtered.
- * Owns     the read owns its plan and its open file; the store and the metadata are the caller's until free. Batches are the receiver's.
+ * Owns     the read owns its plan and its open file; the store and the metadata are the caller's until free. Batches are the
+ *          receiver's.
  * Threads  owner; calls block.
  * Deletes  position and equality deletes of format 2 are applied (deletes.h).
  * Errors   UNSUPPORTED: deletion vectors, nested columns that were asked for, a v3 default of a column that a file does not have;
@@ -30,11 +31,11 @@ typedef struct iceberg_read_options {
     int64_t batch_rows; /* 0: 8192 */
 } iceberg_read_options;
 
-SLU_CHECK slu_status iceberg_read_open(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_read_options *options,
-    iceberg_read **out, slu_error *err);
+SLU_CHECK slu_status iceberg_read_open(const iceberg_store *store, const iceberg_metadata *metadata,
+                                       const iceberg_read_options *options, iceberg_read **out, slu_error *err);
 void iceberg_read_free(iceberg_read **read);
 const struct ArrowSchema *iceberg_read_schema(const iceberg_read *read); /* borrowed until free */
-int64_t iceberg_read_rows(const iceberg_read *read);                     /* of the files that were planned; -1: rows of them are deleted */
+int64_t iceberg_read_rows(const iceberg_read *read); /* of the files that were planned; -1: rows of them are deleted */
 SLU_CHECK slu_status iceberg_read_next(iceberg_read *read, struct ArrowArray *out, slu_error *err);
 
 /* A constant for a predicate, given as a person or a query gives it. */
@@ -49,18 +50,20 @@ typedef struct iceberg_literal {
     slu_view text;
 } iceberg_literal;
 
-/* False when nothing can be pruned with it (another type, a value that the column's type cannot hold exactly). Fixed-width values go to *room,
- * a string borrows the literal's text. */
+/* False when nothing can be pruned with it (another type, a value that the column's type cannot hold exactly). Fixed-width values
+ * go to *room, a string borrows the literal's text. */
 bool iceberg_predicate_make(const iceberg_field *column, uint8_t compare, const iceberg_literal *literal, iceberg_scalar *room,
-    iceberg_predicate *out);
+                            iceberg_predicate *out);
 
-/* t$snapshots: snapshot_id, parent_id, sequence_number (BIGINT), committed_at TIMESTAMP_LTZ(3), operation, manifest_list, summary (JSON text),
- * is_current BOOLEAN; oldest first. */
+/* t$snapshots: snapshot_id, parent_id, sequence_number (BIGINT), committed_at TIMESTAMP_LTZ(3), operation, manifest_list, summary
+ * (JSON text), is_current BOOLEAN; oldest first. */
 SLU_CHECK slu_status iceberg_snapshots_batch(const iceberg_metadata *metadata, struct ArrowSchema *schema, struct ArrowArray *array,
-    slu_error *err);
-/* t$files: path, format STRING, partition STRING, records, bytes, sequence_number, snapshot_id BIGINT, spec_id INT; snapshot NULL: current. */
-SLU_CHECK slu_status iceberg_files_batch(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_snapshot *snapshot,
-    struct ArrowSchema *schema, struct ArrowArray *array, slu_error *err);
+                                             slu_error *err);
+/* t$files: path, format STRING, partition STRING, records, bytes, sequence_number, snapshot_id BIGINT, spec_id INT; snapshot NULL:
+ * current. */
+SLU_CHECK slu_status iceberg_files_batch(const iceberg_store *store, const iceberg_metadata *metadata,
+                                         const iceberg_snapshot *snapshot, struct ArrowSchema *schema, struct ArrowArray *array,
+                                         slu_error *err);
 
 /* ---- offsets beside a snapshot ---- */
 
@@ -72,7 +75,7 @@ typedef struct iceberg_bucket_offset {
 } iceberg_bucket_offset;
 
 typedef struct iceberg_offsets {
-    int64_t table_id; /* -1: not said */
+    int64_t table_id;             /* -1: not said */
     iceberg_bucket_offset *items; /* unknown buckets are left out; in the order of the file */
     size_t count;
 } iceberg_offsets;
@@ -81,8 +84,9 @@ typedef struct iceberg_offsets {
 
 /* {"version":1,"table_id":4,"bucket_offsets":[100,-1]}, the form with partition_offsets, and 0.8's list of {bucket, offset}. */
 SLU_CHECK slu_status iceberg_offsets_parse(slu_view json, slu_arena *arena, iceberg_offsets *out, slu_error *err);
-/* From the value of the snapshot property fluss-offsets: a location of such a file, or the JSON itself. NOTFOUND: the snapshot has none. */
+/* From the value of the snapshot property fluss-offsets: a location of such a file, or the JSON itself. NOTFOUND: the snapshot has
+ * none. */
 SLU_CHECK slu_status iceberg_offsets_of_snapshot(const iceberg_store *store, const iceberg_snapshot *snapshot, slu_arena *arena,
-    iceberg_offsets *out, slu_error *err);
+                                                 iceberg_offsets *out, slu_error *err);
 
 #endif

@@ -9,12 +9,15 @@ iceberg_lake_open(const slu_env *env, const iceberg_lake_options *options, icebe
 {
     iceberg_store store = {0};
     if (options->type != NULL && strcmp(options->type, "hadoop") != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "datalake.iceberg.type=%s: this build has the file-system catalog, hadoop", options->type);
+        return slu_error_set(err, SLU_UNSUPPORTED, "datalake.iceberg.type=%s: this build has the file-system catalog, hadoop",
+                             options->type);
     if (options->warehouse == NULL || options->warehouse[0] == 0)
-        return slu_error_set(err, SLU_INVALID, "datalake.iceberg.warehouse is not set: the directory in which the lake's tables are");
+        return slu_error_set(err, SLU_INVALID,
+                             "datalake.iceberg.warehouse is not set: the directory in which the lake's tables are");
     if (options->warehouse[0] != '/' && strncmp(options->warehouse, "file:", 5) != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "datalake.iceberg.warehouse=%s: this build has local directories (/path or file:/path)",
-            options->warehouse);
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "datalake.iceberg.warehouse=%s: this build has local directories (/path or file:/path)",
+                             options->warehouse);
     SLU_TRY(iceberg_store_local_open(options->sync, &store, err));
     const slu_status status = iceberg_catalog_files_open(env, options->warehouse, &store, out, err);
     if (status != SLU_OK)
@@ -29,18 +32,21 @@ adopt(const iceberg_catalog *catalog, const char *ns, const char *name, const ic
     SLU_TRY(iceberg_catalog_load(catalog, ns, name, &table, err));
     if (iceberg_metadata_snapshot(table.metadata) != NULL)
         return slu_error_set(err, SLU_CONFLICT,
-            "The table %s.%s already exists in the iceberg catalog and holds data (%s). Please drop it there or use a new table name.", ns,
-            name, table.metadata_location);
+                             "The table %s.%s already exists in the iceberg catalog and holds data (%s). Please drop it there or "
+                             "use a new table name.",
+                             ns, name, table.metadata_location);
     const slu_status status = iceberg_fluss_table_same(wanted, table.metadata, err);
     if (status != SLU_OK)
         return slu_error_in(err, status,
-            "The table %s.%s already exists in the iceberg catalog and cannot be adopted (%s); drop it there or use a new table name", ns, name,
-            table.metadata_location);
+                            "The table %s.%s already exists in the iceberg catalog and cannot be adopted (%s); drop it there or "
+                            "use a new table name",
+                            ns, name, table.metadata_location);
     return SLU_OK;
 }
 
 slu_status
-iceberg_lake_create(const iceberg_catalog *catalog, const char *ns, const char *name, const iceberg_fluss_table *table, slu_error *err)
+iceberg_lake_create(const iceberg_catalog *catalog, const char *ns, const char *name, const iceberg_fluss_table *table,
+                    slu_error *err)
 {
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     SLU_AUTO(iceberg_table_fini) iceberg_table made = {0};
@@ -76,13 +82,14 @@ column_follow(const iceberg_schema *now, iceberg_field *column, int32_t *last_id
     const iceberg_field *old = iceberg_schema_column(now, column->name);
     if (old != NULL) {
         if (!iceberg_type_same(&old->type, &column->type) || old->required != column->required)
-            return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" changes its type or nullability, which the lake table cannot follow",
-                column->name);
+            return slu_error_set(err, SLU_UNSUPPORTED,
+                                 "column \"%s\" changes its type or nullability, which the lake table cannot follow", column->name);
         *column = *old;
         return SLU_OK;
     }
     if (column->required)
-        return slu_error_set(err, SLU_INVALID, "column \"%s\" is new and NOT NULL, but the lake table has rows without it", column->name);
+        return slu_error_set(err, SLU_INVALID, "column \"%s\" is new and NOT NULL, but the lake table has rows without it",
+                             column->name);
     ++*added;
     fresh_ids(column, last_id);
     return SLU_OK;
@@ -90,8 +97,8 @@ column_follow(const iceberg_schema *now, iceberg_field *column, int32_t *last_id
 
 /* The schema that the table gets: the wanted one with the ids of what is there already. `added` 0: nothing new. */
 static slu_status
-schema_follow(const iceberg_metadata *metadata, const iceberg_schema *wanted, slu_arena *arena, iceberg_schema *out, uint32_t *added,
-    slu_error *err)
+schema_follow(const iceberg_metadata *metadata, const iceberg_schema *wanted, slu_arena *arena, iceberg_schema *out,
+              uint32_t *added, slu_error *err)
 {
     const iceberg_schema *now = iceberg_metadata_schema(metadata);
     int32_t last_id = metadata->last_column_id;
@@ -106,12 +113,13 @@ schema_follow(const iceberg_metadata *metadata, const iceberg_schema *wanted, sl
     for (uint32_t i = 0; i < now->root.field_count; i++)
         if (!is_system(now->root.fields[i].name) && iceberg_schema_column(wanted, now->root.fields[i].name) == NULL)
             return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" of the lake table is gone, which it cannot follow",
-                now->root.fields[i].name);
+                                 now->root.fields[i].name);
     return SLU_OK;
 }
 
 slu_status
-iceberg_lake_alter(const iceberg_catalog *catalog, const char *ns, const char *name, const iceberg_fluss_table *table, slu_error *err)
+iceberg_lake_alter(const iceberg_catalog *catalog, const char *ns, const char *name, const iceberg_fluss_table *table,
+                   slu_error *err)
 {
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     SLU_AUTO(iceberg_table_fini) iceberg_table lake = {0};

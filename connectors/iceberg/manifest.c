@@ -71,7 +71,8 @@ value_of_avro(const iceberg_type *type, ocf_value avro, iceberg_scalar *room, ic
     } else if (ocf_get_bytes(avro, &bytes)) {
         if (type->kind == ICEBERG_DECIMAL && (bytes.bytes == 0 || bytes.bytes > 16))
             return false;
-        *out = type->kind == ICEBERG_DECIMAL ? iceberg_value_of_decimal(iceberg_value_decimal(bytes), room) : iceberg_value_of(bytes);
+        *out =
+            type->kind == ICEBERG_DECIMAL ? iceberg_value_of_decimal(iceberg_value_decimal(bytes), room) : iceberg_value_of(bytes);
     } else {
         return false;
     }
@@ -79,8 +80,8 @@ value_of_avro(const iceberg_type *type, ocf_value avro, iceberg_scalar *room, ic
 }
 
 static slu_status
-file_partition(ocf_value record, const iceberg_partition_spec *spec, const iceberg_type *types, slu_arena *arena, iceberg_data_file *file,
-    slu_error *err)
+file_partition(ocf_value record, const iceberg_partition_spec *spec, const iceberg_type *types, slu_arena *arena,
+               iceberg_data_file *file, slu_error *err)
 {
     ocf_value partition;
     file->partition = slu_arena_array(arena, spec->field_count, sizeof *file->partition);
@@ -111,7 +112,8 @@ file_column(iceberg_data_file *file, int32_t field_id, size_t hint)
     if (file->column_count == ICEBERG_METRICS_MAX)
         return NULL;
     iceberg_column_metrics *column = &file->columns[file->column_count++];
-    *column = (iceberg_column_metrics){field_id, ICEBERG_ABSENT, ICEBERG_ABSENT, ICEBERG_ABSENT, ICEBERG_ABSENT, false, false, {0}, {0}};
+    *column =
+        (iceberg_column_metrics){field_id, ICEBERG_ABSENT, ICEBERG_ABSENT, ICEBERG_ABSENT, ICEBERG_ABSENT, false, false, {0}, {0}};
     return column;
 }
 
@@ -128,12 +130,8 @@ static const struct {
     int32_t id;
     int32_t key_id;
 } METRICS[] = {
-    [METRIC_SIZE] = {108, 117},
-    [METRIC_VALUES] = {109, 119},
-    [METRIC_NULLS] = {110, 121},
-    [METRIC_NANS] = {137, 138},
-    [METRIC_LOWER] = {125, 126},
-    [METRIC_UPPER] = {128, 129},
+    [METRIC_SIZE] = {108, 117}, [METRIC_VALUES] = {109, 119}, [METRIC_NULLS] = {110, 121},
+    [METRIC_NANS] = {137, 138}, [METRIC_LOWER] = {125, 126},  [METRIC_UPPER] = {128, 129},
 };
 
 static int64_t *
@@ -368,8 +366,8 @@ manifest_add(void *to, ocf_value record, slu_error *err)
 }
 
 slu_status
-iceberg_manifest_decode(slu_view file, const iceberg_manifest_file *listed, const iceberg_partition_spec *spec, const iceberg_type *types,
-    bool metrics, slu_arena *arena, iceberg_manifest *out, slu_error *err)
+iceberg_manifest_decode(slu_view file, const iceberg_manifest_file *listed, const iceberg_partition_spec *spec,
+                        const iceberg_type *types, bool metrics, slu_arena *arena, iceberg_manifest *out, slu_error *err)
 {
     manifest_load load = {{listed, spec, types, metrics, arena}, out, 0};
     memset(out, 0, sizeof *out);
@@ -445,7 +443,7 @@ listed_decode(ocf_value record, slu_arena *arena, iceberg_manifest_file *out, sl
     SLU_TRY(field_i64(record, 520, "first_row_id", &ABSENT, &out->first_row_id, err));
     if (spec_id < 0 || spec_id > INT32_MAX || content < 0 || content > 1 || out->bytes < 0)
         return slu_error_set(err, SLU_CORRUPT, "%s: spec id %lld, content %lld, %lld bytes", out->path, (long long)spec_id,
-            (long long)content, (long long)out->bytes);
+                             (long long)content, (long long)out->bytes);
     out->spec_id = (int32_t)spec_id;
     out->content = (int32_t)content;
     return listed_summaries(record, arena, out, err);
@@ -654,8 +652,8 @@ file_check(const iceberg_data_file *file, const iceberg_manifest_head *head, con
     if (file->path == NULL || file->format == NULL)
         return slu_error_set(err, SLU_INVALID, "a data file without path or format");
     if (file->partition_count != head->spec->field_count)
-        return slu_error_set(err, SLU_INVALID, "%s: %u partition values for %u fields of spec %d", file->path, file->partition_count,
-            head->spec->field_count, (int)head->spec->spec_id);
+        return slu_error_set(err, SLU_INVALID, "%s: %u partition values for %u fields of spec %d", file->path,
+                             file->partition_count, head->spec->field_count, (int)head->spec->spec_id);
     for (uint32_t i = 0; i < file->partition_count; i++)
         if (!file->partition[i].is_null && !iceberg_value_fits(&types[i], file->partition[i].bytes))
             return slu_error_set(err, SLU_INVALID, "%s: partition value %u has another length than its type", file->path, i);
@@ -676,8 +674,9 @@ head_writer(const iceberg_manifest_head *head, slu_view entry_schema, ocf_writer
     SLU_TRY(slu_buf_status(&schema, err));
     SLU_TRY(slu_buf_status(&spec, err));
     if (head->codec.bytes != 0 && !ocf_codec_of(head->codec, &codec))
-        return slu_error_set(err, SLU_INVALID, "write.manifest.compression-codec \"%.*s\" is not one of gzip, zstd, snappy, uncompressed",
-            (int)(head->codec.bytes > 32 ? 32 : head->codec.bytes), (const char *)head->codec.data);
+        return slu_error_set(err, SLU_INVALID,
+                             "write.manifest.compression-codec \"%.*s\" is not one of gzip, zstd, snappy, uncompressed",
+                             (int)(head->codec.bytes > 32 ? 32 : head->codec.bytes), (const char *)head->codec.data);
     (void)snprintf(numbers[0], sizeof numbers[0], "%d", (int)head->schema->schema_id);
     (void)snprintf(numbers[1], sizeof numbers[1], "%d", (int)head->spec->spec_id);
     (void)snprintf(numbers[2], sizeof numbers[2], "%d", (int)head->format_version);
@@ -694,7 +693,7 @@ head_writer(const iceberg_manifest_head *head, slu_view entry_schema, ocf_writer
 
 static slu_status
 encode_entries(const iceberg_manifest_head *head, const iceberg_type *types, const iceberg_manifest_entry *entries, size_t count,
-    ocf_shape *shape, ocf_writer *writer, iceberg_manifest_file *listed, slu_error *err)
+               ocf_shape *shape, ocf_writer *writer, iceberg_manifest_file *listed, slu_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         SLU_TRY(file_check(&entries[i].file, head, types, err));
@@ -711,7 +710,7 @@ encode_entries(const iceberg_manifest_head *head, const iceberg_type *types, con
 
 slu_status
 iceberg_manifest_encode(const iceberg_manifest_head *head, const iceberg_manifest_entry *entries, size_t count, const char *path,
-    slu_arena *arena, slu_buf *out, iceberg_manifest_file *listed, slu_error *err)
+                        slu_arena *arena, slu_buf *out, iceberg_manifest_file *listed, slu_error *err)
 {
     SLU_AUTO(ocf_writer_fini) ocf_writer writer = {0};
     SLU_AUTO(ocf_shape_free) ocf_shape *shape = NULL;
@@ -790,7 +789,8 @@ list_writer(const iceberg_list_head *head, slu_view schema, ocf_writer *writer, 
 }
 
 slu_status
-iceberg_list_encode(const iceberg_list_head *head, const iceberg_manifest_file *manifests, size_t count, slu_buf *out, slu_error *err)
+iceberg_list_encode(const iceberg_list_head *head, const iceberg_manifest_file *manifests, size_t count, slu_buf *out,
+                    slu_error *err)
 {
     SLU_AUTO(ocf_writer_fini) ocf_writer writer = {0};
     SLU_AUTO(ocf_shape_free) ocf_shape *shape = NULL;
@@ -814,8 +814,8 @@ iceberg_list_encode(const iceberg_list_head *head, const iceberg_manifest_file *
 /* ---- data files on their way ---- */
 
 slu_status
-iceberg_data_files_encode(const iceberg_schema *schema, const iceberg_partition_spec *spec, const iceberg_data_file *files, size_t count,
-    slu_buf *out, slu_error *err)
+iceberg_data_files_encode(const iceberg_schema *schema, const iceberg_partition_spec *spec, const iceberg_data_file *files,
+                          size_t count, slu_buf *out, slu_error *err)
 {
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     iceberg_manifest_file listed;
@@ -830,7 +830,7 @@ iceberg_data_files_encode(const iceberg_schema *schema, const iceberg_partition_
 
 slu_status
 iceberg_data_files_decode(slu_view bytes, const iceberg_schema *schema, const iceberg_partition_spec *spec, slu_arena *arena,
-    iceberg_data_file **out, size_t *out_count, slu_error *err)
+                          iceberg_data_file **out, size_t *out_count, slu_error *err)
 {
     iceberg_type *types = NULL;
     iceberg_manifest manifest;

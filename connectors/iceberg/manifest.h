@@ -1,7 +1,8 @@
 /*
  * manifest.h: data files, manifests and manifest lists, between Avro containers and C values.
  *
- * Source   Iceberg table specification, "Manifests", "Manifest Lists", Appendix A; field ids and write order as in facts iceberg.md 2.
+ * Source   Iceberg table specification, "Manifests", "Manifest Lists", Appendix A; field ids and write order as in facts iceberg.md
+ *          2.
  * Shape    a manifest list names manifests; a manifest holds entries, each a data (or delete) file with a status. All fields are
  *          found by field id.
  * Owns     what is decoded lives in the arena given, strings included.
@@ -16,9 +17,9 @@
 
 #define ICEBERG_MANIFEST_BYTES_MAX ((size_t)256 << 20)
 #define ICEBERG_LIST_BYTES_MAX ((size_t)64 << 20)
-#define ICEBERG_METRICS_MAX 4096      /* columns with metrics in one file */
-#define ICEBERG_SPLITS_MAX 1000000    /* row groups of one file */
-#define ICEBERG_ENTRIES_MAX 10000000  /* entries of one manifest, manifests of one list */
+#define ICEBERG_METRICS_MAX 4096     /* columns with metrics in one file */
+#define ICEBERG_SPLITS_MAX 1000000   /* row groups of one file */
+#define ICEBERG_ENTRIES_MAX 10000000 /* entries of one manifest, manifests of one list */
 #define ICEBERG_ABSENT INT64_C(-1)
 
 #define ICEBERG_CONTENT_DATA 0
@@ -46,8 +47,8 @@ typedef struct iceberg_column_metrics {
 } iceberg_column_metrics;
 
 typedef struct iceberg_data_file {
-    int32_t content; /* ICEBERG_CONTENT_ */
-    const char *path; /* full location; byte for byte the file's identity */
+    int32_t content;    /* ICEBERG_CONTENT_ */
+    const char *path;   /* full location; byte for byte the file's identity */
     const char *format; /* "PARQUET" */
     int64_t record_count;
     int64_t file_bytes;
@@ -85,7 +86,7 @@ typedef struct iceberg_manifest_file {
     const char *path;
     int64_t bytes;
     int32_t spec_id;
-    int32_t content; /* ICEBERG_MANIFEST_ */
+    int32_t content;             /* ICEBERG_MANIFEST_ */
     int64_t sequence_number;     /* -1 until the commit gives one */
     int64_t min_sequence_number; /* the same */
     int64_t snapshot_id;         /* of the snapshot that added the manifest */
@@ -113,7 +114,8 @@ typedef struct iceberg_manifest_head {
 /* Appends a manifest's bytes, and fills *listed (path, bytes, spec id, content, counts, min sequence number, summaries) but for
  * sequence number and snapshot id. The summaries live in the arena. */
 SLU_CHECK slu_status iceberg_manifest_encode(const iceberg_manifest_head *head, const iceberg_manifest_entry *entries, size_t count,
-    const char *path, slu_arena *arena, slu_buf *out, iceberg_manifest_file *listed, slu_error *err);
+                                             const char *path, slu_arena *arena, slu_buf *out, iceberg_manifest_file *listed,
+                                             slu_error *err);
 
 typedef struct iceberg_manifest {
     iceberg_manifest_entry *entries;
@@ -123,7 +125,8 @@ typedef struct iceberg_manifest {
 /* `listed` gives what entries inherit; `types` are the partition types of its spec (iceberg_spec_types), `field_count` of them.
  * Without `metrics` the columns of the files stay empty. */
 SLU_CHECK slu_status iceberg_manifest_decode(slu_view file, const iceberg_manifest_file *listed, const iceberg_partition_spec *spec,
-    const iceberg_type *types, bool metrics, slu_arena *arena, iceberg_manifest *out, slu_error *err);
+                                             const iceberg_type *types, bool metrics, slu_arena *arena, iceberg_manifest *out,
+                                             slu_error *err);
 
 typedef struct iceberg_list_head {
     int32_t format_version;
@@ -135,15 +138,15 @@ typedef struct iceberg_list_head {
 } iceberg_list_head;
 
 SLU_CHECK slu_status iceberg_list_encode(const iceberg_list_head *head, const iceberg_manifest_file *manifests, size_t count,
-    slu_buf *out, slu_error *err);
+                                         slu_buf *out, slu_error *err);
 SLU_CHECK slu_status iceberg_list_decode(slu_view file, slu_arena *arena, iceberg_manifest_file **out, size_t *out_count,
-    slu_error *err);
+                                         slu_error *err);
 
 /* Data files as bytes of our own (a manifest without header keys that matter): for results that travel between tasks and for
  * committables in a checkpoint. Decode needs the same schema and spec. */
 SLU_CHECK slu_status iceberg_data_files_encode(const iceberg_schema *schema, const iceberg_partition_spec *spec,
-    const iceberg_data_file *files, size_t count, slu_buf *out, slu_error *err);
+                                               const iceberg_data_file *files, size_t count, slu_buf *out, slu_error *err);
 SLU_CHECK slu_status iceberg_data_files_decode(slu_view bytes, const iceberg_schema *schema, const iceberg_partition_spec *spec,
-    slu_arena *arena, iceberg_data_file **out, size_t *out_count, slu_error *err);
+                                               slu_arena *arena, iceberg_data_file **out, size_t *out_count, slu_error *err);
 
 #endif

@@ -17,7 +17,8 @@ optional_map(slu_buf *out, const char *name, int32_t id, int32_t key_id, const c
 {
     char type[320];
     const int32_t value_id = key_id + 1;
-    (void)snprintf(type, sizeof type,
+    (void)snprintf(
+        type, sizeof type,
         "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"k%d_v%d\",\"fields\":[{\"name\":\"key\",\"type\":\"int\","
         "\"field-id\":%d},{\"name\":\"value\",\"type\":%s,\"field-id\":%d}]},\"logicalType\":\"map\"}",
         (int)key_id, (int)value_id, (int)key_id, value_type, (int)value_id);
@@ -53,13 +54,15 @@ partition_type(const iceberg_type *type, int32_t id, char *out, size_t out_bytes
     case ICEBERG_TIMESTAMP_NS: text = "{\"type\":\"long\",\"logicalType\":\"timestamp-nanos\",\"adjust-to-utc\":false}"; break;
     case ICEBERG_TIMESTAMPTZ_NS: text = "{\"type\":\"long\",\"logicalType\":\"timestamp-nanos\",\"adjust-to-utc\":true}"; break;
     case ICEBERG_UUID:
-        (void)snprintf(out, out_bytes, "{\"type\":\"fixed\",\"size\":16,\"name\":\"uuid_fixed_%d\",\"logicalType\":\"uuid\"}", (int)id);
+        (void)snprintf(out, out_bytes, "{\"type\":\"fixed\",\"size\":16,\"name\":\"uuid_fixed_%d\",\"logicalType\":\"uuid\"}",
+                       (int)id);
         return SLU_OK;
     case ICEBERG_FIXED:
         (void)snprintf(out, out_bytes, "{\"type\":\"fixed\",\"size\":%d,\"name\":\"fixed_%d\"}", (int)type->length, (int)id);
         return SLU_OK;
     case ICEBERG_DECIMAL:
-        (void)snprintf(out, out_bytes,
+        (void)snprintf(
+            out, out_bytes,
             "{\"type\":\"fixed\",\"size\":%zu,\"name\":\"decimal_%d\",\"logicalType\":\"decimal\",\"precision\":%d,\"scale\":%d}",
             iceberg_decimal_bytes(type->precision), (int)id, (int)type->precision, (int)type->scale);
         return SLU_OK;
@@ -176,8 +179,8 @@ iceberg_list_schema(slu_buf *out)
     field(out, false, "added_rows_count", 512, "\"long\"");
     field(out, false, "existing_rows_count", 513, "\"long\"");
     field(out, false, "deleted_rows_count", 514, "\"long\"");
-    slu_buf_text(out,
-        ",{\"name\":\"partitions\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"r508\",\"fields\":[");
+    slu_buf_text(out, ",{\"name\":\"partitions\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":"
+                      "\"r508\",\"fields\":[");
     field(out, true, "contains_null", 509, "\"boolean\"");
     optional(out, "contains_nan", 518, "\"boolean\"");
     optional(out, "lower_bound", 510, "\"bytes\"");

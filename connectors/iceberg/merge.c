@@ -21,14 +21,15 @@ mergeable(const iceberg_merge *merge, const iceberg_manifest_file *manifest)
 /* The live entries of one manifest, as EXISTING. */
 static slu_status
 entries_add(const iceberg_merge *merge, const iceberg_manifest_file *listed, const iceberg_type *types, slu_arena *arena,
-    iceberg_manifest *all, size_t *capacity, slu_error *err)
+            iceberg_manifest *all, size_t *capacity, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf raw = {0};
     iceberg_manifest manifest;
     slu_buf_init(&raw, ICEBERG_MANIFEST_BYTES_MAX + 1);
     SLU_TRY(iceberg_store_get(merge->store, listed->path, ICEBERG_MANIFEST_BYTES_MAX, &raw, err));
-    SLU_TRY_IN(iceberg_manifest_decode(slu_buf_view(&raw), listed, iceberg_metadata_spec(merge->metadata), types, true, arena, &manifest, err),
-        err, "%s", listed->path);
+    SLU_TRY_IN(iceberg_manifest_decode(slu_buf_view(&raw), listed, iceberg_metadata_spec(merge->metadata), types, true, arena,
+                                       &manifest, err),
+               err, "%s", listed->path);
     if (all->count + manifest.count > *capacity) {
         *capacity = (all->count + manifest.count) * 2;
         iceberg_manifest_entry *grown = slu_arena_array(arena, *capacity, sizeof *grown);
@@ -51,10 +52,14 @@ manifest_write(iceberg_merge *merge, const iceberg_manifest *all, iceberg_manife
 {
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     const char *codec = iceberg_metadata_property(merge->metadata, "write.manifest.compression-codec");
-    iceberg_manifest_head head = {2, ICEBERG_MANIFEST_DATA, iceberg_metadata_schema(merge->metadata), iceberg_metadata_spec(merge->metadata),
-        codec == NULL ? slu_view_of(NULL, 0) : slu_view_of_text(codec), {0}};
-    const char *path = slu_arena_printf(merge->arena, "%s/metadata/%s-m%d-%zu.avro", merge->metadata->location, merge->uuid, merge->attempt,
-        merge->written_count + 1);
+    iceberg_manifest_head head = {2,
+                                  ICEBERG_MANIFEST_DATA,
+                                  iceberg_metadata_schema(merge->metadata),
+                                  iceberg_metadata_spec(merge->metadata),
+                                  codec == NULL ? slu_view_of(NULL, 0) : slu_view_of_text(codec),
+                                  {0}};
+    const char *path = slu_arena_printf(merge->arena, "%s/metadata/%s-m%d-%zu.avro", merge->metadata->location, merge->uuid,
+                                        merge->attempt, merge->written_count + 1);
     iceberg_random(merge->env, head.sync, sizeof head.sync);
     slu_buf_init(&bytes, ICEBERG_MANIFEST_BYTES_MAX);
     SLU_TRY(slu_arena_status(merge->arena, err));
@@ -80,14 +85,16 @@ summaries_keep(iceberg_merge *merge, iceberg_manifest_file *manifest, slu_error 
 }
 
 static slu_status
-bin_merge(iceberg_merge *merge, const iceberg_manifest_file *manifests, const merge_bin *bin, iceberg_manifest_file *out, slu_error *err)
+bin_merge(iceberg_merge *merge, const iceberg_manifest_file *manifests, const merge_bin *bin, iceberg_manifest_file *out,
+          slu_error *err)
 {
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     iceberg_type *types = NULL;
     iceberg_manifest all = {0};
     size_t capacity = 0;
     slu_arena_init(&arena, MERGE_ENTRIES_BYTES_MAX);
-    SLU_TRY(iceberg_spec_types(iceberg_metadata_spec(merge->metadata), iceberg_metadata_schema(merge->metadata), &arena, &types, err));
+    SLU_TRY(
+        iceberg_spec_types(iceberg_metadata_spec(merge->metadata), iceberg_metadata_schema(merge->metadata), &arena, &types, err));
     for (size_t i = bin->first; i <= bin->last; i++)
         if (mergeable(merge, &manifests[i]))
             SLU_TRY(entries_add(merge, &manifests[i], types, &arena, &all, &capacity, err));
@@ -119,7 +126,8 @@ bin_next(const iceberg_merge *merge, const iceberg_manifest_file *manifests, siz
 
 /* The merged manifest takes the place of its newest member; the others leave the list. */
 static size_t
-bin_replace(const iceberg_merge *merge, iceberg_manifest_file *manifests, size_t count, const merge_bin *bin, const iceberg_manifest_file *merged)
+bin_replace(const iceberg_merge *merge, iceberg_manifest_file *manifests, size_t count, const merge_bin *bin,
+            const iceberg_manifest_file *merged)
 {
     size_t to = bin->first + 1;
     manifests[bin->first] = *merged;

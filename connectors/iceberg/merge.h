@@ -1,11 +1,11 @@
 /*
  * merge.h: many small manifests into few, as a part of an append, so that the manifest list does not grow with every commit.
  *
- * Source   Java's MergeAppend (facts iceberg.md 2.7): data manifests of the table's default spec are packed, newest last, into bins of
- *          commit.manifest.target-size-bytes (8 MiB); a bin of several becomes one manifest, the bin of the newest only when it has
- *          commit.manifest.min-count-to-merge (100) members. commit.manifest-merge.enabled=false switches it off.
- * Shape    the manifest of the commit itself stays as it is. Entries keep their snapshot and sequence numbers and become EXISTING; those that an
- *          earlier snapshot deleted are dropped.
+ * Source   Java's MergeAppend (facts iceberg.md 2.7): data manifests of the table's default spec are packed, newest last, into bins
+ *          of commit.manifest.target-size-bytes (8 MiB); a bin of several becomes one manifest, the bin of the newest only when it
+ *          has commit.manifest.min-count-to-merge (100) members. commit.manifest-merge.enabled=false switches it off.
+ * Shape    the manifest of the commit itself stays as it is. Entries keep their snapshot and sequence numbers and become EXISTING;
+ *          those that an earlier snapshot deleted are dropped.
  * Owns     what is made lives in the arena; written files are listed for the caller, who removes them when the attempt fails.
  */
 #ifndef ICEBERG_MERGE_H
@@ -33,6 +33,6 @@ typedef struct iceberg_merge {
 
 /* `manifests`: those of the parent, newest first; *count shrinks. `is_new`: the commit adds one of its own to the newest bin. */
 SLU_CHECK slu_status iceberg_manifests_merge(iceberg_merge *merge, iceberg_manifest_file *manifests, size_t *count, bool is_new,
-    slu_error *err);
+                                             slu_error *err);
 
 #endif

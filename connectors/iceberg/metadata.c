@@ -75,7 +75,8 @@ parse_properties(metadata_box *box, json_t *json, const iceberg_property **out, 
     if (json_object_size(json) > SUMMARY_KEYS_MAX)
         return slu_error_set(err, SLU_LIMIT, "more than %d properties", SUMMARY_KEYS_MAX);
     SLU_TRY(parse_room(box, json, sizeof *items, &items, out_count, err));
-    json_object_foreach(json, key, value) {
+    json_object_foreach(json, key, value)
+    {
         if (!json_is_string(value))
             return slu_error_set(err, SLU_CORRUPT, "property \"%.64s\" is not a string", key);
         items[i++] = (iceberg_property){key, json_string_value(value)}; /* the document lives as long as we do */
@@ -167,7 +168,7 @@ parse_snapshot(metadata_box *box, const json_t *json, iceberg_snapshot *out, slu
     SLU_TRY(iceberg_json_i32(json, "schema-id", &no_schema, &out->schema_id, err));
     if (json_object_get(json, "manifest-list") == NULL && json_is_array(json_object_get(json, "manifests")))
         return slu_error_set(err, SLU_UNSUPPORTED, "snapshot %lld lists its manifests inline (format 1), which is not supported",
-            (long long)out->id);
+                             (long long)out->id);
     SLU_TRY(iceberg_json_text(json, "manifest-list", false, &box->arena, &out->manifest_list, err));
     return parse_properties(box, json_object_get(json, "summary"), &out->summary, &out->summary_count, err);
 }
@@ -209,7 +210,8 @@ parse_refs(metadata_box *box, slu_error *err)
     if (!json_is_object(refs))
         return SLU_OK;
     SLU_TRY(parse_room(box, refs, sizeof *items, &items, &box->shown.ref_count, err));
-    json_object_foreach(refs, name, json) {
+    json_object_foreach(refs, name, json)
+    {
         SLU_TRY_IN(parse_ref(name, json, &items[i], err), err, "ref \"%.64s\"", name);
         i++;
     }
@@ -242,14 +244,14 @@ parse_head(metadata_box *box, slu_error *err)
     SLU_TRY(iceberg_json_i32(document, "format-version", NULL, &shown->format_version, err));
     if (shown->format_version < 1 || shown->format_version > ICEBERG_FORMAT_VERSION_MAX)
         return slu_error_set(err, SLU_UNSUPPORTED, "format version %d: this build reads 1 to %d", (int)shown->format_version,
-            ICEBERG_FORMAT_VERSION_MAX);
+                             ICEBERG_FORMAT_VERSION_MAX);
     SLU_TRY(iceberg_json_text(document, "table-uuid", shown->format_version == 1, &box->arena, &shown->uuid, err));
     SLU_TRY(iceberg_json_text(document, "location", false, &box->arena, &shown->location, err));
     location = (char *)(uintptr_t)shown->location;
     for (size_t bytes = strlen(location); bytes > 1 && location[bytes - 1] == '/'; bytes--)
         location[bytes - 1] = 0;
-    SLU_TRY(iceberg_json_i64(document, "last-sequence-number", shown->format_version == 1 ? &zero : NULL, &shown->last_sequence_number,
-        err));
+    SLU_TRY(iceberg_json_i64(document, "last-sequence-number", shown->format_version == 1 ? &zero : NULL,
+                             &shown->last_sequence_number, err));
     SLU_TRY(iceberg_json_i64(document, "last-updated-ms", NULL, &shown->last_updated_ms, err));
     SLU_TRY(iceberg_json_i32(document, "last-column-id", NULL, &shown->last_column_id, err));
     return iceberg_json_i32(document, "last-partition-id", &before_first, &shown->last_partition_id, err);
@@ -262,13 +264,13 @@ parse_check(const iceberg_metadata *shown, slu_error *err)
     const iceberg_ref *main = iceberg_metadata_ref(shown, "main");
     if (main != NULL && main->snapshot_id != shown->current_snapshot_id)
         return slu_error_set(err, SLU_CORRUPT, "ref main points at %lld, current-snapshot-id at %lld", (long long)main->snapshot_id,
-            (long long)shown->current_snapshot_id);
+                             (long long)shown->current_snapshot_id);
     if (shown->current_snapshot_id != NOTHING && iceberg_metadata_snapshot(shown) == NULL)
         return slu_error_set(err, SLU_CORRUPT, "the current snapshot %lld is not listed", (long long)shown->current_snapshot_id);
     for (uint32_t i = 0; i < shown->ref_count; i++)
         if (iceberg_metadata_snapshot_of(shown, shown->refs[i].snapshot_id) == NULL)
-            return slu_error_set(err, SLU_CORRUPT, "ref \"%.64s\" points at snapshot %lld, which is not listed", shown->refs[i].name,
-                (long long)shown->refs[i].snapshot_id);
+            return slu_error_set(err, SLU_CORRUPT, "ref \"%.64s\" points at snapshot %lld, which is not listed",
+                                 shown->refs[i].name, (long long)shown->refs[i].snapshot_id);
     return SLU_OK;
 }
 
@@ -281,7 +283,8 @@ parse_document(metadata_box *box, slu_error *err)
     SLU_TRY(parse_schemas(box, err));
     SLU_TRY(parse_specs(box, err));
     SLU_TRY(parse_sort_orders(box, err));
-    SLU_TRY(parse_properties(box, json_object_get(box->document, "properties"), &box->shown.properties, &box->shown.property_count, err));
+    SLU_TRY(parse_properties(box, json_object_get(box->document, "properties"), &box->shown.properties, &box->shown.property_count,
+                             err));
     SLU_TRY(parse_snapshots(box, err));
     SLU_TRY(parse_refs(box, err));
     SLU_TRY(parse_log(box, err));
@@ -456,17 +459,20 @@ new_document(const iceberg_create *create, const char *uuid, int64_t now_ms)
     static const iceberg_partition_spec UNPARTITIONED = {0};
     static const iceberg_sort_order UNSORTED = {0};
     const iceberg_partition_spec *spec = create->spec == NULL ? &UNPARTITIONED : create->spec;
-    const iceberg_sort_order *sort = create->sort_order == NULL || create->sort_order->field_count == 0 ? &UNSORTED : create->sort_order;
+    const iceberg_sort_order *sort =
+        create->sort_order == NULL || create->sort_order->field_count == 0 ? &UNSORTED : create->sort_order;
     json_t *properties = properties_to_json(create->properties, create->property_count);
     if (json_object_get(properties, "write.parquet.compression-codec") == NULL)
         (void)json_object_set_new(properties, "write.parquet.compression-codec", json_string("zstd"));
     return json_pack("{s:i,s:s,s:s,s:i,s:I,s:i,s:i,s:[o],s:i,s:[{s:i,s:o}],s:i,s:i,s:[o],s:o,s:i,s:{},s:[],s:[],s:[],s:[],s:[]}",
-        "format-version", 2, "table-uuid", uuid, "location", create->location, "last-sequence-number", 0, "last-updated-ms",
-        (json_int_t)now_ms, "last-column-id", (int)iceberg_schema_max_id(create->schema), "current-schema-id",
-        (int)create->schema->schema_id, "schemas", iceberg_schema_to_json(create->schema), "default-spec-id", (int)spec->spec_id,
-        "partition-specs", "spec-id", (int)spec->spec_id, "fields", iceberg_spec_fields_to_json(spec), "last-partition-id",
-        (int)spec_last_id(spec), "default-sort-order-id", (int)sort->order_id, "sort-orders", iceberg_sort_to_json(sort), "properties",
-        properties, "current-snapshot-id", -1, "refs", "snapshots", "statistics", "partition-statistics", "snapshot-log", "metadata-log");
+                     "format-version", 2, "table-uuid", uuid, "location", create->location, "last-sequence-number", 0,
+                     "last-updated-ms", (json_int_t)now_ms, "last-column-id", (int)iceberg_schema_max_id(create->schema),
+                     "current-schema-id", (int)create->schema->schema_id, "schemas", iceberg_schema_to_json(create->schema),
+                     "default-spec-id", (int)spec->spec_id, "partition-specs", "spec-id", (int)spec->spec_id, "fields",
+                     iceberg_spec_fields_to_json(spec), "last-partition-id", (int)spec_last_id(spec), "default-sort-order-id",
+                     (int)sort->order_id, "sort-orders", iceberg_sort_to_json(sort), "properties", properties,
+                     "current-snapshot-id", -1, "refs", "snapshots", "statistics", "partition-statistics", "snapshot-log",
+                     "metadata-log");
 }
 
 slu_status
@@ -485,7 +491,7 @@ iceberg_requirements_check(const iceberg_requirements *requirements, const icebe
 {
     if (requirements->uuid != NULL && (metadata->uuid == NULL || strcmp(requirements->uuid, metadata->uuid) != 0))
         return slu_error_set(err, SLU_CONFLICT, "the table is another one now: uuid %s, expected %s",
-            metadata->uuid == NULL ? "none" : metadata->uuid, requirements->uuid);
+                             metadata->uuid == NULL ? "none" : metadata->uuid, requirements->uuid);
     if (requirements->ref == NULL)
         return SLU_OK;
     const iceberg_ref *ref = iceberg_metadata_ref(metadata, requirements->ref);
@@ -494,7 +500,7 @@ iceberg_requirements_check(const iceberg_requirements *requirements, const icebe
         at = metadata->current_snapshot_id; /* metadata of version 1 may have no refs */
     if (at != requirements->ref_snapshot)
         return slu_error_set(err, SLU_CONFLICT, "ref %s is at snapshot %lld, expected %lld", requirements->ref, (long long)at,
-            (long long)requirements->ref_snapshot);
+                             (long long)requirements->ref_snapshot);
     return SLU_OK;
 }
 
@@ -512,9 +518,10 @@ member(json_t *object, const char *key, json_t *(*make)(void))
 static json_t *
 snapshot_to_json(const iceberg_snapshot *snapshot)
 {
-    json_t *json = json_pack("{s:I,s:I,s:I,s:o,s:s}", "sequence-number", (json_int_t)snapshot->sequence_number, "snapshot-id",
-        (json_int_t)snapshot->id, "timestamp-ms", (json_int_t)snapshot->timestamp_ms, "summary",
-        properties_to_json(snapshot->summary, snapshot->summary_count), "manifest-list", snapshot->manifest_list);
+    json_t *json =
+        json_pack("{s:I,s:I,s:I,s:o,s:s}", "sequence-number", (json_int_t)snapshot->sequence_number, "snapshot-id",
+                  (json_int_t)snapshot->id, "timestamp-ms", (json_int_t)snapshot->timestamp_ms, "summary",
+                  properties_to_json(snapshot->summary, snapshot->summary_count), "manifest-list", snapshot->manifest_list);
     if (snapshot->parent_id != NOTHING)
         (void)json_object_set_new(json, "parent-snapshot-id", json_integer(snapshot->parent_id));
     if (snapshot->schema_id >= 0)
@@ -527,10 +534,10 @@ apply_add_snapshot(json_t *document, const iceberg_metadata *base, const iceberg
 {
     if (base->format_version != 2)
         return slu_error_set(err, SLU_UNSUPPORTED, "writing to a table of format version %d (only 2 is written)",
-            (int)base->format_version);
+                             (int)base->format_version);
     if (snapshot->sequence_number <= base->last_sequence_number)
-        return slu_error_set(err, SLU_CONFLICT, "sequence number %lld is not above the table's %lld", (long long)snapshot->sequence_number,
-            (long long)base->last_sequence_number);
+        return slu_error_set(err, SLU_CONFLICT, "sequence number %lld is not above the table's %lld",
+                             (long long)snapshot->sequence_number, (long long)base->last_sequence_number);
     if (iceberg_metadata_snapshot_of(base, snapshot->id) != NULL)
         return slu_error_set(err, SLU_CONFLICT, "snapshot %lld is in the table already", (long long)snapshot->id);
     (void)json_array_append_new(member(document, "snapshots", json_array), snapshot_to_json(snapshot));
@@ -564,7 +571,7 @@ apply_set_ref(json_t *document, const iceberg_metadata *base, const char *name, 
     const bool is_new = iceberg_metadata_snapshot_of(base, id) == NULL;
     const int64_t at = is_new ? json_integer_value(json_object_get(snapshot, "timestamp-ms")) : now_ms;
     (void)json_array_append_new(member(document, "snapshot-log", json_array),
-        json_pack("{s:I,s:I}", "timestamp-ms", (json_int_t)at, "snapshot-id", (json_int_t)id));
+                                json_pack("{s:I,s:I}", "timestamp-ms", (json_int_t)at, "snapshot-id", (json_int_t)id));
     return SLU_OK;
 }
 
@@ -592,7 +599,7 @@ apply_remove_snapshots(json_t *document, const iceberg_metadata *base, const ice
     for (uint32_t i = 0; i < base->ref_count; i++)
         if (among(update, base->refs[i].snapshot_id))
             return slu_error_set(err, SLU_INVALID, "snapshot %lld cannot be removed: ref %s points at it",
-                (long long)base->refs[i].snapshot_id, base->refs[i].name);
+                                 (long long)base->refs[i].snapshot_id, base->refs[i].name);
     list_remove(json_object_get(document, "snapshots"), update);
     list_remove(json_object_get(document, "statistics"), update);
     list_remove(json_object_get(document, "partition-statistics"), update);
@@ -620,7 +627,8 @@ apply_schema(json_t *document, const iceberg_metadata *base, const iceberg_schem
         return slu_error_set(err, SLU_UNSUPPORTED, "changing the schema of a version 1 table");
     (void)json_array_append_new(json_object_get(document, "schemas"), iceberg_schema_to_json(&next));
     (void)json_object_set_new(document, "current-schema-id", json_integer(next.schema_id));
-    (void)json_object_set_new(document, "last-column-id", json_integer(max_id > base->last_column_id ? max_id : base->last_column_id));
+    (void)json_object_set_new(document, "last-column-id",
+                              json_integer(max_id > base->last_column_id ? max_id : base->last_column_id));
     return SLU_OK;
 }
 
@@ -633,7 +641,7 @@ apply_one(json_t *document, const iceberg_metadata *base, const iceberg_update *
     case ICEBERG_UPDATE_SET_PROPERTIES:
         for (size_t i = 0; i < update->property_count; i++)
             (void)json_object_set_new(member(document, "properties", json_object), update->properties[i].key,
-                json_string(update->properties[i].value));
+                                      json_string(update->properties[i].value));
         return SLU_OK;
     case ICEBERG_UPDATE_REMOVE_PROPERTIES:
         for (size_t i = 0; i < update->property_count; i++)
@@ -650,8 +658,8 @@ apply_log(json_t *document, const iceberg_metadata *base, const char *base_locat
 {
     int64_t keep = iceberg_metadata_property_i64(base, "write.metadata.previous-versions-max", 100);
     json_t *log = member(document, "metadata-log", json_array);
-    (void)json_array_append_new(log,
-        json_pack("{s:I,s:s}", "timestamp-ms", (json_int_t)base->last_updated_ms, "metadata-file", base_location));
+    (void)json_array_append_new(
+        log, json_pack("{s:I,s:s}", "timestamp-ms", (json_int_t)base->last_updated_ms, "metadata-file", base_location));
     keep = keep < 1 ? 1 : keep;
     while ((int64_t)json_array_size(log) > keep)
         (void)json_array_remove(log, 0);
@@ -659,7 +667,7 @@ apply_log(json_t *document, const iceberg_metadata *base, const char *base_locat
 
 slu_status
 iceberg_metadata_apply(const iceberg_metadata *base, const char *base_location, const iceberg_requirements *requirements,
-    const iceberg_update *updates, size_t update_count, int64_t now_ms, iceberg_metadata **out, slu_error *err)
+                       const iceberg_update *updates, size_t update_count, int64_t now_ms, iceberg_metadata **out, slu_error *err)
 {
     SLU_TRY(iceberg_requirements_check(requirements, base, err));
     json_t *document = json_deep_copy(iceberg_metadata_document(base));

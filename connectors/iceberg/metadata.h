@@ -2,8 +2,8 @@
  * metadata.h: table metadata (vN.metadata.json): what a table is at one moment, and the next moment made from it.
  *
  * Source   Iceberg table specification, "Table Metadata", Appendix C, Appendix E; facts iceberg.md 1.
- * Shape    an iceberg_metadata is immutable: parsed from JSON, or made by applying updates to another. The JSON document it came from
- *          is kept whole, so that what we do not know survives a rewrite.
+ * Shape    an iceberg_metadata is immutable: parsed from JSON, or made by applying updates to another. The JSON document it came
+ *          from is kept whole, so that what we do not know survives a rewrite.
  * Owns     everything it shows; pointers into it are valid until it is freed.
  * Threads  any may read.
  * Errors   CORRUPT: not metadata, or metadata that contradicts itself; UNSUPPORTED: a format version above 3, an encrypted table, a
@@ -82,17 +82,17 @@ void iceberg_metadata_free(iceberg_metadata **metadata);
 /* Appends the JSON, unknown keys included. */
 SLU_CHECK slu_status iceberg_metadata_print(const iceberg_metadata *metadata, slu_buf *out, slu_error *err);
 
-const iceberg_schema *iceberg_metadata_schema(const iceberg_metadata *metadata);       /* the current one */
-const iceberg_schema *iceberg_metadata_schema_of(const iceberg_metadata *metadata, int32_t schema_id); /* NULL: none */
-const iceberg_partition_spec *iceberg_metadata_spec(const iceberg_metadata *metadata); /* the default one */
+const iceberg_schema *iceberg_metadata_schema(const iceberg_metadata *metadata);                           /* the current one */
+const iceberg_schema *iceberg_metadata_schema_of(const iceberg_metadata *metadata, int32_t schema_id);     /* NULL: none */
+const iceberg_partition_spec *iceberg_metadata_spec(const iceberg_metadata *metadata);                     /* the default one */
 const iceberg_partition_spec *iceberg_metadata_spec_of(const iceberg_metadata *metadata, int32_t spec_id); /* NULL: none */
 const iceberg_sort_order *iceberg_metadata_sort_order(const iceberg_metadata *metadata); /* the default one; NULL: unsorted */
-const iceberg_snapshot *iceberg_metadata_snapshot(const iceberg_metadata *metadata);   /* the current one; NULL: none */
-const iceberg_snapshot *iceberg_metadata_snapshot_of(const iceberg_metadata *metadata, int64_t id);        /* NULL: none */
-const iceberg_ref *iceberg_metadata_ref(const iceberg_metadata *metadata, const char *name);               /* NULL: none */
-const char *iceberg_metadata_property(const iceberg_metadata *metadata, const char *key);                  /* NULL: not set */
+const iceberg_snapshot *iceberg_metadata_snapshot(const iceberg_metadata *metadata);     /* the current one; NULL: none */
+const iceberg_snapshot *iceberg_metadata_snapshot_of(const iceberg_metadata *metadata, int64_t id); /* NULL: none */
+const iceberg_ref *iceberg_metadata_ref(const iceberg_metadata *metadata, const char *name);        /* NULL: none */
+const char *iceberg_metadata_property(const iceberg_metadata *metadata, const char *key);           /* NULL: not set */
 int64_t iceberg_metadata_property_i64(const iceberg_metadata *metadata, const char *key, int64_t missing);
-const char *iceberg_snapshot_property(const iceberg_snapshot *snapshot, const char *key);                  /* NULL: not there */
+const char *iceberg_snapshot_property(const iceberg_snapshot *snapshot, const char *key); /* NULL: not there */
 /* The newest snapshot of main's history whose summary has key = value; NULL: none. */
 const iceberg_snapshot *iceberg_metadata_find(const iceberg_metadata *metadata, const char *key, const char *value);
 
@@ -100,8 +100,8 @@ const iceberg_snapshot *iceberg_metadata_find(const iceberg_metadata *metadata, 
 
 typedef struct iceberg_create {
     const char *location;
-    const iceberg_schema *schema; /* ids from 1, schema id 0 */
-    const iceberg_partition_spec *spec; /* NULL: unpartitioned; ids from 1000 */
+    const iceberg_schema *schema;         /* ids from 1, schema id 0 */
+    const iceberg_partition_spec *spec;   /* NULL: unpartitioned; ids from 1000 */
     const iceberg_sort_order *sort_order; /* NULL: unsorted; order id 1 */
     const iceberg_property *properties;
     size_t property_count;
@@ -109,7 +109,7 @@ typedef struct iceberg_create {
 
 /* write.parquet.compression-codec=zstd is added when not given, as Java does. */
 SLU_CHECK slu_status iceberg_metadata_new(const iceberg_create *create, const char *uuid, int64_t now_ms, iceberg_metadata **out,
-    slu_error *err);
+                                          slu_error *err);
 
 /* ---- updates and requirements: the same words for a REST catalog and for the file-system catalog ---- */
 
@@ -139,10 +139,10 @@ typedef struct iceberg_requirements {
 } iceberg_requirements;
 
 SLU_CHECK slu_status iceberg_requirements_check(const iceberg_requirements *requirements, const iceberg_metadata *metadata,
-    slu_error *err);
+                                                slu_error *err);
 /* The next metadata: requirements checked, updates applied in order, logs kept. `base_location` is the file of `base`. */
 SLU_CHECK slu_status iceberg_metadata_apply(const iceberg_metadata *base, const char *base_location,
-    const iceberg_requirements *requirements, const iceberg_update *updates, size_t update_count, int64_t now_ms, iceberg_metadata **out,
-    slu_error *err);
+                                            const iceberg_requirements *requirements, const iceberg_update *updates,
+                                            size_t update_count, int64_t now_ms, iceberg_metadata **out, slu_error *err);
 
 #endif

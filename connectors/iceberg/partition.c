@@ -10,14 +10,9 @@
 #define MICROS_PER_DAY (24 * MICROS_PER_HOUR)
 
 static const char *const NAMES[] = {
-    [ICEBERG_TRANSFORM_IDENTITY] = "identity",
-    [ICEBERG_TRANSFORM_BUCKET] = "bucket",
-    [ICEBERG_TRANSFORM_TRUNCATE] = "truncate",
-    [ICEBERG_TRANSFORM_YEAR] = "year",
-    [ICEBERG_TRANSFORM_MONTH] = "month",
-    [ICEBERG_TRANSFORM_DAY] = "day",
-    [ICEBERG_TRANSFORM_HOUR] = "hour",
-    [ICEBERG_TRANSFORM_VOID] = "void",
+    [ICEBERG_TRANSFORM_IDENTITY] = "identity", [ICEBERG_TRANSFORM_BUCKET] = "bucket", [ICEBERG_TRANSFORM_TRUNCATE] = "truncate",
+    [ICEBERG_TRANSFORM_YEAR] = "year",         [ICEBERG_TRANSFORM_MONTH] = "month",   [ICEBERG_TRANSFORM_DAY] = "day",
+    [ICEBERG_TRANSFORM_HOUR] = "hour",         [ICEBERG_TRANSFORM_VOID] = "void",
 };
 
 /* "[16]" at the end of the text; 0 when it is not that. */
@@ -80,7 +75,7 @@ transform_refused(const iceberg_transform *transform, slu_error *err)
 
 static slu_status
 apply_bucket(const iceberg_transform *transform, const iceberg_type *source, iceberg_value value, iceberg_scalar *room,
-    iceberg_value *out, slu_error *err)
+             iceberg_value *out, slu_error *err)
 {
     int64_t number = 0;
     uint32_t hash = 0;
@@ -115,7 +110,7 @@ text_prefix(slu_view text, int32_t count)
 
 static slu_status
 apply_truncate(const iceberg_transform *transform, const iceberg_type *source, iceberg_value value, iceberg_scalar *room,
-    iceberg_value *out, slu_error *err)
+               iceberg_value *out, slu_error *err)
 {
     const int64_t width = transform->width;
     int64_t number = 0;
@@ -153,8 +148,8 @@ months_of_days(int64_t days)
 }
 
 static slu_status
-apply_time(const iceberg_transform *transform, const iceberg_type *source, iceberg_value value, iceberg_scalar *room, iceberg_value *out,
-    slu_error *err)
+apply_time(const iceberg_transform *transform, const iceberg_type *source, iceberg_value value, iceberg_scalar *room,
+           iceberg_value *out, slu_error *err)
 {
     int64_t number = 0;
     const bool date = source->kind == ICEBERG_DATE;
@@ -177,7 +172,7 @@ apply_time(const iceberg_transform *transform, const iceberg_type *source, icebe
 
 slu_status
 iceberg_transform_apply(const iceberg_transform *transform, const iceberg_type *source, iceberg_value value, iceberg_scalar *room,
-    iceberg_value *out, slu_error *err)
+                        iceberg_value *out, slu_error *err)
 {
     if (value.is_null || transform->kind == ICEBERG_TRANSFORM_VOID) {
         *out = iceberg_value_null();
@@ -193,7 +188,8 @@ iceberg_transform_apply(const iceberg_transform *transform, const iceberg_type *
 }
 
 slu_status
-iceberg_spec_types(const iceberg_partition_spec *spec, const iceberg_schema *schema, slu_arena *arena, iceberg_type **out, slu_error *err)
+iceberg_spec_types(const iceberg_partition_spec *spec, const iceberg_schema *schema, slu_arena *arena, iceberg_type **out,
+                   slu_error *err)
 {
     static const iceberg_type DROPPED = {.kind = ICEBERG_UNKNOWN};
     iceberg_type *types = slu_arena_array(arena, spec->field_count, sizeof *types);
@@ -226,7 +222,8 @@ path_value(const iceberg_partition_field *field, const iceberg_type *type, icebe
 {
     int64_t number = 0;
     const uint8_t kind = field->transform.kind;
-    if (value.is_null || kind < ICEBERG_TRANSFORM_YEAR || kind > ICEBERG_TRANSFORM_HOUR || !iceberg_value_i64(type, value.bytes, &number)) {
+    if (value.is_null || kind < ICEBERG_TRANSFORM_YEAR || kind > ICEBERG_TRANSFORM_HOUR ||
+        !iceberg_value_i64(type, value.bytes, &number)) {
         iceberg_value_print(type, value, out);
         return;
     }
@@ -246,7 +243,8 @@ path_value(const iceberg_partition_field *field, const iceberg_type *type, icebe
 }
 
 slu_status
-iceberg_spec_path(const iceberg_partition_spec *spec, const iceberg_type *types, const iceberg_value *tuple, slu_buf *out, slu_error *err)
+iceberg_spec_path(const iceberg_partition_spec *spec, const iceberg_type *types, const iceberg_value *tuple, slu_buf *out,
+                  slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf plain = {0};
     slu_buf_init(&plain, 1 << 20);
@@ -316,7 +314,7 @@ iceberg_spec_of_json(const json_t *fields, int32_t spec_id, slu_arena *arena, ic
     out->field_count = (uint32_t)count;
     for (uint32_t i = 0; i < out->field_count; i++)
         SLU_TRY_IN(partition_field_of_json(json_array_get(fields, i), i, arena, &out->fields[i], err), err, "partition spec %d",
-            (int)spec_id);
+                   (int)spec_id);
     return SLU_OK;
 }
 
@@ -326,8 +324,9 @@ iceberg_spec_fields_to_json(const iceberg_partition_spec *spec)
     json_t *fields = json_array();
     for (uint32_t i = 0; i < spec->field_count; i++) {
         const iceberg_partition_field *field = &spec->fields[i];
-        (void)json_array_append_new(fields, json_pack("{s:i,s:i,s:s,s:s}", "source-id", (int)field->source_id, "field-id",
-                                                (int)field->field_id, "name", field->name, "transform", field->transform.text));
+        (void)json_array_append_new(fields,
+                                    json_pack("{s:i,s:i,s:s,s:s}", "source-id", (int)field->source_id, "field-id",
+                                              (int)field->field_id, "name", field->name, "transform", field->transform.text));
     }
     return fields;
 }
@@ -375,7 +374,8 @@ iceberg_sort_of_json(const json_t *order, slu_arena *arena, iceberg_sort_order *
     SLU_TRY(slu_arena_status(arena, err));
     out->field_count = (uint32_t)count;
     for (uint32_t i = 0; i < out->field_count; i++)
-        SLU_TRY_IN(sort_field_of_json(json_array_get(fields, i), arena, &out->fields[i], err), err, "sort order %d", (int)out->order_id);
+        SLU_TRY_IN(sort_field_of_json(json_array_get(fields, i), arena, &out->fields[i], err), err, "sort order %d",
+                   (int)out->order_id);
     return SLU_OK;
 }
 
@@ -385,9 +385,9 @@ iceberg_sort_to_json(const iceberg_sort_order *order)
     json_t *fields = json_array();
     for (uint32_t i = 0; i < order->field_count; i++) {
         const iceberg_sort_field *field = &order->fields[i];
-        (void)json_array_append_new(fields,
-            json_pack("{s:s,s:i,s:s,s:s}", "transform", field->transform.text, "source-id", (int)field->source_id, "direction",
-                field->descending ? "desc" : "asc", "null-order", field->nulls_last ? "nulls-last" : "nulls-first"));
+        (void)json_array_append_new(fields, json_pack("{s:s,s:i,s:s,s:s}", "transform", field->transform.text, "source-id",
+                                                      (int)field->source_id, "direction", field->descending ? "desc" : "asc",
+                                                      "null-order", field->nulls_last ? "nulls-last" : "nulls-first"));
     }
     return json_pack("{s:i,s:o}", "order-id", (int)order->order_id, "fields", fields);
 }

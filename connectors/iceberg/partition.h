@@ -64,18 +64,18 @@ SLU_CHECK slu_status iceberg_transform_parse(const char *text, slu_arena *arena,
 iceberg_type iceberg_transform_type(const iceberg_transform *transform, const iceberg_type *source);
 /* Null in, null out. Fixed-width results go to *room, others borrow from `value`. UNSUPPORTED: an unknown transform. */
 SLU_CHECK slu_status iceberg_transform_apply(const iceberg_transform *transform, const iceberg_type *source, iceberg_value value,
-    iceberg_scalar *room, iceberg_value *out, slu_error *err);
+                                             iceberg_scalar *room, iceberg_value *out, slu_error *err);
 
 /* The result type of each field, for `spec->field_count` types in the arena. */
 SLU_CHECK slu_status iceberg_spec_types(const iceberg_partition_spec *spec, const iceberg_schema *schema, slu_arena *arena,
-    iceberg_type **out, slu_error *err);
+                                        iceberg_type **out, slu_error *err);
 /* "dt=2024-01-05/__bucket=3": for file names and people; the manifest's tuple is what counts. Empty when unpartitioned. */
 SLU_CHECK slu_status iceberg_spec_path(const iceberg_partition_spec *spec, const iceberg_type *types, const iceberg_value *tuple,
-    slu_buf *out, slu_error *err);
+                                       slu_buf *out, slu_error *err);
 /* Same sources, transforms and names, in order. */
 bool iceberg_spec_same(const iceberg_partition_spec *a, const iceberg_partition_spec *b);
 void iceberg_spec_fields_print(const iceberg_partition_spec *spec, slu_buf *out);
 SLU_CHECK slu_status iceberg_spec_fields_parse(slu_view json, int32_t spec_id, slu_arena *arena, iceberg_partition_spec *out,
-    slu_error *err);
+                                               slu_error *err);
 
 #endif

@@ -13,7 +13,7 @@ comparable(const iceberg_type *type, slu_view bytes)
 
 bool
 iceberg_prune_bounds(const iceberg_predicate *predicate, const iceberg_type *type, const slu_view *lower, const slu_view *upper,
-    int64_t null_count, int64_t value_count)
+                     int64_t null_count, int64_t value_count)
 {
     if (predicate->compare == ICEBERG_IS_NULL)
         return null_count != 0;
@@ -23,7 +23,8 @@ iceberg_prune_bounds(const iceberg_predicate *predicate, const iceberg_type *typ
         return true;
     const bool has_lower = lower != NULL && comparable(type, *lower);
     const bool has_upper = upper != NULL && comparable(type, *upper);
-    const int at_lower = has_lower ? iceberg_value_compare(type, predicate->value, *lower) : 1; /* the constant above what is least */
+    const int at_lower =
+        has_lower ? iceberg_value_compare(type, predicate->value, *lower) : 1; /* the constant above what is least */
     const int at_upper = has_upper ? iceberg_value_compare(type, predicate->value, *upper) : -1;
     switch (predicate->compare) {
     case ICEBERG_EQUAL: return at_lower >= 0 && at_upper <= 0;
@@ -35,11 +36,11 @@ iceberg_prune_bounds(const iceberg_predicate *predicate, const iceberg_type *typ
     }
 }
 
-/* A predicate about a column, seen through a transform of it. False: nothing can be said. Equality goes through every transform; ranges
- * through those that keep the order, and then include the end. */
+/* A predicate about a column, seen through a transform of it. False: nothing can be said. Equality goes through every transform;
+ * ranges through those that keep the order, and then include the end. */
 static bool
 project(const iceberg_predicate *predicate, const iceberg_partition_field *field, const iceberg_type *source, iceberg_scalar *room,
-    iceberg_predicate *out)
+        iceberg_predicate *out)
 {
     iceberg_value value = iceberg_value_null();
     const uint8_t kind = field->transform.kind;
@@ -66,7 +67,7 @@ typedef bool (*field_test)(const void *of, uint32_t index, const iceberg_type *t
 
 static bool
 fields_pass(const iceberg_scan_options *options, const iceberg_schema *schema, const iceberg_partition_spec *spec,
-    const iceberg_type *types, const void *of, field_test test)
+            const iceberg_type *types, const void *of, field_test test)
 {
     for (size_t p = 0; p < options->predicate_count; p++) {
         const iceberg_field *column = iceberg_schema_field(schema, options->predicates[p].field_id);
@@ -92,12 +93,12 @@ summary_test(const void *of, uint32_t index, const iceberg_type *type, const ice
     if (predicate->compare == ICEBERG_IS_NULL)
         return summary->contains_null;
     return iceberg_prune_bounds(predicate, type, summary->lower.is_null ? NULL : &summary->lower.bytes,
-        summary->upper.is_null ? NULL : &summary->upper.bytes, ICEBERG_ABSENT, ICEBERG_ABSENT);
+                                summary->upper.is_null ? NULL : &summary->upper.bytes, ICEBERG_ABSENT, ICEBERG_ABSENT);
 }
 
 bool
 iceberg_prune_manifest(const iceberg_scan_options *options, const iceberg_schema *schema, const iceberg_partition_spec *spec,
-    const iceberg_type *types, const iceberg_manifest_file *listed)
+                       const iceberg_type *types, const iceberg_manifest_file *listed)
 {
     return fields_pass(options, schema, spec, types, listed, summary_test);
 }
@@ -120,14 +121,14 @@ column_pass(const iceberg_predicate *predicate, const iceberg_schema *schema, co
         const iceberg_column_metrics *metrics = &file->columns[i];
         if (metrics->field_id == predicate->field_id)
             return iceberg_prune_bounds(predicate, &column->type, metrics->has_lower ? &metrics->lower : NULL,
-                metrics->has_upper ? &metrics->upper : NULL, metrics->null_count, metrics->value_count);
+                                        metrics->has_upper ? &metrics->upper : NULL, metrics->null_count, metrics->value_count);
     }
     return true;
 }
 
 bool
 iceberg_prune_file(const iceberg_scan_options *options, const iceberg_schema *schema, const iceberg_partition_spec *spec,
-    const iceberg_type *types, const iceberg_data_file *file)
+                   const iceberg_type *types, const iceberg_data_file *file)
 {
     for (size_t p = 0; p < options->predicate_count; p++)
         if (!column_pass(&options->predicates[p], schema, file))

@@ -45,7 +45,7 @@ scan_room(scan_work *work, iceberg_scan_file **files, size_t count, size_t *capa
 
 static slu_status
 scan_add(scan_work *work, const iceberg_manifest_file *listed, const iceberg_partition_spec *spec, const iceberg_type *types,
-    const iceberg_manifest_entry *entry, slu_error *err)
+         const iceberg_manifest_entry *entry, slu_error *err)
 {
     iceberg_scan *scan = work->scan;
     if (!iceberg_prune_file(work->options, work->schema, spec, types, &entry->file)) {
@@ -64,14 +64,14 @@ scan_add(scan_work *work, const iceberg_manifest_file *listed, const iceberg_par
 }
 
 static slu_status
-manifest_fetch(const scan_work *work, const iceberg_manifest_file *listed, const iceberg_partition_spec *spec, const iceberg_type *types,
-    iceberg_manifest *out, slu_error *err)
+manifest_fetch(const scan_work *work, const iceberg_manifest_file *listed, const iceberg_partition_spec *spec,
+               const iceberg_type *types, iceberg_manifest *out, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf raw = {0};
     const bool metrics = work->options->metrics || work->options->predicate_count != 0;
     SLU_TRY(file_fetch(work, listed->path, ICEBERG_MANIFEST_BYTES_MAX, &raw, err));
     SLU_TRY_IN(iceberg_manifest_decode(slu_buf_view(&raw), listed, spec, types, metrics, &work->scan->arena, out, err), err, "%s",
-        listed->path);
+               listed->path);
     return SLU_OK;
 }
 
@@ -89,7 +89,7 @@ delete_add(scan_work *work, const iceberg_manifest_file *listed, const iceberg_m
     iceberg_scan *scan = work->scan;
     if (!work->options->deletes || entry->file.content_offset != ICEBERG_ABSENT || strcasecmp(entry->file.format, "parquet") != 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "the snapshot has %s, %s: this is not applied here", delete_kind(&entry->file),
-            entry->file.path);
+                             entry->file.path);
     SLU_TRY(scan_room(work, &scan->deletes, scan->delete_count, &work->delete_capacity, err));
     scan->deletes[scan->delete_count++] =
         (iceberg_scan_file){entry->file, listed->spec_id, entry->sequence_number, entry->snapshot_id, listed->path};
@@ -104,7 +104,7 @@ manifest_scan(scan_work *work, const iceberg_manifest_file *listed, slu_error *e
     iceberg_manifest manifest = {0};
     if (spec == NULL)
         return slu_error_set(err, SLU_CORRUPT, "%s is of partition spec %d, which the table does not have", listed->path,
-            (int)listed->spec_id);
+                             (int)listed->spec_id);
     if (listed->added_files == 0 && listed->existing_files == 0) /* nothing live */
         return SLU_OK;
     SLU_TRY(iceberg_spec_types(spec, work->schema, &work->scan->arena, &types, err));
@@ -129,7 +129,8 @@ scan_lists(scan_work *work, const iceberg_snapshot *snapshot, slu_error *err)
     iceberg_manifest_file *manifests = NULL;
     size_t count = 0;
     SLU_TRY(file_fetch(work, snapshot->manifest_list, ICEBERG_LIST_BYTES_MAX, &raw, err));
-    SLU_TRY_IN(iceberg_list_decode(slu_buf_view(&raw), &work->scan->arena, &manifests, &count, err), err, "%s", snapshot->manifest_list);
+    SLU_TRY_IN(iceberg_list_decode(slu_buf_view(&raw), &work->scan->arena, &manifests, &count, err), err, "%s",
+               snapshot->manifest_list);
     for (size_t i = 0; i < count; i++)
         SLU_TRY(manifest_scan(work, &manifests[i], err));
     return SLU_OK;
@@ -137,7 +138,7 @@ scan_lists(scan_work *work, const iceberg_snapshot *snapshot, slu_error *err)
 
 slu_status
 iceberg_scan_plan(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_snapshot *snapshot,
-    const iceberg_scan_options *options, iceberg_scan *out, slu_error *err)
+                  const iceberg_scan_options *options, iceberg_scan *out, slu_error *err)
 {
     static const iceberg_scan_options ALL = {0};
     SLU_AUTO(iceberg_scan_fini) iceberg_scan scan = {0};

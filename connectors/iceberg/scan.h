@@ -1,10 +1,11 @@
 /*
  * scan.h: which data files a snapshot holds.
  *
- * Shape    a scan is the list of live data files of one snapshot, in manifest order, with sequence numbers resolved. Predicates only leave out
- *          files that cannot hold a wanted row: the reader still checks rows.
+ * Shape    a scan is the list of live data files of one snapshot, in manifest order, with sequence numbers resolved. Predicates
+ *          only leave out files that cannot hold a wanted row: the reader still checks rows.
  * Owns     the scan owns everything in it.
- * Errors   UNSUPPORTED, with the file's name, when the snapshot has deletion vectors, or (without `deletes`) position or equality deletes.
+ * Errors   UNSUPPORTED, with the file's name, when the snapshot has deletion vectors, or (without `deletes`) position or equality
+ *          deletes.
  * Limits   ICEBERG_SCAN_BYTES_MAX of memory for the list.
  */
 #ifndef ICEBERG_SCAN_H
@@ -58,8 +59,9 @@ typedef struct iceberg_scan {
 } iceberg_scan;
 
 /* `snapshot` NULL: an empty scan. `options` NULL: every file, without metrics. */
-SLU_CHECK slu_status iceberg_scan_plan(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_snapshot *snapshot,
-    const iceberg_scan_options *options, iceberg_scan *out, slu_error *err);
+SLU_CHECK slu_status iceberg_scan_plan(const iceberg_store *store, const iceberg_metadata *metadata,
+                                       const iceberg_snapshot *snapshot, const iceberg_scan_options *options, iceberg_scan *out,
+                                       slu_error *err);
 void iceberg_scan_fini(iceberg_scan *scan); /* safe on a zeroed one and twice */
 
 #endif

@@ -252,8 +252,8 @@ struct_to_json(const iceberg_type *type)
     json_t *fields = json_array();
     for (uint32_t i = 0; i < type->field_count; i++) {
         const iceberg_field *field = &type->fields[i];
-        json_t *json = json_pack("{s:i,s:s,s:b,s:o}", "id", (int)field->id, "name", field->name, "required", (int)field->required, "type",
-            type_to_json(&field->type));
+        json_t *json = json_pack("{s:i,s:s,s:b,s:o}", "id", (int)field->id, "name", field->name, "required", (int)field->required,
+                                 "type", type_to_json(&field->type));
         if (field->doc != NULL)
             (void)json_object_set_new(json, "doc", json_string(field->doc));
         (void)json_array_append_new(fields, json);
@@ -270,11 +270,11 @@ type_to_json(const iceberg_type *type)
     case ICEBERG_STRUCT: return struct_to_json(type);
     case ICEBERG_LIST:
         return json_pack("{s:s,s:i,s:o,s:b}", "type", "list", "element-id", (int)type->fields[0].id, "element",
-            type_to_json(&type->fields[0].type), "element-required", (int)type->fields[0].required);
+                         type_to_json(&type->fields[0].type), "element-required", (int)type->fields[0].required);
     case ICEBERG_MAP:
         return json_pack("{s:s,s:i,s:o,s:i,s:o,s:b}", "type", "map", "key-id", (int)type->fields[0].id, "key",
-            type_to_json(&type->fields[0].type), "value-id", (int)type->fields[1].id, "value", type_to_json(&type->fields[1].type),
-            "value-required", (int)type->fields[1].required);
+                         type_to_json(&type->fields[0].type), "value-id", (int)type->fields[1].id, "value",
+                         type_to_json(&type->fields[1].type), "value-required", (int)type->fields[1].required);
     default: break;
     }
     slu_buf_init(&name, sizeof text);

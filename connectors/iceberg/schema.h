@@ -2,8 +2,8 @@
  * schema.h: Iceberg's types and table schemas, between JSON, Arrow and C values.
  *
  * Source   Iceberg table specification, "Schemas and Data Types", Appendix C "Schemas".
- * Shape    a type is a kind with its numbers, and for nested kinds its fields: a struct's own, a list's element, a map's key and value.
- *          Every field has an id that never changes; a schema is a struct with a schema id.
+ * Shape    a type is a kind with its numbers, and for nested kinds its fields: a struct's own, a list's element, a map's key and
+ *          value. Every field has an id that never changes; a schema is a struct with a schema id.
  * Owns     everything lives in the arena given to the maker.
  * Threads  any may read.
  * Errors   CORRUPT: JSON that is no schema; UNSUPPORTED: a type we do not have; LIMIT: too many columns or levels.
@@ -73,7 +73,8 @@ void iceberg_schema_print(const iceberg_schema *schema, slu_buf *out);
 
 /* From the Arrow struct schema of a batch, with fresh ids in Iceberg's order (a level first, then what is below it). Nullable is
  * optional. Small integers become int, seconds and milliseconds microseconds, nanoseconds microseconds as well (format 2). */
-SLU_CHECK slu_status iceberg_schema_of_arrow(const struct ArrowSchema *arrow, slu_arena *arena, iceberg_schema *out, slu_error *err);
+SLU_CHECK slu_status iceberg_schema_of_arrow(const struct ArrowSchema *arrow, slu_arena *arena, iceberg_schema *out,
+                                             slu_error *err);
 /* The Arrow struct schema of what a reader gives; with Parquet's PARQUET:field_id metadata. The receiver releases it. */
 SLU_CHECK slu_status iceberg_schema_to_arrow(const iceberg_schema *schema, struct ArrowSchema *out, slu_error *err);
 /* One primitive type's Arrow format string, into `out` of at least 32 bytes. */

@@ -1,12 +1,12 @@
 /*
  * store.h: where the files of a table lie: a table of functions over locations, and the one over local directories.
  *
- * Shape    a location is the full text that Iceberg records ("file:/lake/db/t/metadata/v1.metadata.json", "s3://bucket/key", "/lake/x"): an
- *          identity, never normalised. A store of another kind (S3) fills the same table.
+ * Shape    a location is the full text that Iceberg records ("file:/lake/db/t/metadata/v1.metadata.json", "s3://bucket/key",
+ *          "/lake/x"): an identity, never normalised. A store of another kind (S3) fills the same table.
  * Owns     whoever opened a store closes it, after everything that uses it.
  * Threads  any, one call at a time per file being written; calls may block.
- * Errors   NOTFOUND: no such file; CONFLICT: exclusive creation met an existing file (definite: nothing was done); LIMIT: larger than
- *          asked for; any other failure of put or finish leaves open whether the file is there.
+ * Errors   NOTFOUND: no such file; CONFLICT: exclusive creation met an existing file (definite: nothing was done); LIMIT: larger
+ *          than asked for; any other failure of put or finish leaves open whether the file is there.
  */
 #ifndef ICEBERG_STORE_H
 #define ICEBERG_STORE_H
@@ -32,7 +32,8 @@ typedef struct iceberg_store_ops {
     slu_status (*remove)(void *self, const char *location, slu_error *err);
     /* Every file below a location, at any depth; a missing folder has none. */
     slu_status (*list)(void *self, const char *location, iceberg_found found, void *to, slu_error *err);
-    /* A large file in parts: whole once finish with keep returned OK (until then it may be there in part). finish frees the file. */
+    /* A large file in parts: whole once finish with keep returned OK (until then it may be there in part). finish frees the
+     * file. */
     slu_status (*create)(void *self, const char *location, void **out_file, slu_error *err);
     slu_status (*append)(void *self, void *file, const void *data, size_t bytes, slu_error *err);
     slu_status (*finish)(void *self, void **file, bool keep, slu_error *err);

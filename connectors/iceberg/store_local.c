@@ -87,7 +87,8 @@ read_all(int fd, const char *path, int64_t offset, uint8_t *out, size_t bytes, s
         if (got < 0)
             return slu_errno_set(err, errno, "read", path);
         if (got == 0)
-            return slu_error_set(err, SLU_CORRUPT, "read %s: the file ends before byte %lld", path, (long long)offset + (long long)bytes);
+            return slu_error_set(err, SLU_CORRUPT, "read %s: the file ends before byte %lld", path,
+                                 (long long)offset + (long long)bytes);
         out += got;
         offset += got;
         bytes -= (size_t)got;
@@ -161,7 +162,7 @@ list_entry(const list_walk *walk, const char *path, const char *location, const 
     if (S_ISDIR(info.st_mode))
         return list_folder(walk, child_path, child_location, depth + 1);
     const iceberg_listed listed = {child_location, (int64_t)info.st_size,
-        (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000};
+                                   (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000};
     return S_ISREG(info.st_mode) ? walk->found(walk->to, &listed, walk->err) : SLU_OK;
 }
 

@@ -4,7 +4,6 @@
 
 #define MICROS_PER_DAY INT64_C(86400000000)
 
-
 static void
 put_le(uint8_t *at, uint64_t number, size_t bytes)
 {
@@ -34,7 +33,7 @@ iceberg_value_of_decimal(slu_i128 unscaled, iceberg_scalar *room)
         room->bytes[i] = (uint8_t)number;
     size_t first = 0;
     while (first < 15 && ((room->bytes[first] == 0 && room->bytes[first + 1] < 0x80) ||
-                             (room->bytes[first] == 0xff && room->bytes[first + 1] >= 0x80)))
+                          (room->bytes[first] == 0xff && room->bytes[first + 1] >= 0x80)))
         first++;
     return iceberg_value_of(slu_view_of(room->bytes + first, 16 - first));
 }
@@ -85,7 +84,7 @@ value_of_integer(const iceberg_type *type, const slu_column *column, int64_t row
 
 slu_status
 iceberg_value_of_column(const iceberg_type *type, const slu_column *column, int64_t row, iceberg_scalar *room, iceberg_value *out,
-    slu_error *err)
+                        slu_error *err)
 {
     const int32_t id = column->type.id;
     if (!slu_column_valid(column, row)) {
@@ -93,13 +92,12 @@ iceberg_value_of_column(const iceberg_type *type, const slu_column *column, int6
         return SLU_OK;
     }
     switch (type->kind) {
-    case ICEBERG_BOOLEAN:
-        return id == SLU_TYPE_BOOL ? value_of_integer(type, column, row, room, out) : column_mismatch(type, err);
+    case ICEBERG_BOOLEAN: return id == SLU_TYPE_BOOL ? value_of_integer(type, column, row, room, out) : column_mismatch(type, err);
     case ICEBERG_INT:
     case ICEBERG_LONG:
-        return id >= SLU_TYPE_INT8 && id <= SLU_TYPE_INT64 ? value_of_integer(type, column, row, room, out) : column_mismatch(type, err);
-    case ICEBERG_DATE:
-        return id == SLU_TYPE_DATE ? value_of_integer(type, column, row, room, out) : column_mismatch(type, err);
+        return id >= SLU_TYPE_INT8 && id <= SLU_TYPE_INT64 ? value_of_integer(type, column, row, room, out)
+                                                           : column_mismatch(type, err);
+    case ICEBERG_DATE: return id == SLU_TYPE_DATE ? value_of_integer(type, column, row, room, out) : column_mismatch(type, err);
     case ICEBERG_TIME:
     case ICEBERG_TIMESTAMP:
     case ICEBERG_TIMESTAMPTZ:
@@ -116,7 +114,8 @@ iceberg_value_of_column(const iceberg_type *type, const slu_column *column, int6
     case ICEBERG_BINARY:
     case ICEBERG_FIXED:
     case ICEBERG_UUID:
-        return slu_type_is_varlen(column->type) || id == SLU_TYPE_FIXED ? value_of_text(column, row, out) : column_mismatch(type, err);
+        return slu_type_is_varlen(column->type) || id == SLU_TYPE_FIXED ? value_of_text(column, row, out)
+                                                                        : column_mismatch(type, err);
     default: return column_mismatch(type, err);
     }
 }
@@ -257,7 +256,7 @@ print_clock(int64_t micros, slu_buf *out)
 {
     const int64_t seconds = micros / 1000000;
     slu_buf_printf(out, "%02d:%02d:%02d.%06d", (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60),
-        (int)(micros % 1000000));
+                   (int)(micros % 1000000));
 }
 
 static void

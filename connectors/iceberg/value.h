@@ -1,8 +1,9 @@
 /*
  * value.h: one value of a primitive type, as Iceberg's single-value binary form ("Appendix D"): bounds, partition tuples.
  *
- * Bytes    boolean 1; int, date 4 little-endian; long, time, timestamps 8 little-endian; float 4, double 8 little-endian IEEE; string
- *          UTF-8; uuid 16 big-endian; fixed, binary raw; decimal the unscaled value, two's complement, big-endian, minimal length.
+ * Bytes    boolean 1; int, date 4 little-endian; long, time, timestamps 8 little-endian; float 4, double 8 little-endian IEEE;
+ *          string UTF-8; uuid 16 big-endian; fixed, binary raw; decimal the unscaled value, two's complement, big-endian, minimal
+ *          length.
  * Owns     nothing: a value borrows its bytes.
  * Errors   CORRUPT: bytes of another length than the type has.
  */
@@ -45,7 +46,7 @@ iceberg_value iceberg_value_of_i64(int64_t number, iceberg_scalar *room);
 iceberg_value iceberg_value_of_decimal(slu_i128 unscaled, iceberg_scalar *room);
 /* Row `row` of an Arrow column, in the unit and width of `type`; a string borrows from the column. */
 SLU_CHECK slu_status iceberg_value_of_column(const iceberg_type *type, const slu_column *column, int64_t row, iceberg_scalar *room,
-    iceberg_value *out, slu_error *err);
+                                             iceberg_value *out, slu_error *err);
 
 /* Whether the length fits the type. A narrower form is accepted where a column was widened (int to long, float to double). */
 bool iceberg_value_fits(const iceberg_type *type, slu_view bytes);

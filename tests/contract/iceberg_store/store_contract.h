@@ -1,6 +1,6 @@
 /*
- * store_contract.h: what every iceberg_store must do. A new store earns it with one program: make a store and a location below which
- * nothing lies, call store_contract, clean up.
+ * store_contract.h: what every iceberg_store must do. A new store earns it with one program: make a store and a location below
+ * which nothing lies, call store_contract, clean up.
  */
 #ifndef TESTS_CONTRACT_STORE_CONTRACT_H
 #define TESTS_CONTRACT_STORE_CONTRACT_H

@@ -16,7 +16,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (iceberg_metadata_parse(slu_view_of(data, bytes), &metadata, &err) != SLU_OK)
         return 0;
     (void)iceberg_metadata_find(metadata, "commit-user", "x");
-    if (iceberg_metadata_print(metadata, &text, &err) != SLU_OK || iceberg_metadata_parse(slu_buf_view(&text), &again, &err) != SLU_OK)
+    if (iceberg_metadata_print(metadata, &text, &err) != SLU_OK ||
+        iceberg_metadata_parse(slu_buf_view(&text), &again, &err) != SLU_OK)
         abort();
     return 0;
 }

@@ -75,7 +75,8 @@ check_table(const char *name)
         if (json_object_get(wanted, "rows") != NULL) /* the pyiceberg tables count the current snapshot only */
             assert_int_equal(rows, json_integer_value(json_object_get(wanted, "rows")));
     }
-    assert_int_equal(planned_rows(&at, iceberg_metadata_snapshot(at.table.metadata)), json_integer_value(json_object_get(at.expect, "rows")));
+    assert_int_equal(planned_rows(&at, iceberg_metadata_snapshot(at.table.metadata)),
+                     json_integer_value(json_object_get(at.expect, "rows")));
     golden_close(&at);
 }
 
@@ -94,7 +95,7 @@ deletes_are_refused_by_name(void **state)
     slu_error err = {0};
     iceberg_scan scan = {0};
     CHECK_STATUS(iceberg_scan_plan(&at.store, at.table.metadata, iceberg_metadata_snapshot(at.table.metadata), NULL, &scan, &err),
-        SLU_UNSUPPORTED);
+                 SLU_UNSUPPORTED);
     CHECK_MESSAGE(err, "delete file");
     golden_close(&at);
 }
@@ -175,10 +176,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tables_plan_to_their_rows),
-        cmocka_unit_test(deletes_are_refused_by_name),
-        cmocka_unit_test(deleted_rows_are_left_out),
-        cmocka_unit_test(metadata_survives_a_rewrite),
+        cmocka_unit_test(tables_plan_to_their_rows),  cmocka_unit_test(deletes_are_refused_by_name),
+        cmocka_unit_test(deleted_rows_are_left_out),  cmocka_unit_test(metadata_survives_a_rewrite),
         cmocka_unit_test(predicates_leave_out_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

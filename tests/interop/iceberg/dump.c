@@ -1,6 +1,6 @@
 /*
- * dump METADATA FROM TO [SNAPSHOT]: the rows of a table, columns that are not nested, in the canonical text of the golden tables (their README).
- * FROM is the location under which the table was written, TO where it lies.
+ * dump METADATA FROM TO [SNAPSHOT]: the rows of a table, columns that are not nested, in the canonical text of the golden tables
+ * (their README). FROM is the location under which the table was written, TO where it lies.
  */
 #include "iceberg/lake_read.h"
 
@@ -11,13 +11,13 @@
 
 static slu_error err;
 
-#define MUST(call)                                                                                                               \
-    do {                                                                                                                         \
-        const slu_status must_status_ = (call);                                                                                  \
-        if (must_status_ != SLU_OK) {                                                                                            \
-            (void)fprintf(stderr, "%s: %s\n", slu_status_name(must_status_), err.message);                                      \
-            exit(1);                                                                                                             \
-        }                                                                                                                        \
+#define MUST(call)                                                                                                                 \
+    do {                                                                                                                           \
+        const slu_status must_status_ = (call);                                                                                    \
+        if (must_status_ != SLU_OK) {                                                                                              \
+            (void)fprintf(stderr, "%s: %s\n", slu_status_name(must_status_), err.message);                                         \
+            exit(1);                                                                                                               \
+        }                                                                                                                          \
     } while (0)
 
 static void
@@ -96,9 +96,11 @@ main(int count, char **arguments)
         return 2;
     MUST(iceberg_store_local_open_at(arguments[2], arguments[3], false, &store, &err));
     MUST(iceberg_table_open(&store, arguments[1], &table, &err));
-    const iceberg_snapshot *snapshot = count < 5 ? NULL : iceberg_metadata_snapshot_of(table.metadata, strtoll(arguments[4], NULL, 10));
-    const iceberg_schema *schema = snapshot == NULL || snapshot->schema_id < 0 ? iceberg_metadata_schema(table.metadata)
-                                                                               : iceberg_metadata_schema_of(table.metadata, snapshot->schema_id);
+    const iceberg_snapshot *snapshot =
+        count < 5 ? NULL : iceberg_metadata_snapshot_of(table.metadata, strtoll(arguments[4], NULL, 10));
+    const iceberg_schema *schema = snapshot == NULL || snapshot->schema_id < 0
+                                       ? iceberg_metadata_schema(table.metadata)
+                                       : iceberg_metadata_schema_of(table.metadata, snapshot->schema_id);
     for (uint32_t i = 0; i < schema->root.field_count; i++) {
         if (schema->root.fields[i].type.kind >= ICEBERG_STRUCT)
             continue;
@@ -108,7 +110,8 @@ main(int count, char **arguments)
         print_quoted((const uint8_t *)names[columns - 1], (int32_t)strlen(names[columns - 1]));
     }
     (void)putchar('\n');
-    const iceberg_read_options options = {.snapshot = snapshot, .schema = schema, .columns = names, .column_count = columns, .batch_rows = 7};
+    const iceberg_read_options options = {
+        .snapshot = snapshot, .schema = schema, .columns = names, .column_count = columns, .batch_rows = 7};
     MUST(iceberg_read_open(&store, table.metadata, &options, &read, &err));
     for (;;) {
         const slu_status status = iceberg_read_next(read, &batch, &err);

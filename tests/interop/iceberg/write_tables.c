@@ -1,7 +1,8 @@
 /*
  * write_tables WAREHOUSE: tables for the independent readers (judge.py has the same formulas).
  *
- * lake.fraud   the lake table of a log table with four buckets: three commits of four files, then an empty one that carries properties
+ * lake.fraud   the lake table of a log table with four buckets: three commits of four files, then an empty one that carries
+ *              properties
  * lake.types   every primitive type, nulls and odd values, one file
  * lake.parts   identity, truncate, day and decimal-bucket partitions computed from the rows, one file per row
  * lake.merged  thirty commits whose manifests are merged on the way
@@ -18,13 +19,13 @@ static slu_env env;
 static slu_error err;
 static iceberg_catalog catalog;
 
-#define MUST(call)                                                                                                               \
-    do {                                                                                                                         \
-        const slu_status must_status_ = (call);                                                                                  \
-        if (must_status_ != SLU_OK) {                                                                                            \
-            (void)fprintf(stderr, "%s: %s: %s\n", #call, slu_status_name(must_status_), err.message);                           \
-            exit(1);                                                                                                             \
-        }                                                                                                                        \
+#define MUST(call)                                                                                                                 \
+    do {                                                                                                                           \
+        const slu_status must_status_ = (call);                                                                                    \
+        if (must_status_ != SLU_OK) {                                                                                              \
+            (void)fprintf(stderr, "%s: %s: %s\n", #call, slu_status_name(must_status_), err.message);                              \
+            exit(1);                                                                                                               \
+        }                                                                                                                          \
     } while (0)
 
 static void
@@ -36,15 +37,16 @@ schema_of(const test_column *columns, size_t count, const bool *required, struct
 }
 
 static void
-write_file(iceberg_table *table, const iceberg_value *tuple, const test_column *columns, size_t count, int64_t rows, slu_arena *arena,
-    iceberg_data_file *out)
+write_file(iceberg_table *table, const iceberg_value *tuple, const test_column *columns, size_t count, int64_t rows,
+           slu_arena *arena, iceberg_data_file *out)
 {
     struct ArrowSchema schema;
     struct ArrowArray array;
     iceberg_data_writer *writer = NULL;
     schema_of(columns, count, NULL, &schema);
     test_array_make(&array, columns, (int64_t)count, rows);
-    const iceberg_data_writer_options options = {&env, iceberg_catalog_store(&catalog, table), table->metadata, tuple, &schema, 0, 0, true};
+    const iceberg_data_writer_options options = {
+        &env, iceberg_catalog_store(&catalog, table), table->metadata, tuple, &schema, 0, 0, true};
     MUST(iceberg_data_writer_open(&options, &writer, &err));
     MUST(iceberg_data_writer_append(writer, &array, NULL, rows, &err));
     MUST(iceberg_data_writer_finish(writer, arena, out, &err));
@@ -98,12 +100,9 @@ fraud_file(iceberg_table *table, int round, int bucket, slu_arena *arena)
         rows++;
     }
     const test_column columns[] = {
-        {"transactionId", "l", ids, NULL, NULL},
-        {"accountId", "l", accounts, NULL, NULL},
-        {"name", "u", NULL, names, NULL},
-        {"__bucket", "i", buckets, NULL, NULL},
-        {"__offset", "l", offsets, NULL, NULL},
-        {"__timestamp", "tsm:UTC", times, NULL, NULL},
+        {"transactionId", "l", ids, NULL, NULL}, {"accountId", "l", accounts, NULL, NULL},
+        {"name", "u", NULL, names, NULL},        {"__bucket", "i", buckets, NULL, NULL},
+        {"__offset", "l", offsets, NULL, NULL},  {"__timestamp", "tsm:UTC", times, NULL, NULL},
     };
     iceberg_scalar room;
     const iceberg_value tuple[] = {iceberg_value_of_i32(bucket, &room)};
@@ -120,14 +119,19 @@ fraud(void)
     iceberg_create create;
     iceberg_table table = {0};
     const char *const bucket_key[] = {"transactionId"};
-    const iceberg_property properties[] = {{"table.datalake.freshness", "30s"}, {"iceberg.write.metadata.delete-after-commit.enabled", "true"}};
+    const iceberg_property properties[] = {{"table.datalake.freshness", "30s"},
+                                           {"iceberg.write.metadata.delete-after-commit.enabled", "true"}};
     slu_arena_init(&arena, 64 << 20);
     MUST(slu_schema_init_struct(&columns));
     MUST(slu_schema_add(&columns, "l", "transactionId", true));
     MUST(slu_schema_add(&columns, "l", "accountId", true));
     MUST(slu_schema_add(&columns, "u", "name", true));
-    const iceberg_fluss_table wanted = {.columns = &columns, .bucket_key = bucket_key, .bucket_key_count = 1, .bucket_count = 4,
-        .properties = properties, .property_count = 2};
+    const iceberg_fluss_table wanted = {.columns = &columns,
+                                        .bucket_key = bucket_key,
+                                        .bucket_key_count = 1,
+                                        .bucket_count = 4,
+                                        .properties = properties,
+                                        .property_count = 2};
     MUST(iceberg_fluss_table_spec(&wanted, &arena, &create, &err));
     MUST(iceberg_catalog_create(&catalog, "lake", "fraud", &create, &table, &err));
     MUST(iceberg_fluss_table_same(&create, table.metadata, &err));
@@ -135,7 +139,8 @@ fraud(void)
         iceberg_data_file files[4];
         for (int bucket = 0; bucket < 4 && round < 3; bucket++)
             files[bucket] = fraud_file(&table, round, bucket, &arena);
-        const iceberg_property summary[] = {{"commit-user", "__fluss_lake_tiering"}, {"fluss-offsets", "file:/remote/\"quoted\".offsets"}};
+        const iceberg_property summary[] = {{"commit-user", "__fluss_lake_tiering"},
+                                            {"fluss-offsets", "file:/remote/\"quoted\".offsets"}};
         const iceberg_append append = {.files = files, .file_count = round < 3 ? 4 : 0, .properties = summary, .property_count = 2};
         MUST(iceberg_table_append(&catalog, &table, &append, NULL, &err));
     }
@@ -219,7 +224,11 @@ parts(void)
         int32_t source;
         const char *name;
         const char *transform;
-    } SPEC[] = {{1, "city", "identity"}, {2, "at_day", "day"}, {3, "amount_bucket", "bucket[8]"}, {4, "number-trunc", "truncate[10]"}, {3, "amount", "identity"}};
+    } SPEC[] = {{1, "city", "identity"},
+                {2, "at_day", "day"},
+                {3, "amount_bucket", "bucket[8]"},
+                {4, "number-trunc", "truncate[10]"},
+                {3, "amount", "identity"}};
     struct ArrowSchema arrow;
     iceberg_schema schema;
     iceberg_partition_field fields[5];

@@ -7,11 +7,13 @@ static const char SCHEMA[] =
     "{\"type\":\"record\",\"name\":\"entry\",\"fields\":["
     "{\"name\":\"a-b\",\"type\":\"long\",\"field-id\":1},"
     "{\"name\":\"text\",\"type\":[\"null\",\"string\"],\"default\":null,\"field-id\":2},"
-    "{\"name\":\"map\",\"type\":[\"null\",{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":\"k3_v4\","
+    "{\"name\":\"map\",\"type\":[\"null\",{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":\"k3_"
+    "v4\","
     "\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":3},{\"name\":\"value\",\"type\":\"bytes\",\"field-id\":4}]}}],"
     "\"field-id\":5},"
     "{\"name\":\"part\",\"type\":{\"type\":\"record\",\"name\":\"r102\",\"fields\":[]},\"field-id\":6},"
-    "{\"name\":\"fix\",\"type\":{\"type\":\"fixed\",\"name\":\"dec\",\"size\":3,\"logicalType\":\"decimal\",\"precision\":5},\"field-id\":7},"
+    "{\"name\":\"fix\",\"type\":{\"type\":\"fixed\",\"name\":\"dec\",\"size\":3,\"logicalType\":\"decimal\",\"precision\":5},"
+    "\"field-id\":7},"
     "{\"name\":\"again\",\"type\":\"dec\",\"field-id\":8},"
     "{\"name\":\"longs\",\"type\":{\"type\":\"array\",\"items\":\"long\",\"element-id\":10},\"field-id\":9},"
     "{\"name\":\"flag\",\"type\":\"boolean\",\"field-id\":11},{\"name\":\"real\",\"type\":\"double\",\"field-id\":12}]}";
@@ -176,7 +178,8 @@ bad_schemas(void **state)
     bad_schema("{\"type\":\"record\",\"name\":\"a\",\"fields\":[{\"name\":\"x\",\"type\":\"nope\"}]}", SLU_CORRUPT);
     bad_schema("{\"type\":\"record\",\"name\":\"a\",\"fields\":[{\"name\":\"x\",\"type\":[]}]}", SLU_CORRUPT);
     bad_schema("{\"type\":\"record\",\"name\":\"a\",\"fields\":[{\"name\":\"x\",\"type\":\"int\",\"field-id\":1},"
-               "{\"name\":\"y\",\"type\":\"int\",\"field-id\":1}]}", SLU_CORRUPT);
+               "{\"name\":\"y\",\"type\":\"int\",\"field-id\":1}]}",
+               SLU_CORRUPT);
 }
 
 /* Counts that lie: an array of 2^40 nulls, a negative length, a count with a minimum of bytes that are not there. */
@@ -199,8 +202,10 @@ lying_counts(void **state)
         char schema[256];
         slu_error err = {0};
         ocf_shape *shape = NULL;
-        (void)snprintf(schema, sizeof schema,
-            "{\"type\":\"record\",\"name\":\"a\",\"fields\":[{\"name\":\"x\",\"type\":{\"type\":\"array\",\"items\":%s}}]}", CASES[i].items);
+        (void)snprintf(
+            schema, sizeof schema,
+            "{\"type\":\"record\",\"name\":\"a\",\"fields\":[{\"name\":\"x\",\"type\":{\"type\":\"array\",\"items\":%s}}]}",
+            CASES[i].items);
         CHECK_OK(ocf_shape_new(slu_view_of_text(schema), &shape, &err));
         slu_cursor cursor = slu_cursor_of(CASES[i].bytes, CASES[i].count);
         CHECK_STATUS(ocf_shape_decode(shape, &cursor, &err), SLU_CORRUPT);
@@ -212,10 +217,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_ways),
-        cmocka_unit_test(an_incomplete_value_is_refused),
-        cmocka_unit_test(cut_files),
-        cmocka_unit_test(bad_schemas),
+        cmocka_unit_test(both_ways),    cmocka_unit_test(an_incomplete_value_is_refused),
+        cmocka_unit_test(cut_files),    cmocka_unit_test(bad_schemas),
         cmocka_unit_test(lying_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,20 +7,24 @@
 
 #include <stdlib.h>
 
-#define COLUMNS                                                                                                                  \
-    "{\"name\":\"transactionId\",\"data_type\":{\"type\":\"BIGINT\"},\"comment\":\"which\"},"                                     \
-    "{\"name\":\"accountId\",\"data_type\":{\"type\":\"BIGINT\"}},"                                                               \
-    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}},"                                    \
+#define COLUMNS                                                                                                                    \
+    "{\"name\":\"transactionId\",\"data_type\":{\"type\":\"BIGINT\"},\"comment\":\"which\"},"                                      \
+    "{\"name\":\"accountId\",\"data_type\":{\"type\":\"BIGINT\"}},"                                                                \
+    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}},"                                     \
     "{\"name\":\"at\",\"data_type\":{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":3}}"
-#define TAIL(buckets)                                                                                                            \
-    "\"partition_key\":[],\"bucket_key\":[\"transactionId\"],\"bucket_count\":" buckets                                           \
-    ",\"properties\":{\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":\"30s\"},\"custom_properties\":{\"iceberg.x\":\"y\"}}"
+#define TAIL(buckets)                                                                                                              \
+    "\"partition_key\":[],\"bucket_key\":[\"transactionId\"],\"bucket_count\":" buckets                                            \
+    ",\"properties\":{\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":\"30s\"},\"custom_properties\":{\"iceberg." \
+    "x\":\"y\"}}"
 #define DESCRIPTOR "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS "]}," TAIL("4")
-#define WIDER "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS ",{\"name\":\"note\",\"data_type\":{\"type\":\"STRING\"}}]}," TAIL("4")
+#define WIDER                                                                                                                      \
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS                                                               \
+    ",{\"name\":\"note\",\"data_type\":{\"type\":\"STRING\"}}]}," TAIL("4")
 #define OTHER_BUCKETS "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS "]}," TAIL("3")
-#define KEYED                                                                                                                    \
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}}," \
-    "{\"name\":\"dt\",\"data_type\":{\"type\":\"STRING\",\"nullable\":false}}],\"primary_key\":[\"id\",\"dt\"]},"                 \
+#define KEYED                                                                                                                      \
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":"      \
+    "false}},"                                                                                                                     \
+    "{\"name\":\"dt\",\"data_type\":{\"type\":\"STRING\",\"nullable\":false}}],\"primary_key\":[\"id\",\"dt\"]},"                  \
     "\"partition_key\":[\"dt\"],\"bucket_count\":2,\"properties\":{},\"custom_properties\":{}}"
 
 static char folder[64];

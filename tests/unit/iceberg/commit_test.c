@@ -52,11 +52,17 @@ static slu_status
 append_to(const iceberg_catalog *to, iceberg_table *table, const char *path, const char *user, slu_error *err)
 {
     static const iceberg_property nothing = {"commit.retry.min-wait-ms", "0"};
-    iceberg_data_file file = {.path = path, .format = "PARQUET", .record_count = 10, .file_bytes = 100, .sort_order_id = -1,
-        .content_offset = -1, .content_bytes = -1, .first_row_id = -1};
+    iceberg_data_file file = {.path = path,
+                              .format = "PARQUET",
+                              .record_count = 10,
+                              .file_bytes = 100,
+                              .sort_order_id = -1,
+                              .content_offset = -1,
+                              .content_bytes = -1,
+                              .first_row_id = -1};
     const iceberg_property user_property = {"commit-user", user};
-    const iceberg_append append = {.files = &file, .file_count = 1, .properties = user == NULL ? &nothing : &user_property,
-        .property_count = 1};
+    const iceberg_append append = {
+        .files = &file, .file_count = 1, .properties = user == NULL ? &nothing : &user_property, .property_count = 1};
     return iceberg_table_append(to, table, &append, NULL, err);
 }
 
@@ -87,8 +93,8 @@ set_up(void **state)
     CHECK_OK(iceberg_store_local_open(false, &store, &err));
     CHECK_OK(iceberg_catalog_files_open(&fake.env, folder, &store, &real, &err));
     slu_arena_init(&arena, 100000);
-    CHECK_OK(iceberg_schema_parse(slu_view_of_text("{\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]}"), &arena,
-        &schema, &err));
+    CHECK_OK(iceberg_schema_parse(slu_view_of_text("{\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]}"),
+                                  &arena, &schema, &err));
     const iceberg_create create = {.schema = &schema, .properties = &property, .property_count = 1};
     CHECK_OK(iceberg_catalog_create(&real, "db", "t", &create, &table, &err));
     CHECK_STATUS(iceberg_catalog_create(&real, "db", "t", &create, &table, &err), SLU_CONFLICT);

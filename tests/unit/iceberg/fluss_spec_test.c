@@ -43,9 +43,18 @@ a_primary_key_table(void **state)
 {
     slu_error err = {0};
     iceberg_create create;
-    const iceberg_property properties[] = {{"table.datalake.enabled", "true"}, {"iceberg.write.target-file-size-bytes", "1000"}, {"mine", "x"}};
-    const iceberg_fluss_table table = {.columns = &columns, .primary_key = KEYS, .primary_key_count = 2, .bucket_key = ID, .bucket_key_count = 1,
-        .partition_keys = DAY, .partition_key_count = 1, .bucket_count = 3, .properties = properties, .property_count = 3};
+    const iceberg_property properties[] = {
+        {"table.datalake.enabled", "true"}, {"iceberg.write.target-file-size-bytes", "1000"}, {"mine", "x"}};
+    const iceberg_fluss_table table = {.columns = &columns,
+                                       .primary_key = KEYS,
+                                       .primary_key_count = 2,
+                                       .bucket_key = ID,
+                                       .bucket_key_count = 1,
+                                       .partition_keys = DAY,
+                                       .partition_key_count = 1,
+                                       .bucket_count = 3,
+                                       .properties = properties,
+                                       .property_count = 3};
     CHECK_OK(iceberg_fluss_table_spec(&table, &arena, &create, &err));
     iceberg_metadata *metadata = made(&create);
     const iceberg_schema *schema = iceberg_metadata_schema(metadata);
@@ -98,10 +107,14 @@ what_may_not_be(void **state)
     static const char *const SMALL[] = {"small"};
     static const char *const NONE[] = {"nope"};
     struct ArrowSchema taken;
-    check_refused(&(iceberg_fluss_table){.columns = &columns, .bucket_key = KEYS, .bucket_key_count = 2, .bucket_count = 1}, "one bucket key");
-    check_refused(&(iceberg_fluss_table){.columns = &columns, .primary_key = ID, .primary_key_count = 1, .bucket_count = 1}, "needs a bucket key");
-    check_refused(&(iceberg_fluss_table){.columns = &columns, .partition_keys = SMALL, .partition_key_count = 1, .bucket_count = 1}, "not a STRING");
-    check_refused(&(iceberg_fluss_table){.columns = &columns, .bucket_key = NONE, .bucket_key_count = 1, .bucket_count = 1}, "\"nope\"");
+    check_refused(&(iceberg_fluss_table){.columns = &columns, .bucket_key = KEYS, .bucket_key_count = 2, .bucket_count = 1},
+                  "one bucket key");
+    check_refused(&(iceberg_fluss_table){.columns = &columns, .primary_key = ID, .primary_key_count = 1, .bucket_count = 1},
+                  "needs a bucket key");
+    check_refused(&(iceberg_fluss_table){.columns = &columns, .partition_keys = SMALL, .partition_key_count = 1, .bucket_count = 1},
+                  "not a STRING");
+    check_refused(&(iceberg_fluss_table){.columns = &columns, .bucket_key = NONE, .bucket_key_count = 1, .bucket_count = 1},
+                  "\"nope\"");
     check_refused(&(iceberg_fluss_table){.columns = &columns, .bucket_count = 0}, "0 buckets");
     assert_int_equal(slu_schema_init_struct(&taken), SLU_OK);
     assert_int_equal(slu_schema_add(&taken, "l", "__offset", true), SLU_OK);

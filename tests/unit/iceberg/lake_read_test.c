@@ -14,8 +14,8 @@ set_up(void **state)
 {
     slu_error err = {0};
     CHECK_OK(iceberg_store_local_open_at("/tmp/sluice-golden/append/", GOLDEN "append/table/", false, &store, &err));
-    CHECK_OK(iceberg_table_open(&store,
-        "file:/tmp/sluice-golden/append/metadata/00001-7639eb61-4f6a-4885-baed-21491874a30e.metadata.json", &table, &err));
+    CHECK_OK(iceberg_table_open(
+        &store, "file:/tmp/sluice-golden/append/metadata/00001-7639eb61-4f6a-4885-baed-21491874a30e.metadata.json", &table, &err));
     return 0;
 }
 
@@ -115,7 +115,8 @@ offsets(void **state)
     slu_arena arena;
     iceberg_offsets got;
     slu_arena_init(&arena, 1 << 20);
-    CHECK_OK(iceberg_offsets_parse(slu_view_of_text("{\"version\":1,\"table_id\":4,\"bucket_offsets\":[100,-1,300]}"), &arena, &got, &err));
+    CHECK_OK(iceberg_offsets_parse(slu_view_of_text("{\"version\":1,\"table_id\":4,\"bucket_offsets\":[100,-1,300]}"), &arena, &got,
+                                   &err));
     assert_int_equal(got.table_id, 4);
     assert_int_equal(got.count, 2);
     assert_int_equal(got.items[1].bucket, 2);
@@ -123,7 +124,7 @@ offsets(void **state)
     assert_int_equal(got.items[1].partition_id, -1);
     CHECK_OK(iceberg_offsets_parse(slu_view_of_text("{\"version\":1,\"table_id\":6,\"partition_offsets\":[{\"partition_id\":1,"
                                                     "\"bucket_offsets\":[100,200]},{\"partition_id\":2,\"bucket_offsets\":[7]}]}"),
-        &arena, &got, &err));
+                                   &arena, &got, &err));
     assert_int_equal(got.count, 3);
     assert_int_equal(got.items[2].partition_id, 2);
     CHECK_OK(iceberg_offsets_parse(slu_view_of_text("[{\"bucket\":3,\"offset\":9}]"), &arena, &got, &err));
@@ -131,7 +132,8 @@ offsets(void **state)
     CHECK_OK(iceberg_offsets_parse(slu_view_of_text("{\"version\":1,\"table_id\":6}"), &arena, &got, &err));
     assert_int_equal(got.count, 0);
     CHECK_STATUS(iceberg_offsets_parse(slu_view_of_text("{\"version\":2}"), &arena, &got, &err), SLU_UNSUPPORTED);
-    CHECK_STATUS(iceberg_offsets_parse(slu_view_of_text("{\"version\":1,\"bucket_offsets\":[\"a\"]}"), &arena, &got, &err), SLU_CORRUPT);
+    CHECK_STATUS(iceberg_offsets_parse(slu_view_of_text("{\"version\":1,\"bucket_offsets\":[\"a\"]}"), &arena, &got, &err),
+                 SLU_CORRUPT);
     CHECK_STATUS(iceberg_offsets_parse(slu_view_of_text("[{\"bucket\":-3,\"offset\":9}]"), &arena, &got, &err), SLU_CORRUPT);
     CHECK_STATUS(iceberg_offsets_parse(slu_view_of_text("["), &arena, &got, &err), SLU_CORRUPT);
     slu_arena_fini(&arena);

@@ -43,9 +43,20 @@ file_make(iceberg_data_file *file, iceberg_value tuple[3], int row)
     tuple[0] = row == 1 ? iceberg_value_null() : iceberg_value_of(slu_view_of_text(row == 0 ? "x" : ""));
     tuple[1] = iceberg_value_of_decimal(row == 0 ? -1 : 99999999999, &rooms[row][0]);
     tuple[2] = iceberg_value_of(slu_view_of(&real, 4));
-    *file = (iceberg_data_file){.path = "file:///t/data/\xc3\xa4.parquet", .format = "PARQUET", .record_count = 10 + row, .file_bytes = 2000,
-        .partition = tuple, .partition_count = 3, .columns = columns, .column_count = 3, .splits = splits, .split_count = 2, .sort_order_id = 1,
-        .content_offset = -1, .content_bytes = -1, .first_row_id = -1};
+    *file = (iceberg_data_file){.path = "file:///t/data/\xc3\xa4.parquet",
+                                .format = "PARQUET",
+                                .record_count = 10 + row,
+                                .file_bytes = 2000,
+                                .partition = tuple,
+                                .partition_count = 3,
+                                .columns = columns,
+                                .column_count = 3,
+                                .splits = splits,
+                                .split_count = 2,
+                                .sort_order_id = 1,
+                                .content_offset = -1,
+                                .content_bytes = -1,
+                                .first_row_id = -1};
 }
 
 static slu_buf
@@ -185,7 +196,8 @@ cut_and_changed_manifests(void **state)
         if (i >= bytes.bytes)
             copy[i - bytes.bytes] ^= 0xff;
         slu_arena_init(&own, 4 << 20);
-        const slu_status status = iceberg_manifest_decode(slu_view_of(copy, length), &listed, &SPEC, types, true, &own, &manifest, &err);
+        const slu_status status =
+            iceberg_manifest_decode(slu_view_of(copy, length), &listed, &SPEC, types, true, &own, &manifest, &err);
         assert_true(status != SLU_OK || i >= bytes.bytes || manifest.count == 0);
         slu_arena_fini(&own);
         guarded_free(copy, length);
@@ -199,7 +211,8 @@ wrong_tuples_are_refused(void **state)
     slu_error err = {0};
     iceberg_value tuple[3];
     iceberg_manifest_file listed;
-    iceberg_manifest_entry entry = {.status = ICEBERG_STATUS_ADDED, .snapshot_id = 1, .sequence_number = -1, .file_sequence_number = -1};
+    iceberg_manifest_entry entry = {
+        .status = ICEBERG_STATUS_ADDED, .snapshot_id = 1, .sequence_number = -1, .file_sequence_number = -1};
     const iceberg_manifest_head head = {2, ICEBERG_MANIFEST_DATA, &schema, &SPEC, slu_view_of_text("gzip"), {9}};
     slu_buf out;
     slu_buf_init(&out, 1 << 20);
@@ -217,10 +230,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(manifests_both_ways),
-        cmocka_unit_test(lists_both_ways),
-        cmocka_unit_test(data_files_travel),
-        cmocka_unit_test(cut_and_changed_manifests),
+        cmocka_unit_test(manifests_both_ways),      cmocka_unit_test(lists_both_ways),
+        cmocka_unit_test(data_files_travel),        cmocka_unit_test(cut_and_changed_manifests),
         cmocka_unit_test(wrong_tuples_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

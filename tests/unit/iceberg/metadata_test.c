@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-static const char SCHEMA[] = "{\"type\":\"struct\",\"schema-id\":0,\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]}";
+static const char SCHEMA[] =
+    "{\"type\":\"struct\",\"schema-id\":0,\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]}";
 
 static iceberg_metadata *
 made(void)
@@ -44,9 +45,10 @@ grown(const iceberg_metadata *base, int64_t id, int64_t now_ms, const char *key,
     slu_error err = {0};
     iceberg_metadata *next = NULL;
     const iceberg_property summary[] = {{"operation", "append"}, {key, value}};
-    const iceberg_snapshot snapshot = {id, base->current_snapshot_id, base->last_sequence_number + 1, now_ms, 0, "file:///lake/t/l", summary, 2};
+    const iceberg_snapshot snapshot = {
+        id, base->current_snapshot_id, base->last_sequence_number + 1, now_ms, 0, "file:///lake/t/l", summary, 2};
     const iceberg_update updates[] = {{.kind = ICEBERG_UPDATE_ADD_SNAPSHOT, .snapshot = &snapshot},
-        {.kind = ICEBERG_UPDATE_SET_REF, .text = "main", .number = id}};
+                                      {.kind = ICEBERG_UPDATE_SET_REF, .text = "main", .number = id}};
     const iceberg_requirements requirements = {base->uuid, "main", base->current_snapshot_id};
     CHECK_OK(iceberg_metadata_apply(base, "file:///lake/t/before", &requirements, updates, 2, now_ms, &next, &err));
     return next;
@@ -169,11 +171,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_new_table),
-        cmocka_unit_test(snapshots_grow),
-        cmocka_unit_test(requirements_decide),
-        cmocka_unit_test(snapshots_go),
-        cmocka_unit_test(bad_metadata),
+        cmocka_unit_test(a_new_table),  cmocka_unit_test(snapshots_grow), cmocka_unit_test(requirements_decide),
+        cmocka_unit_test(snapshots_go), cmocka_unit_test(bad_metadata),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,13 +4,17 @@
 
 #include <sluice/columns.h>
 
-static const char NESTED[] =
-    "{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"},{\"id\":2,\"name\":\"d\",\"required\":"
-    "false,\"type\":\"decimal(9, 2)\",\"doc\":\"a \\\"doc\\\"\"},{\"id\":3,\"name\":\"f\",\"required\":false,\"type\":\"fixed[16]\"},{\"id\":"
-    "4,\"name\":\"l\",\"required\":false,\"type\":{\"type\":\"list\",\"element-id\":6,\"element\":\"string\",\"element-required\":false}},{"
-    "\"id\":5,\"name\":\"m\",\"required\":false,\"type\":{\"type\":\"map\",\"key-id\":7,\"key\":\"string\",\"value-id\":8,\"value\":{\"type\":"
-    "\"struct\",\"fields\":[{\"id\":9,\"name\":\"x\",\"required\":true,\"type\":\"timestamptz\"}]},\"value-required\":true}}],\"schema-id\":"
-    "3,\"identifier-field-ids\":[1]}";
+static const char NESTED[] = "{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"},{"
+                             "\"id\":2,\"name\":\"d\",\"required\":"
+                             "false,\"type\":\"decimal(9, 2)\",\"doc\":\"a "
+                             "\\\"doc\\\"\"},{\"id\":3,\"name\":\"f\",\"required\":false,\"type\":\"fixed[16]\"},{\"id\":"
+                             "4,\"name\":\"l\",\"required\":false,\"type\":{\"type\":\"list\",\"element-id\":6,\"element\":"
+                             "\"string\",\"element-required\":false}},{"
+                             "\"id\":5,\"name\":\"m\",\"required\":false,\"type\":{\"type\":\"map\",\"key-id\":7,\"key\":"
+                             "\"string\",\"value-id\":8,\"value\":{\"type\":"
+                             "\"struct\",\"fields\":[{\"id\":9,\"name\":\"x\",\"required\":true,\"type\":\"timestamptz\"}]},"
+                             "\"value-required\":true}}],\"schema-id\":"
+                             "3,\"identifier-field-ids\":[1]}";
 
 static void
 json_both_ways(void **state)

@@ -55,8 +55,8 @@ check_table(int64_t rows, uint32_t snapshots, size_t files)
     iceberg_table table = {0};
     iceberg_scan scan = {0};
     CHECK_OK(iceberg_catalog_load(&catalog, "db", "t", &table, &err));
-    CHECK_OK(iceberg_scan_plan(iceberg_catalog_store(&catalog, &table), table.metadata, iceberg_metadata_snapshot(table.metadata), NULL, &scan,
-        &err));
+    CHECK_OK(iceberg_scan_plan(iceberg_catalog_store(&catalog, &table), table.metadata, iceberg_metadata_snapshot(table.metadata),
+                               NULL, &scan, &err));
     assert_int_equal(scan.row_count, rows);
     assert_int_equal(table.metadata->snapshot_count, snapshots);
     assert_int_equal(scan.count, files);
@@ -131,7 +131,7 @@ rows_go_to_their_partitions(void **state)
     slu_arena_init(&arena, 1 << 20);
     CHECK_OK(iceberg_schema_parse(slu_view_of_text("{\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":false,\"type\":\"long\"},"
                                                    "{\"id\":2,\"name\":\"day\",\"required\":false,\"type\":\"string\"}]}"),
-        &arena, &schema, &err));
+                                  &arena, &schema, &err));
     CHECK_OK(iceberg_transform_parse("bucket[4]", &arena, &fields[0].transform, &err));
     CHECK_OK(iceberg_transform_parse("identity", &arena, &fields[1].transform, &err));
     const iceberg_create create = {.schema = &schema, .spec = &spec};
@@ -160,8 +160,8 @@ many_partitions(void **state)
     slu_buf rows;
     slu_arena_init(&arena, 1 << 20);
     slu_buf_init(&rows, 1 << 20);
-    CHECK_OK(iceberg_schema_parse(slu_view_of_text("{\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":false,\"type\":\"long\"}]}"), &arena, &schema,
-        &err));
+    CHECK_OK(iceberg_schema_parse(
+        slu_view_of_text("{\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":false,\"type\":\"long\"}]}"), &arena, &schema, &err));
     CHECK_OK(iceberg_transform_parse("identity", &arena, &field.transform, &err));
     const iceberg_create create = {.schema = &schema, .spec = &spec};
     CHECK_OK(iceberg_catalog_create(&catalog, "db", "t", &create, &table, &err));

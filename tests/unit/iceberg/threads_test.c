@@ -1,4 +1,5 @@
-/* Two threads, each with its own catalog, on one table and on tables of their own: the libraries below keep no state between them. */
+/* Two threads, each with its own catalog, on one table and on tables of their own: the libraries below keep no state between
+ * them. */
 #include "base/file.h"
 #include "iceberg/commit.h"
 #include "iceberg/scan.h"
@@ -32,11 +33,11 @@ make_table(const iceberg_catalog *catalog, const char *name, slu_error *err)
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     SLU_AUTO(iceberg_table_fini) iceberg_table table = {0};
     iceberg_schema schema;
-    const iceberg_property properties[] = {{"commit.retry.num-retries", "100"}, {"commit.retry.min-wait-ms", "1"},
-        {"commit.manifest.min-count-to-merge", "4"}};
+    const iceberg_property properties[] = {
+        {"commit.retry.num-retries", "100"}, {"commit.retry.min-wait-ms", "1"}, {"commit.manifest.min-count-to-merge", "4"}};
     slu_arena_init(&arena, 1 << 20);
-    SLU_TRY(iceberg_schema_parse(slu_view_of_text("{\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]}"), &arena,
-        &schema, err));
+    SLU_TRY(iceberg_schema_parse(slu_view_of_text("{\"fields\":[{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"}]}"),
+                                 &arena, &schema, err));
     const iceberg_create create = {.schema = &schema, .properties = properties, .property_count = 3};
     return iceberg_catalog_create(catalog, "db", name, &create, &table, err);
 }
@@ -48,12 +49,19 @@ append_one(const iceberg_catalog *catalog, const char *name, int number, int i, 
     SLU_AUTO(iceberg_scan_fini) iceberg_scan scan = {0};
     char path[64];
     (void)snprintf(path, sizeof path, "file:///x/%d-%d.parquet", number, i);
-    iceberg_data_file file = {.path = path, .format = "PARQUET", .record_count = 1, .file_bytes = 10, .sort_order_id = -1,
-        .content_offset = -1, .content_bytes = -1, .first_row_id = -1};
+    iceberg_data_file file = {.path = path,
+                              .format = "PARQUET",
+                              .record_count = 1,
+                              .file_bytes = 10,
+                              .sort_order_id = -1,
+                              .content_offset = -1,
+                              .content_bytes = -1,
+                              .first_row_id = -1};
     const iceberg_append append = {.files = &file, .file_count = 1};
     SLU_TRY(iceberg_catalog_load(catalog, "db", name, &table, err));
     SLU_TRY(iceberg_table_append(catalog, &table, &append, NULL, err));
-    return iceberg_scan_plan(iceberg_catalog_store(catalog, &table), table.metadata, iceberg_metadata_snapshot(table.metadata), NULL, &scan, err);
+    return iceberg_scan_plan(iceberg_catalog_store(catalog, &table), table.metadata, iceberg_metadata_snapshot(table.metadata),
+                             NULL, &scan, err);
 }
 
 static slu_status
@@ -105,8 +113,8 @@ two_writers(void **state)
     CHECK_OK(iceberg_catalog_load(&catalog, "db", "shared", &table, &err));
     assert_int_equal(table.metadata->snapshot_count, 2 * COMMITS);
     assert_int_equal(table.metadata->last_sequence_number, 2 * COMMITS);
-    CHECK_OK(iceberg_scan_plan(iceberg_catalog_store(&catalog, &table), table.metadata, iceberg_metadata_snapshot(table.metadata), NULL, &scan,
-        &err));
+    CHECK_OK(iceberg_scan_plan(iceberg_catalog_store(&catalog, &table), table.metadata, iceberg_metadata_snapshot(table.metadata),
+                               NULL, &scan, &err));
     assert_int_equal(scan.count, 2 * COMMITS);
     iceberg_scan_fini(&scan);
     iceberg_table_fini(&table);

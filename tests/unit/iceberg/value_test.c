@@ -65,9 +65,11 @@ truncates_floor(void **state)
     iceberg_scalar out;
     assert_int_equal(applied_int("truncate[10]", &INT, iceberg_value_of_i32(-1, &room)), -10);
     assert_int_equal(applied_int("truncate[10]", &LONG, iceberg_value_of_i64(19, &room)), 10);
-    assert_true(slu_view_is(applied("truncate[3]", &STRING, iceberg_value_of(slu_view_of_text("\xc3\xa4\xc3\xb6\xc3\xbcx")), &out).bytes,
-        "\xc3\xa4\xc3\xb6\xc3\xbc"));
-    assert_int_equal(iceberg_value_decimal(applied("truncate[50]", &DECIMAL, iceberg_value_of_decimal(-1, &room), &out).bytes), -50);
+    assert_true(
+        slu_view_is(applied("truncate[3]", &STRING, iceberg_value_of(slu_view_of_text("\xc3\xa4\xc3\xb6\xc3\xbcx")), &out).bytes,
+                    "\xc3\xa4\xc3\xb6\xc3\xbc"));
+    assert_int_equal(iceberg_value_decimal(applied("truncate[50]", &DECIMAL, iceberg_value_of_decimal(-1, &room), &out).bytes),
+                     -50);
     assert_int_equal(applied("truncate[2]", &BINARY, iceberg_value_of(slu_view_of("abc", 3)), &out).bytes.bytes, 2);
 }
 
@@ -169,7 +171,8 @@ paths(void **state)
     iceberg_scalar rooms[2];
     slu_buf out;
     slu_buf_init(&out, 1000);
-    const iceberg_value tuple[] = {iceberg_value_of(slu_view_of_text("a/b=c d+\xc3\xa9")), iceberg_value_null(), iceberg_value_of_i32(-1, &rooms[1])};
+    const iceberg_value tuple[] = {iceberg_value_of(slu_view_of_text("a/b=c d+\xc3\xa9")), iceberg_value_null(),
+                                   iceberg_value_of_i32(-1, &rooms[1])};
     CHECK_OK(iceberg_spec_path(&spec, types, tuple, &out, &err));
     CHECK_TEXT(slu_buf_cstr(&out), "city=a%2Fb%3Dc+d%2B%C3%A9/at_day=null/at_hour=1969-12-31-23");
     slu_buf_fini(&out);
