@@ -25,7 +25,7 @@
 #define OTHER_ACCOUNTS "9998999000" /* up to 10,000,000,000 with the first one */
 #define TIME_BASE INT64_C(1700000000000)
 #define SPLITS_MAX 1024
-#define RATE_TICK_MS 10 /* a limited rate is paid out this often */
+#define RATE_TICK_MS 10 /* a limited rate is paid out no more often than this */
 
 typedef struct datagen_options {
     const char *kind;
@@ -420,8 +420,10 @@ units_due(datagen *self, int64_t wanted)
     /* A first unit goes at once; the rest as time passes. */
     const double due = (double)(now - self->paid_from_ms) * rate_here(self) / 1000.0 - (double)self->paid_rows;
     const int64_t units = due < 0 ? 0 : 1 + (int64_t)(due / (double)unit_rows(self));
-    if (units == 0)
-        self->host->deadline(self->host, now + RATE_TICK_MS);
+    if (units == 0) {
+        const double wait_ms = -due * 1000.0 / rate_here(self);
+        self->host->deadline(self->host, now + (wait_ms > RATE_TICK_MS ? (int64_t)wait_ms + 1 : RATE_TICK_MS));
+    }
     return units < wanted ? units : wanted;
 }
 

@@ -7,8 +7,9 @@
  *
  * Life     plan (no instance, in a planning process) ... open -> [restore ...] -> [assign ...] -> work -> close. close is called
  *          exactly once for each open that returned OK; when open fails it has cleaned up after itself.
- * Threads  every function of an instance is called on its task's thread, one at a time. Of slu_host only `wake` and `log` may be
- *          called on other threads. Nothing may block: I/O is watched (`watch`, `deadline`) and continued in `ready`.
+ * Threads  every function of an instance is called on its task's thread, one at a time. Of slu_host only `wake`, `log` and
+ *          `batch_unref` may be called on other threads, the last also after close: an emitted array may share a batch's columns and
+ *          be released anywhere, later. Nothing may block: I/O is watched (`watch`, `deadline`) and continued in `ready`.
  * Owns     who allocates frees. A `const x *` argument is borrowed for the call. A slu_batch kept past the call needs
  *          batch_ref. An ArrowArray given to emit is moved: its release pointer is NULL afterwards, success or not.
  * Errors   functions return slu_status. AGAIN: "not accepted now, offer me the same thing again after ready or wake"; MORE: "done

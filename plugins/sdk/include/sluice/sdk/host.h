@@ -2,7 +2,7 @@
  * host.h: small helpers over slu_host for plugins that pass batches on.
  *
  * Owns     sdk_share_column makes an array that holds a reference to its batch until it is released, by whichever thread.
- * Threads  task, but for the release just said: it calls host->batch_unref, which therefore has to bear any thread and a closed instance.
+ * Threads  task, but for the release just said: it calls host->batch_unref, as the door allows.
  */
 #ifndef SLUICE_SDK_HOST_H
 #define SLUICE_SDK_HOST_H
