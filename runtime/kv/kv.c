@@ -148,8 +148,8 @@ kv_forget_unflushed(slu_kv *kv)
 }
 
 /* RocksDB flushes both families as one when a write buffer is full, but only the named one when it is told to. So rows go first:
- * meta
- * that is older than its rows makes the owner replay what is there already, which changes nothing; newer meta would lose rows. */
+ * meta that is older than its rows makes the owner replay what is there already, which changes nothing; newer meta would lose
+ * rows. */
 slu_status
 slu_kv_flush(slu_kv *kv, slu_error *err)
 {

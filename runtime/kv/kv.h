@@ -2,12 +2,10 @@
  * kv.h: an ordered map of bytes on disk, RocksDB behind it.
  *
  * Shape    a pool (one cache, one write-buffer budget, one set of background threads) shared by many stores; a store has rows in
- *          the
- *          default column family and, in a second one, a few words of its owner (meta), written in the same atomic batch.
+ *          the default column family and, in a second one, a few words of its owner (meta), written in the same atomic batch.
  * Durable  there is no write-ahead log: what was written since the last flush is lost when the process dies. Meta is never newer
- *          than
- *          the rows it was written with; it may be older. The owner replays from what its meta says (for the table server: the
- *          changelog), which must do no harm to rows that are there already.
+ *          than the rows it was written with; it may be older. The owner replays from what its meta says (for the table server:
+ *          the changelog), which must do no harm to rows that are there already.
  * Foreign  a checkpoint is a RocksDB directory that version 6.20 opens: CRC32C block checksums, format_version 5.
  * Owns     the pool outlives its stores. Views given to callbacks are valid for the call.
  * Threads  a pool and its stores belong to one thread; RocksDB's own threads flush and compact.

@@ -68,8 +68,7 @@ SLU_CHECK slu_status slu_conn_send_lent(slu_conn *conn, slu_view bytes, void (*r
 size_t slu_conn_queued_bytes(const slu_conn *conn);
 
 /* Inside on_input only: the input's memory, to be released by slu_free; *input is the same bytes in it (a large frame moves, a
- * small
- * one shares a buffer with others and is copied). NULL: no memory, and nothing changed. */
+ * small one shares a buffer with others and is copied). NULL: no memory, and nothing changed. */
 SLU_CHECK uint8_t *slu_conn_take_input(slu_conn *conn, slu_view *input);
 
 void slu_conn_pause(slu_conn *conn);

@@ -1,7 +1,6 @@
 /*
  * The table server dies by kill -9 under load, again and again: every acknowledged batch is there, once, in order; what was sent
- * and
- * not acknowledged may be sent again and is stored once; rows of a primary-key table are those of its changelog.
+ * and not acknowledged may be sent again and is stored once; rows of a primary-key table are those of its changelog.
  */
 #include "../integration/fluss/wire_peer.h"
 #include "../unit/fluss/server/batches.h"

@@ -1,6 +1,5 @@
 /* Memory runs out at every allocation in turn, in a log, a catalogue and a kv tablet's way: an error, never a crash, and what was
- * acknowledged
- * before is still there. */
+ * acknowledged before is still there. */
 #include "support/check.h"
 
 #include "../unit/fluss/server/batches.h"

@@ -171,8 +171,7 @@ fetch_offset(const fetch_bucket *bucket, const fluss_tablet *tablet)
 }
 
 /* Enough bytes, or an error that its client should hear of at once. A bucket that is not here (21) does not cut short the wait of
- * the
- * others, unless there are no others. */
+ * the others, unless there are no others. */
 static bool
 fetch_is_ready(const fluss_fetch *fetch)
 {

@@ -2,23 +2,19 @@
  * kv_tablet.h: the rows of one bucket of a primary-key table, and the changelog that every write leaves in its log.
  *
  * Shape    a write is one kv batch: the old rows of its keys are looked up at once, each change is decided (facts 7.1), the
- *          changes become
- *          one log batch under the same writer and sequence, and only when that is in the log the rows are written. Reads see what
- *          is
- *          acknowledged.
+ *          changes become one log batch under the same writer and sequence, and only when that is in the log the rows are
+ *          written. Reads see what is acknowledged.
  *
  *            key absent: +I new        key present: -U old, +U new        delete: -D old, nothing when absent
  *            a batch without any change leaves an empty log batch, which keeps the writer's sequence
  *
  * Durable  the log is the truth: the store's meta word says how far the log is in it; open replays the rest. A store that is ahead
- *          of its
- *          log (the log lost a tail) is rebuilt from the log's start. What fails after the log was written is replayed at the next
- *          use.
+ *          of its log (the log lost a tail) is rebuilt from the log's start. What fails after the log was written is replayed at
+ *          the next use.
  * Owns     its store; borrows tables, table and log.
  * Threads  owner.
  * Errors   CORRUPT (14): not a kv batch, or a row that is not of its schema. INVALID: 31 (sequence), 35 (target columns), 9
- *          (schema id),
- *          57 (deletes are disabled). UNSUPPORTED (2).
+ *          (schema id), 57 (deletes are disabled). UNSUPPORTED (2).
  */
 #ifndef FLUSS_SERVER_KV_TABLET_H
 #define FLUSS_SERVER_KV_TABLET_H

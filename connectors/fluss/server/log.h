@@ -2,20 +2,17 @@
  * log.h: the log of one bucket: segments, writer states, offsets, times.
  *
  * Shape    batches with ascending offsets from `start` to `end` (exclusive). A single node: everything appended is committed, so
- *          `end` is
- *          also the high watermark.
+ *          `end` is also the high watermark.
  * Durable  an appended batch survives a kill of the process; with `sync`, after fluss_log_sync, a power loss as well. Open cuts
- *          off a
- *          torn tail by its checksum and knows every writer's last batches: from the newest writer snapshot and the batches after
- *          it.
+ *          off a torn tail by its checksum and knows every writer's last batches: from the newest writer snapshot and the batches
+ *          after it.
  * Owns     its directory's files. new and close by the tablet.
  * Threads  owner.
  * Errors   append: CORRUPT (code 14 or 3): the bytes are no batches. INVALID (31): sequence. LIMIT (13): larger than a segment.
  *          read: NOTFOUND (19): an offset outside start..end.
  *
  * Invariants: (1) commit times never go back. (2) A writer snapshot at offset S is only written when everything below S is in the
- * files,
- * so recovery begins at S. (3) Batches of one append are all checked before the first is written.
+ * files, so recovery begins at S. (3) Batches of one append are all checked before the first is written.
  */
 #ifndef FLUSS_SERVER_LOG_H
 #define FLUSS_SERVER_LOG_H
@@ -60,8 +57,7 @@ SLU_CHECK slu_status fluss_log_check_writer(fluss_log *log, int64_t writer_id, i
 SLU_CHECK slu_status fluss_log_sync(fluss_log *log, slu_error *err);
 
 /* Appends to `out` whole batches from the one that holds `offset`, at most bytes_max, but one at least if asked. *out_next_offset:
- * what
- * to ask for next (`offset` when nothing was there). */
+ * what to ask for next (`offset` when nothing was there). */
 SLU_CHECK slu_status fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out,
                                     int64_t *out_next_offset, slu_error *err);
 /* Bytes from the batch that holds `offset` to the end, counted no further than `enough`. */

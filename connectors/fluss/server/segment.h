@@ -82,8 +82,7 @@ SLU_CHECK slu_status fluss_segment_find(fluss_segment *segment, int64_t offset, 
 /* The base offset of the first batch that was committed at time_ms or later. */
 SLU_CHECK slu_status fluss_segment_find_time(fluss_segment *segment, int64_t time_ms, int64_t *out_offset, slu_error *err);
 /* Appends whole batches from `position`, at most bytes_max of them, but always one when `one_at_least`. *out_next_offset: behind
- * the
- * last one that was read (unchanged when none was). */
+ * the last one that was read (unchanged when none was). */
 SLU_CHECK slu_status fluss_segment_read(fluss_segment *segment, uint64_t position, size_t bytes_max, bool one_at_least,
                                         slu_buf *out, int64_t *out_next_offset, slu_error *err);
 /* Calls back for the head of each batch from `position` on, until the end or anything but OK (END ends well). */

@@ -92,8 +92,8 @@ server_open_stores(fluss_server *server, slu_error *err)
 }
 
 /* Rows older than table.log.ttl go, a closed segment at a time. The changelog of a primary-key table stays, for there are no
- * snapshots
- * of its rows that could take its place; the log of a lake table stays until there is a rule that knows what the lake has. */
+ * snapshots of its rows that could take its place; the log of a lake table stays until there is a rule that knows what the lake
+ * has. */
 static int64_t
 server_rows_before(const fluss_server *server, const fluss_served *table)
 {

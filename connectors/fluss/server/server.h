@@ -6,13 +6,11 @@
  * Owns     the data directory, exclusively: a second server on it is refused. Option strings are copied.
  * Threads  open, address, close: owner. stop: any thread, and a signal handler.
  * Errors   IO: an address or directory that cannot be used; CONFLICT: the directory is in use; UNSUPPORTED: it was written by a
- *          newer
- *          version; INVALID: options.
+ *          newer version; INVALID: options.
  * Limits   a request has FLUSS_FRAME_BYTES_MAX (100 MiB) bytes; a connection that does not read its answers is not read from.
  *
  * Ready means: the listener answers, when open returns. What was acknowledged survives a kill of the process, and with `sync` a
- * power
- * loss.
+ * power loss.
  */
 #ifndef FLUSS_SERVER_SERVER_H
 #define FLUSS_SERVER_SERVER_H
@@ -35,10 +33,9 @@ typedef struct fluss_server_property {
 
 /*
  * The lake, as the server sees it; filled by whoever knows one. `create_table` makes the lake's table for a Fluss table that is
- * about to
- * be created: CONFLICT when one is there already that cannot be adopted (the client gets Fluss's error 54 with the message).
- * `alter_table` is called before a changed descriptor is stored; NULL: altering lake tables is refused. Both run on the server's
- * thread, so they hold up every client while they last.
+ * about to be created: CONFLICT when one is there already that cannot be adopted (the client gets Fluss's error 54 with the
+ * message). `alter_table` is called before a changed descriptor is stored; NULL: altering lake tables is refused. Both run on the
+ * server's thread, so they hold up every client while they last.
  */
 typedef struct fluss_server_lake {
     void *context;

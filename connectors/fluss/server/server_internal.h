@@ -59,8 +59,7 @@ typedef struct fluss_request {
 } fluss_request;
 
 /* A handler answers (fluss_request_answer), or parks the request and answers later by session and id, or fails: the client then
- * gets
- * the error. */
+ * gets the error. */
 typedef slu_status (*fluss_handler)(fluss_request *request, slu_error *err);
 
 SLU_CHECK slu_status fluss_request_answer(fluss_request *request, const ProtobufCMessage *response, slu_error *err);

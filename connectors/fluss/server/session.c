@@ -2,9 +2,8 @@
  * session.c: one client connection.
  *
  * Requests are handled in the order in which they come, one after the other, as each arrives; answers go out as they are ready, so
- * a fetch
- * that waits does not hold up what was sent after it (the protocol matches answers by request id). A client that does not read its
- * answers is not read from until it does.
+ * a fetch that waits does not hold up what was sent after it (the protocol matches answers by request id). A client that does not
+ * read its answers is not read from until it does.
  */
 #include "base/alloc.h"
 #include "fluss/server/fetch.h"

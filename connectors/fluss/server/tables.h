@@ -2,8 +2,7 @@
  * tables.h: the tables in use, with what their handlers need at hand: descriptor, formats, and the tablets of each bucket.
  *
  * Shape    a cache over the catalogue, filled on first use; a table is dropped from it when it is dropped or altered. A tablet
- *          (the log of
- *          a bucket, and the kv store of a primary-key table) is opened on first use.
+ *          (the log of a bucket, and the kv store of a primary-key table) is opened on first use.
  * Owns     tables and tablets. A pointer is good until the handler returns.
  * Threads  owner.
  * Errors   with Fluss's code: NOTFOUND 7 (table by path), 21 (table or bucket by id), 36 (partition). Others as the log and kv

@@ -6,8 +6,7 @@
  *                                             +---- fail, or two minutes without a heartbeat
  *
  * The epoch of a table grows each time it becomes pending; what comes with another epoch is refused (50), with another
- * coordinator's
- * epoch as well (23). A restarted server begins with every table due as its last lake snapshot says.
+ * coordinator's epoch as well (23). A restarted server begins with every table due as its last lake snapshot says.
  * Threads  owner.
  */
 #ifndef FLUSS_SERVER_TIERING_H

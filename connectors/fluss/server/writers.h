@@ -2,12 +2,11 @@
  * writers.h: what each idempotent writer appended last to one bucket, so that a batch sent twice is stored once.
  *
  * Shape    per writer the last FLUSS_WRITER_BATCHES batches (a client has at most five in flight). Sequences count batches, from
- *          0, by
- *          one, and 0 follows INT32_MAX.
+ *          0, by one, and 0 follows INT32_MAX.
  * On disk  `{offset, 20 digits}.writer_snapshot`: Fluss's JSON (version, writer_id_entries[writer_id, last_batch_sequence,
  *          last_batch_base_offset, offset_delta, last_batch_timestamp]) with one member more, `earlier_batches`, which Fluss does
- *          not
- *          read: the batches before the last one, without which a batch sent again after a restart would be refused as too old.
+ *          not read: the batches before the last one, without which a batch sent again after a restart would be refused as too
+ *          old.
  * Owns     its memory; new and free by the log.
  * Threads  owner.
  * Errors   CONFLICT: a duplicate, *out_original is the stored batch. INVALID (code: Fluss's 31): a gap, or too old. LIMIT: too

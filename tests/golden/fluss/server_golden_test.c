@@ -2,9 +2,8 @@
  * server_golden_test.c: our tablets beside those of a real tablet server.
  *
  * The batches of recorded log segments, given to our log as a client would have sent them, make the same file but for commit
- * times; a
- * recorded segment opens, knows its writers and takes the next batch; and the upserts behind a recorded changelog, given to our kv
- * tablet, make the same changelog, byte for byte but for commit times.
+ * times; a recorded segment opens, knows its writers and takes the next batch; and the upserts behind a recorded changelog, given
+ * to our kv tablet, make the same changelog, byte for byte but for commit times.
  */
 #include "support/check.h"
 

@@ -349,8 +349,7 @@ a_fetch_waits_for_rows_and_no_longer_than_it_said(void **state)
 }
 
 /* A client asks for 400 MB and reads nothing for a while: the server holds a bounded part of it, reads no more requests, serves
- * others,
- * and when the client reads at last it gets every answer. */
+ * others, and when the client reads at last it gets every answer. */
 static void
 a_client_that_does_not_read_is_not_read_from(void **state)
 {
