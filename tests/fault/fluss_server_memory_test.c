@@ -128,7 +128,7 @@ tablet_round(slu_kv_pool *pool, const slu_buf *batch, const char *dir, slu_error
         status = fluss_tables_tablet(tables, table, FLUSS_NO_PARTITION, 0, &tablet, err);
     if (status == SLU_OK)
         status = fluss_tables_kv(tables, tablet, &kv, err);
-    const fluss_kv_put put = {slu_buf_view(batch), NULL, 0};
+    const fluss_kv_put put = {.batch = slu_buf_view(batch)};
     for (int i = 0; status == SLU_OK && i < 2; i++)
         status = fluss_kv_tablet_put(kv, &put, &appended, err);
     if (status == SLU_OK) {

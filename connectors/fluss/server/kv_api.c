@@ -5,6 +5,7 @@
 #include "fluss/server/reply.h"
 
 #include <inttypes.h>
+#include <strings.h>
 
 #define KV_VALUES_BYTES_MAX ((size_t)192 << 20) /* of one answer */
 #define KV_LIMIT_MAX 1000000                    /* rows of one LIMIT_SCAN or of one prefix */
@@ -56,7 +57,8 @@ put_bucket(const fluss_request *r, const Fluss__PutKvRequest *request, const Flu
     fluss_kv_tablet *kv = NULL;
     fluss_appended appended;
     SLU_TRY(kv_bucket(r, request->table_id, bucket->has_partition_id, bucket->partition_id, bucket->bucket_id, &tablet, &kv, err));
-    const fluss_kv_put put = {fluss_bytes_view(&bucket->records), request->target_columns, request->n_target_columns};
+    const fluss_kv_put put = {fluss_bytes_view(&bucket->records), request->target_columns, request->n_target_columns,
+                              request->has_agg_mode && request->agg_mode == 1};
     SLU_TRY(fluss_kv_tablet_put(kv, &put, &appended, err));
     *out_end = appended.next_offset;
     if (!appended.duplicate)
@@ -72,6 +74,10 @@ fluss_handle_put_kv(fluss_request *r, slu_error *err)
     if (request->acks < -1 || request->acks > 1)
         return kv_api_fail(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks),
                            FLUSS_ERROR_INVALID_REQUIRED_ACKS);
+    if (request->has_agg_mode && (request->agg_mode < 0 || request->agg_mode > 1))
+        return kv_api_fail(err,
+                           slu_error_set(err, SLU_UNSUPPORTED, "PUT_KV with agg_mode %" PRId32 " is not served", request->agg_mode),
+                           FLUSS_ERROR_UNSUPPORTED_VERSION);
     Fluss__PbPutKvRespForBucket **list =
         (Fluss__PbPutKvRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
     for (size_t i = 0; list != NULL && i < request->n_buckets_req; i++) {
@@ -344,7 +350,11 @@ stats_bucket(const fluss_request *r, const Fluss__GetTableStatsRequest *request,
         return SLU_OK;
     }
     SLU_TRY(fluss_tables_kv(r->server->tables, tablet, &kv, err));
-    return fluss_kv_tablet_rows(kv, out_rows, err);
+    const char *image = fluss_descriptor_get(&table->descriptor, "table.changelog.image");
+    SLU_TRY(fluss_kv_tablet_rows(kv, out_rows, err));
+    if (image != NULL && strcasecmp(image, "WAL") == 0)
+        *out_rows = -1; /* a changelog without inserts cannot be counted after a restart */
+    return SLU_OK;
 }
 
 slu_status
@@ -362,7 +372,7 @@ fluss_handle_table_stats(fluss_request *r, slu_error *err)
         list[i]->partition_id = bucket->partition_id;
         list[i]->bucket_id = bucket->bucket_id;
         const slu_status status = stats_bucket(r, request, bucket, &list[i]->row_count, &why);
-        list[i]->has_row_count = status == SLU_OK;
+        list[i]->has_row_count = status == SLU_OK && list[i]->row_count >= 0;
         list[i]->has_error_code = status != SLU_OK;
         if (status != SLU_OK)
             list[i]->error_code = fluss_reply_error(r->arena, status, &why, &list[i]->error_message);

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/sizes.h"
+#include "fluss/server/kv_merge.h"
 #include "fluss/server/kv_tablet_internal.h"
 #include "fluss/server/row_splice.h"
 
@@ -40,6 +41,7 @@ typedef struct put_state {
     size_t kind_count;
     int64_t row_delta;
     size_t written_columns;
+    fluss_merge merge;
 } put_state;
 
 static void
@@ -175,25 +177,59 @@ put_splice(put_state *state, const put_value *old, slu_view from, put_value *out
     return put_new_value(state, (int16_t)state->kv->table->row.schema_id, slu_buf_view(&row), out, err);
 }
 
+/* The row of a key is another one now. */
+static slu_status
+put_change(put_state *state, put_record *first, const put_value *new, slu_error *err)
+{
+    if (!state->merge.wal_image)
+        SLU_TRY(put_log(state, SLU_ROW_UPDATE_BEFORE, first->now, err));
+    SLU_TRY(put_log(state, SLU_ROW_UPDATE_AFTER, *new, err));
+    first->now = *new;
+    first->touched = true;
+    return SLU_OK;
+}
+
+static slu_status
+put_insert(put_state *state, put_record *first, const put_value *new, slu_error *err)
+{
+    /* With the WAL image Fluss does not look for the old row of a whole one, and so cannot call it an insert. */
+    const bool unseen = state->merge.wal_image && state->merge.engine == FLUSS_MERGE_NONE && state->put->target_count == 0;
+    SLU_TRY(put_log(state, unseen ? SLU_ROW_UPDATE_AFTER : SLU_ROW_INSERT, *new, err));
+    state->row_delta++;
+    first->now = *new;
+    first->touched = true;
+    return SLU_OK;
+}
+
+/* Does the merge engine let this row take the old one's place? */
+static slu_status
+put_asks_engine(put_state *state, const put_record *first, slu_view row, bool *out, slu_error *err)
+{
+    int16_t schema_id = 0;
+    fluss_splice_row old_row = {0};
+    const fluss_splice_row new_row = {row, state->written_columns};
+    *out = true;
+    if (state->merge.engine == FLUSS_MERGE_NONE || state->put->overwrite)
+        return SLU_OK;
+    SLU_TRY(fluss_value_split(put_view(state, first->now), &schema_id, &old_row.row, err));
+    SLU_TRY(kv_written_columns(state->kv, schema_id, &old_row.columns, err));
+    return fluss_merge_replaces(&state->merge, &old_row, &new_row, out, err);
+}
+
 static slu_status
 put_upsert(put_state *state, put_record *first, slu_view row, slu_error *err)
 {
     put_value new = {0};
-    bool empty = false;
+    bool flag = true;
+    if (first->now.there)
+        SLU_TRY(put_asks_engine(state, first, row, &flag, err));
+    if (!flag)
+        return SLU_OK;
     if (state->put->target_count != 0)
-        SLU_TRY(put_splice(state, &first->now, row, &new, &empty, err));
+        SLU_TRY(put_splice(state, &first->now, row, &new, &flag, err));
     else
         SLU_TRY(put_new_value(state, state->header.schema_id, row, &new, err));
-    if (first->now.there) {
-        SLU_TRY(put_log(state, SLU_ROW_UPDATE_BEFORE, first->now, err));
-        SLU_TRY(put_log(state, SLU_ROW_UPDATE_AFTER, new, err));
-    } else {
-        SLU_TRY(put_log(state, SLU_ROW_INSERT, new, err));
-        state->row_delta++;
-    }
-    first->now = new;
-    first->touched = true;
-    return SLU_OK;
+    return first->now.there ? put_change(state, first, &new, err) : put_insert(state, first, &new, err);
 }
 
 static slu_status
@@ -216,11 +252,7 @@ put_delete_columns(put_state *state, put_record *first, slu_error *err)
     SLU_TRY(put_splice(state, &first->now, nothing, &new, &empty, err));
     if (empty)
         return put_remove(state, first, err);
-    SLU_TRY(put_log(state, SLU_ROW_UPDATE_BEFORE, first->now, err));
-    SLU_TRY(put_log(state, SLU_ROW_UPDATE_AFTER, new, err));
-    first->now = new;
-    first->touched = true;
-    return SLU_OK;
+    return put_change(state, first, &new, err);
 }
 
 static slu_status
@@ -307,6 +339,11 @@ put_check_targets(const put_state *state, slu_error *err)
     const fluss_schema *schema = &state->kv->table->descriptor.schema;
     if (put->target_count == 0)
         return SLU_OK;
+    if (state->merge.engine != FLUSS_MERGE_NONE)
+        return kv_fail(err,
+                       slu_error_set(err, SLU_INVALID,
+                                     "Partial update is not supported for tables with a first_row or versioned merge engine"),
+                       KV_ERROR_INVALID_TARGET_COLUMN);
     if (state->kv->table->table.kv_format != FLUSS_ROW_COMPACTED)
         return kv_fail(err,
                        slu_error_set(err, SLU_UNSUPPORTED,
@@ -356,6 +393,7 @@ put_prepare(put_state *state, slu_error *err)
                                      kv->table->row.schema_id),
                        KV_ERROR_SCHEMA_NOT_EXIST);
     SLU_TRY(kv_written_columns(kv, state->header.schema_id, &state->written_columns, err));
+    SLU_TRY(fluss_merge_init(&state->merge, &kv->table->descriptor, err));
     SLU_TRY(put_check_targets(state, err));
     if (kv->rows == NULL || kv->rows_schema != newest) {
         fluss_rows_free(&kv->rows);

@@ -6,6 +6,7 @@
  *          written. Reads see what is acknowledged.
  *
  *            key absent: +I new        key present: -U old, +U new        delete: -D old, nothing when absent
+ *            with a merge engine that keeps the old row: nothing; with table.changelog.image WAL: no -U, and +U for whole rows
  *            a batch without any change leaves an empty log batch, which keeps the writer's sequence
  *
  * Durable  the log is the truth: the store's meta word says how far the log is in it; open replays the rest. A store that is ahead
@@ -35,6 +36,7 @@ typedef struct fluss_kv_put {
     slu_view batch;
     const int32_t *target_columns; /* positions in the newest schema; none: whole rows */
     size_t target_count;
+    bool overwrite; /* past the merge engine, as Flink's undo recovery wants it (agg_mode 1) */
 } fluss_kv_put;
 
 /* *out: as the log says; next_offset is what the client is told. */

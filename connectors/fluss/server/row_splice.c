@@ -111,3 +111,23 @@ fluss_row_splice(const fluss_splice *splice, slu_buf *out, bool *out_empty, slu_
         return slu_error_set(err, SLU_CORRUPT, "a compacted row that is not of its schema");
     return slu_buf_status(out, err);
 }
+
+slu_status
+fluss_row_get_number(const fluss_schema *schema, const fluss_splice_row *row, size_t column, fluss_row_number *out, slu_error *err)
+{
+    splice_walk walk = walk_begin(row);
+    slu_view value = {0};
+    for (size_t c = 0; c <= column && c < schema->column_count; c++)
+        value = walk_next(&walk, c, &schema->columns[c].type);
+    if (!slu_cursor_ok(&walk.values))
+        return slu_error_set(err, SLU_CORRUPT, "a compacted row that is not of its schema");
+    slu_cursor c = slu_cursor_of_view(value);
+    const fluss_type *type = &schema->columns[column].type;
+    const bool timestamp = type->id == FLUSS_TYPE_TIMESTAMP || type->id == FLUSS_TYPE_TIMESTAMP_LTZ;
+    out->null = value.data == NULL;
+    out->value = out->null ? 0 : (int64_t)slu_cursor_varint(&c);
+    if (type->id == FLUSS_TYPE_INTEGER)
+        out->value = (int32_t)(uint32_t)out->value;
+    out->nanos = !out->null && timestamp && type->precision > 3 ? (int32_t)slu_cursor_varint(&c) : 0;
+    return SLU_OK;
+}

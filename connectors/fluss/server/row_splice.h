@@ -27,4 +27,14 @@ typedef struct fluss_splice {
 /* Appends the row. *out_empty: every column that is neither key nor targeted is null (a delete then removes the row). */
 SLU_CHECK slu_status fluss_row_splice(const fluss_splice *splice, slu_buf *out, bool *out_empty, slu_error *err);
 
+/* An INTEGER, BIGINT, TIMESTAMP or TIMESTAMP_LTZ of one row. */
+typedef struct fluss_row_number {
+    bool null;
+    int64_t value; /* of a timestamp: milliseconds */
+    int32_t nanos; /* of a timestamp: within the millisecond */
+} fluss_row_number;
+
+SLU_CHECK slu_status fluss_row_get_number(const fluss_schema *schema, const fluss_splice_row *row, size_t column,
+                                          fluss_row_number *out, slu_error *err);
+
 #endif

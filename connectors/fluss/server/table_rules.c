@@ -237,6 +237,36 @@ property_int(const fluss_descriptor *d, const char *key, int64_t otherwise)
 }
 
 static slu_status
+rules_check_merge_engine(const fluss_descriptor *d, slu_error *err)
+{
+    const bool first_row = property_is(d, "table.merge-engine", "FIRST_ROW");
+    const bool versioned = property_is(d, "table.merge-engine", "VERSIONED");
+    const char *column = fluss_descriptor_get(d, "table.merge-engine.versioned.ver-column");
+    if ((first_row || versioned) && property_is(d, "table.delete.behavior", "ALLOW"))
+        return rules_fail(
+            err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "Table with '%s' merge engine does not support delete operations. The 'table.delete.behavior' config must be set "
+            "to 'ignore' or 'disable', but got 'allow'.",
+            first_row ? "FIRST_ROW" : "VERSIONED");
+    if (!versioned)
+        return SLU_OK;
+    if (column == NULL)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                          "'table.merge-engine.versioned.ver-column' must be set for versioned merge engine.");
+    const int32_t at = fluss_schema_find(&d->schema, column);
+    if (at < 0)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                          "The version column '%s' for versioned merge engine doesn't exist in schema.", column);
+    const uint8_t type = d->schema.columns[at].type.id;
+    if (type != FLUSS_TYPE_INTEGER && type != FLUSS_TYPE_BIGINT && type != FLUSS_TYPE_TIMESTAMP && type != FLUSS_TYPE_TIMESTAMP_LTZ)
+        return rules_fail(
+            err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "The version column '%s' for versioned merge engine must be one type of [INT, BIGINT, TIMESTAMP, TIMESTAMP_LTZ].",
+            column);
+    return SLU_OK;
+}
+
+static slu_status
 rules_check_properties(const fluss_descriptor *d, slu_error *err)
 {
     const bool keyed = d->schema.primary_key_count != 0;
@@ -253,6 +283,7 @@ rules_check_properties(const fluss_descriptor *d, slu_error *err)
                           "Invalid ZSTD compression level: %" PRId64 ". Expected a value between 1 and 22.", level);
     if (!keyed && fluss_descriptor_get(d, "table.merge-engine") != NULL)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "Merge engine is only supported in primary key table.");
+    SLU_TRY(rules_check_merge_engine(d, err));
     if (!keyed && fluss_descriptor_get(d, "table.delete.behavior") != NULL)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
                           "The 'table.delete.behavior' configuration is only supported for primary key tables.");
@@ -269,15 +300,14 @@ rules_check_properties(const fluss_descriptor *d, slu_error *err)
 static slu_status
 rules_check_served(const fluss_descriptor *d, slu_error *err)
 {
-    static const char *const unserved[][2] = {{"table.auto-partition.enabled", "true"},
-                                              {"table.merge-engine", "FIRST_ROW"},
-                                              {"table.merge-engine", "VERSIONED"},
-                                              {"table.merge-engine", "AGGREGATION"},
-                                              {"table.changelog.image", "WAL"}};
+    static const char *const unserved[][2] = {{"table.auto-partition.enabled", "true"}, {"table.merge-engine", "AGGREGATION"}};
     for (size_t i = 0; i < SLU_COUNT_OF(unserved); i++)
         if (property_is(d, unserved[i][0], unserved[i][1]))
             return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "'%s' = '%s' is not served by this server yet.",
                               unserved[i][0], unserved[i][1]);
+    if (property_is(d, "table.merge-engine", "VERSIONED") && property_is(d, "table.kv.format", "INDEXED"))
+        return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED,
+                          "The versioned merge engine with 'table.kv.format' = 'INDEXED' is not served by this server yet.");
     if (d->schema.auto_increment_column != NULL)
         return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "Auto-increment column '%s' is not served by this server yet.",
                           d->schema.auto_increment_column);

@@ -223,7 +223,7 @@ upserts_make_the_recorded_changelog(void **state)
                 fluss_appended appended;
                 CHECK_OK(fluss_log_peek(slu_view_of(theirs.data + at, theirs.bytes - at), &head, &err));
                 upserts_of(table, &head, slu_view_of(theirs.data + at, head.batch_bytes), &batch);
-                const fluss_kv_put put = {slu_buf_view(&batch), NULL, 0};
+                const fluss_kv_put put = {.batch = slu_buf_view(&batch)};
                 CHECK_OK(fluss_kv_tablet_put(kv, &put, &appended, &err));
                 assert_int_equal(appended.base_offset, head.base_offset);
                 assert_int_equal(appended.next_offset, fluss_log_next_offset(&head));

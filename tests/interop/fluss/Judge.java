@@ -113,6 +113,17 @@ public class Judge {
                 .column("n", DataTypes.BIGINT()).primaryKey("k").build()).distributedBy(2, "k"));
         create(admin, PREFIX, TableDescriptor.builder().schema(Schema.newBuilder().column("a", DataTypes.INT()).column("b", DataTypes.STRING())
                 .column("v", DataTypes.BIGINT()).primaryKey("a", "b").build()).distributedBy(2, "a"));
+        for (String engine : new String[] {"first_row", "versioned", "wal"}) {
+            TableDescriptor.Builder table = TableDescriptor.builder().schema(Schema.newBuilder().column("k", DataTypes.INT())
+                    .column("ver", DataTypes.TIMESTAMP(6)).column("s", DataTypes.STRING()).primaryKey("k").build()).distributedBy(1, "k");
+            if (engine.equals("wal"))
+                table.property("table.changelog.image", "WAL");
+            else
+                table.property("table.merge-engine", engine);
+            if (engine.equals("versioned"))
+                table.property("table.merge-engine.versioned.ver-column", "ver");
+            create(admin, TablePath.of("judge", engine), table);
+        }
         create(admin, DAYS, TableDescriptor.builder().schema(Schema.newBuilder().column("id", DataTypes.BIGINT()).column("day", DataTypes.STRING())
                 .build()).partitionedBy("day").distributedBy(2));
         try {
@@ -149,6 +160,13 @@ public class Judge {
         for (int i = 1; i < 1000; i += 10)
             partial.upsert(GenericRow.of(i, null, -5L - i));
         partial.flush();
+        for (String engine : new String[] {"first_row", "versioned", "wal"}) {
+            UpsertWriter writer = connection.getTable(TablePath.of("judge", engine)).newUpsert().createWriter();
+            for (long version : new long[] {5, 3, 5, 7})
+                for (int k = 0; k < 10; k++)
+                    writer.upsert(GenericRow.of(k, k == 9 ? null : TimestampNtz.fromMillis(version), BinaryString.fromString("v" + version)));
+            writer.flush();
+        }
         UpsertWriter prefix = connection.getTable(PREFIX).newUpsert().createWriter();
         for (int i = 0; i < 300; i++)
             prefix.upsert(GenericRow.of(i / 3, BinaryString.fromString("b" + i % 3), (long) i));
@@ -280,6 +298,23 @@ public class Judge {
         check(admin.getLatestKvSnapshots(KEYED).get().getBucketIds().size() == 2, "kv snapshots of each bucket");
     }
 
+    static void readEngines(Connection connection) throws Exception {
+        String[] engines = {"first_row", "versioned", "wal"};
+        String[] expected = {"v5", "v7", "v7"};
+        int[] changes = {10, 10 + 9 * 4 + 6, 40}; /* a null version takes the place of a null one */
+        for (int e = 0; e < 3; e++) {
+            TablePath path = TablePath.of("judge", engines[e]);
+            Lookuper lookuper = connection.getTable(path).newLookup().createLookuper();
+            for (int k = 0; k < 10; k++)
+                same(lookuper.lookup(GenericRow.of(k)).get().getSingletonRow().getString(2).toString(), expected[e], engines[e] + " " + k);
+            Map<String, Integer> kinds = new HashMap<>();
+            for (ScanRecord record : scan(connection, path, null, null, changes[e]))
+                kinds.merge(record.getChangeType().shortString(), 1, Integer::sum);
+            same(kinds.getOrDefault("+I", 0), e == 2 ? 0 : 10, "inserts of " + path);
+            same(kinds.getOrDefault("-U", 0), e == 1 ? 21 : 0, "old rows of " + path);
+        }
+    }
+
     static void readPartitions(Connection connection, Admin admin) throws Exception {
         List<PartitionInfo> partitions = admin.listPartitionInfos(DAYS).get();
         same(partitions.size(), 3, "partitions made by the writer");
@@ -297,7 +332,7 @@ public class Judge {
 
     static void readAdmin(Admin admin) throws Exception {
         check(admin.listDatabases().get().containsAll(Arrays.asList("fluss", "judge")), "databases");
-        same(admin.listTables("judge").get().size(), 7, "tables");
+        same(admin.listTables("judge").get().size(), 10, "tables");
         same(admin.getDatabaseInfo("judge").get().getDatabaseDescriptor().getComment().orElse(""), "for the judge", "comment");
         same(admin.getTableInfo(KEYED).get().getPrimaryKeys(), Collections.singletonList("k"), "primary key");
         same(admin.getTableSchema(TYPES).get().getSchema().getColumns().size(), 14, "columns");
@@ -349,6 +384,7 @@ public class Judge {
                 }
                 readLogs(connection);
                 readRows(connection, admin);
+                readEngines(connection);
                 readPartitions(connection, admin);
                 readAdmin(admin);
             }
