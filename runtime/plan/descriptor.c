@@ -83,7 +83,7 @@ static const slu_option restart_options[] = {
                .choices = "none|fixed-delay|exponential-delay"),
     SLU_OPTION("attempts", I64, restart_keys, attempts, "0", "restarts before the job fails; 0: no bound", .param = "restart.attempts",
                .min = 0, .max = 1000000),
-    SLU_OPTION("delay", DURATION, restart_keys, delay_ms, "1s", "wait before a restart; the first one when exponential",
+    SLU_OPTION("delay", DURATION, restart_keys, delay_ms, "100ms", "wait before a restart; the first one when exponential",
                .param = "restart.delay", .min = 0, .max = DAY_MS),
     SLU_OPTION("delay-max", DURATION, restart_keys, delay_max_ms, "1m", "longest wait when exponential", .param = "restart.delay-max",
                .min = 0, .max = DAY_MS),

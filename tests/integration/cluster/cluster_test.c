@@ -248,7 +248,8 @@ batches_cross_between_two_workers(void **state)
     assert_int_equal(answer->item_count, 2);
     assert_int_equal(answer->items[0].rows_out, ROWS);
     assert_int_equal(answer->items[1].rows_in, ROWS);
-    assert_true(answer->remote_frames > 50);
+    if (answer->remote_frames < 10)
+        fail_msg("only %d messages came from the other worker", (int)answer->remote_frames);
     assert_true(answer->items[0].items[0].pid != answer->items[0].items[1].pid);
     CHECK_OK(slu_client_checkpoints(c.client, c.job, &answer, &err));
     assert_true(answer->item_count >= 2);
