@@ -940,9 +940,11 @@ static const struct {
                  {"ceiling", "n", F_CEIL, R_WHOLE, true},
                  {"round", "n", F_ROUND, R_WHOLE, true}};
 
-static const char *const special_functions[] = {"coalesce", "nullif", "if",   "concat", "mod",       "lower",       "upper",
-                                                "length",   "substr", "trim", "ltrim",  "rtrim",     "abs",         "floor",
-                                                "ceil",     "round",  "cast", "case",   "substring", "char_length", "try_cast"};
+static const char *const special_functions[] = {
+    "coalesce",  "nullif",      "if",      "concat", "mod",       "lower",        "upper",
+    "length",    "substr",      "trim",    "ltrim",  "rtrim",     "abs",          "floor",
+    "ceil",      "round",       "cast",    "case",   "substring", "to_timestamp", "to_timestamp_ltz",
+    "to_millis", "char_length", "try_cast"};
 
 static bool
 name_is(const char *name, size_t bytes, const char *word)
@@ -1027,6 +1029,25 @@ call_as_case(builder *b, int32_t at, node *when, node *then, node *otherwise)
     return when == NULL || then == NULL ? NULL : build_case(b, at, parts, 3);
 }
 
+/* TO_TIMESTAMP(ms), TO_TIMESTAMP_LTZ(ms): milliseconds since 1970 as TIMESTAMP(3); TO_MILLIS(timestamp): the way back. */
+static node *
+call_instant(builder *b, int32_t at, node *arg, bool to_millis, bool zoned)
+{
+    char name[64];
+    const bool fits = to_millis ? arg->type.id == SLU_TYPE_TIMESTAMP : type_is_int(arg->type);
+    if (!fits && arg->type.id != SLU_TYPE_OTHER)
+        return build_fail(b, SLU_INVALID, arg->at, "%s is needed here, not %s",
+                          to_millis ? "a TIMESTAMP" : "an integer of milliseconds", type_name(arg->type, name));
+    slu_type instant = slu_type_of("tsm:");
+    instant.zoned = to_millis ? arg->type.zoned : zoned;
+    const slu_type millis = slu_type_make(SLU_TYPE_INT64, 8);
+    arg = build_cast(b, at, arg, to_millis ? instant : millis, false);
+    node *n = arg == NULL ? NULL : make1(b, OP_FUNCTION, at, to_millis ? millis : instant, arg);
+    if (n != NULL)
+        n->function = F_INSTANT;
+    return fold(b, n);
+}
+
 node *
 build_function(builder *b, int32_t at, const char *name, size_t name_bytes, node **args, uint32_t count)
 {
@@ -1038,6 +1059,12 @@ build_function(builder *b, int32_t at, const char *name, size_t name_bytes, node
         return call_as_case(b, at, args[0], args[1], args[2]);
     if (name_is(name, name_bytes, "mod") && count == 2)
         return build_arithmetic(b, at, OP_MOD, args[0], args[1]);
+    if (name_is(name, name_bytes, "to_timestamp") && count == 1)
+        return call_instant(b, at, args[0], false, false);
+    if (name_is(name, name_bytes, "to_timestamp_ltz") && count == 1)
+        return call_instant(b, at, args[0], false, true);
+    if (name_is(name, name_bytes, "to_millis") && count == 1)
+        return call_instant(b, at, args[0], true, false);
     if (name_is(name, name_bytes, "concat") && count > 0) {
         node *joined = args[0];
         for (uint32_t i = 1; i < count && joined != NULL; i++)

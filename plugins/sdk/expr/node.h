@@ -69,7 +69,8 @@ typedef enum function_code {
     F_ABS,
     F_FLOOR,
     F_CEIL,
-    F_ROUND
+    F_ROUND,
+    F_INSTANT /* the same 64 bits: milliseconds as a TIMESTAMP(3), and back */
 } function_code;
 
 typedef struct node node;

@@ -303,6 +303,7 @@ eval_function(run *r, node *n, span s, vec *out)
     out->values = n->values;
     out->nulls = nulls;
     switch (n->function) {
+    case F_INSTANT: out->values = args[0].values; return SLU_OK;
     case F_LOWER:
     case F_UPPER:
     case F_CONCAT: return texts_made(r, n, args, s.count);

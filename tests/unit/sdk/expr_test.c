@@ -141,6 +141,11 @@ static const struct {
     {"at < timestamp '2024-01-31 10:00:00.1230001'", "b", "TRUE,FALSE,NULL,TRUE"},
     {"day = date '2024-02-29'", "b", "FALSE,TRUE,NULL,FALSE"},
     {"at > day", "b", "TRUE,FALSE,NULL,FALSE"},
+    {"to_timestamp(id * 1000)",
+     "tsm:", "1970-01-01 00:00:01.000,1970-01-01 00:00:02.000,1970-01-01 00:00:03.000,1970-01-01 00:00:04.000"},
+    {"to_timestamp_ltz(small)", "tsm:UTC", "1970-01-01 00:00:00.007Z,1969-12-31 23:59:59.997Z,NULL,1970-01-01 00:00:00.000Z"},
+    {"to_millis(at)", "l", "1706695200123,1706745600000,NULL,-1"},
+    {"to_millis(timestamp '2024-01-31 10:00:00.123456')", "l", "1706695200123,1706695200123,1706695200123,1706695200123"},
     {"\"id\" = 1 -- the end", "b", "TRUE,FALSE,FALSE,FALSE"},
     {"'it''s'", "u", "it's,it's,it's,it's"},
 };

@@ -4,7 +4,8 @@
  * Shape    compiled once against a schema (names, types, constants), then evaluated batch by batch, column by column.
  * Language SQL: = <> != < <= > >=, + - * / % ||, AND OR NOT, IN, BETWEEN, LIKE [ESCAPE], IS [NOT] NULL | TRUE | FALSE, CASE, CAST,
  *          TRY_CAST, COALESCE, NULLIF, IF, LOWER, UPPER (ASCII letters), LENGTH (characters), SUBSTR, TRIM, LTRIM, RTRIM, CONCAT, ABS,
- *          FLOOR, CEIL, ROUND, MOD; literals 1, 1.50 (exact), 1e3 (DOUBLE), 'text', TRUE, FALSE, NULL, DATE '2024-01-31', TIMESTAMP '...'.
+ *          FLOOR, CEIL, ROUND, MOD, TO_TIMESTAMP and TO_TIMESTAMP_LTZ (of milliseconds), TO_MILLIS; literals 1, 1.50 (exact), 1e3
+ *          (DOUBLE), 'text', TRUE, FALSE, NULL, DATE '2024-01-31', TIMESTAMP '2024-01-31 10:00:00.123'.
  *          Three-valued logic: a comparison with NULL is NULL, and a filter keeps only what is TRUE. DECIMAL is exact, with the result
  *          types of Flink SQL. README.md of this folder says more.
  * Owns     an expression owns everything it needs and keeps no pointer to text or schema after compile.
