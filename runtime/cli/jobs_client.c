@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define JOBS_DOUBT_MS 1000
 #define JOBS_TIMEOUT_MS 20000 /* somebody listens: what takes long now is a busy machine */
 
 /* Whether somebody listens at host:port; what cannot be found out counts as yes: the link will tell. */
@@ -46,8 +47,12 @@ slu_jobs_client(const slu_env *env, const char *address, slu_client **out, slu_e
     uint16_t port = 0;
     if (strstr(bare, "://") == NULL) {
         SLU_TRY_IN(slu_address_split(bare, host, sizeof host, &port, err), err, "--jobmanager");
-        if (!somebody_listens(host, port))
-            return slu_error_set(err, SLU_TIMEOUT, "no answer from a job manager at %s: is it running?", where);
+        /* Asked only when there is a doubt: a connection that says nothing is a nuisance to the other side. */
+        const slu_status status = slu_client_open(env, where, JOBS_DOUBT_MS, out, err);
+        if (status == SLU_OK)
+            slu_client_patience(*out, JOBS_TIMEOUT_MS);
+        if (status != SLU_TIMEOUT || !somebody_listens(host, port))
+            return status;
     }
     return slu_client_open(env, where, JOBS_TIMEOUT_MS, out, err);
 }

@@ -1,7 +1,7 @@
 /*
  * jobs_client.h: a client of the job manager that the verb's flag names, else of the default one.
  *
- * Errors   TIMEOUT: nobody answers there. A refused TCP connection is known at once; the link alone would wait for its timeout.
+ * Errors   TIMEOUT: nobody answers there. A refused TCP connection is known after a second; the link alone would wait for its timeout.
  */
 #ifndef SLU_CLI_JOBS_CLIENT_H
 #define SLU_CLI_JOBS_CLIENT_H

@@ -125,6 +125,12 @@ slu_client_open(const slu_env *env, const char *address, int64_t timeout_ms, slu
 }
 
 void
+slu_client_patience(slu_client *client, int64_t timeout_ms)
+{
+    client->timeout_ms = timeout_ms;
+}
+
+void
 slu_client_close(slu_client **client)
 {
     slu_client *gone = *client;
