@@ -45,6 +45,7 @@ struct slu_local {
     _Atomic uint32_t cancelled;
     int64_t kept[KEPT_MAX];
     uint32_t kept_count;
+    int64_t newest_stranger; /* -1: none */
     int64_t triggered_ms, triggered_wall_ms;
     slu_local_status status;
     slu_status result;
@@ -53,12 +54,30 @@ struct slu_local {
 
 /* ---- Attempts */
 
+/* Checkpoints that an earlier run left under our job id: with a restore our numbers go on after them; without, they are somebody's. */
+static slu_status
+look_for_strangers(slu_local *local, slu_error *err)
+{
+    slu_manifest *stranger = NULL;
+    slu_error none;
+    if (local->dir[0] == 0 || slu_manifest_load_latest(local->dir, local->job_id, &stranger, &none) != SLU_OK)
+        return SLU_OK;
+    local->newest_stranger = stranger->checkpoint;
+    slu_manifest_free(&stranger);
+    if (local->restore_from[0] != 0)
+        return SLU_OK;
+    return slu_error_set(err, SLU_CONFLICT, "%s/%s holds checkpoints of an earlier run (the newest is %" PRId64 "): restore from one of them, or choose another job id",
+                         local->dir, local->job_id, local->newest_stranger);
+}
+
 /* What this attempt starts from: the newest of our own checkpoints, else what the caller named, else nothing. */
 static slu_status
 find_restore(slu_local *local, slu_error *err)
 {
     slu_manifest_free(&local->restore);
-    if (local->dir[0] != 0 && local->attempt > 1) {
+    if (local->attempt == 1)
+        SLU_TRY(look_for_strangers(local, err));
+    if (local->dir[0] != 0 && local->kept_count > 0) {
         const slu_status status = slu_manifest_load_latest(local->dir, local->job_id, &local->restore, err);
         if (status != SLU_NOTFOUND)
             return status;
@@ -74,7 +93,7 @@ start_attempt(slu_local *local, slu_error *err)
     local->nonce = local->env->random(local->env);
     SLU_TRY(find_restore(local, err));
     const slu_checkpoint_settings *settings = &local->graph->checkpoint;
-    const int64_t newest = local->kept_count > 0 ? local->kept[local->kept_count - 1] : -1;
+    const int64_t newest = local->kept_count > 0 ? local->kept[local->kept_count - 1] : local->newest_stranger;
     const int64_t restored = local->restore == NULL ? -1 : local->restore->checkpoint;
     const slu_coordinator_spec coordinator = {.task_count = local->layout->task_count,
                                               .interval_ms = settings->interval_ms,
@@ -414,7 +433,7 @@ slu_local_open(const slu_graph *graph, slu_registry *registry, const slu_env *en
     local->env = env;
     local->no_threads = use->no_threads;
     local->memory_max = use->memory_max;
-    local->status.completed_checkpoint = -1;
+    local->status.completed_checkpoint = local->newest_stranger = -1;
     random_job_id(local);
     if (use->job_id != NULL && strlen(use->job_id) != 32)
         return slu_error_set(err, SLU_INVALID, "a job id has 32 hex digits, not \"%s\"", use->job_id);

@@ -987,6 +987,15 @@ slu_node_clear(const slu_node *node)
 }
 
 bool
+slu_node_holds_barrier(const slu_node *node)
+{
+    for (uint32_t i = 0; i < node->queue_count; i++)
+        if (node->queue[(node->queue_first + i) % node->queue_capacity].item.kind == SLU_ITEM_BARRIER)
+            return true;
+    return false;
+}
+
+bool
 slu_node_room(slu_node *node)
 {
     bool room = true;

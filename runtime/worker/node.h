@@ -68,6 +68,7 @@ SLU_CHECK slu_status slu_node_step(slu_node *node, int64_t now_ms, bool *did, sl
 void slu_node_retry(slu_node *node);
 int64_t slu_node_deadline(const slu_node *node, int64_t now_ms);
 bool slu_node_clear(const slu_node *node);
+bool slu_node_holds_barrier(const slu_node *node); /* a barrier waits for its pending work or its prepare */
 bool slu_node_room(slu_node *node); /* of its own partitions */
 SLU_CHECK slu_status slu_node_flush(slu_node *node, int64_t now_ms, bool all, bool *sent, slu_error *err); /* small batches that wait in them */
 bool slu_node_committed(const slu_node *node); /* nothing left to commit */

@@ -543,10 +543,21 @@ use_aligned(slu_task_loop *task, const slu_aligned *aligned, slu_error *err)
     return SLU_OK;
 }
 
+/* Whom a checkpoint waited for in vain. */
+static void
+name_the_late(const slu_task_loop *task, int64_t checkpoint)
+{
+    for (uint32_t i = 0; i < task->node_count; i++)
+        if (slu_node_holds_barrier(task->nodes[i]))
+            slu_log_warn(task->spec.worker->env, "CHECKPOINT-LATE", "checkpoint %" PRId64 " waited for operator %s[%u]", checkpoint,
+                         slu_node_id(task->nodes[i]), task->subtask);
+}
+
 static slu_status
 abort_checkpoint(slu_task_loop *task, int64_t checkpoint, slu_error *err)
 {
     slu_aligned aligned;
+    name_the_late(task, checkpoint);
     if (task->checkpoint >= 0 && task->checkpoint <= checkpoint)
         task->abandoned = true;
     if (task->trigger.kind != 0 && task->trigger.value <= checkpoint)

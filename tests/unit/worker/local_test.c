@@ -13,6 +13,9 @@ check_each_even_once(int64_t ids)
             fail_msg("id %lld came %u times", (long long)i, world.committed[i]);
 }
 
+/* Called between the rounds of run_by_hand. */
+static void (*each_round)(slu_local *local);
+
 static void
 run_threads(const slu_graph *graph, const slu_local_options *options, slu_local_status *status)
 {
@@ -38,6 +41,8 @@ run_by_hand(const slu_graph *graph, const slu_local_options *options, slu_local_
     for (int64_t round = 0; (result == SLU_MORE || result == SLU_AGAIN) && round < rounds_max; round++) {
         int64_t deadline;
         result = slu_local_step(local, &deadline, &err);
+        if (each_round != NULL)
+            each_round(local);
         if (result == SLU_AGAIN) {
             if (deadline == INT64_MAX)
                 fail_msg("the job waits for nothing");
@@ -204,6 +209,52 @@ a_zombie_stops(void **state)
 }
 
 static void
+stall_from_the_second_checkpoint(slu_local *local)
+{
+    slu_local_status status;
+    slu_local_get_status(local, &status);
+    world.stalled = status.completed_checkpoint == 2 && status.failed_checkpoints < 2;
+}
+
+/* Two checkpoints take too long; their barriers arrive late, mean nothing any more, and the job goes on without a restart. */
+static void
+a_late_checkpoint_is_aborted_and_forgotten(void **state)
+{
+    (void)state;
+    slu_graph *graph = test_graph(wide, WIDE_COUNT);
+    slu_local_status status;
+    char dir[64];
+    graph->checkpoint.interval_ms = 3;
+    graph->checkpoint.timeout_ms = 40;
+    graph->checkpoint.tolerated_failures = 2;
+    temporary_dir(dir);
+    test_world_reset();
+    each_round = stall_from_the_second_checkpoint;
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir}, &status, 1000000), SLU_END);
+    assert_int_equal(status.attempt, 1);
+    assert_int_equal(status.failed_checkpoints, 2);
+    assert_true(status.completed_checkpoint > 5);
+    check_each_even_once(40000);
+    check_counts(40000);
+    /* The same job id again (the same seed): its checkpoints are not this job's. */
+    each_round = NULL;
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir}, &status, 1000000), SLU_CONFLICT);
+    CHECK_OK(slu_dir_remove(dir, &err));
+    /* With no failure tolerated the job restarts instead, from the last whole one. */
+    graph->checkpoint.tolerated_failures = 0;
+    test_world_reset();
+    each_round = stall_from_the_second_checkpoint;
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir}, &status, 1000000), SLU_END);
+    each_round = NULL;
+    assert_int_equal(status.attempt, 1 + status.failed_checkpoints);
+    assert_in_range(status.failed_checkpoints, 1, 2);
+    check_each_even_once(40000);
+    check_counts(40000);
+    CHECK_OK(slu_dir_remove(dir, &err));
+    slu_graph_free(&graph);
+}
+
+static void
 a_checkpoint_restores_at_another_parallelism(void **state)
 {
     (void)state;
@@ -231,6 +282,42 @@ a_checkpoint_restores_at_another_parallelism(void **state)
     CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.restore_from = from}, &status, 1000000), SLU_END);
     check_each_even_once(40000);
     check_counts(40000);
+    slu_graph_free(&graph);
+    CHECK_OK(slu_dir_remove(dir, &err));
+}
+
+/* Timers fire when their time has come, once, also those that were set before a failure, or at another parallelism. */
+static void
+event_timers_fire_once_over_a_restore(void **state)
+{
+    (void)state;
+    static const char job[] = "00000000000000000000000000000003";
+    test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 2, .rows = 3000},
+                     {.id = "a", .use = "alarm", .parallelism = 2, .partition = SLU_PARTITION_HASH},
+                     {.id = "f", .use = "fail", .parallelism = 2},
+                     {.id = "l", .use = "ledger", .parallelism = 1}};
+    slu_local_status status;
+    char dir[64], from[128];
+    slu_graph *graph = test_graph(ops, 4);
+    graph->checkpoint.interval_ms = 2;
+    temporary_dir(dir);
+    test_world_reset();
+    world.fail_at = 2000;
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir}, &status, 1000000), SLU_END);
+    assert_int_equal(status.attempt, 2);
+    for (int64_t i = 0; i < 6000; i++)
+        assert_int_equal(world.committed[i], 1);
+    test_world_reset();
+    world.fail_at = 3000;
+    graph->restart.strategy = 0;
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir, .job_id = job}, &status, 1000000), SLU_IO);
+    slu_graph_free(&graph);
+    ops[1].parallelism = ops[2].parallelism = 3;
+    graph = test_graph(ops, 4);
+    (void)snprintf(from, sizeof from, "%s/%s/chk-%lld", dir, job, (long long)status.completed_checkpoint);
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.restore_from = from}, &status, 1000000), SLU_END);
+    for (int64_t i = 0; i < 6000; i++)
+        assert_int_equal(world.committed[i], 1);
     slu_graph_free(&graph);
     CHECK_OK(slu_dir_remove(dir, &err));
 }
@@ -338,7 +425,9 @@ main(void)
         cmocka_unit_test(a_failure_restores_the_last_checkpoint),
         cmocka_unit_test(a_failure_at_any_checkpoint_step_loses_and_doubles_nothing),
         cmocka_unit_test(a_zombie_stops),
+        cmocka_unit_test(a_late_checkpoint_is_aborted_and_forgotten),
         cmocka_unit_test(a_checkpoint_restores_at_another_parallelism),
+        cmocka_unit_test(event_timers_fire_once_over_a_restore),
         cmocka_unit_test(errors_name_the_operator_and_a_job_that_never_ran_does_not_restart),
         cmocka_unit_test(without_memory_a_job_fails_and_leaves_nothing_behind),
         cmocka_unit_test(cancel_ends_an_endless_job),

@@ -5,6 +5,7 @@
  *   even      operator: keeps even ids.
  *   count     operator, keyed by `key`: emits (id, key, how many of that key came so far), in two calls by way of MORE.
  *   fail      operator: passes everything on, and fails or stalls once, as test_world says.
+ *   alarm     operator, keyed: sets an event timer 500 after each id, and passes the id on when it fires, and not before.
  *   slow      operator: keeps up to two batches in flight and emits them only after a callback.
  *   ledger    sink of two phases: what is committed lands in test_world.committed, once per (subtask, checkpoint).
  *   tally     sink: counts rows and remembers what was written.
@@ -41,6 +42,7 @@ typedef struct test_world {
     _Atomic int64_t commit_refusals; /* how many commits answer AGAIN first */
     char commits_seen[512][64];      /* "subtask:checkpoint:first id" of each commit */
     _Atomic int64_t watermark;
+    _Atomic int64_t stalled; /* `slow` lets nothing go */
 } test_world;
 
 static test_world world;
@@ -270,6 +272,10 @@ slow_ready(void *self, uint64_t cookie, uint32_t events, slu_error *err)
     pass *p = self;
     (void)cookie;
     (void)events;
+    if (atomic_load(&world.stalled)) {
+        p->host->deadline(p->host, p->host->now_ms(p->host) + 1);
+        return SLU_OK;
+    }
     for (uint32_t i = 0; i < p->held_count; i++) {
         slu_emit emit = {.size = sizeof emit, .base = p->held[i]};
         SLU_TRY(p->host->emit(p->host, &emit, err));
@@ -400,6 +406,79 @@ count_close(void *self)
 
 static const slu_operator_ops count_ops = {
     .size = sizeof count_ops, .open = count_open, .process = count_process, .more = count_more, .close = count_close};
+
+/* ---- alarm */
+
+typedef struct alarm_op {
+    slu_host *host;
+    slu_keyer *keyer;
+    int64_t watermark;
+} alarm_op;
+
+static slu_status
+alarm_open(void *self, const slu_open *open, slu_error *err)
+{
+    alarm_op *a = self;
+    SLU_TRY(slu_keyer_new(open->inputs[0], open->keys, open->key_count, &a->keyer, err));
+    a->host = open->host;
+    a->watermark = INT64_MIN;
+    atomic_fetch_add(&world.opens, 1);
+    return SLU_OK;
+}
+
+static slu_status
+alarm_process(void *self, uint32_t input, const slu_batch *batch, slu_error *err)
+{
+    alarm_op *a = self;
+    slu_keys keys;
+    (void)input;
+    SLU_TRY(slu_keyer_encode(a->keyer, batch, &keys, err));
+    for (int64_t i = 0; i < batch->rows; i++) {
+        const int64_t id = ((const int64_t *)batch->array->children[0]->buffers[1])[slu_batch_row(batch, i)];
+        const slu_timer timer = {.size = sizeof timer, .domain = SLU_TIME_EVENT, .at_ms = id + 500, .key_hash = keys.hashes[i], .key_bytes = 9,
+                                 .key = keys.data + 9 * i, .tag = (uint64_t)id};
+        SLU_TRY(a->host->timer_set(a->host, &timer, err));
+    }
+    return SLU_OK;
+}
+
+static slu_status
+alarm_watermark(void *self, int64_t event_ms, slu_error *err)
+{
+    (void)err;
+    ((alarm_op *)self)->watermark = event_ms;
+    return SLU_OK;
+}
+
+static slu_status
+alarm_timer(void *self, const slu_timer *timer, slu_error *err)
+{
+    alarm_op *a = self;
+    const int64_t id = (int64_t)timer->tag, key = id % 100;
+    struct ArrowArray array;
+    int64_t in_key;
+    memcpy(&in_key, (const uint8_t *)timer->key + 1, 8);
+    assert_int_equal(in_key, key);
+    assert_int_equal(timer->at_ms, id + 500);
+    assert_true(timer->at_ms <= a->watermark);
+    const test_column columns[2] = {{.name = "id", .format = "l", .values = &id}, {.name = "key", .format = "l", .values = &key}};
+    test_array_make(&array, columns, 2, 1);
+    return a->host->emit(a->host, &(slu_emit){.size = sizeof(slu_emit), .array = &array}, err);
+}
+
+static void
+alarm_close(void *self)
+{
+    slu_keyer_free(&((alarm_op *)self)->keyer);
+    any_close(self);
+}
+
+static const slu_operator_ops alarm_ops = {.size = sizeof alarm_ops,
+                                           .open = alarm_open,
+                                           .process = alarm_process,
+                                           .watermark = alarm_watermark,
+                                           .timer = alarm_timer,
+                                           .close = alarm_close};
 
 /* ---- ledger and tally */
 
@@ -561,12 +640,13 @@ static const slu_plugin test_plugins[] = {
     TEST_PLUGIN("fail", OPERATOR, pass, fail_ops, .input_min = 1, .input_max = 8, .output_count = 1),
     TEST_PLUGIN("slow", OPERATOR, pass, slow_ops, .input_min = 1, .input_max = 8, .output_count = 1),
     TEST_PLUGIN("count", OPERATOR, count_op, count_ops, .input_min = 1, .input_max = 1, .output_count = 1),
+    TEST_PLUGIN("alarm", OPERATOR, alarm_op, alarm_ops, .input_min = 1, .input_max = 1, .output_count = 1),
     TEST_PLUGIN("ledger", SINK, ledger, ledger_ops, .input_min = 1, .input_max = 8),
     TEST_PLUGIN("tally", SINK, ledger, tally_ops, .input_min = 1, .input_max = 8),
 };
 
 static const slu_plugin *const test_plugin_list[] = {&test_plugins[0], &test_plugins[1], &test_plugins[2], &test_plugins[3],
-                                                     &test_plugins[4], &test_plugins[5], &test_plugins[6]};
+                                                     &test_plugins[4], &test_plugins[5], &test_plugins[6], &test_plugins[7]};
 
 static const slu_module test_module = {.size = sizeof test_module,
                                        .abi = SLU_ABI,
