@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/sizes.h"
 #include "iceberg/store_parquet.h"
+#include "iceberg/vector.h"
 
 #include <sluice/sdk/map.h>
 #include <stdlib.h>
@@ -180,6 +181,35 @@ positions_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_erro
     return file_each(deletes, from, WANTS, 2, positions_batch, NULL, err);
 }
 
+/* ---- deletion vectors ---- */
+
+static bool
+is_vector(const iceberg_scan_file *from)
+{
+    return from->file.content_offset != ICEBERG_ABSENT;
+}
+
+static slu_status
+vector_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf blob = {0};
+    const iceberg_data_file *file = &from->file;
+    size_t at = 0;
+    if (file->content_bytes > file->file_bytes || (size_t)file->record_count > ICEBERG_DELETES_BYTES_MAX / sizeof(int64_t))
+        return slu_error_set(err, SLU_CORRUPT, "a deletion vector of %lld bytes and %lld rows", (long long)file->content_bytes,
+                             (long long)file->record_count);
+    slu_buf_init(&blob, ICEBERG_DELETES_BYTES_MAX);
+    uint8_t *data = slu_buf_extend(&blob, (size_t)file->content_bytes);
+    SLU_TRY(slu_buf_status(&blob, err));
+    SLU_TRY(deletes->store->ops->read(deletes->store->self, file->path, file->content_offset, data, blob.bytes, err));
+    SLU_TRY(list_new(deletes, from, slu_view_of_text(file->referenced_file), &at, err));
+    position_list *list = &deletes->lists[at];
+    SLU_TRY(room(deletes, &list->rows, &list->capacity, (size_t)file->record_count, sizeof *list->rows, err));
+    SLU_TRY(iceberg_vector_decode(slu_buf_view(&blob), list->rows, (size_t)file->record_count, err));
+    list->count = (size_t)file->record_count;
+    return SLU_OK;
+}
+
 /* ---- equality deletes ---- */
 
 /* A column by its id in any schema the table ever had: a dropped one still counts. */
@@ -347,6 +377,14 @@ equality_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_error
 
 /* ---- loading ---- */
 
+static slu_status
+file_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_error *err)
+{
+    if (from->file.content == ICEBERG_CONTENT_EQUALITY_DELETES)
+        return equality_load(deletes, from, err);
+    return is_vector(from) ? vector_load(deletes, from, err) : positions_load(deletes, from, err);
+}
+
 slu_status
 iceberg_deletes_load(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_scan *scan, iceberg_deletes **out,
                      slu_error *err)
@@ -363,9 +401,7 @@ iceberg_deletes_load(const iceberg_store *store, const iceberg_metadata *metadat
     deletes->scan = scan;
     for (size_t i = 0; i < scan->delete_count; i++) {
         const iceberg_scan_file *from = &scan->deletes[i];
-        SLU_TRY_IN(from->file.content == ICEBERG_CONTENT_POSITION_DELETES ? positions_load(deletes, from, err)
-                                                                          : equality_load(deletes, from, err),
-                   err, "%s", from->file.path);
+        SLU_TRY_IN(file_load(deletes, from, err), err, "%s", from->file.path);
     }
     *out = slu_take(&deletes);
     return SLU_OK;
@@ -411,16 +447,26 @@ compare_rows(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static bool
+list_counts(const iceberg_deletes *deletes, const position_list *list)
+{
+    return list->from->sequence_number >= deletes->file->sequence_number && same_partition(list->from, deletes->file);
+}
+
 static slu_status
 positions_of_file(iceberg_deletes *deletes, slu_error *err)
 {
     const char *path = deletes->file->file.path;
     const uint32_t path_bytes = (uint32_t)strlen(path);
     const int32_t found = sdk_map_find(&deletes->paths, (uint32_t)slu_hash64(path, path_bytes), path, path_bytes);
+    const int32_t first = found < 0 ? -1 : deletes->path_lists[found];
+    bool vector = false;
     deletes->position_count = 0;
-    for (int32_t at = found < 0 ? -1 : deletes->path_lists[found]; at >= 0; at = deletes->lists[at].next) {
+    for (int32_t at = first; at >= 0; at = deletes->lists[at].next)
+        vector = vector || (is_vector(deletes->lists[at].from) && list_counts(deletes, &deletes->lists[at]));
+    for (int32_t at = first; at >= 0; at = deletes->lists[at].next) {
         const position_list *list = &deletes->lists[at];
-        if (list->from->sequence_number < deletes->file->sequence_number || !same_partition(list->from, deletes->file))
+        if (!list_counts(deletes, list) || (vector && !is_vector(list->from)))
             continue;
         SLU_TRY(room(deletes, &deletes->positions, &deletes->position_capacity, deletes->position_count + list->count,
                      sizeof *deletes->positions, err));

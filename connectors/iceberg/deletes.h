@@ -1,10 +1,11 @@
 /*
- * deletes.h: row-level deletes of format 2, applied while reading: position deletes and equality deletes.
+ * deletes.h: row-level deletes applied while reading: position deletes, equality deletes, and the deletion vectors of format 3.
  *
  * Source   Iceberg table specification, "Scan Planning"; facts iceberg.md 6.1 and 6.3.
  * Rules    a position delete (path, row number) counts for a data file of the same path, spec and tuple whose sequence number is
  *          not above its own. An equality delete counts for rows with equal key columns (nulls are equal) in data files of the same
  *          spec and tuple, or in all when it was written unpartitioned, whose sequence number is below its own.
+ *          A deletion vector counts like position deletes for the file it names, and instead of them: it holds theirs.
  * Shape    load reads every delete file of a scan once; begin says what a data file needs; mark says which rows of a batch are
  *          deleted.
  * Owns     what it read. The scan and the metadata outlive it.

@@ -8,8 +8,8 @@
  * Owns     the read owns its plan and its open file; the store and the metadata are the caller's until free. Batches are the
  *          receiver's.
  * Threads  owner; calls block.
- * Deletes  position and equality deletes of format 2 are applied (deletes.h).
- * Errors   UNSUPPORTED: deletion vectors, nested columns that were asked for, a v3 default of a column that a file does not have;
+ * Deletes  position and equality deletes and deletion vectors are applied (deletes.h).
+ * Errors   UNSUPPORTED: nested columns that were asked for, a v3 default of a column that a file does not have;
  *          NOTFOUND: a column or snapshot that is not there; CORRUPT and others from the files. END after the last batch.
  */
 #ifndef ICEBERG_LAKE_READ_H

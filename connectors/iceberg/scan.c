@@ -83,13 +83,22 @@ delete_kind(const iceberg_data_file *file)
     return file->content_offset != ICEBERG_ABSENT ? "a deletion vector" : "a position delete file";
 }
 
+/* Parquet with positions or keys, or a deletion vector in a Puffin file. */
+static bool
+delete_known(const iceberg_data_file *file)
+{
+    const bool vector = file->content == ICEBERG_CONTENT_POSITION_DELETES && file->content_offset >= 0 &&
+                        file->content_bytes >= 0 && file->referenced_file != NULL && strcasecmp(file->format, "puffin") == 0;
+    return vector || (file->content_offset == ICEBERG_ABSENT && strcasecmp(file->format, "parquet") == 0);
+}
+
 static slu_status
 delete_add(scan_work *work, const iceberg_manifest_file *listed, const iceberg_manifest_entry *entry, slu_error *err)
 {
     iceberg_scan *scan = work->scan;
-    if (!work->options->deletes || entry->file.content_offset != ICEBERG_ABSENT || strcasecmp(entry->file.format, "parquet") != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "the snapshot has %s, %s: this is not applied here", delete_kind(&entry->file),
-                             entry->file.path);
+    if (!work->options->deletes || !delete_known(&entry->file))
+        return slu_error_set(err, SLU_UNSUPPORTED, "the snapshot has %s (%s), %s: this is not applied here",
+                             delete_kind(&entry->file), entry->file.format, entry->file.path);
     SLU_TRY(scan_room(work, &scan->deletes, scan->delete_count, &work->delete_capacity, err));
     scan->deletes[scan->delete_count++] =
         (iceberg_scan_file){entry->file, listed->spec_id, entry->sequence_number, entry->snapshot_id, listed->path};

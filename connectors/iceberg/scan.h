@@ -4,8 +4,8 @@
  * Shape    a scan is the list of live data files of one snapshot, in manifest order, with sequence numbers resolved. Predicates
  *          only leave out files that cannot hold a wanted row: the reader still checks rows.
  * Owns     the scan owns everything in it.
- * Errors   UNSUPPORTED, with the file's name, when the snapshot has deletion vectors, or (without `deletes`) position or equality
- *          deletes.
+ * Errors   UNSUPPORTED, with the file's name, when the snapshot has row-level deletes and `deletes` was not asked for, or of a kind
+ *          that we do not know.
  * Limits   ICEBERG_SCAN_BYTES_MAX of memory for the list.
  */
 #ifndef ICEBERG_SCAN_H
@@ -36,7 +36,7 @@ typedef struct iceberg_scan_options {
     const iceberg_predicate *predicates;
     size_t predicate_count;
     bool metrics; /* keep the files' column metrics */
-    bool deletes; /* list position and equality deletes instead of refusing them */
+    bool deletes; /* list delete files and deletion vectors instead of refusing them */
 } iceberg_scan_options;
 
 typedef struct iceberg_scan_file {
