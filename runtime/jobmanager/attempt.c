@@ -565,6 +565,19 @@ complete(slu_jobmanager *jm, job *j, const slu_action *action)
     attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = action->checkpoint, .flags = final});
 }
 
+void
+attempt_forget_checkpoints(slu_jobmanager *jm, job *j)
+{
+    slu_error err = {0};
+    char path[SLU_PATH_BYTES_MAX];
+    (void)snprintf(path, sizeof path, "%.4000s/%s", checkpoint_dir(jm, j), j->id);
+    if (slu_dir_remove(path, &err) != SLU_OK)
+        slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
+    else if (j->completed >= 0 && slu_jobstore_drop_checkpoint(jm->spec.store, j->id, j->completed, &err) != SLU_OK)
+        slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+    j->path[0] = 0;
+}
+
 static void
 drop(slu_jobmanager *jm, job *j, int64_t checkpoint)
 {

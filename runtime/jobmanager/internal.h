@@ -199,6 +199,8 @@ void attempt_message(slu_jobmanager *jm, job *j, const slu_message *message);
 void attempt_drain(slu_jobmanager *jm, job *j); /* the coordinator's actions */
 void attempt_tell(slu_jobmanager *jm, job *j, slu_message message);
 void attempt_kill(slu_jobmanager *jm, job *j);
+/* A job that finished by itself has nothing to go on from. */
+void attempt_forget_checkpoints(slu_jobmanager *jm, job *j);
 
 /* ---- requests.c */
 void client_message(slu_jobmanager *jm, peer *from, const slu_message *message, slu_view bytes);

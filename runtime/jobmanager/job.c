@@ -203,14 +203,47 @@ job_slots(const job *j)
     return slots;
 }
 
+/* Whether a peer still stands for the job: then it must stay. */
+static bool
+job_has_peer(const slu_jobmanager *jm, const job *j)
+{
+    for (const peer *p = jm->peers; p != NULL; p = p->next)
+        if (p->job == j)
+            return true;
+    return false;
+}
+
+/* Of the jobs that are over the newest SLU_JOBS_OVER_MAX are kept. */
+static void
+jobs_forget(slu_jobmanager *jm)
+{
+    uint32_t over = 0;
+    for (const job *j = jm->jobs; j != NULL; j = j->next)
+        over += job_over(j);
+    for (job **at = &jm->jobs; over > SLU_JOBS_OVER_MAX && *at != NULL;) {
+        job *j = *at;
+        slu_error err = {0};
+        if (!job_over(j) || job_has_peer(jm, j)) {
+            at = &j->next;
+            continue;
+        }
+        if (slu_jobstore_remove_job(jm->spec.store, j->id, &err) != SLU_OK)
+            slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+        *at = j->next;
+        job_free(j);
+        over--;
+    }
+}
+
 slu_status
 job_submit(slu_jobmanager *jm, const slu_message *submit, slu_view bytes, job **out, slu_error *err)
 {
     uint32_t count = 0;
+    jobs_forget(jm);
     for (const job *other = jm->jobs; other != NULL; other = other->next)
-        count++;
+        count += !job_over(other);
     if (count >= SLU_JOBS_MAX)
-        return slu_error_set(err, SLU_LIMIT, "%d jobs are known, and no more fit", SLU_JOBS_MAX);
+        return slu_error_set(err, SLU_LIMIT, "%d jobs run or wait, and no more fit", SLU_JOBS_MAX);
     job *j = job_new();
     if (j == NULL)
         return slu_error_set(err, SLU_NOMEM, "a job");
@@ -316,6 +349,8 @@ job_after(slu_jobmanager *jm, job *j)
     for (uint32_t i = 0; j->after != JOB_RESTARTING && j->layout != NULL && i < j->layout->task_count; i++)
         if (j->tasks[i] != TASK_FINISHED && j->tasks[i] != TASK_FAILED)
             j->tasks[i] = j->after == JOB_FINISHED ? TASK_FINISHED : TASK_CANCELED;
+    if (j->after == JOB_FINISHED && !j->stopping)
+        attempt_forget_checkpoints(jm, j);
     job_set_state(jm, j, j->after);
 }
 

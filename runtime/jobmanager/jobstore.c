@@ -201,6 +201,20 @@ slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_erro
 }
 
 slu_status
+slu_jobstore_remove_job(slu_jobstore *store, const char *job, slu_error *err)
+{
+    static const char *const deletes[] = {
+        "DELETE FROM checkpoint WHERE job=?", "DELETE FROM attempt WHERE job=?", "DELETE FROM job WHERE id=?"};
+    for (size_t i = 0; i < sizeof deletes / sizeof deletes[0]; i++) {
+        sqlite3_stmt *s = NULL;
+        SLU_TRY(prepare(store, deletes[i], &s, err));
+        bind_text(s, 1, job);
+        SLU_TRY(finish(store, s, job, err));
+    }
+    return SLU_OK;
+}
+
+slu_status
 slu_jobstore_add_attempt(
     slu_jobstore *store, const char *job, uint64_t attempt, uint64_t attempt_id, int64_t start_ms, slu_error *err)
 {

@@ -50,6 +50,8 @@ const char *slu_jobstore_cluster(const slu_jobstore *store);
 SLU_CHECK slu_status slu_jobstore_add_job(slu_jobstore *store, const slu_job_record *job, slu_error *err);
 /* Everything but name and submit. */
 SLU_CHECK slu_status slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_error *err);
+/* With its attempts and checkpoints. */
+SLU_CHECK slu_status slu_jobstore_remove_job(slu_jobstore *store, const char *job, slu_error *err);
 /* Numbers of attempts are never reused: CONFLICT. */
 SLU_CHECK slu_status slu_jobstore_add_attempt(
     slu_jobstore *store, const char *job, uint64_t attempt, uint64_t attempt_id, int64_t start_ms, slu_error *err);

@@ -281,6 +281,22 @@ slu_link_hub_cut(slu_link_hub *hub, slu_link *dialer)
     disconnect((memory_link *)dialer, false);
 }
 
+slu_link *
+slu_link_hub_cut_nth(slu_link_hub *hub, uint64_t n)
+{
+    uint64_t count = 0;
+    for (memory_link *link = hub->links; link != NULL; link = link->next)
+        count += link->dialer;
+    n = count == 0 ? 0 : n % count;
+    for (memory_link *link = hub->links; link != NULL; link = link->next) {
+        if (!link->dialer || n-- != 0)
+            continue;
+        slu_link_hub_cut(hub, &link->link);
+        return &link->link;
+    }
+    return NULL;
+}
+
 void
 slu_link_hub_heal(slu_link_hub *hub)
 {

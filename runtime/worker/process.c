@@ -197,16 +197,20 @@ net_main(void *argument)
     return NULL;
 }
 
-/* The modules of the plan, by their content. */
+/* The modules of the plan, by their content. No other attempt would find others here: fatal. */
 static slu_status
 modules_require(const slu_worker_process *p, slu_error *err)
 {
-    for (uint32_t i = 0; i < p->graph->operator_count; i++) {
+    slu_status status = SLU_OK;
+    for (uint32_t i = 0; status == SLU_OK && i < p->graph->operator_count; i++) {
         const slu_operator *op = &p->graph->operators[i];
-        if (op->module_sha256 != NULL && op->module_sha256[0] != 0)
-            SLU_TRY_IN(slu_registry_require(p->spec.registry, op->module, op->module_sha256, err), err, "operator %s", op->id);
+        if (op->module_sha256 == NULL || op->module_sha256[0] == 0)
+            continue;
+        status = slu_registry_require(p->spec.registry, op->module, op->module_sha256, err);
+        status = slu_error_in(err, status, "operator %s on %s", op->id, p->spec.host);
     }
-    return SLU_OK;
+    err->fatal = status != SLU_OK;
+    return status;
 }
 
 static slu_status

@@ -609,6 +609,34 @@ old_attempts_are_fenced(void **state)
     world_close(&w);
 }
 
+/* Of jobs that are over the newest hundred are listed, also by the next job manager. */
+static void
+old_jobs_are_forgotten(void **state)
+{
+    world w;
+    char job[33];
+    world_open(&w);
+    run(&w, 50);
+    for (int i = 0; i < SLU_JOBS_OVER_MAX + 5; i++) {
+        slu_buf graph;
+        slu_buf_init(&graph, 1 << 20);
+        graph_encode(0, &graph);
+        const slu_message *answer = ask(&w, (slu_message){.kind = SLU_MESSAGE_SUBMIT, .name = "job", .graph = slu_buf_view(&graph)});
+        (void)snprintf(job, sizeof job, "%s", answer->job);
+        slu_buf_fini(&graph);
+        (void)ask(&w, (slu_message){.kind = SLU_MESSAGE_CANCEL, .job = job});
+        run(&w, 50);
+    }
+    const uint32_t count = ask(&w, (slu_message){.kind = SLU_MESSAGE_LIST})->item_count;
+    assert_in_range(count, SLU_JOBS_OVER_MAX, SLU_JOBS_OVER_MAX + 1);
+    CHECK_TEXT(state_of(&w, job), "CANCELED");
+    jm_close(&w);
+    jm_open(&w);
+    run(&w, 100);
+    assert_int_equal(ask(&w, (slu_message){.kind = SLU_MESSAGE_LIST})->item_count, count);
+    world_close(&w);
+}
+
 static void
 bad_requests_have_answers(void **state)
 {
@@ -633,6 +661,7 @@ main(void)
         cmocka_unit_test(waits_are_answered_at_the_end),
         cmocka_unit_test(the_next_job_manager_takes_the_job_up),
         cmocka_unit_test(old_attempts_are_fenced),
+        cmocka_unit_test(old_jobs_are_forgotten),
         cmocka_unit_test(bad_requests_have_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

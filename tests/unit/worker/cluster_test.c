@@ -181,7 +181,9 @@ client_tell(cluster *c, const slu_message *message)
     slu_buf buf;
     slu_buf_init(&buf, 1 << 24);
     slu_message_encode(message, 1, &buf);
-    CHECK_OK(slu_link_send(c->client, 0, slu_buf_view(&buf), NULL, &err));
+    const slu_status status = slu_link_send(c->client, 0, slu_buf_view(&buf), NULL, &err);
+    if (status != SLU_AGAIN) /* cut: asked again */
+        CHECK_OK(status);
     slu_buf_fini(&buf);
 }
 
@@ -433,6 +435,53 @@ a_lost_message_changes_nothing(void **state)
     slu_graph_free(&graph);
 }
 
+/* Any one connection breaks and comes back: control, data, a task manager's, the client's. */
+static void
+a_cut_connection_changes_nothing(void **state)
+{
+    (void)state;
+    slu_graph *graph = wide_graph();
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        cluster c;
+        test_world_reset();
+        cluster_open(&c, seed);
+        submit(&c, graph);
+        for (int cut = 0; cut < 3; cut++) {
+            for (uint64_t i = 0, rounds = c.fake.env.random(&c.fake.env) % 150; i < rounds; i++)
+                cluster_round(&c);
+            (void)slu_link_hub_cut_nth(c.hub, c.fake.env.random(&c.fake.env));
+            for (uint64_t i = 0, rounds = c.fake.env.random(&c.fake.env) % 300; i < rounds; i++)
+                cluster_round(&c);
+            slu_link_hub_heal(c.hub);
+        }
+        CHECK_TEXT(finish(&c, 400000), "FINISHED");
+        check_each_even_once();
+        check_counts();
+        cluster_close(&c);
+    }
+    slu_graph_free(&graph);
+}
+
+/* The planned module is not where the task runs: the job fails at once, naming it, and is not tried again. */
+static void
+a_missing_module_is_final(void **state)
+{
+    (void)state;
+    slu_graph *graph = wide_graph();
+    cluster c;
+    test_world_reset();
+    cluster_open(&c, 1);
+    graph->operators[0].module = "elsewhere";
+    graph->operators[0].module_sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    submit(&c, graph);
+    CHECK_TEXT(finish(&c, 1000), "FAILED");
+    assert_non_null(strstr(c.answer.text, "module"));
+    assert_int_equal(c.answer.restarts, 0);
+    assert_int_equal(world.opens, 0);
+    cluster_close(&c);
+    slu_graph_free(&graph);
+}
+
 int
 main(void)
 {
@@ -441,6 +490,8 @@ main(void)
         cmocka_unit_test(killed_workers_change_nothing),
         cmocka_unit_test(the_job_manager_dies_and_comes_back),
         cmocka_unit_test(a_lost_message_changes_nothing),
+        cmocka_unit_test(a_cut_connection_changes_nothing),
+        cmocka_unit_test(a_missing_module_is_final),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
