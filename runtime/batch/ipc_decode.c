@@ -18,6 +18,7 @@ typedef struct ipc_holder {
     _Atomic uint32_t references;
     slu_ipc_owner owner;
     void *memory; /* copied or decompressed bytes; NULL when borrowed */
+    void *zeros;  /* validity, values and offsets of columns that the message lacks */
     struct ArrowArray *arrays;
     struct ArrowArray **children;
     const void **pointers;
@@ -29,6 +30,14 @@ typedef struct ipc_holder {
 static const uint64_t nothing[2];
 
 static void
+holder_free(ipc_holder *holder)
+{
+    slu_free(holder->memory);
+    slu_free(holder->zeros);
+    slu_free(holder);
+}
+
+static void
 holder_unref(ipc_holder *holder)
 {
     const uint32_t before = atomic_fetch_sub_explicit(&holder->references, 1, memory_order_acq_rel);
@@ -37,8 +46,7 @@ holder_unref(ipc_holder *holder)
         return;
     if (holder->owner.release != NULL)
         holder->owner.release(holder->owner.context);
-    slu_free(holder->memory);
-    slu_free(holder);
+    holder_free(holder);
 }
 
 static void
@@ -142,8 +150,6 @@ static slu_status
 buffers_resolve(ipc_holder *holder, ipc_reader *reader, slu_ipc_owner owner, slu_ipc_codec *codec, size_t count, slu_error *err)
 {
     SLU_AUTO(slu_ipc_codec_free) slu_ipc_codec *mine = NULL;
-    if (reader->buffer_count != count)
-        return slu_error_set(err, SLU_CORRUPT, "arrow message: %zu buffers where the schema has %zu", reader->buffer_count, count);
     for (size_t i = 0; i < count; i++)
         SLU_TRY(ipc_reader_buffer(reader, &holder->buffers[i], err));
     if (reader->compression != SLU_IPC_COMPRESSION_NONE) {
@@ -304,44 +310,110 @@ decode_field(ipc_holder *holder, ipc_reader *reader, const struct ArrowSchema *f
     }
 }
 
+/* ---- Columns that the message lacks ---- */
+
+static size_t
+null_bytes(const struct ArrowSchema *field, int64_t rows)
+{
+    const slu_type type = slu_type_of(field->format);
+    size_t bytes = ((size_t)rows + 1) * (size_t)SLU_MAX(type.width_bytes, 4);
+    for (int64_t i = 0; slu_type_is_nested(type) && i < field->n_children; i++)
+        bytes = SLU_MAX(bytes, null_bytes(field->children[i], rows));
+    return bytes;
+}
+
+/* Everything a null column points at is zero: no row is valid, every text and list is empty. */
+static void
+null_field(ipc_holder *holder, const struct ArrowSchema *field, int64_t rows, struct ArrowArray *array)
+{
+    const slu_type type = slu_type_of(field->format);
+    array_lists(holder, slu_type_buffers(type), slu_type_is_nested(type) ? field->n_children : 0, array);
+    array->length = array->null_count = rows;
+    for (int64_t i = 0; i < array->n_buffers; i++)
+        array->buffers[i] = holder->zeros;
+    for (int64_t i = 0; i < array->n_children; i++) {
+        array->children[i] = holder_array(holder);
+        null_field(holder, field->children[i], type.id == SLU_TYPE_STRUCT ? rows : 0, array->children[i]);
+    }
+}
+
 static slu_status
-decode_batch(ipc_holder *holder, ipc_reader *reader, const struct ArrowSchema *schema, struct ArrowArray *root, slu_error *err)
+null_columns(ipc_holder *holder, const struct ArrowSchema *schema, int64_t from, struct ArrowArray *root, slu_error *err)
+{
+    size_t bytes = 0;
+    for (int64_t i = from; i < schema->n_children; i++) {
+        if (!slu_schema_nullable(schema->children[i]))
+            return slu_error_set(err, SLU_INVALID, "arrow message: column %s is NOT NULL and was not written", schema->children[i]->name);
+        bytes = SLU_MAX(bytes, null_bytes(schema->children[i], root->length));
+    }
+    if (bytes == 0)
+        return SLU_OK;
+    holder->zeros = slu_alloc_zero(1, bytes);
+    if (holder->zeros == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for null columns");
+    for (int64_t i = from; i < schema->n_children; i++) {
+        root->children[i] = holder_array(holder);
+        null_field(holder, schema->children[i], root->length, root->children[i]);
+    }
+    return SLU_OK;
+}
+
+/* ---- Messages ---- */
+
+/* How many of the schema's columns the message has, and what they take of it. */
+static slu_status
+columns_there(const struct ArrowSchema *schema, const ipc_reader *reader, bool prefix, int64_t *out_columns, ipc_counts *out_there,
+              ipc_counts *out_all, slu_error *err)
+{
+    memset(out_there, 0, sizeof *out_there);
+    memset(out_all, 0, sizeof *out_all);
+    *out_columns = 0;
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        SLU_TRY(ipc_count(schema->children[i], 1, out_all, err));
+        if (out_all->nodes <= reader->node_count) {
+            *out_there = *out_all;
+            *out_columns = i + 1;
+        }
+    }
+    const bool same = reader->node_count == out_there->nodes && reader->buffer_count == out_there->buffers;
+    if (prefix ? reader->buffer_count < out_there->buffers || (*out_columns < schema->n_children && !same)
+               : *out_columns < schema->n_children || !same)
+        return slu_error_set(err, SLU_CORRUPT, "arrow message: %zu nodes and %zu buffers where the schema has %zu and %zu",
+                             reader->node_count, reader->buffer_count, out_all->nodes, out_all->buffers);
+    return SLU_OK;
+}
+
+static slu_status
+decode_batch(ipc_holder *holder, ipc_reader *reader, const struct ArrowSchema *schema, int64_t columns, struct ArrowArray *root,
+             slu_error *err)
 {
     array_lists(holder, 1, schema->n_children, root);
     root->length = reader->rows;
-    SLU_TRY(decode_children(holder, reader, schema, reader->rows, root, err));
-    if (reader->node != reader->node_count)
-        return slu_error_set(err, SLU_CORRUPT, "arrow message: %zu nodes where the schema has %zu", reader->node_count, reader->node);
-    return SLU_OK;
+    for (int64_t i = 0; i < columns; i++) {
+        root->children[i] = holder_array(holder);
+        SLU_TRY(decode_field(holder, reader, schema->children[i], reader->rows, root->children[i], err));
+    }
+    return null_columns(holder, schema, columns, root, err);
 }
 
 static slu_status
-schema_count(const struct ArrowSchema *schema, ipc_counts *counts, slu_error *err)
+decode_message(const struct ArrowSchema *schema, slu_view message, bool prefix, slu_ipc_owner owner, slu_ipc_codec *codec,
+               struct ArrowArray *out, slu_error *err)
 {
-    memset(counts, 0, sizeof *counts);
-    for (int64_t i = 0; i < schema->n_children; i++)
-        SLU_TRY(ipc_count(schema->children[i], 1, counts, err));
-    return SLU_OK;
-}
-
-slu_status
-slu_ipc_decode(const struct ArrowSchema *schema, slu_view message, slu_ipc_owner owner, slu_ipc_codec *codec, struct ArrowArray *out,
-               slu_error *err)
-{
-    ipc_counts counts;
+    ipc_counts there, all;
     ipc_reader reader;
-    SLU_TRY(schema_count(schema, &counts, err));
+    int64_t columns;
     SLU_TRY(ipc_reader_init(&reader, message, err));
-    ipc_holder *holder = holder_new(&counts);
+    SLU_TRY(columns_there(schema, &reader, prefix, &columns, &there, &all, err));
+    ipc_holder *holder = holder_new(&all);
     if (holder == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for the columns of an arrow message");
     struct ArrowArray *root = holder_array(holder);
-    slu_status status = buffers_resolve(holder, &reader, owner, codec, counts.buffers, err);
+    slu_status status = buffers_resolve(holder, &reader, owner, codec, there.buffers, err);
     if (status == SLU_OK)
-        status = decode_batch(holder, &reader, schema, root, err);
+        status = decode_batch(holder, &reader, schema, columns, root, err);
     if (status != SLU_OK) {
-        slu_free(holder->memory);
-        slu_free(holder);
+        holder_free(holder);
         return status;
     }
     const bool borrowed = holder->owner.release != NULL;
@@ -350,4 +422,18 @@ slu_ipc_decode(const struct ArrowSchema *schema, slu_view message, slu_ipc_owner
     if (!borrowed && owner.release != NULL)
         owner.release(owner.context);
     return SLU_OK;
+}
+
+slu_status
+slu_ipc_decode(const struct ArrowSchema *schema, slu_view message, slu_ipc_owner owner, slu_ipc_codec *codec, struct ArrowArray *out,
+               slu_error *err)
+{
+    return decode_message(schema, message, false, owner, codec, out, err);
+}
+
+slu_status
+slu_ipc_decode_prefix(const struct ArrowSchema *schema, slu_view message, slu_ipc_owner owner, slu_ipc_codec *codec,
+                      struct ArrowArray *out, slu_error *err)
+{
+    return decode_message(schema, message, true, owner, codec, out, err);
 }

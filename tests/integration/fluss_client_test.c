@@ -11,8 +11,11 @@
 #include "fluss/client/scanner.h"
 #include "fluss/client/writer.h"
 #include "fluss/record/key.h"
+#include "fluss/wire/message.h"
 #include "integration/fluss_rows.h"
 #include "integration/fluss_server.h"
+
+#include <sluice/columns.h>
 
 #define ROWS 20000
 #define BUCKETS 3
@@ -226,6 +229,155 @@ what_is_upserted_is_looked_up(void **state)
     fluss_target_close(&target);
 }
 
+/* ---- Columns added since ---- */
+
+static void
+add_column(const char *table, const char *name)
+{
+    slu_error err = {0};
+    fluss_answer *heard = NULL;
+    Fluss__AlterTableRequest request = FLUSS__ALTER_TABLE_REQUEST__INIT;
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    Fluss__PbAddColumn column = FLUSS__PB_ADD_COLUMN__INIT;
+    Fluss__PbAddColumn *columns[] = {&column};
+    path.database_name = (char *)(uintptr_t) "sluice_test";
+    path.table_name = (char *)(uintptr_t)table;
+    column.column_name = (char *)(uintptr_t)name;
+    column.data_type_json = fluss_bytes_of(slu_view_of_text("{\"type\":\"INTEGER\"}"));
+    request.table_path = &path;
+    request.n_add_columns = 1;
+    request.add_columns = columns;
+    CHECK_OK(fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_ALTER_TABLE, &request.base, &heard, &err));
+    fluss_answer_unref(&heard);
+}
+
+static fluss_target *
+open_again(const char *table)
+{
+    slu_error err = {0};
+    fluss_target *target = NULL;
+    CHECK_OK(fluss_target_open(client, "sluice_test", table, &target, &err));
+    CHECK_OK(fluss_target_wait(target, WAIT_MS, &err));
+    return target;
+}
+
+/* Writes rows through a target, with a fourth column that holds the id where it has one. */
+static void
+write_through(fluss_target *target, int64_t first, int64_t count)
+{
+    slu_error err = {0};
+    const fluss_table *table = fluss_target_table(target);
+    fluss_writer *writer = NULL;
+    test_rows rows;
+    int32_t extra[1000];
+    const void *buffers[2] = {NULL, extra};
+    struct ArrowArray fourth = {.length = count, .n_buffers = 2, .buffers = buffers};
+    struct ArrowArray *children[4];
+    test_rows_init(&rows, first, count);
+    for (int64_t i = 0; i < count; i++)
+        extra[i] = (int32_t)(first + i);
+    memcpy(children, rows.array.children, 3 * sizeof children[0]);
+    children[3] = &fourth;
+    rows.array.children = children;
+    rows.array.n_children = table->arrow.n_children;
+    CHECK_OK(fluss_writer_open(target, NULL, &writer, &err));
+    writer_ready(writer);
+    CHECK_OK(fluss_writer_write(writer, 0, &table->arrow, &rows.array, NULL, count, NULL, &err));
+    CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
+    fluss_writer_close(&writer);
+    test_rows_fini(&rows);
+}
+
+/* Reads `rows` rows of bucket 0. Column `id_at` of what comes is the id; column `extra_at` (-1: not asked for) is null below `since`. */
+static void
+read_through(fluss_target *target, const int32_t *columns, uint32_t column_count, int64_t rows, int id_at, int extra_at, int64_t since)
+{
+    slu_error err = {0};
+    fluss_scanner *scanner = NULL;
+    int64_t count = 0;
+    slu_status status = SLU_AGAIN;
+    CHECK_OK(fluss_scanner_open(target, &(fluss_scanner_options){.columns = columns, .column_count = column_count}, &scanner, &err));
+    CHECK_OK(fluss_scanner_add(scanner, 0, FLUSS_OFFSET_EARLIEST, rows, &err));
+    for (int i = 0; i < 1000 && status != SLU_END; i++) {
+        fluss_scan_batch batch;
+        status = fluss_scanner_poll(scanner, &batch, &err);
+        if (status == SLU_AGAIN)
+            fluss_client_step(client, 20);
+        if (status != SLU_OK)
+            continue;
+        const slu_column ids = slu_column_child(fluss_scanner_schema(scanner), &batch.array, id_at);
+        for (int64_t row = batch.first; row < batch.first + batch.count; row++, count++) {
+            const int64_t id = slu_column_i64s(&ids)[row];
+            assert_int_equal(id, count);
+            if (extra_at < 0)
+                continue;
+            const slu_column extra = slu_column_child(fluss_scanner_schema(scanner), &batch.array, extra_at);
+            assert_int_equal(slu_column_valid(&extra, row), id >= since);
+            if (id >= since)
+                assert_int_equal(slu_column_i32s(&extra)[row], id);
+        }
+        fluss_scan_batch_fini(&batch);
+    }
+    CHECK_STATUS(status, SLU_END);
+    assert_int_equal(count, rows);
+    fluss_scanner_close(&scanner);
+}
+
+static void
+columns_added_since_are_null(void **state)
+{
+    (void)state;
+    const int32_t with_extra[] = {3, 0};
+    const int32_t without[] = {1, 0};
+    fluss_target *before = open_fresh("altered", log_table);
+    write_through(before, 0, 100);
+    add_column("altered", "extra");
+    write_through(before, 100, 100); /* still with the old schema */
+    fluss_target *after = open_again("altered");
+    assert_int_equal(fluss_target_table(after)->schema_id, 2);
+    assert_int_equal(fluss_target_columns_of(after, 1), 3);
+    assert_int_equal(fluss_target_columns_of(after, 2), 4);
+    assert_int_equal(fluss_target_columns_of(after, 3), 0);
+    write_through(after, 200, 100);
+    read_through(after, NULL, 0, 300, 0, 3, 200);
+    read_through(after, with_extra, 2, 300, 1, 0, 200);
+    read_through(after, without, 2, 300, 1, -1, 0);
+    read_through(before, NULL, 0, 300, 0, -1, 0);
+    read_through(before, without, 2, 300, 1, -1, 0);
+    fluss_target_close(&before);
+    fluss_target_close(&after);
+}
+
+static void
+values_of_before_are_looked_up(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    fluss_target *before = open_fresh("altered_key", key_table);
+    fluss_writer *writer = NULL;
+    fluss_lookup *lookup = NULL;
+    answer got = {0};
+    test_rows keys;
+    CHECK_OK(fluss_writer_open(before, NULL, &writer, &err));
+    writer_ready(writer);
+    write_rows(writer, fluss_target_table(before), 0, 100);
+    CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
+    fluss_writer_close(&writer);
+    fluss_target_close(&before);
+    add_column("altered_key", "extra");
+    fluss_target *after = open_again("altered_key");
+    CHECK_OK(fluss_lookup_open(after, looked_up, &got, &lookup, &err));
+    test_rows_init(&keys, 50, 100); /* 50..99 exist */
+    CHECK_OK(fluss_lookup_submit(lookup, 7, &keys.schema, &keys.array, NULL, 100, &err));
+    CHECK_OK(fluss_client_wait(client, &got.done, WAIT_MS, "lookup", &err));
+    if (got.failure.status != SLU_OK)
+        fail_msg("%s", got.failure.message);
+    assert_int_equal(got.found, 50);
+    test_rows_fini(&keys);
+    fluss_lookup_close(&lookup);
+    fluss_target_close(&after);
+}
+
 static void
 what_is_not_there_is_said(void **state)
 {
@@ -286,6 +438,8 @@ main(void)
         cmocka_unit_test(what_is_appended_is_scanned),
         cmocka_unit_test(a_batch_sent_again_is_a_duplicate),
         cmocka_unit_test(what_is_upserted_is_looked_up),
+        cmocka_unit_test(columns_added_since_are_null),
+        cmocka_unit_test(values_of_before_are_looked_up),
         cmocka_unit_test(what_is_not_there_is_said),
         cmocka_unit_test(a_server_that_is_not_there_is_named),
     };

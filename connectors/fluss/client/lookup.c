@@ -90,10 +90,11 @@ values_decode(asked *of, uint8_t *found, struct ArrowArray *out, slu_error *err)
             continue;
         }
         SLU_TRY(fluss_value_split(of->values[row], &schema_id, &bytes, err));
-        if (schema_id != table->schema_id)
-            return slu_error_set(err, SLU_UNSUPPORTED, "a row was written with schema %d, the table is open with schema %d", schema_id,
-                                 table->schema_id);
-        SLU_TRY(fluss_rows_append(of->lookup->rows, table->kv_format, bytes, table->descriptor->schema.column_count, err));
+        const size_t columns = fluss_target_columns_of(of->lookup->target, schema_id);
+        if (columns == 0)
+            return slu_error_set(err, SLU_UNSUPPORTED, "a row was written with schema %d, the table was opened with schema %d: open it again",
+                                 schema_id, table->schema_id);
+        SLU_TRY(fluss_rows_append(of->lookup->rows, table->kv_format, bytes, columns, err));
     }
     return fluss_rows_finish(of->lookup->rows, out, err);
 }

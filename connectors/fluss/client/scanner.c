@@ -35,6 +35,7 @@ typedef struct entry {
     fluss_answer *answer;
     slu_view bytes;
     int32_t bucket;
+    bool projected;
 } entry;
 
 struct fetch {
@@ -42,15 +43,18 @@ struct fetch {
     fetch *next;
     fluss_call *call;
     int32_t node;
+    bool projected;
 };
 
 struct fluss_scanner {
     fluss_target *target;
     fluss_scanner_options options;
     struct ArrowSchema schema; /* as handed out */
-    struct ArrowSchema wire;   /* as the server sends: ascending positions */
-    int32_t *ascending;        /* projected positions for the request; NULL: no projection on the server */
-    int32_t *pick;             /* handed-out column i is wire column pick[i]; NULL: as they come */
+    struct ArrowSchema wire;   /* as the server sends when it projects: ascending positions */
+    bool project;              /* ask the server to */
+    int32_t *ascending;        /* projected positions for the request */
+    int32_t *pick;             /* handed-out column i is column pick[i] of a projected batch */
+    int32_t *wanted;           /* and column wanted[i] of a whole one; NULL: all, as they come */
     uint32_t column_count;
     bucket_scan *buckets;
     int32_t bucket_count;
@@ -106,35 +110,35 @@ static slu_status
 columns_resolve(fluss_scanner *scanner, const fluss_table *table, slu_error *err)
 {
     const uint32_t count = scanner->options.column_count;
-    const bool arrow = table->log_format == FLUSS_LOG_ARROW;
+    scanner->project = table->log_format == FLUSS_LOG_ARROW;
     scanner->ascending = slu_alloc(count * sizeof *scanner->ascending);
     scanner->pick = slu_alloc(count * sizeof *scanner->pick);
+    scanner->wanted = slu_alloc(count * sizeof *scanner->wanted);
     scanner->column_count = count;
-    if (scanner->ascending == NULL || scanner->pick == NULL)
+    if (scanner->ascending == NULL || scanner->pick == NULL || scanner->wanted == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for %u columns", count);
     for (uint32_t i = 0; i < count; i++) {
         const int32_t column = scanner->options.columns[i];
         if (column < 0 || column >= table->arrow.n_children)
             return slu_error_set(err, SLU_INVALID, "table %s has no column %d", fluss_target_name(scanner->target), column);
-        scanner->ascending[i] = column;
+        scanner->ascending[i] = scanner->wanted[i] = column;
     }
     qsort(scanner->ascending, count, sizeof *scanner->ascending, position_order);
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0 && scanner->ascending[i] == scanner->ascending[i - 1])
             return slu_error_set(err, SLU_INVALID, "column %d is wanted twice", scanner->ascending[i]);
         for (uint32_t at = 0; at < count; at++)
-            if (scanner->ascending[at] == scanner->options.columns[i])
-                scanner->pick[i] = arrow ? (int32_t)at : scanner->options.columns[i];
+            if (scanner->ascending[at] == scanner->wanted[i])
+                scanner->pick[i] = (int32_t)at;
     }
     SLU_TRY(schema_pick(&table->arrow, scanner->options.columns, count, &scanner->schema, err));
-    return arrow ? schema_pick(&table->arrow, scanner->ascending, count, &scanner->wire, err)
-                 : slu_schema_copy(&table->arrow, &scanner->wire, err);
+    return schema_pick(&table->arrow, scanner->ascending, count, &scanner->wire, err);
 }
 
 /* ---- What was fetched ---- */
 
 static slu_status
-entry_push(fluss_scanner *scanner, fluss_answer *answer, slu_view bytes, int32_t bucket, slu_error *err)
+entry_push(fluss_scanner *scanner, const entry *made, slu_error *err)
 {
     if (scanner->entry_count == scanner->entry_capacity) {
         const uint32_t capacity = scanner->entry_capacity == 0 ? 64 : scanner->entry_capacity * 2;
@@ -148,9 +152,9 @@ entry_push(fluss_scanner *scanner, fluss_answer *answer, slu_view bytes, int32_t
         scanner->entry_first = 0;
         scanner->entry_capacity = capacity;
     }
-    scanner->entries[(scanner->entry_first + scanner->entry_count++) % scanner->entry_capacity] =
-        (entry){fluss_answer_ref(answer), bytes, bucket};
-    scanner->buffered_bytes += bytes.bytes;
+    scanner->entries[(scanner->entry_first + scanner->entry_count++) % scanner->entry_capacity] = *made;
+    (void)fluss_answer_ref(made->answer);
+    scanner->buffered_bytes += made->bytes.bytes;
     return SLU_OK;
 }
 
@@ -166,7 +170,7 @@ entry_pop(fluss_scanner *scanner)
 
 /* Cuts a bucket's records into whole batches; an incomplete one at the end is asked for again. */
 static slu_status
-records_take(fluss_scanner *scanner, fluss_answer *answer, int32_t bucket, slu_view records, slu_error *err)
+records_take(fluss_scanner *scanner, fluss_answer *answer, int32_t bucket, bool projected, slu_view records, slu_error *err)
 {
     bucket_scan *scan = &scanner->buckets[bucket];
     while (records.bytes > 0) {
@@ -177,7 +181,8 @@ records_take(fluss_scanner *scanner, fluss_answer *answer, int32_t bucket, slu_v
         SLU_TRY_IN(status, err, "bucket %d behind offset %lld", bucket, (long long)scan->fetch_from);
         const int64_t next = fluss_log_next_offset(&header);
         if (next > scan->fetch_from || scan->fetch_from < 0) {
-            SLU_TRY(entry_push(scanner, answer, slu_view_of(records.data, header.batch_bytes), bucket, err));
+            const entry made = {answer, slu_view_of(records.data, header.batch_bytes), bucket, projected};
+            SLU_TRY(entry_push(scanner, &made, err));
             scan->fetch_from = next;
         }
         records = slu_view_of(records.data + header.batch_bytes, records.bytes - header.batch_bytes);
@@ -194,8 +199,18 @@ scanner_fail(fluss_scanner *scanner, const slu_error *failure)
     (void)slu_error_in(&scanner->failure, failure->status, "reading table %s", fluss_target_name(scanner->target));
 }
 
+/* The server says that a batch lacks a projected column: whole batches will do. */
+static bool
+projection_refused(fluss_scanner *scanner, int32_t code, bool projected)
+{
+    if (code != FLUSS_ERROR_INVALID_COLUMN_PROJECTION || !projected)
+        return false;
+    scanner->project = false;
+    return true;
+}
+
 static void
-bucket_answered(fluss_scanner *scanner, fluss_answer *answer, const Fluss__PbFetchLogRespForBucket *part)
+bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, const Fluss__PbFetchLogRespForBucket *part)
 {
     slu_error err = {0};
     if (part->bucket_id < 0 || part->bucket_id >= scanner->bucket_count || !scanner->buckets[part->bucket_id].active)
@@ -205,6 +220,8 @@ bucket_answered(fluss_scanner *scanner, fluss_answer *answer, const Fluss__PbFet
         scan->answer_stale = false;
         return;
     }
+    if (part->has_error_code && projection_refused(scanner, part->error_code, projected))
+        return;
     if (part->has_error_code) {
         scan->paused = true;
         slu_timer_set(scanner->timer, FLUSS_STALE_PAUSE_MS);
@@ -225,7 +242,7 @@ bucket_answered(fluss_scanner *scanner, fluss_answer *answer, const Fluss__PbFet
         scanner_fail(scanner, &err);
         return;
     }
-    if (part->has_records && records_take(scanner, answer, part->bucket_id, fluss_bytes_view(&part->records), &err) != SLU_OK)
+    if (part->has_records && records_take(scanner, answer, part->bucket_id, projected, fluss_bytes_view(&part->records), &err) != SLU_OK)
         scanner_fail(scanner, &err);
 }
 
@@ -269,11 +286,12 @@ fetch_answered(void *context, fluss_answer *answer, const slu_error *failure)
         fetch_give_up(scanner, mine);
         return;
     }
+    const bool projected = mine->projected;
     fetch_remove(scanner, mine);
     const Fluss__FetchLogResponse *response = (const Fluss__FetchLogResponse *)answer->message;
     for (size_t table = 0; table < response->n_tables_resp; table++)
         for (size_t i = 0; i < response->tables_resp[table]->n_buckets_resp; i++)
-            bucket_answered(scanner, answer, response->tables_resp[table]->buckets_resp[i]);
+            bucket_answered(scanner, answer, projected, response->tables_resp[table]->buckets_resp[i]);
     fetches_start(scanner);
 }
 
@@ -310,7 +328,7 @@ fetch_send(fluss_scanner *scanner, fetch *made, Fluss__PbFetchLogReqForBucket **
     request.n_tables_req = 1;
     request.tables_req = tables;
     table.table_id = of->table_id;
-    table.projection_pushdown_enabled = scanner->ascending != NULL && of->log_format == FLUSS_LOG_ARROW;
+    table.projection_pushdown_enabled = made->projected;
     if (table.projection_pushdown_enabled) {
         table.n_projected_fields = scanner->column_count;
         table.projected_fields = scanner->ascending;
@@ -357,7 +375,7 @@ fetch_start(fluss_scanner *scanner, int32_t id)
         status = slu_error_set(&err, SLU_NOMEM, "no memory for a fetch");
         slu_free(made);
     } else {
-        *made = (fetch){.scanner = scanner, .next = scanner->fetches, .node = id};
+        *made = (fetch){.scanner = scanner, .next = scanner->fetches, .node = id, .projected = scanner->project};
         scanner->fetches = made;
         status = fetch_send(scanner, made, pointers, fetch_fill(scanner, made, parts, pointers), &err);
         if (status != SLU_OK)
@@ -462,6 +480,7 @@ fluss_scanner_close(fluss_scanner **scanner)
     slu_schema_release(&mine->wire);
     slu_free(mine->ascending);
     slu_free(mine->pick);
+    slu_free(mine->wanted);
     slu_free(mine->entries);
     slu_free(mine->buckets);
     slu_free(mine);
@@ -525,26 +544,33 @@ batch_trim(bucket_scan *scan, const fluss_log_header *header, fluss_scan_batch *
     scan->wanted = to;
 }
 
+/* The rows of a batch under the columns that it was asked for with. */
+static slu_status
+entry_rows(fluss_scanner *scanner, const entry *from, const fluss_log_header *header, fluss_log_rows *out, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(scanner->target);
+    const struct ArrowSchema *arrow = from->projected ? &scanner->wire : &table->arrow;
+    const slu_ipc_owner owner = {.release = answer_release, .context = fluss_answer_ref(from->answer)};
+    /* A projection either holds all its columns or was refused. */
+    const slu_status status =
+        header->schema_id == table->schema_id || from->projected
+            ? fluss_log_decode(table->log_format, &table->descriptor->schema, arrow, header, from->bytes, owner, scanner->codec, out, err)
+            : fluss_log_decode_other(table->log_format, &table->descriptor->schema, arrow,
+                                     fluss_target_columns_of(scanner->target, header->schema_id), header, from->bytes, owner,
+                                     scanner->codec, out, err);
+    if (status != SLU_OK)
+        answer_release(owner.context);
+    return status;
+}
+
 static slu_status
 entry_decode(fluss_scanner *scanner, entry *from, fluss_scan_batch *batch, slu_error *err)
 {
-    const fluss_table *table = fluss_target_table(scanner->target);
-    const bool projected = scanner->ascending != NULL && table->log_format == FLUSS_LOG_ARROW;
     fluss_log_header header;
     fluss_log_rows rows = {0};
     /* A projected batch keeps the CRC of the whole one: only its structure can be checked. */
-    SLU_TRY(projected ? fluss_log_peek(from->bytes, &header, err) : fluss_log_verify(from->bytes, &header, err));
-    if (header.schema_id != table->schema_id)
-        return slu_error_set(err, SLU_UNSUPPORTED, "bucket %d, offset %lld: written with schema %d, the table is open with schema %d",
-                             from->bucket, (long long)header.base_offset, header.schema_id, table->schema_id);
-    const struct ArrowSchema *arrow = scanner->wire.release != NULL ? &scanner->wire : &scanner->schema;
-    const slu_ipc_owner owner = {.release = answer_release, .context = fluss_answer_ref(from->answer)};
-    slu_status status =
-        fluss_log_decode(table->log_format, &table->descriptor->schema, arrow, &header, from->bytes, owner, scanner->codec, &rows, err);
-    if (status != SLU_OK) {
-        answer_release(owner.context);
-        return status;
-    }
+    SLU_TRY(from->projected ? fluss_log_peek(from->bytes, &header, err) : fluss_log_verify(from->bytes, &header, err));
+    SLU_TRY(entry_rows(scanner, from, &header, &rows, err));
     *batch = (fluss_scan_batch){.bucket = from->bucket,
                                 .sequence = header.sequence,
                                 .writer_id = header.writer_id,
@@ -554,10 +580,11 @@ entry_decode(fluss_scanner *scanner, entry *from, fluss_scan_batch *batch, slu_e
                                 .array = rows.array,
                                 .kinds = rows.kinds};
     batch_trim(&scanner->buckets[from->bucket], &header, batch);
-    if (scanner->pick == NULL || batch->array.release == NULL)
+    if (scanner->wanted == NULL || batch->array.release == NULL)
         return SLU_OK;
     struct ArrowArray whole = batch->array;
-    status = slu_array_pick(&whole, scanner->pick, scanner->column_count, &batch->array, err);
+    const int32_t *pick = from->projected ? scanner->pick : scanner->wanted;
+    const slu_status status = slu_array_pick(&whole, pick, scanner->column_count, &batch->array, err);
     if (status != SLU_OK) {
         batch->array.release = NULL;
         fluss_scan_batch_fini(batch);

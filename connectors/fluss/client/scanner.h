@@ -4,11 +4,12 @@
  * Shape    add buckets, then poll: one batch a call, in offset order within a bucket, buckets in turn. One fetch is under way per
  *          node; what was fetched waits in memory up to `buffer_bytes_max`.
  * Rows     the batch starts at or before the wanted offset and may run past the stop offset: rows [first, first + count) are meant.
- * Columns  `columns` are positions in the table's schema, in the wanted order; the server projects ARROW logs.
+ * Columns  `columns` are positions in the table's schema, in the wanted order; the server projects ARROW logs. Rows of an earlier schema
+ *          have null in columns added since; the server cannot project those on them, so that whole rows are asked for from then on.
  * Owns     the scanner borrows its target. A batch belongs to the caller (fluss_scan_batch_fini); its memory keeps what it needs alive.
  * Threads  the client's owner; a batch may be released on any thread.
  * Errors   poll: OK a batch; AGAIN nothing yet (step the client); END every bucket reached its stop offset. LIMIT (code 19): an offset
- *          is gone (retention) or beyond the end; UNSUPPORTED: rows only in remote storage, or of another schema id; else the
+ *          is gone (retention) or beyond the end; UNSUPPORTED: rows only in remote storage, or in a row format and of a later schema; else the
  *          client's.
  */
 #ifndef FLUSS_CLIENT_SCANNER_H

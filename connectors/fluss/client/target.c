@@ -1,5 +1,5 @@
 /*
- *   LOADING -both answers-> READY -stale-> READY (asking again)
+ *   LOADING -all answers-> READY -stale-> READY (asking again)
  *   LOADING -a fatal answer, or too many retriable ones-> FAILED
  */
 #include "target.h"
@@ -10,6 +10,7 @@
 #include "internal.h"
 
 #define LOAD_TRIES_MAX 50
+#define SCHEMAS_MAX 1000 /* earlier schemas that are asked for */
 #define TARGET_ARENA_BYTES_MAX ((size_t)32 << 20)
 
 struct fluss_target {
@@ -21,17 +22,22 @@ struct fluss_target {
     fluss_descriptor descriptor;
     fluss_table table;
     int32_t *leaders;
+    size_t *schema_columns; /* of the schema ids 1 .. schema_count; the table's own is the last */
+    int16_t schema_count;
+    int16_t schema_next; /* to be asked for; schema_count: none left */
     bool described;
     bool located;
     bool stale;
     uint32_t tries;
     slu_error failure; /* status SLU_OK: none */
     fluss_call *info_call;
+    fluss_call *schema_call;
     fluss_call *metadata_call;
     slu_timer *timer;
 };
 
 static void info_ask(fluss_target *target);
+static void schema_ask(fluss_target *target);
 static void metadata_ask(fluss_target *target);
 
 static char *
@@ -64,6 +70,12 @@ describe(fluss_target *target, const Fluss__GetTableInfoResponse *info, slu_erro
         return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", target->table.bucket_count);
     for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
         target->leaders[bucket] = -1;
+    target->schema_count = target->table.schema_id < 1 || target->table.schema_id > SCHEMAS_MAX ? 0 : target->table.schema_id;
+    target->schema_next = 1;
+    target->schema_columns = slu_alloc_zero((size_t)target->schema_count + 1, sizeof *target->schema_columns);
+    if (target->schema_columns == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %d schemas", target->schema_count);
+    target->schema_columns[target->schema_count] = target->descriptor.schema.column_count;
     target->described = true;
     return SLU_OK;
 }
@@ -79,7 +91,7 @@ info_answered(void *context, fluss_answer *answer, const slu_error *failure)
     else if (describe(target, (const Fluss__GetTableInfoResponse *)answer->message, &err) != SLU_OK)
         target_fail(target, &err);
     else
-        metadata_ask(target);
+        schema_ask(target);
 }
 
 static void
@@ -94,6 +106,55 @@ info_ask(fluss_target *target)
     if (fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_TABLE_INFO, &request.base, info_answered, target, &target->info_call,
                           &err) != SLU_OK)
         target_fail(target, &err);
+}
+
+/* ---- Earlier schemas: each is the first columns of the next ---- */
+
+static void
+schema_answered(void *context, fluss_answer *answer, const slu_error *failure)
+{
+    fluss_target *target = context;
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    fluss_schema schema;
+    slu_error err = {0};
+    target->schema_call = NULL;
+    slu_arena_init(&arena, TARGET_ARENA_BYTES_MAX);
+    if (failure != NULL) {
+        target_fail(target, failure);
+    } else if (fluss_schema_decode(fluss_bytes_view(&((const Fluss__GetTableSchemaResponse *)answer->message)->schema_json), &arena, &schema,
+                                   &err) != SLU_OK) {
+        target_fail(target, &err);
+    } else {
+        target->schema_columns[target->schema_next++] = schema.column_count;
+        schema_ask(target);
+    }
+}
+
+/* Asks for the next one; behind the last, for the leaders. */
+static void
+schema_ask(fluss_target *target)
+{
+    Fluss__GetTableSchemaRequest request = FLUSS__GET_TABLE_SCHEMA_REQUEST__INIT;
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    slu_error err = {0};
+    if (target->schema_next >= target->schema_count) {
+        metadata_ask(target);
+        return;
+    }
+    path.database_name = constant(target->database);
+    path.table_name = constant(target->table_name);
+    request.table_path = &path;
+    request.has_schema_id = 1;
+    request.schema_id = target->schema_next;
+    if (target->schema_call == NULL && fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_TABLE_SCHEMA, &request.base,
+                                                         schema_answered, target, &target->schema_call, &err) != SLU_OK)
+        target_fail(target, &err);
+}
+
+size_t
+fluss_target_columns_of(const fluss_target *target, int16_t schema_id)
+{
+    return schema_id < 1 || schema_id > target->schema_count ? 0 : target->schema_columns[schema_id];
 }
 
 static const Fluss__PbTableMetadata *
@@ -175,7 +236,7 @@ timer_fired(void *context)
     if (target->stale)
         fluss_client_cluster_forget(target->client);
     if (target->described)
-        metadata_ask(target);
+        schema_ask(target);
     else if (target->info_call == NULL)
         info_ask(target);
 }
@@ -212,11 +273,13 @@ fluss_target_close(fluss_target **target)
     if (mine == NULL)
         return;
     fluss_call_cancel(&mine->info_call);
+    fluss_call_cancel(&mine->schema_call);
     fluss_call_cancel(&mine->metadata_call);
     slu_timer_close(&mine->timer);
     fluss_table_fini(&mine->table);
     slu_arena_fini(&mine->arena);
     slu_free(mine->leaders);
+    slu_free(mine->schema_columns);
     slu_free(mine->database);
     slu_free(mine->table_name);
     slu_free(mine);

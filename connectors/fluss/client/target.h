@@ -1,7 +1,7 @@
 /*
  * target.h: an opened table: its descriptor, and which node leads each bucket.
  *
- * Shape    open starts loading (GET_TABLE_INFO and GET_METADATA); poll says when it is there. Leaders are asked again when somebody
+ * Shape    open starts loading (GET_TABLE_INFO, GET_TABLE_SCHEMA of earlier schemas, GET_METADATA); poll says when it is there. Leaders are asked again when somebody
  *          found one gone (fluss_target_stale), at most every FLUSS_STALE_PAUSE_MS.
  * Owns     a target owns its descriptor; close cancels what it asked. Scanners, writers and lookups borrow it and end before it.
  * Threads  the client's owner.
@@ -23,6 +23,9 @@ void fluss_target_close(fluss_target **target);
 SLU_CHECK slu_status fluss_target_poll(const fluss_target *target, slu_error *err);
 /* poll until it is not AGAIN, stepping the client. */
 SLU_CHECK slu_status fluss_target_wait(fluss_target *target, int64_t timeout_ms, slu_error *err);
+
+/* How many columns rows of an earlier schema id have: the first ones of the table's. 0: not known (a later one). */
+size_t fluss_target_columns_of(const fluss_target *target, int16_t schema_id);
 
 fluss_client *fluss_target_client(const fluss_target *target);
 const char *fluss_target_name(const fluss_target *target); /* "database.table" */

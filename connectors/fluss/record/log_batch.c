@@ -133,8 +133,8 @@ kinds_new(const fluss_log_header *header, uint8_t **out, slu_error *err)
 }
 
 static slu_status
-arrow_decode(const struct ArrowSchema *arrow, const fluss_log_header *header, slu_cursor *body, slu_ipc_owner owner, slu_ipc_codec *codec,
-             fluss_log_rows *out, slu_error *err)
+arrow_decode(const struct ArrowSchema *arrow, bool other, const fluss_log_header *header, slu_cursor *body, slu_ipc_owner owner,
+             slu_ipc_codec *codec, fluss_log_rows *out, slu_error *err)
 {
     if ((header->attributes & FLUSS_LOG_APPEND_ONLY) == 0) {
         const uint8_t *kinds = slu_cursor_bytes(body, (size_t)header->record_count);
@@ -150,7 +150,8 @@ arrow_decode(const struct ArrowSchema *arrow, const fluss_log_header *header, sl
     if (rows != header->record_count)
         return slu_error_set(err, SLU_CORRUPT, "log batch at %lld: %d records, but %lld rows", (long long)header->base_offset,
                              header->record_count, (long long)rows);
-    return slu_ipc_decode(arrow, message, owner, codec, &out->array, err);
+    return other ? slu_ipc_decode_prefix(arrow, message, owner, codec, &out->array, err)
+                 : slu_ipc_decode(arrow, message, owner, codec, &out->array, err);
 }
 
 static slu_status
@@ -179,14 +180,14 @@ owner_done(slu_ipc_owner owner)
 }
 
 static slu_status
-rows_decode(uint8_t log_format, const fluss_schema *schema, const fluss_log_header *header, slu_cursor *body, fluss_log_rows *out,
-            slu_error *err)
+rows_decode(uint8_t log_format, const fluss_schema *schema, size_t columns, const fluss_log_header *header, slu_cursor *body,
+            fluss_log_rows *out, slu_error *err)
 {
     SLU_AUTO(fluss_rows_free) fluss_rows *rows = NULL;
     const uint8_t format = log_format == FLUSS_LOG_INDEXED ? FLUSS_ROW_INDEXED : FLUSS_ROW_COMPACTED;
     SLU_TRY(fluss_rows_new(schema, &rows, err));
     SLU_TRY(kinds_new(header, &out->kinds, err));
-    SLU_TRY(records_decode(format, header, body, schema->column_count, rows, out->kinds, err));
+    SLU_TRY(records_decode(format, header, body, columns, rows, out->kinds, err));
     SLU_TRY(fluss_rows_finish(rows, &out->array, err));
     if ((header->attributes & FLUSS_LOG_APPEND_ONLY) != 0) {
         slu_free(out->kinds);
@@ -205,9 +206,10 @@ empty_decode(const struct ArrowSchema *arrow, struct ArrowArray *out, slu_error 
     return slu_ipc_decode(arrow, slu_buf_view(&message), (slu_ipc_owner){NULL, NULL}, NULL, out, err);
 }
 
-slu_status
-fluss_log_decode(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, const fluss_log_header *header,
-                 slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out, slu_error *err)
+/* `columns` 0: those of another schema id, not known how many. */
+static slu_status
+log_decode(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, bool other, size_t columns,
+           const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out, slu_error *err)
 {
     fluss_log_rows rows;
     slu_status status;
@@ -218,11 +220,14 @@ fluss_log_decode(uint8_t log_format, const fluss_schema *schema, const struct Ar
     slu_cursor body = slu_cursor_of(batch.data + header->body_at, batch.bytes - header->body_at);
     const bool arrow_body = log_format == FLUSS_LOG_ARROW && header->record_count != 0;
     if (arrow_body)
-        status = arrow_decode(arrow, header, &body, owner, codec, &rows, err);
+        status = arrow_decode(arrow, other, header, &body, owner, codec, &rows, err);
     else if (header->record_count == 0)
         status = empty_decode(arrow, &rows.array, err);
+    else if (columns == 0 || columns > schema->column_count)
+        status = slu_error_set(err, SLU_UNSUPPORTED, "log batch at %lld: rows of schema %d, which is not known or newer",
+                               (long long)header->base_offset, header->schema_id);
     else
-        status = rows_decode(log_format, schema, header, &body, &rows, err);
+        status = rows_decode(log_format, schema, columns, header, &body, &rows, err);
     if (status != SLU_OK) {
         fluss_log_rows_fini(&rows);
         return status;
@@ -231,6 +236,21 @@ fluss_log_decode(uint8_t log_format, const fluss_schema *schema, const struct Ar
         owner_done(owner);
     *out = rows;
     return SLU_OK;
+}
+
+slu_status
+fluss_log_decode(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, const fluss_log_header *header,
+                 slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out, slu_error *err)
+{
+    return log_decode(log_format, schema, arrow, false, schema->column_count, header, batch, owner, codec, out, err);
+}
+
+slu_status
+fluss_log_decode_other(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, size_t columns,
+                       const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out,
+                       slu_error *err)
+{
+    return log_decode(log_format, schema, arrow, true, columns, header, batch, owner, codec, out, err);
 }
 
 /* ---- Rows in ---- */

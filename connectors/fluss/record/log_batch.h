@@ -82,6 +82,13 @@ SLU_CHECK slu_status fluss_log_decode(uint8_t log_format, const fluss_schema *sc
                                       const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec,
                                       fluss_log_rows *out, slu_error *err);
 
+/* The same for a batch of another schema id of the same table, whose columns are the first of `schema`'s, or those and more: what it
+ * lacks is null, what it has more is passed over. `columns`: how many it was written with; 0: not known, which will do for ARROW
+ * (UNSUPPORTED otherwise). */
+SLU_CHECK slu_status fluss_log_decode_other(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, size_t columns,
+                                            const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec,
+                                            fluss_log_rows *out, slu_error *err);
+
 /* ---- Batches out of rows ---- */
 
 typedef struct fluss_log_spec {

@@ -367,12 +367,27 @@ columns_finish(fluss_rows *rows, struct ArrowArray *columns, struct ArrowArray *
     return sdk_struct(columns, (int64_t)count, rows->rows, out, err);
 }
 
+/* Empties the builders, whose columns may have come to differ in length. */
+static void
+rows_drop(fluss_rows *rows)
+{
+    for (size_t i = 0; i < rows->schema->column_count; i++) {
+        struct ArrowArray column = {0};
+        if (sdk_builder_finish(&rows->builders[i], &column, NULL) == SLU_OK)
+            slu_array_release(&column);
+    }
+    rows->rows = 0;
+    rows->spoilt = false;
+}
+
 slu_status
 fluss_rows_finish(fluss_rows *rows, struct ArrowArray *out, slu_error *err)
 {
     const size_t count = rows->schema->column_count;
-    if (rows->spoilt)
+    if (rows->spoilt) {
+        rows_drop(rows);
         return slu_error_set(err, SLU_CORRUPT, "one of the rows of this batch was corrupt");
+    }
     struct ArrowArray *columns = slu_alloc_zero(count + 1, sizeof *columns);
     if (columns == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for %zu columns", count);

@@ -44,7 +44,7 @@ typedef struct fluss_rows fluss_rows;
 SLU_CHECK slu_status fluss_rows_new(const fluss_schema *schema, fluss_rows **out, slu_error *err);
 void fluss_rows_free(fluss_rows **rows);
 /* Decodes one row that was written with the first `written_columns` columns of the schema (all: schema->column_count). A failed row
- * spoils the batch: finish then answers CORRUPT too. */
+ * spoils the batch: finish then answers CORRUPT too, and begins anew. */
 SLU_CHECK slu_status fluss_rows_append(fluss_rows *rows, uint8_t format, slu_view row, size_t written_columns, slu_error *err);
 void fluss_rows_append_null(fluss_rows *rows); /* every column null: a miss */
 int64_t fluss_rows_count(const fluss_rows *rows);

@@ -54,6 +54,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         if (element != NULL && slu_schema_init(element, "i", "element", true) == SLU_OK) {
             if (slu_ipc_decode(&schema, slu_view_of(data, bytes), nobody, NULL, &array, &err) == SLU_OK)
                 read_array(&schema, &array);
+            if (slu_ipc_decode_prefix(&schema, slu_view_of(data, bytes), nobody, NULL, &array, &err) == SLU_OK)
+                read_array(&schema, &array);
             slu_buf_init(&out, (size_t)1 << 24);
             if (slu_ipc_project(&schema, slu_view_of(data, bytes), &column, 1, 0, &out, &err) != SLU_OK)
                 sink++;

@@ -196,6 +196,59 @@ pieces_become_one_message(void **state)
     slu_buf_fini(&out);
 }
 
+/* A message of the first columns is read under a longer schema (the rest is null) and under a shorter one (the rest is passed over). */
+static void
+columns_may_have_been_added_since(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    struct ArrowSchema schema, fewer, strict;
+    struct ArrowArray array, back;
+    slu_buf all, some;
+    make(&schema, &array, ROWS);
+    CHECK_OK(slu_schema_init_struct(&fewer));
+    for (int64_t c = 0; c < 8; c++)
+        CHECK_OK(slu_schema_add_copy(&fewer, schema.children[c], NULL));
+    slu_buf_init(&all, 1 << 24);
+    slu_buf_init(&some, 1 << 24);
+    const int32_t first[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const slu_ipc_options options = {.compression = SLU_IPC_COMPRESSION_LZ4_FRAME};
+    CHECK_OK(slu_ipc_encode(&schema, &array, NULL, ROWS, &options, &all, &err));
+    CHECK_OK(slu_ipc_project(&schema, slu_buf_view(&all), first, 8, SLU_IPC_COMPRESSION_LZ4_FRAME, &some, &err));
+    CHECK_STATUS(slu_ipc_decode(&schema, slu_buf_view(&some), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err), SLU_CORRUPT);
+    CHECK_STATUS(slu_ipc_decode(&fewer, slu_buf_view(&all), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err), SLU_CORRUPT);
+    CHECK_OK(slu_ipc_decode_prefix(&schema, slu_buf_view(&some), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err));
+    for (int64_t c = 0; c < schema.n_children; c++) {
+        const slu_column a = slu_column_child(&schema, &array, c);
+        const slu_column b = slu_column_child(&schema, &back, c);
+        for (int64_t i = 0; i < ROWS; i++) {
+            if (c < 8)
+                check_value(&a, i, &b, i);
+            else
+                assert_false(slu_column_valid(&b, i));
+        }
+    }
+    struct ArrowArray moved = *back.children[9];
+    back.children[9]->release = NULL;
+    back.release(&back);
+    moved.release(&moved);
+    CHECK_OK(slu_ipc_decode_prefix(&fewer, slu_buf_view(&all), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err));
+    check_rows(&fewer, &array, &back, NULL, ROWS);
+    back.release(&back);
+    CHECK_OK(slu_ipc_decode_prefix(&schema, slu_buf_view(&all), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err));
+    check_rows(&schema, &array, &back, NULL, ROWS);
+    back.release(&back);
+    CHECK_OK(slu_schema_copy(&schema, &strict, &err));
+    strict.children[9]->flags = 0;
+    CHECK_STATUS(slu_ipc_decode_prefix(&strict, slu_buf_view(&some), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err), SLU_INVALID);
+    array.release(&array);
+    slu_schema_release(&schema);
+    slu_schema_release(&fewer);
+    slu_schema_release(&strict);
+    slu_buf_fini(&all);
+    slu_buf_fini(&some);
+}
+
 /* A list of structs: offsets that do not begin at 0, chosen rows, an empty list. */
 static void
 lists_go_round(void **state)
@@ -387,6 +440,7 @@ main(void)
         cmocka_unit_test(projection_keeps_the_columns), cmocka_unit_test(damage_is_noticed),
         cmocka_unit_test(offsets_that_fall_are_corrupt), cmocka_unit_test(allocations_may_fail),
         cmocka_unit_test(pieces_become_one_message),
+        cmocka_unit_test(columns_may_have_been_added_since),
     };
     return cmocka_run_group_tests_name("batch.ipc", tests, NULL, NULL);
 }
