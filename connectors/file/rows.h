@@ -120,5 +120,6 @@ SLU_CHECK slu_status file_each(const char *pattern, slu_status (*found)(void *to
 /* ---- Faces ---- */
 extern const slu_plugin file_source_plugin;
 extern const slu_plugin file_lookup_plugin;
+extern const slu_plugin file_sink_plugin;
 
 #endif

@@ -1,6 +1,9 @@
 /* file_source and file_lookup in the harness, over files of a temporary folder. */
 #include "unit/operators/harnessed.h"
 
+#include <sluice/sdk/rows.h>
+#include <sluice/sdk/types.h>
+
 static char folder[64];
 
 static int
@@ -164,11 +167,115 @@ lookups_by_key(void **state)
     sdk_harness_free(&h);
 }
 
+/* All files of a folder of the test, in the order of their names, hidden ones left out. */
+static void
+folder_text(const char *name, char *out, size_t out_bytes)
+{
+    char command[256];
+    (void)snprintf(command, sizeof command, "cd '%s/%s' && for f in $(ls); do cat $f; echo --; done", folder, name);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    out[fread(out, 1, out_bytes - 1, pipe)] = 0;
+    assert_int_equal(pclose(pipe), 0);
+}
+
+static sdk_harness *
+sink_opened(const char *name, const char *more)
+{
+    slu_error err = {0};
+    sdk_harness *h = prepared("file_sink", name, more);
+    CHECK_OK(sdk_harness_input(h, "id BIGINT, name STRING, amount DECIMAL(10,2), ok BOOLEAN, ratio DOUBLE", &err));
+    CHECK_OK(sdk_harness_open(h, &err));
+    return h;
+}
+
+static void
+files_appear_when_a_checkpoint_is_whole(void **state)
+{
+    slu_error err = {0};
+    char text[2000];
+    sdk_harness *h = sink_opened("out", "");
+    CHECK_OK(sdk_harness_snapshot(h, &err)); /* nothing was written: no file */
+    CHECK_OK(sdk_harness_push(h, 0, "1 | a, b | 0.80 | TRUE | 0.5\n2 | NULL | NULL | NULL | NULL\n", &err));
+    CHECK_OK(sdk_harness_push(h, 0, "3 |  | 5 | FALSE | 2\n", &err));
+    folder_text("out", text, sizeof text);
+    CHECK_TEXT(text, "");
+    CHECK_OK(sdk_harness_snapshot(h, &err));
+    CHECK_OK(sdk_harness_push(h, 0, "4 | lost | 1 | TRUE | 1\n", &err));
+    CHECK_OK(sdk_harness_complete(h, &err));
+    CHECK_OK(sdk_harness_complete(h, &err)); /* again, as after a crash */
+    folder_text("out", text, sizeof text);
+    CHECK_TEXT(text, "id,name,amount,ok,ratio\n1,\"a, b\",0.80,TRUE,0.5\n2,,,,\n3,\"\",5.00,FALSE,2\n--\n");
+    CHECK_OK(sdk_harness_restart(h, &err)); /* row 4 is gone with the crash */
+    CHECK_OK(sdk_harness_push(h, 0, "4 | again | 1 | TRUE | 1\n", &err));
+    CHECK_OK(sdk_harness_snapshot(h, &err));
+    CHECK_OK(sdk_harness_complete(h, &err));
+    folder_text("out", text, sizeof text);
+    assert_non_null(strstr(text, "--\nid,name,amount,ok,ratio\n4,again,1.00,TRUE,1\n--\n"));
+    assert_null(strstr(text, "lost"));
+    sdk_harness_free(&h);
+}
+
+/* What the sink writes, the source reads: texts with everything that needs care. */
+static void
+sink_and_source_agree(void **state)
+{
+    static const char *const formats[] = {"csv", "json"};
+    for (int f = 0; f < 2; f++) {
+        slu_error err = {0};
+        char more[64], pattern[64];
+        struct ArrowSchema schema;
+        CHECK_OK(sdk_schema_from_columns("id BIGINT, name STRING, amount DECIMAL(10,2), ok BOOLEAN, ratio DOUBLE", &schema, &err));
+        (void)snprintf(more, sizeof more, ", format: %s", formats[f]);
+        sdk_harness *h = sink_opened(formats[f], more);
+        sdk_builder builders[5];
+        struct ArrowArray columns[5], array;
+        static const char *const names[] = {"plain",        "",  " space ", "say \"hi\"", "two\nlines\r\n", "a,b", "\\ back\tslash",
+                                            "\xc3\xa4rger", NULL};
+        for (int c = 0; c < 5; c++)
+            CHECK_STATUS(sdk_builder_init(&builders[c], schema.children[c]->format, NULL), SLU_OK);
+        for (int i = 0; i < 9; i++) {
+            sdk_builder_i64(&builders[0], i);
+            if (names[i] != NULL)
+                sdk_builder_text(&builders[1], names[i]);
+            else
+                sdk_builder_null(&builders[1]);
+            sdk_builder_decimal(&builders[2], i * 101 - 300);
+            sdk_builder_bool(&builders[3], i % 2);
+            sdk_builder_f64(&builders[4], i / 8.0);
+        }
+        for (int c = 0; c < 5; c++)
+            CHECK_OK(sdk_builder_finish(&builders[c], &columns[c], &err));
+        CHECK_OK(sdk_struct(columns, 5, 9, &array, &err));
+        const slu_batch batch = {.size = sizeof batch, .rows = 9, .schema = &schema, .array = &array};
+        CHECK_OK(sdk_harness_push_batch(h, 0, &batch, &err));
+        CHECK_OK(sdk_harness_snapshot(h, &err));
+        CHECK_OK(sdk_harness_complete(h, &err));
+        sdk_harness_free(&h);
+        (void)snprintf(pattern, sizeof pattern, "%s/part*", formats[f]);
+        h = prepared("file_source", pattern,
+                     ", columns: \"id BIGINT, name STRING, amount DECIMAL(10,2), ok BOOLEAN, ratio DOUBLE\"");
+        CHECK_OK(sdk_harness_open(h, &err));
+        CHECK_STATUS(sdk_harness_drain(h, &err), SLU_END);
+        SLU_AUTO(sdk_text_fini) sdk_text expected = {0};
+        sdk_rows_write(&batch, &expected);
+        CHECK_TEXT(sdk_harness_output(h), sdk_text_cstr(&expected));
+        sdk_harness_free(&h);
+        slu_array_release(&array);
+        slu_schema_release(&schema);
+    }
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(csv_with_a_header), cmocka_unit_test(json_lines_and_patterns),
-                                       cmocka_unit_test(resumes_at_a_row),  cmocka_unit_test(bad_rows_fail_or_are_skipped),
-                                       cmocka_unit_test(refused_at_plan),   cmocka_unit_test(lookups_by_key)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(csv_with_a_header),
+                                       cmocka_unit_test(json_lines_and_patterns),
+                                       cmocka_unit_test(resumes_at_a_row),
+                                       cmocka_unit_test(bad_rows_fail_or_are_skipped),
+                                       cmocka_unit_test(refused_at_plan),
+                                       cmocka_unit_test(lookups_by_key),
+                                       cmocka_unit_test(files_appear_when_a_checkpoint_is_whole),
+                                       cmocka_unit_test(sink_and_source_agree)};
     return cmocka_run_group_tests_name("file.faces", tests, folder_make, folder_drop);
 }
