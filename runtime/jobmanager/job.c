@@ -436,6 +436,10 @@ job_members_check(slu_jobmanager *jm, job *j)
         member *m = &j->members[i];
         m->dead = member_is_dead(jm, j, m);
         dead += m->dead;
+        if (!j->ending && m->hello && m->peer == 0 && jm_now(jm) - m->gone_ms > jm->spec.timeout_ms) {
+            job_fail(jm, j, false, "worker %" PRIu32 " on %s lost its connection and did not come back", i, m->host);
+            return;
+        }
         if (m->dead && !j->ending) {
             job_fail(jm, j, false, "worker %" PRIu32 " on %s is gone with its task manager", i, m->host);
             return;

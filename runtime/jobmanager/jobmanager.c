@@ -300,6 +300,17 @@ peer_gone(slu_jobmanager *jm, peer *gone)
         job_members_check(jm, j);
 }
 
+/* Its connection is there and it says nothing: a process that hangs, or a cable that was cut. */
+static void
+peer_silent(slu_jobmanager *jm, peer *silent)
+{
+    job *j = silent->job != NULL && silent->job->attempt_id == silent->attempt_id ? silent->job : NULL;
+    const uint32_t worker = silent->worker;
+    peer_gone(jm, silent);
+    if (j != NULL)
+        job_fail(jm, j, false, "worker %" PRIu32 " on %s has been silent for %" PRId64 " ms", worker, j->members[worker].host, jm->spec.timeout_ms);
+}
+
 /* Heartbeats out; peers that were not heard for too long are written off. Clients may be silent. */
 static void
 heartbeats(slu_jobmanager *jm)
@@ -313,7 +324,7 @@ heartbeats(slu_jobmanager *jm)
         if (p->node == NULL && p->job == NULL)
             continue;
         if (now - p->heard_ms > jm->spec.timeout_ms)
-            peer_gone(jm, p);
+            peer_silent(jm, p);
         else if (p->job != NULL)
             attempt_beat(jm, p->job, p);
         else

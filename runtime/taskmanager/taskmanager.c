@@ -231,6 +231,14 @@ welcome_take(slu_taskmanager *tm, const slu_message *welcome)
     tm->ready = true;
 }
 
+/* It wrote us off while we were silent, and does not know us any more. */
+static void
+hello_again(slu_taskmanager *tm)
+{
+    tm->version = 0;
+    hello(tm);
+}
+
 static void
 message_take(slu_taskmanager *tm, slu_view bytes)
 {
@@ -251,6 +259,8 @@ message_take(slu_taskmanager *tm, slu_view bytes)
         slu_log_warn(tm->spec.env, "REFUSED", "the job manager says: %s", message.text);
         if (tm->version == 0)
             (void)snprintf(tm->refused, sizeof tm->refused, "the job manager at %s refused us: %.150s", tm->spec.jobmanager, message.text);
+        else
+            hello_again(tm);
         break;
     default: break;
     }

@@ -348,8 +348,12 @@ message_take(slu_worker_process *p, slu_view bytes)
     case SLU_MESSAGE_END: end(p, 0); break;
     case SLU_MESSAGE_FAILED:
         slu_log_warn(p->spec.env, "REFUSED", "the job manager says: %s", message.text);
-        if (p->version == 0)
+        if (p->version == 0) {
             end(p, 1);
+        } else { /* it wrote us off while we were silent: hello again, to be told whether we are still wanted */
+            p->version = 0;
+            hello_tell(p);
+        }
         break;
     default: break;
     }

@@ -493,6 +493,41 @@ a_lost_task_manager_moves_the_job(void **state)
     world_close(&w);
 }
 
+/* A worker whose connection stands and that says nothing is killed; so is the attempt. */
+static void
+a_silent_worker_is_replaced(void **state)
+{
+    world w;
+    char job[33];
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 500);
+    living(&w, 0)->mute = true;
+    run(&w, 9000);
+    CHECK_TEXT(state_of(&w, job), "RUNNING");
+    assert_int_equal(living(&w, 0)->attempt, 2);
+    assert_non_null(strstr(w.answer.text, "silent"));
+    world_close(&w);
+}
+
+/* A task manager that was stopped for a while is written off, and known again when it goes on. */
+static void
+a_task_manager_that_slept_comes_back(void **state)
+{
+    world w;
+    world_open(&w);
+    run(&w, 100);
+    slu_taskmanager *sleeper = w.machines[1].tm;
+    w.machines[1].tm = NULL;
+    run(&w, 8000);
+    assert_int_equal(ask(&w, (slu_message){.kind = SLU_MESSAGE_OVERVIEW})->taskmanagers, 1);
+    w.machines[1].tm = sleeper;
+    run(&w, 3000);
+    assert_int_equal(ask(&w, (slu_message){.kind = SLU_MESSAGE_OVERVIEW})->taskmanagers, 2);
+    assert_null(slu_taskmanager_refused(sleeper));
+    world_close(&w);
+}
+
 static void
 cancel_and_stop(void **state)
 {
@@ -657,6 +692,8 @@ main(void)
         cmocka_unit_test(a_killed_worker_restarts_the_job),
         cmocka_unit_test(no_attempt_beside_a_living_one),
         cmocka_unit_test(a_lost_task_manager_moves_the_job),
+        cmocka_unit_test(a_silent_worker_is_replaced),
+        cmocka_unit_test(a_task_manager_that_slept_comes_back),
         cmocka_unit_test(cancel_and_stop),
         cmocka_unit_test(waits_are_answered_at_the_end),
         cmocka_unit_test(the_next_job_manager_takes_the_job_up),
