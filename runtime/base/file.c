@@ -34,11 +34,16 @@ slu_file_read(const char *path, size_t bytes_max, slu_buf *out, slu_error *err)
         size_t chunk = 64 << 10;
         if (total == 0 && fstat(fd, &info) == 0 && info.st_size > 0 && (uint64_t)info.st_size < bytes_max)
             chunk = (size_t)info.st_size + 1;
+        /* A buffer that is full to its maximum may still be whole: one byte beside it tells. */
+        uint8_t beyond;
+        const size_t room = out->bytes_max - out->bytes;
+        if (chunk > room)
+            chunk = room;
         if (!slu_buf_reserve(out, chunk)) {
             status = slu_buf_status(out, err);
             break;
         }
-        const ssize_t got = read(fd, out->data + out->bytes, chunk);
+        const ssize_t got = chunk == 0 ? read(fd, &beyond, 1) : read(fd, out->data + out->bytes, chunk);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
@@ -47,6 +52,10 @@ slu_file_read(const char *path, size_t bytes_max, slu_buf *out, slu_error *err)
         }
         if (got == 0)
             break;
+        if (chunk == 0) {
+            status = slu_error_set(err, SLU_LIMIT, "read %s: more than %zu bytes", path, out->bytes_max);
+            break;
+        }
         out->bytes += (size_t)got;
         total += (size_t)got;
         if (total > bytes_max) {

@@ -1,0 +1,85 @@
+/* Files: whole ones, bounded by the caller and by the buffer they go into. */
+#include "support/check.h"
+
+#include "base/file.h"
+
+static char path[64];
+
+static slu_status
+read_into(size_t buf_max, size_t file_max, size_t *out_bytes, slu_error *err)
+{
+    slu_buf buf;
+    slu_buf_init(&buf, buf_max);
+    const slu_status status = slu_file_read(path, file_max, &buf, err);
+    *out_bytes = buf.bytes;
+    slu_buf_fini(&buf);
+    return status;
+}
+
+static void
+a_file_that_just_fits_is_read(void **state)
+{
+    (void)state;
+    slu_error err;
+    size_t bytes;
+    CHECK_OK(slu_file_write(path, slu_view_of_text("0123456789"), false, &err));
+    CHECK_OK(read_into(10, 10, &bytes, &err));
+    assert_int_equal(bytes, 10);
+    CHECK_OK(read_into(100, 10, &bytes, &err));
+    CHECK_STATUS(read_into(9, 10, &bytes, &err), SLU_LIMIT);
+    CHECK_STATUS(read_into(10, 9, &bytes, &err), SLU_LIMIT);
+    CHECK_STATUS(read_into(0, 10, &bytes, &err), SLU_LIMIT);
+    CHECK_OK(slu_file_write(path, slu_view_of(NULL, 0), false, &err));
+    CHECK_OK(read_into(0, 0, &bytes, &err));
+}
+
+static void
+a_file_of_unknown_size_is_read(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_buf buf;
+    slu_buf_init(&buf, 1 << 16);
+    CHECK_OK(slu_file_read("/proc/self/stat", 1 << 16, &buf, &err));
+    assert_true(buf.bytes > 20);
+    slu_buf_fini(&buf);
+}
+
+static void
+what_is_there_is_not_created_again(void **state)
+{
+    (void)state;
+    slu_error err;
+    CHECK_STATUS(slu_file_create(path, slu_view_of_text("x"), false, &err), SLU_CONFLICT);
+    CHECK_OK(slu_file_remove(path, &err));
+    CHECK_OK(slu_file_remove(path, &err));
+    CHECK_OK(slu_file_create(path, slu_view_of_text("x"), true, &err));
+    CHECK_STATUS(slu_file_read("/nothing/at/all", 1, &(slu_buf){0}, &err), SLU_NOTFOUND);
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    (void)snprintf(path, sizeof path, "/tmp/sluice-file-test-%ld", (long)getpid());
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    (void)unlink(path);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_that_just_fits_is_read),
+        cmocka_unit_test(a_file_of_unknown_size_is_read),
+        cmocka_unit_test(what_is_there_is_not_created_again),
+    };
+    return cmocka_run_group_tests_name("base.file", tests, setup, teardown);
+}
