@@ -287,7 +287,8 @@ flag_help(const slu_flag *flag, slu_buf *out)
     char letter[8] = "    ";
     if (flag->letter != 0)
         (void)snprintf(letter, sizeof letter, "-%c, ", flag->letter);
-    (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, flag->name, flag->value == NULL ? "" : " ", flag->value == NULL ? "" : flag->value);
+    (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, flag->name, flag->value == NULL ? "" : " ",
+                   flag->value == NULL ? "" : flag->value);
     slu_buf_printf(out, "  %-30s %s\n", left, flag->help);
 }
 

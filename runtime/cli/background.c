@@ -34,7 +34,9 @@ process_start(pid_t pid)
         /* The name in parentheses may hold anything: what counts begins behind the last one. */
         const char *at = strrchr(slu_buf_cstr(&text), ')');
         char state = 0;
-        if (at == NULL || sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state, &start) != 2 ||
+        if (at == NULL ||
+            sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state,
+                   &start) != 2 ||
             state == 'Z')
             start = 0;
     }
@@ -128,12 +130,13 @@ ready_wait(slu_daemon *daemon, const char *log_path, slu_error *err)
     slu_buf_init(&log, LOG_BYTES_MAX);
     for (int waited = 0;; waited += PAUSE_MS) {
         slu_buf_reset(&log);
-        if (slu_file_read(log_path, LOG_BYTES_MAX, &log, NULL) == SLU_OK && ready_line(slu_buf_cstr(&log), daemon->address, sizeof daemon->address))
+        if (slu_file_read(log_path, LOG_BYTES_MAX, &log, NULL) == SLU_OK &&
+            ready_line(slu_buf_cstr(&log), daemon->address, sizeof daemon->address))
             break;
         if (!slu_daemon_alive(daemon) || waited > BACKGROUND_READY_MS) {
-            const slu_status status = slu_error_set(err, SLU_IO, "the %s %s:\n%s", daemon->name,
-                                                    waited > BACKGROUND_READY_MS ? "did not become ready" : "ended before it was ready",
-                                                    tail_of(slu_buf_cstr(&log)));
+            const slu_status status = slu_error_set(
+                err, SLU_IO, "the %s %s:\n%s", daemon->name,
+                waited > BACKGROUND_READY_MS ? "did not become ready" : "ended before it was ready", tail_of(slu_buf_cstr(&log)));
             slu_buf_fini(&log);
             return status;
         }

@@ -59,10 +59,8 @@ plan_make(const slu_args *args, slu_job_plan *plan, slu_error *err)
 {
     slu_setting settings[SLU_ARGS_SETTINGS_MAX + 1];
     slu_descriptor descriptor = descriptor_of(args, settings);
-    const slu_planner planner = {.registry = plan->registry,
-                                 .env = slu_cli_env(),
-                                 .environment = environ,
-                                 .offline = slu_args_has(args, "offline")};
+    const slu_planner planner = {
+        .registry = plan->registry, .env = slu_cli_env(), .environment = environ, .offline = slu_args_has(args, "offline")};
     SLU_TRY(slu_descriptor_read_file(&descriptor, &plan->text, &plan->graph, err));
     SLU_TRY(slu_plan_graph(plan->graph, &planner, err));
     return planner.offline ? SLU_OK : slu_layout_new(plan->graph, &plan->layout, err);

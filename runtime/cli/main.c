@@ -14,12 +14,13 @@
 
 /* In the order of --help. */
 static const slu_verb *const verbs[] = {
-    &slu_verb_demo,          &slu_verb_up,             &slu_verb_down,          &slu_verb_status,        &slu_verb_server,
-    &slu_verb_jobmanager,    &slu_verb_taskmanager,    &slu_verb_worker,        &slu_verb_run,           &slu_verb_validate,
-    &slu_verb_explain,       &slu_verb_list,           &slu_verb_describe,      &slu_verb_wait,          &slu_verb_cancel,
-    &slu_verb_stop,          &slu_verb_logs,           &slu_verb_plugins_list,  &slu_verb_plugins_show,  &slu_verb_plugins_check,
-    &slu_verb_plugins_new,   &slu_verb_tables_list,    &slu_verb_tables_create, &slu_verb_tables_describe, &slu_verb_tables_load,
-    &slu_verb_tables_read,   &slu_verb_tables_drop,    &slu_verb_sql,
+    &slu_verb_demo,        &slu_verb_up,           &slu_verb_down,          &slu_verb_status,
+    &slu_verb_server,      &slu_verb_jobmanager,   &slu_verb_taskmanager,   &slu_verb_worker,
+    &slu_verb_run,         &slu_verb_validate,     &slu_verb_explain,       &slu_verb_list,
+    &slu_verb_describe,    &slu_verb_wait,         &slu_verb_cancel,        &slu_verb_stop,
+    &slu_verb_logs,        &slu_verb_plugins_list, &slu_verb_plugins_show,  &slu_verb_plugins_check,
+    &slu_verb_plugins_new, &slu_verb_tables_list,  &slu_verb_tables_create, &slu_verb_tables_describe,
+    &slu_verb_tables_load, &slu_verb_tables_read,  &slu_verb_tables_drop,   &slu_verb_sql,
 };
 
 /* ---- Words that verbs share ------------------------------------------------------------------------------------------------------ */

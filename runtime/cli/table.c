@@ -15,8 +15,8 @@ slu_table_init(slu_table *table, const char *headings)
     memset(table, 0, sizeof *table);
     slu_arena_init(&table->arena, SLU_TABLE_BYTES_MAX);
     char *words = slu_arena_strdup(&table->arena, headings);
-    for (char *save = NULL, *word = words == NULL ? NULL : strtok_r(words, "|", &save); word != NULL && table->column_count < SLU_TABLE_COLUMNS_MAX;
-         word = strtok_r(NULL, "|", &save))
+    for (char *save = NULL, *word = words == NULL ? NULL : strtok_r(words, "|", &save);
+         word != NULL && table->column_count < SLU_TABLE_COLUMNS_MAX; word = strtok_r(NULL, "|", &save))
         table->headings[table->column_count++] = word;
 }
 

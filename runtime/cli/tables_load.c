@@ -294,14 +294,16 @@ load_open(loading *l, slu_error *err)
 {
     const char *path = l->args->words[1];
     const char *format = slu_args_get(l->args, "format");
-    l->json = format != NULL ? strcmp(format, "json") == 0 : name_ends(path, ".json") || name_ends(path, ".jsonl") || name_ends(path, ".ndjson");
+    l->json = format != NULL ? strcmp(format, "json") == 0
+                             : name_ends(path, ".json") || name_ends(path, ".jsonl") || name_ends(path, ".ndjson");
     l->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (l->file == NULL)
         return slu_error_set(err, SLU_IO, "%s: %s", path, strerror(errno));
     SLU_TRY(slu_tables_client(l->args, &l->client, err));
     SLU_TRY(slu_tables_target(l->client, l->args->words[0], &l->target, err));
     if (fluss_target_table(l->target)->partition_column_count != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "%s is partitioned: this verb loads tables without partitions", l->args->words[0]);
+        return slu_error_set(err, SLU_UNSUPPORTED, "%s is partitioned: this verb loads tables without partitions",
+                             l->args->words[0]);
     for (int64_t c = 0; c < table_arrow(l)->n_children; c++) {
         const struct ArrowSchema *field = table_arrow(l)->children[c];
         if (sdk_builder_init(&l->builders[c], field->format, NULL) != SLU_OK)

@@ -153,7 +153,8 @@ table_read(reading *r, slu_error *err)
     SLU_TRY(slu_tables_client(r->args, &r->client, err));
     SLU_TRY(slu_tables_target(r->client, r->args->words[0], &r->target, err));
     if (fluss_target_table(r->target)->partition_column_count != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "%s is partitioned: this verb reads tables without partitions; `sluice sql` may do more",
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "%s is partitioned: this verb reads tables without partitions; `sluice sql` may do more",
                              r->args->words[0]);
     SLU_TRY(fluss_scanner_open(r->target, &(fluss_scanner_options){0}, &r->scanner, err));
     SLU_TRY(buckets_add(r, err));

@@ -15,7 +15,8 @@ jobmanager(const slu_args *args)
     slu_jobmanager_options options = {.listen = slu_args_get(args, "listen"),
                                       .rest_listen = slu_args_get(args, "rest-listen"),
                                       .rest = &slu_rest_face,
-                                      .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir") : "sluice-data/jobmanager",
+                                      .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir")
+                                                                                 : "sluice-data/jobmanager",
                                       .insecure = slu_args_has(args, "insecure")};
     slu_status status = slu_args_duration(args, "heartbeat", &options.heartbeat_ms, &err);
     if (status == SLU_OK)
@@ -52,7 +53,8 @@ taskmanager_options_read(const slu_args *args, slu_taskmanager_options *out, slu
     *out = (slu_taskmanager_options){.jobmanager = slu_args_get(args, "jobmanager"),
                                      .listen = slu_args_get(args, "listen"),
                                      .transport = slu_args_get(args, "link.transport"),
-                                     .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir") : "sluice-data/taskmanager",
+                                     .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir")
+                                                                                : "sluice-data/taskmanager",
                                      .insecure = slu_args_has(args, "insecure")};
     SLU_TRY(slu_args_i64(args, "slots", 1, 1024, &slots, err));
     if (slu_args_has(args, "memory"))
@@ -99,4 +101,5 @@ worker(const slu_args *args)
     return slu_worker_process_run(slu_cli_env());
 }
 
-const slu_verb slu_verb_worker = {.name = "worker", .summary = "the tasks of one job: started by a task manager", .usage = "", .hidden = true, .run = worker};
+const slu_verb slu_verb_worker = {
+    .name = "worker", .summary = "the tasks of one job: started by a task manager", .usage = "", .hidden = true, .run = worker};

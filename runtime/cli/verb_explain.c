@@ -14,8 +14,8 @@ explain(const slu_args *args)
     if (code != SLU_EXIT_DONE)
         return code;
     slu_buf_init(&out, EXPLAIN_BYTES_MAX);
-    const slu_status status =
-        args->json ? slu_explain_json(plan.layout, plan.registry, &out, &err) : slu_explain_text(plan.layout, plan.registry, &out, &err);
+    const slu_status status = args->json ? slu_explain_json(plan.layout, plan.registry, &out, &err)
+                                         : slu_explain_text(plan.layout, plan.registry, &out, &err);
     code = status == SLU_OK ? slu_cli_print(&out) : slu_cli_fail(args, &err);
     slu_buf_fini(&out);
     slu_job_plan_fini(&plan);

@@ -82,9 +82,10 @@ duration_text(int64_t ms, char out[32])
 static json_t *
 job_json(const slu_message *job)
 {
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "job", job->job, "name", job->name, "state", job->state, "attempt",
-                     (json_int_t)job->attempt, "parallelism", (json_int_t)job->parallelism, "tasks", (json_int_t)job->tasks, "start_ms",
-                     (json_int_t)job->start_ms, "end_ms", (json_int_t)job->end_ms, "duration_ms", (json_int_t)job->duration_ms);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "job", job->job, "name", job->name, "state", job->state,
+                     "attempt", (json_int_t)job->attempt, "parallelism", (json_int_t)job->parallelism, "tasks",
+                     (json_int_t)job->tasks, "start_ms", (json_int_t)job->start_ms, "end_ms", (json_int_t)job->end_ms,
+                     "duration_ms", (json_int_t)job->duration_ms);
 }
 
 static slu_status
@@ -148,12 +149,12 @@ details_json(const slu_message *details)
         json_t *tasks = json_array();
         for (uint32_t k = 0; k < vertex->item_count; k++) {
             const slu_message *task = &vertex->items[k];
-            json_array_append_new(tasks, json_pack("{s:I, s:I, s:s, s:s}", "task", (json_int_t)task->task, "worker", (json_int_t)task->worker,
-                                                   "state", task->state, "text", task->text));
+            json_array_append_new(tasks, json_pack("{s:I, s:I, s:s, s:s}", "task", (json_int_t)task->task, "worker",
+                                                   (json_int_t)task->worker, "state", task->state, "text", task->text));
         }
         json_array_append_new(vertices, json_pack("{s:s, s:I, s:I, s:I, s:o}", "name", vertex->name, "parallelism",
-                                                  (json_int_t)vertex->parallelism, "rows_in", (json_int_t)vertex->rows_in, "rows_out",
-                                                  (json_int_t)vertex->rows_out, "tasks", tasks));
+                                                  (json_int_t)vertex->parallelism, "rows_in", (json_int_t)vertex->rows_in,
+                                                  "rows_out", (json_int_t)vertex->rows_out, "tasks", tasks));
     }
     json_object_set_new(root, "vertices", vertices);
     return root;
@@ -164,11 +165,12 @@ details_text(asking *a, const slu_message *details)
 {
     char start[32], duration[32];
     slu_table table;
-    slu_buf_printf(&a->out, "job       %s  %s\nstate     %s%s%s\nstarted   %s, ran %s\nattempt   %" PRIu64 ", %" PRIu64 " restarts, %" PRIu64
-                            " checkpoints\n\n",
+    slu_buf_printf(&a->out,
+                   "job       %s  %s\nstate     %s%s%s\nstarted   %s, ran %s\nattempt   %" PRIu64 ", %" PRIu64 " restarts, %" PRIu64
+                   " checkpoints\n\n",
                    details->job, details->name, details->state, details->text[0] == 0 ? "" : ": ", details->text,
-                   time_text(details->start_ms, start), duration_text(details->duration_ms, duration), details->attempt, details->restarts,
-                   details->checkpoints);
+                   time_text(details->start_ms, start), duration_text(details->duration_ms, duration), details->attempt,
+                   details->restarts, details->checkpoints);
     slu_table_init(&table, "CHAIN|>TASKS|STATE|>ROWS IN|>ROWS OUT");
     for (uint32_t i = 0; i < details->item_count; i++) {
         const slu_message *vertex = &details->items[i];
@@ -208,8 +210,8 @@ static void
 done_print(asking *a, const slu_message *done)
 {
     if (a->args->json)
-        json_append(a, json_pack("{s:s, s:s, s:s, s:s, s:I}", "job", done->job, "name", done->name, "state", done->state, "text", done->text,
-                                 "duration_ms", (json_int_t)done->duration_ms));
+        json_append(a, json_pack("{s:s, s:s, s:s, s:s, s:I}", "job", done->job, "name", done->name, "state", done->state, "text",
+                                 done->text, "duration_ms", (json_int_t)done->duration_ms));
     else
         slu_buf_printf(&a->out, "%s  %s: %s%s%s\n", done->job, done->name, done->state, done->text[0] == 0 ? "" : ": ", done->text);
 }
@@ -278,20 +280,20 @@ cluster_json(const slu_message *cluster)
     for (uint32_t i = 0; i < cluster->item_count; i++) {
         const slu_message *node = &cluster->items[i];
         json_array_append_new(nodes, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "node", node->node, "host", node->host, "address",
-                                               node->address, "slots", (json_int_t)node->slots, "slots_free", (json_int_t)node->slots_free,
-                                               "pid", (json_int_t)node->pid));
+                                               node->address, "slots", (json_int_t)node->slots, "slots_free",
+                                               (json_int_t)node->slots_free, "pid", (json_int_t)node->pid));
     }
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "cluster", cluster->cluster, "build", cluster->build, "address", cluster->address,
-                     "taskmanagers", (json_int_t)cluster->taskmanagers, "slots", (json_int_t)cluster->slots, "slots_free",
-                     (json_int_t)cluster->slots_free, "nodes", nodes);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "cluster", cluster->cluster, "build", cluster->build, "address",
+                     cluster->address, "taskmanagers", (json_int_t)cluster->taskmanagers, "slots", (json_int_t)cluster->slots,
+                     "slots_free", (json_int_t)cluster->slots_free, "nodes", nodes);
 }
 
 static slu_status
 cluster_text(asking *a, const slu_message *cluster)
 {
     slu_table table;
-    slu_buf_printf(&a->out, "cluster %s (sluice %s) at %s: %" PRIu64 " task managers, %" PRIu64 " of %" PRIu64 " slots free\n", cluster->cluster,
-                   cluster->build, cluster->address, cluster->taskmanagers, cluster->slots_free, cluster->slots);
+    slu_buf_printf(&a->out, "cluster %s (sluice %s) at %s: %" PRIu64 " task managers, %" PRIu64 " of %" PRIu64 " slots free\n",
+                   cluster->cluster, cluster->build, cluster->address, cluster->taskmanagers, cluster->slots_free, cluster->slots);
     if (cluster->item_count == 0)
         return SLU_OK;
     slu_table_init(&table, "TASK MANAGER|HOST|>PID|>SLOTS|>FREE");
@@ -432,10 +434,12 @@ logs(const slu_args *args)
     return asking_close(&a, status);
 }
 
-
 /* ---- The verbs ------------------------------------------------------------------------------------------------------------------ */
 
-#define JOBMANAGER_FLAG {"jobmanager", 'm', "HOST:PORT", "whom to ask (127.0.0.1:6123)"}
+#define JOBMANAGER_FLAG                                                                                                            \
+    {                                                                                                                              \
+        "jobmanager", 'm', "HOST:PORT", "whom to ask (127.0.0.1:6123)"                                                             \
+    }
 
 static const slu_flag plain_flags[] = {JOBMANAGER_FLAG};
 static const slu_flag status_flags[] = {JOBMANAGER_FLAG, {"data-dir", 0, "DIR", "the daemons that `up` started there, too"}};

@@ -25,8 +25,8 @@ list_json(const slu_registry *registry)
         const slu_registered r = slu_registry_at(registry, i);
         json_array_append_new(plugins, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", r.plugin->name, "kind",
                                                  slu_kind_name(r.plugin->kind), "module", r.module->name, "version",
-                                                 r.module->version == NULL ? "" : r.module->version, "path", r.path, "sha256", r.sha256, "help",
-                                                 r.plugin->help == NULL ? "" : r.plugin->help));
+                                                 r.module->version == NULL ? "" : r.module->version, "path", r.path, "sha256",
+                                                 r.sha256, "help", r.plugin->help == NULL ? "" : r.plugin->help));
     }
     for (size_t i = 0; i < slu_registry_failure_count(registry); i++)
         json_array_append_new(failures, json_string(slu_registry_failure(registry, i)));
@@ -88,7 +88,8 @@ plugins_list(const slu_args *args)
 static const char *
 option_type_name(uint32_t type)
 {
-    static const char *const names[] = {"?", "text", "integer", "number", "true/false", "duration", "size", "choice", "list", "map", "value"};
+    static const char *const names[] = {"?",    "text",   "integer", "number", "true/false", "duration",
+                                        "size", "choice", "list",    "map",    "value"};
     return type <= SLU_OPTION_VALUE ? names[type] : "?";
 }
 
@@ -110,10 +111,11 @@ option_text(const slu_option *option, slu_buf *out)
 {
     char bounds[256];
     bounds_text(option, bounds, sizeof bounds);
-    slu_buf_printf(out, "  %s  (%s%s%s%s%s%s%s)\n", option->name, option_type_name(option->type), bounds[0] == 0 ? "" : ": ", bounds,
-                   (option->flags & SLU_OPTION_REQUIRED) != 0 ? ", required" : "",
+    slu_buf_printf(out, "  %s  (%s%s%s%s%s%s%s)\n", option->name, option_type_name(option->type), bounds[0] == 0 ? "" : ": ",
+                   bounds, (option->flags & SLU_OPTION_REQUIRED) != 0 ? ", required" : "",
                    option->text_default != NULL && option->text_default[0] != 0 ? ", default " : "",
-                   option->text_default != NULL ? option->text_default : "", (option->flags & SLU_OPTION_SECRET) != 0 ? ", secret" : "");
+                   option->text_default != NULL ? option->text_default : "",
+                   (option->flags & SLU_OPTION_SECRET) != 0 ? ", secret" : "");
     slu_buf_printf(out, "      %s\n", option->help == NULL ? "" : option->help);
     if (option->param != NULL)
         slu_buf_printf(out, "      also by the job parameter %s\n", option->param);
@@ -124,8 +126,8 @@ plugin_text(const slu_registered *r, slu_buf *out)
 {
     const slu_plugin *plugin = r->plugin;
     slu_buf_printf(out, "%s: %s\n%s\n\n", plugin->name, slu_kind_name(plugin->kind), plugin->help == NULL ? "" : plugin->help);
-    slu_buf_printf(out, "module    %s %s, plugin ABI %u.%u\n", r->module->name, r->module->version == NULL ? "" : r->module->version,
-                   r->module->abi >> 16, r->module->abi & 0xffff);
+    slu_buf_printf(out, "module    %s %s, plugin ABI %u.%u\n", r->module->name,
+                   r->module->version == NULL ? "" : r->module->version, r->module->abi >> 16, r->module->abi & 0xffff);
     slu_buf_printf(out, "file      %s\nsha256    %s\n", r->path, r->sha256);
     if (plugin->kind == SLU_KIND_OPERATOR || plugin->kind == SLU_KIND_SINK)
         slu_buf_printf(out, "inputs    %u to %u\n", plugin->input_min, plugin->input_max);
@@ -147,9 +149,10 @@ option_json(const slu_option *option)
 {
     char bounds[256];
     bounds_text(option, bounds, sizeof bounds);
-    return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:b, s:b}", "name", option->name, "type", option_type_name(option->type), "default",
-                     option->text_default, "param", option->param, "bounds", bounds, "help", option->help == NULL ? "" : option->help,
-                     "required", (int)(option->flags & SLU_OPTION_REQUIRED), "secret", (option->flags & SLU_OPTION_SECRET) != 0);
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:b, s:b}", "name", option->name, "type", option_type_name(option->type),
+                     "default", option->text_default, "param", option->param, "bounds", bounds, "help",
+                     option->help == NULL ? "" : option->help, "required", (int)(option->flags & SLU_OPTION_REQUIRED), "secret",
+                     (option->flags & SLU_OPTION_SECRET) != 0);
 }
 
 static json_t *
@@ -159,11 +162,12 @@ plugin_json(const slu_registered *r)
     for (uint32_t i = 0; i < r->plugin->option_count; i++)
         json_array_append_new(options, option_json(&r->plugin->options[i]));
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:b, s:b, s:o}", "name", r->plugin->name, "kind",
-                     slu_kind_name(r->plugin->kind), "help", r->plugin->help == NULL ? "" : r->plugin->help, "module", r->module->name,
-                     "version", r->module->version == NULL ? "" : r->module->version, "path", r->path, "sha256", r->sha256, "inputs_min",
-                     (json_int_t)r->plugin->input_min, "inputs_max", (json_int_t)r->plugin->input_max, "outputs",
-                     (json_int_t)r->plugin->output_count, "keyed", (r->plugin->flags & SLU_PLUGIN_KEYED) != 0, "nondeterministic",
-                     (r->plugin->flags & SLU_PLUGIN_NONDETERMINISTIC) != 0, "partitioner", r->plugin->partitioner != NULL, "options", options);
+                     slu_kind_name(r->plugin->kind), "help", r->plugin->help == NULL ? "" : r->plugin->help, "module",
+                     r->module->name, "version", r->module->version == NULL ? "" : r->module->version, "path", r->path, "sha256",
+                     r->sha256, "inputs_min", (json_int_t)r->plugin->input_min, "inputs_max", (json_int_t)r->plugin->input_max,
+                     "outputs", (json_int_t)r->plugin->output_count, "keyed", (r->plugin->flags & SLU_PLUGIN_KEYED) != 0,
+                     "nondeterministic", (r->plugin->flags & SLU_PLUGIN_NONDETERMINISTIC) != 0, "partitioner",
+                     r->plugin->partitioner != NULL, "options", options);
 }
 
 static int
@@ -253,13 +257,14 @@ plugins_check(const slu_args *args)
 
 /* ---- The verbs ------------------------------------------------------------------------------------------------------------------ */
 
-const slu_verb slu_verb_plugins_list = {.name = "plugins list",
-                                        .summary = "the plugins that can be loaded",
-                                        .usage = "",
-                                        .json = true,
-                                        .more = "Looked for in SLUICE_PLUGIN_PATH (colons between), in plugins/ beside the program, and in the\n"
-                                                "install's lib/sluice/plugins. The first file of a name hides later ones.\n",
-                                        .run = plugins_list};
+const slu_verb slu_verb_plugins_list = {
+    .name = "plugins list",
+    .summary = "the plugins that can be loaded",
+    .usage = "",
+    .json = true,
+    .more = "Looked for in SLUICE_PLUGIN_PATH (colons between), in plugins/ beside the program, and in the\n"
+            "install's lib/sluice/plugins. The first file of a name hides later ones.\n",
+    .run = plugins_list};
 const slu_verb slu_verb_plugins_show = {.name = "plugins show",
                                         .summary = "a plugin and its options",
                                         .usage = "NAME",

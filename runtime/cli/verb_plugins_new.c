@@ -15,7 +15,8 @@ static slu_status
 name_check(const char *name, slu_error *err)
 {
     if (!islower((unsigned char)name[0]) || strlen(name) > 48)
-        return slu_error_set(err, SLU_INVALID, "\"%s\": a plugin's name begins with a small letter and has at most 48 characters", name);
+        return slu_error_set(err, SLU_INVALID, "\"%s\": a plugin's name begins with a small letter and has at most 48 characters",
+                             name);
     for (const char *at = name; *at != 0; at++)
         if (!islower((unsigned char)*at) && !isdigit((unsigned char)*at) && *at != '_')
             return slu_error_set(err, SLU_INVALID, "\"%s\": a plugin's name has small letters, digits and _", name);

@@ -51,8 +51,8 @@ run_local(const slu_args *args, const slu_job_plan *plan)
         (void)slu_cli_fail(args, &err);
         return SLU_EXIT_FAILED;
     }
-    (void)fprintf(stderr, "sluice run: job %s finished: %" PRId64 " rows from sources, %" PRId64 " rows into sinks\n", plan->graph->name,
-                  result.rows_out, result.rows_in);
+    (void)fprintf(stderr, "sluice run: job %s finished: %" PRId64 " rows from sources, %" PRId64 " rows into sinks\n",
+                  plan->graph->name, result.rows_out, result.rows_in);
     return SLU_EXIT_DONE;
 }
 
@@ -92,7 +92,8 @@ run_submit(const slu_args *args, const slu_job_plan *plan)
     if (status == SLU_OK)
         status = slu_jobs_client(slu_cli_env(), address, &client, &err);
     if (status == SLU_OK)
-        status = slu_client_submit(client, plan->graph->name, slu_buf_view(&graph), slu_args_get(args, "from-savepoint"), job, &err);
+        status =
+            slu_client_submit(client, plan->graph->name, slu_buf_view(&graph), slu_args_get(args, "from-savepoint"), job, &err);
     slu_buf_fini(&graph);
     int code = status == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
     if (status == SLU_OK) {
@@ -126,14 +127,15 @@ static const slu_flag flags[] = {
     {"jobmanager", 'm', "HOST:PORT", "whom to ask (127.0.0.1:6123)"},
 };
 
-const slu_verb slu_verb_run = {.name = "run",
-                               .summary = "runs a job descriptor",
-                               .usage = "JOB.yaml",
-                               SLU_VERB_FLAGS(flags),
-                               .words_min = 1,
-                               .words_max = 1,
-                               .settings = true,
-                               .json = true,
-                               .more = "Settings: command line over environment (SLUICE_A_B_C) over file. An operator's own parallelism\n"
-                                       "wins over -p.\n",
-                               .run = run};
+const slu_verb slu_verb_run = {
+    .name = "run",
+    .summary = "runs a job descriptor",
+    .usage = "JOB.yaml",
+    SLU_VERB_FLAGS(flags),
+    .words_min = 1,
+    .words_max = 1,
+    .settings = true,
+    .json = true,
+    .more = "Settings: command line over environment (SLUICE_A_B_C) over file. An operator's own parallelism\n"
+            "wins over -p.\n",
+    .run = run};

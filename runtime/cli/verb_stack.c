@@ -34,8 +34,19 @@ server_up(const slu_args *args, slu_background *stack, slu_error *err)
     (void)snprintf(dir, sizeof dir, "%s/server", stack->dir);
     (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", stack->dir);
     const char *lake = address_or(args, "warehouse", warehouse);
-    const char *const argv[] = {"sluice", "server", "--listen", address_or(args, "server-listen", "127.0.0.1:9123"), "--data-dir", dir,
-                                "--datalake.format", "iceberg", "--datalake.iceberg.type", "hadoop", "--datalake.iceberg.warehouse", lake, NULL};
+    const char *const argv[] = {"sluice",
+                                "server",
+                                "--listen",
+                                address_or(args, "server-listen", "127.0.0.1:9123"),
+                                "--data-dir",
+                                dir,
+                                "--datalake.format",
+                                "iceberg",
+                                "--datalake.iceberg.type",
+                                "hadoop",
+                                "--datalake.iceberg.warehouse",
+                                lake,
+                                NULL};
     SLU_TRY(slu_dir_make(lake, err));
     return slu_background_start(stack, "server", argv, err);
 }
@@ -47,8 +58,15 @@ jobmanager_up(const slu_args *args, slu_background *stack, slu_error *err)
     (void)snprintf(dir, sizeof dir, "%s/jobmanager", stack->dir);
     const char *rest = slu_args_get(args, "rest-listen");
     /* Without --rest-listen the job manager takes 8081 when it is free. */
-    const char *const argv[] = {"sluice", "jobmanager", "--listen", address_or(args, "jobmanager-listen", "127.0.0.1:6123"), "--data-dir", dir,
-                                rest == NULL ? NULL : "--rest-listen", rest, NULL};
+    const char *const argv[] = {"sluice",
+                                "jobmanager",
+                                "--listen",
+                                address_or(args, "jobmanager-listen", "127.0.0.1:6123"),
+                                "--data-dir",
+                                dir,
+                                rest == NULL ? NULL : "--rest-listen",
+                                rest,
+                                NULL};
     return slu_background_start(stack, "jobmanager", argv, err);
 }
 
@@ -59,8 +77,8 @@ taskmanager_up(const slu_args *args, slu_background *stack, int64_t number, slu_
     (void)snprintf(name, sizeof name, "taskmanager-%" PRId64, number);
     (void)snprintf(dir, sizeof dir, "%s/%s", stack->dir, name);
     (void)snprintf(jobmanager, sizeof jobmanager, "%s", stack->daemons[1].address);
-    const char *const argv[] = {"sluice", "taskmanager", "--jobmanager", jobmanager, "--data-dir", dir, "--slots",
-                                address_or(args, "slots", "16"), NULL};
+    const char *const argv[] = {
+        "sluice", "taskmanager", "--jobmanager", jobmanager, "--data-dir", dir, "--slots", address_or(args, "slots", "16"), NULL};
     return slu_background_start(stack, name, argv, err);
 }
 
@@ -76,9 +94,17 @@ tiering_up(const slu_args *args, const slu_background *stack, slu_error *err)
     (void)snprintf(path, sizeof path, "%s/jobs/tiering.yaml", stack->dir);
     (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", stack->dir);
     SLU_TRY(slu_file_write(path, slu_view_of_text(cli_demo_tiering_yaml), false, err));
-    const char *const argv[] = {"/proc/self/exe", "run", path, "--detached", "--jobmanager", stack->daemons[1].address,
-                                "--fluss.bootstrap.servers", stack->daemons[0].address, "--datalake.iceberg.warehouse",
-                                address_or(args, "warehouse", warehouse), NULL};
+    const char *const argv[] = {"/proc/self/exe",
+                                "run",
+                                path,
+                                "--detached",
+                                "--jobmanager",
+                                stack->daemons[1].address,
+                                "--fluss.bootstrap.servers",
+                                stack->daemons[0].address,
+                                "--datalake.iceberg.warehouse",
+                                address_or(args, "warehouse", warehouse),
+                                NULL};
     SLU_TRY(cli_children_init(&children, logs, err));
     return cli_child_run(&children, "run-tiering", argv, NULL, slu_cli_interrupted, err);
 }
@@ -92,8 +118,8 @@ stack_up(const slu_args *args, slu_background *stack, slu_error *err)
     SLU_TRY(slu_background_load(stack, data_dir(args), err));
     for (uint32_t i = 0; i < stack->count; i++)
         if (slu_daemon_alive(&stack->daemons[i]))
-            return slu_error_set(err, SLU_CONFLICT, "the stack in %s is up already (%s is process %ld): `sluice down` ends it", stack->dir,
-                                 stack->daemons[i].name, (long)stack->daemons[i].pid);
+            return slu_error_set(err, SLU_CONFLICT, "the stack in %s is up already (%s is process %ld): `sluice down` ends it",
+                                 stack->dir, stack->daemons[i].name, (long)stack->daemons[i].pid);
     stack->count = 0;
     slu_status status = server_up(args, stack, err);
     if (status == SLU_OK)
@@ -117,8 +143,8 @@ stack_show(const slu_args *args, const slu_background *stack)
     for (uint32_t i = 0; i < stack->count; i++) {
         const slu_daemon *daemon = &stack->daemons[i];
         if (args->json)
-            slu_buf_printf(&out, "%s{\"name\": \"%s\", \"pid\": %ld, \"address\": \"%s\"}", i == 0 ? "" : ", ", daemon->name, (long)daemon->pid,
-                           daemon->address);
+            slu_buf_printf(&out, "%s{\"name\": \"%s\", \"pid\": %ld, \"address\": \"%s\"}", i == 0 ? "" : ", ", daemon->name,
+                           (long)daemon->pid, daemon->address);
         else
             slu_buf_printf(&out, "%-16s process %-8ld %s\n", daemon->name, (long)daemon->pid, daemon->address);
     }
@@ -184,4 +210,5 @@ const slu_verb slu_verb_up = {.name = "up",
                               .json = true,
                               .more = "Their output goes to DATA-DIR/log. `sluice down` ends them; the data stays.\n",
                               .run = up};
-const slu_verb slu_verb_down = {.name = "down", .summary = "ends what `up` started", .usage = "", SLU_VERB_FLAGS(down_flags), .run = down};
+const slu_verb slu_verb_down = {
+    .name = "down", .summary = "ends what `up` started", .usage = "", SLU_VERB_FLAGS(down_flags), .run = down};

@@ -21,7 +21,8 @@ slu_status
 slu_tables_client(const slu_args *args, fluss_client **out, slu_error *err)
 {
     const char *servers = slu_args_get(args, "fluss.bootstrap.servers");
-    const fluss_client_options options = {.bootstrap_servers = servers == NULL ? SERVERS_DEFAULT : servers, .connect_timeout_ms = 5000};
+    const fluss_client_options options = {.bootstrap_servers = servers == NULL ? SERVERS_DEFAULT : servers,
+                                          .connect_timeout_ms = 5000};
     return fluss_client_open(slu_cli_env(), &options, out, err);
 }
 
@@ -235,7 +236,8 @@ table_create(const slu_args *args, slu_arena *arena, slu_buf *json, fluss_client
     SLU_TRY(slu_tables_client(args, client, err));
     if (slu_args_has(args, "create-database"))
         SLU_TRY(fluss_admin_create_database(*client, name.database, true, err));
-    return fluss_admin_create_table(*client, name.database, name.table, slu_buf_view(json), slu_args_has(args, "if-not-exists"), err);
+    return fluss_admin_create_table(*client, name.database, name.table, slu_buf_view(json), slu_args_has(args, "if-not-exists"),
+                                    err);
 }
 
 static int
@@ -283,8 +285,9 @@ describe_text(const fluss_target *target, slu_buf *out)
     slu_buf_printf(out, "table     %s, id %" PRId64 ", %s, %d buckets\n", fluss_target_name(target), t->table_id,
                    t->key_column_count != 0 ? "primary key" : "log", t->bucket_count);
     for (size_t i = 0; i < descriptor->property_count + descriptor->custom_property_count; i++) {
-        const fluss_property *property = i < descriptor->property_count ? &descriptor->properties[i]
-                                                                        : &descriptor->custom_properties[i - descriptor->property_count];
+        const fluss_property *property = i < descriptor->property_count
+                                             ? &descriptor->properties[i]
+                                             : &descriptor->custom_properties[i - descriptor->property_count];
         slu_buf_printf(out, "property  %s = %s\n", property->key, property->value);
     }
     slu_buf_text(out, "\n");
@@ -315,8 +318,8 @@ describe_json(const fluss_target *target)
     if (fluss_descriptor_encode(t->descriptor, &descriptor, &err) == SLU_OK)
         parsed = json_loadb((const char *)descriptor.data, descriptor.bytes, 0, NULL);
     slu_buf_fini(&descriptor);
-    json_t *root = json_pack("{s:s, s:I, s:i, s:o}", "table", fluss_target_name(target), "table_id", (json_int_t)t->table_id, "buckets",
-                             (int)t->bucket_count, "descriptor", parsed == NULL ? json_null() : parsed);
+    json_t *root = json_pack("{s:s, s:I, s:i, s:o}", "table", fluss_target_name(target), "table_id", (json_int_t)t->table_id,
+                             "buckets", (int)t->bucket_count, "descriptor", parsed == NULL ? json_null() : parsed);
     const int code = json_show(root);
     json_decref(root);
     return code;
@@ -369,7 +372,10 @@ tables_drop(const slu_args *args)
 
 /* ---- The verbs ------------------------------------------------------------------------------------------------------------------- */
 
-#define SERVERS_FLAG {"fluss.bootstrap.servers", 'b', "HOST:PORT", "the cluster (127.0.0.1:9123)"}
+#define SERVERS_FLAG                                                                                                               \
+    {                                                                                                                              \
+        "fluss.bootstrap.servers", 'b', "HOST:PORT", "the cluster (127.0.0.1:9123)"                                                \
+    }
 
 static const slu_flag list_flags[] = {SERVERS_FLAG, {"database", 0, "NAME", "only this one"}};
 static const slu_flag plain_flags[] = {SERVERS_FLAG};
@@ -388,8 +394,12 @@ static const slu_flag create_flags[] = {
     {"create-database", 0, NULL, "and its database, when it is not there"},
 };
 
-const slu_verb slu_verb_tables_list = {
-    .name = "tables list", .summary = "databases and tables", .usage = "", SLU_VERB_FLAGS(list_flags), .json = true, .run = tables_list};
+const slu_verb slu_verb_tables_list = {.name = "tables list",
+                                       .summary = "databases and tables",
+                                       .usage = "",
+                                       SLU_VERB_FLAGS(list_flags),
+                                       .json = true,
+                                       .run = tables_list};
 const slu_verb slu_verb_tables_create = {
     .name = "tables create",
     .summary = "creates a table",

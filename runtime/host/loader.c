@@ -32,7 +32,8 @@ name_check(const char *name, const char *what, const char *where, slu_error *err
         return slu_error_set(err, SLU_INVALID, "%s: the name of a %s has more than 64 characters", where, what);
     for (const char *at = name; *at != 0; at++)
         if ((*at < 'a' || *at > 'z') && (*at < 'A' || *at > 'Z') && (*at < '0' || *at > '9') && strchr("_-.", *at) == NULL)
-            return slu_error_set(err, SLU_INVALID, "%s: %s name \"%s\": only letters, digits and _ - . are allowed", where, what, name);
+            return slu_error_set(err, SLU_INVALID, "%s: %s name \"%s\": only letters, digits and _ - . are allowed", where, what,
+                                 name);
     return SLU_OK;
 }
 
@@ -60,22 +61,23 @@ option_check(const place *p, uint32_t index, slu_error *err)
     const slu_plugin *plugin = p->plugin;
     const slu_option *option = &plugin->options[index];
     if (option->size != sizeof *option)
-        return slu_error_set(err, SLU_INVALID, "%s: plugin %s: option %u has %u bytes, ABI %d.%d has %zu", p->where, plugin->name, index,
-                             option->size, SLU_ABI_MAJOR, SLU_ABI_MINOR, sizeof *option);
+        return slu_error_set(err, SLU_INVALID, "%s: plugin %s: option %u has %u bytes, ABI %d.%d has %zu", p->where, plugin->name,
+                             index, option->size, SLU_ABI_MAJOR, SLU_ABI_MINOR, sizeof *option);
     SLU_TRY(name_check(option->name, "option", p->where, err));
     const uint32_t width = option_width(option->type);
     if (width == 0)
         return slu_error_set(err, SLU_INVALID, "%s: plugin %s: option %s has unknown type %u", p->where, plugin->name, option->name,
                              option->type);
     if (option->offset > plugin->options_bytes || plugin->options_bytes - option->offset < width || option->offset % width != 0)
-        return slu_error_set(err, SLU_INVALID, "%s: plugin %s: option %s lies at byte %u of an options struct of %u bytes", p->where,
-                             plugin->name, option->name, option->offset, plugin->options_bytes);
+        return slu_error_set(err, SLU_INVALID, "%s: plugin %s: option %s lies at byte %u of an options struct of %u bytes",
+                             p->where, plugin->name, option->name, option->offset, plugin->options_bytes);
     if (option->type == SLU_OPTION_CHOICE && option->choices == NULL)
         return slu_error_set(err, SLU_INVALID, "%s: plugin %s: option %s is a choice without choices", p->where, plugin->name,
                              option->name);
     for (uint32_t i = 0; i < index; i++)
         if (strcmp(plugin->options[i].name, option->name) == 0)
-            return slu_error_set(err, SLU_INVALID, "%s: plugin %s: two options are called %s", p->where, plugin->name, option->name);
+            return slu_error_set(err, SLU_INVALID, "%s: plugin %s: two options are called %s", p->where, plugin->name,
+                                 option->name);
     return SLU_OK;
 }
 
@@ -117,8 +119,14 @@ ops_missing(const slu_plugin *plugin)
                : sink->prepare == NULL ? "prepare"
                : sink->close == NULL   ? "close"
                                        : NULL;
-    case SLU_KIND_LOOKUP: return lookup->open == NULL ? "open" : lookup->submit == NULL ? "submit" : lookup->close == NULL ? "close" : NULL;
-    default: return store->open == NULL ? "open" : store->get == NULL ? "get" : store->put == NULL ? "put" : store->close == NULL ? "close" : NULL;
+    case SLU_KIND_LOOKUP:
+        return lookup->open == NULL ? "open" : lookup->submit == NULL ? "submit" : lookup->close == NULL ? "close" : NULL;
+    default:
+        return store->open == NULL    ? "open"
+               : store->get == NULL   ? "get"
+               : store->put == NULL   ? "put"
+               : store->close == NULL ? "close"
+                                      : NULL;
     }
 }
 
@@ -130,18 +138,20 @@ ops_check(const place *p, slu_error *err)
     if (wanted == 0)
         return slu_error_set(err, SLU_INVALID, "%s: plugin %s has unknown kind %u", p->where, plugin->name, plugin->kind);
     if (plugin->ops == NULL)
-        return slu_error_set(err, SLU_INVALID, "%s: %s %s has no table of functions", p->where, slu_kind_name(plugin->kind), plugin->name);
+        return slu_error_set(err, SLU_INVALID, "%s: %s %s has no table of functions", p->where, slu_kind_name(plugin->kind),
+                             plugin->name);
     const uint32_t size = *(const uint32_t *)plugin->ops;
     if (size < wanted)
         return slu_error_set(err, SLU_INVALID, "%s: %s %s has a table of functions of %u bytes, ABI %d.%d has %u", p->where,
                              slu_kind_name(plugin->kind), plugin->name, size, SLU_ABI_MAJOR, SLU_ABI_MINOR, wanted);
     const char *missing = ops_missing(plugin);
     if (missing != NULL)
-        return slu_error_set(err, SLU_INVALID, "%s: %s %s lacks the function %s", p->where, slu_kind_name(plugin->kind), plugin->name,
-                             missing);
+        return slu_error_set(err, SLU_INVALID, "%s: %s %s lacks the function %s", p->where, slu_kind_name(plugin->kind),
+                             plugin->name, missing);
     const slu_partitioner_ops *partitioner = plugin->partitioner;
-    if (partitioner != NULL && (partitioner->size < sizeof *partitioner || partitioner->open == NULL || partitioner->partition == NULL ||
-                                partitioner->close == NULL || partitioner->instance_bytes > SLU_PLUGIN_INSTANCE_BYTES_MAX))
+    if (partitioner != NULL &&
+        (partitioner->size < sizeof *partitioner || partitioner->open == NULL || partitioner->partition == NULL ||
+         partitioner->close == NULL || partitioner->instance_bytes > SLU_PLUGIN_INSTANCE_BYTES_MAX))
         return slu_error_set(err, SLU_INVALID, "%s: %s %s has an incomplete partitioner", p->where, slu_kind_name(plugin->kind),
                              plugin->name);
     return SLU_OK;
@@ -175,13 +185,14 @@ plugin_check(const slu_plugin *plugin, const char *where, slu_error *err)
     if (plugin == NULL)
         return slu_error_set(err, SLU_INVALID, "%s: an empty place in the list of plugins", where);
     if (plugin->size < sizeof *plugin)
-        return slu_error_set(err, SLU_INVALID, "%s: a plugin descriptor of %u bytes, ABI %d.%d has %zu", where, plugin->size, SLU_ABI_MAJOR,
-                             SLU_ABI_MINOR, sizeof *plugin);
+        return slu_error_set(err, SLU_INVALID, "%s: a plugin descriptor of %u bytes, ABI %d.%d has %zu", where, plugin->size,
+                             SLU_ABI_MAJOR, SLU_ABI_MINOR, sizeof *plugin);
     SLU_TRY(name_check(plugin->name, "plugin", where, err));
     SLU_TRY(counts_check(&p, err));
     SLU_TRY(ops_check(&p, err));
     if (plugin->plan == NULL && plugin->kind != SLU_KIND_STORE)
-        return slu_error_set(err, SLU_INVALID, "%s: %s %s lacks the function plan", where, slu_kind_name(plugin->kind), plugin->name);
+        return slu_error_set(err, SLU_INVALID, "%s: %s %s lacks the function plan", where, slu_kind_name(plugin->kind),
+                             plugin->name);
     for (uint32_t i = 0; i < plugin->option_count; i++)
         SLU_TRY(option_check(&p, i, err));
     return SLU_OK;
@@ -197,10 +208,11 @@ slu_module_check(const slu_module *module, const char *where, slu_error *err)
     if (major != SLU_ABI_MAJOR || minor > SLU_ABI_MINOR)
         return slu_error_set(err, SLU_INVALID, "%s: built against plugin ABI %u.%u, this sluice has %d.%d: %s", where, major, minor,
                              SLU_ABI_MAJOR, SLU_ABI_MINOR,
-                             major != SLU_ABI_MAJOR ? "the major versions differ, rebuild the plugin" : "the plugin is newer, update sluice");
+                             major != SLU_ABI_MAJOR ? "the major versions differ, rebuild the plugin"
+                                                    : "the plugin is newer, update sluice");
     if (module->size < sizeof *module)
-        return slu_error_set(err, SLU_INVALID, "%s: a module descriptor of %u bytes, ABI %d.%d has %zu", where, module->size, SLU_ABI_MAJOR,
-                             SLU_ABI_MINOR, sizeof *module);
+        return slu_error_set(err, SLU_INVALID, "%s: a module descriptor of %u bytes, ABI %d.%d has %zu", where, module->size,
+                             SLU_ABI_MAJOR, SLU_ABI_MINOR, sizeof *module);
     SLU_TRY(name_check(module->name, "module", where, err));
     if (module->plugin_count == 0 || module->plugin_count > SLU_MODULE_PLUGINS_MAX || module->plugins == NULL)
         return slu_error_set(err, SLU_INVALID, "%s: a module with %u plugins: 1 to %d are allowed", where, module->plugin_count,

@@ -15,7 +15,8 @@ typedef struct unit {
     int64_t factor;
 } unit;
 
-static const unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+static const unit duration_units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000}, {"min", 60000},
+                                      {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
 static const unit byte_units[] = {{"b", 1},
                                   {"kb", 1000},
                                   {"mb", 1000000},
@@ -252,7 +253,8 @@ scalars_only(const slu_value *value, const char *what, slu_error *err)
 }
 
 static slu_status
-composite_parse(const slu_option *option, const found *f, slu_params params, slu_arena *arena, const slu_value **out, slu_error *err)
+composite_parse(const slu_option *option, const found *f, slu_params params, slu_arena *arena, const slu_value **out,
+                slu_error *err)
 {
     const slu_value *value = f->value;
     if (option->type == SLU_OPTION_LIST) {
@@ -292,8 +294,8 @@ bounds_check(const slu_option *option, int64_t value, const char *text, slu_erro
     if (value >= option->min && value <= option->max)
         return SLU_OK;
     const char *unit_name = option->type == SLU_OPTION_DURATION ? " ms" : option->type == SLU_OPTION_BYTES ? " bytes" : "";
-    return slu_error_set(err, SLU_INVALID, "%s is not between %lld and %lld%s", text, (long long)option->min, (long long)option->max,
-                         unit_name);
+    return slu_error_set(err, SLU_INVALID, "%s is not between %lld and %lld%s", text, (long long)option->min,
+                         (long long)option->max, unit_name);
 }
 
 static slu_status
@@ -322,7 +324,8 @@ choice_check(const slu_option *option, const char *text, slu_error *err)
     const char *names[CHOICES_MAX];
     size_t count = 0;
     (void)snprintf(words, sizeof words, "%s", option->choices == NULL ? "" : option->choices);
-    for (char *save = NULL, *word = strtok_r(words, "|", &save); word != NULL && count < CHOICES_MAX; word = strtok_r(NULL, "|", &save)) {
+    for (char *save = NULL, *word = strtok_r(words, "|", &save); word != NULL && count < CHOICES_MAX;
+         word = strtok_r(NULL, "|", &save)) {
         if (strcmp(word, text) == 0)
             return SLU_OK;
         names[count++] = word;
@@ -362,7 +365,8 @@ option_store(const slu_option *option, const found *f, slu_params params, slu_ar
         return SLU_OK;
     }
     if (f->value != NULL && f->text == NULL)
-        return slu_error_set(err, SLU_INVALID, "one value is wanted here, not a %s", f->value->kind == SLU_VALUE_LIST ? "list" : "map");
+        return slu_error_set(err, SLU_INVALID, "one value is wanted here, not a %s",
+                             f->value->kind == SLU_VALUE_LIST ? "list" : "map");
     if (f->text == NULL && (option->flags & SLU_OPTION_REQUIRED) != 0)
         return slu_error_set(err, SLU_INVALID, "is required (%s)", option->help);
     return scalar_store(option, f->text, field, err);
@@ -408,7 +412,8 @@ names_check(const slu_plugin *plugin, const slu_value *with, slu_error *err)
 }
 
 slu_status
-slu_options_parse(const slu_plugin *plugin, const slu_value *with, slu_params params, slu_arena *arena, const void **out, slu_error *err)
+slu_options_parse(const slu_plugin *plugin, const slu_value *with, slu_params params, slu_arena *arena, const void **out,
+                  slu_error *err)
 {
     SLU_TRY(names_check(plugin, with, err));
     uint8_t *data = slu_arena_alloc(arena, plugin->options_bytes);

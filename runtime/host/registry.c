@@ -82,7 +82,8 @@ registry_module(const slu_registry *registry, const char *name)
 static slu_status
 registry_add(slu_registry *registry, const slu_module *module, const char *path, const char *sha256, slu_error *err)
 {
-    if (registry->plugin_count > 0 && registry_module(registry, module->name) != NULL && registry_module(registry, module->name)->module == module)
+    if (registry->plugin_count > 0 && registry_module(registry, module->name) != NULL &&
+        registry_module(registry, module->name)->module == module)
         return SLU_OK;
     if (registry->plugin_count + module->plugin_count > REGISTRY_PLUGINS_MAX)
         return slu_error_set(err, SLU_LIMIT, "more than %d plugins", REGISTRY_PLUGINS_MAX);
@@ -307,8 +308,8 @@ slu_registry_require(slu_registry *registry, const char *module, const char *sha
     if (found == NULL)
         return slu_error_set(err, SLU_NOTFOUND, "there is no module %s on this host", module);
     if (sha256[0] != 0 && found->sha256[0] != 0 && strcmp(sha256, found->sha256) != 0)
-        return slu_error_set(err, SLU_INVALID, "module %s differs from the planned one: %s has SHA-256 %s, the plan says %s", module,
-                             found->path, found->sha256, sha256);
+        return slu_error_set(err, SLU_INVALID, "module %s differs from the planned one: %s has SHA-256 %s, the plan says %s",
+                             module, found->path, found->sha256, sha256);
     return SLU_OK;
 }
 

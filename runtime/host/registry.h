@@ -33,7 +33,8 @@ SLU_CHECK slu_status slu_registry_add_dir(slu_registry *registry, const char *pa
 SLU_CHECK slu_status slu_registry_add_default_dirs(slu_registry *registry, slu_error *err);
 
 /* kind 0: any. */
-SLU_CHECK slu_status slu_registry_find(slu_registry *registry, const char *name, uint32_t kind, slu_registered *out, slu_error *err);
+SLU_CHECK slu_status slu_registry_find(slu_registry *registry, const char *name, uint32_t kind, slu_registered *out,
+                                       slu_error *err);
 /* The module of that name with exactly this content ("" : any): what a worker asks for, from the plan. INVALID names both sums. */
 SLU_CHECK slu_status slu_registry_require(slu_registry *registry, const char *module, const char *sha256, slu_error *err);
 

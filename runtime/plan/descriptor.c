@@ -49,10 +49,10 @@ typedef struct operator_keys {
 
 static const slu_option job_options[] = {
     SLU_OPTION("job", STRING, job_keys, job, NULL, "the job's name", .flags = SLU_OPTION_REQUIRED),
-    SLU_OPTION("parallelism", I64, job_keys, parallelism, "1", "subtasks of an operator that does not say", .param = "parallelism", .min = 1,
-               .max = SLU_PARALLELISM_MAX),
-    SLU_OPTION("max-parallelism", I64, job_keys, max_parallelism, NULL, "number of key groups", .param = "max-parallelism", .min = 1,
-               .max = SLU_KEY_GROUPS_MAX),
+    SLU_OPTION("parallelism", I64, job_keys, parallelism, "1", "subtasks of an operator that does not say", .param = "parallelism",
+               .min = 1, .max = SLU_PARALLELISM_MAX),
+    SLU_OPTION("max-parallelism", I64, job_keys, max_parallelism, NULL, "number of key groups", .param = "max-parallelism",
+               .min = 1, .max = SLU_KEY_GROUPS_MAX),
     SLU_OPTION("flush-interval", DURATION, job_keys, flush_interval_ms, "5ms", "how long a batch may wait to be filled",
                .param = "flush-interval", .min = 0, .max = 60000),
     SLU_OPTION("checkpoint", VALUE, job_keys, checkpoint, NULL, "checkpoint settings"),
@@ -68,25 +68,27 @@ static const slu_option checkpoint_options[] = {
                .choices = "exactly-once"),
     SLU_OPTION("timeout", DURATION, checkpoint_keys, timeout_ms, "10m", "a checkpoint that takes longer is given up",
                .param = "checkpoint.timeout", .min = 10, .max = 365 * DAY_MS),
-    SLU_OPTION("min-pause", DURATION, checkpoint_keys, min_pause_ms, "0ms", "least time between the end of one and the start of the next",
-               .param = "checkpoint.min-pause", .min = 0, .max = 365 * DAY_MS),
-    SLU_OPTION("tolerated-failures", I64, checkpoint_keys, tolerated_failures, "0", "failed checkpoints in a row that do not fail the job",
-               .param = "checkpoint.tolerated-failures", .min = 0, .max = 1000000),
-    SLU_OPTION("retained", I64, checkpoint_keys, retained, "1", "whole checkpoints that are kept", .param = "checkpoint.retained", .min = 1,
-               .max = 1000),
+    SLU_OPTION("min-pause", DURATION, checkpoint_keys, min_pause_ms, "0ms",
+               "least time between the end of one and the start of the next", .param = "checkpoint.min-pause", .min = 0,
+               .max = 365 * DAY_MS),
+    SLU_OPTION("tolerated-failures", I64, checkpoint_keys, tolerated_failures, "0",
+               "failed checkpoints in a row that do not fail the job", .param = "checkpoint.tolerated-failures", .min = 0,
+               .max = 1000000),
+    SLU_OPTION("retained", I64, checkpoint_keys, retained, "1", "whole checkpoints that are kept", .param = "checkpoint.retained",
+               .min = 1, .max = 1000),
     SLU_OPTION("dir", STRING, checkpoint_keys, dir, "", "directory of the checkpoints; the job manager's own when not given",
                .param = "checkpoint.dir"),
 };
 
 static const slu_option restart_options[] = {
-    SLU_OPTION("strategy", CHOICE, restart_keys, strategy, "exponential-delay", "what happens after a failure", .param = "restart.strategy",
-               .choices = "none|fixed-delay|exponential-delay"),
-    SLU_OPTION("attempts", I64, restart_keys, attempts, "0", "restarts before the job fails; 0: no bound", .param = "restart.attempts",
-               .min = 0, .max = 1000000),
+    SLU_OPTION("strategy", CHOICE, restart_keys, strategy, "exponential-delay", "what happens after a failure",
+               .param = "restart.strategy", .choices = "none|fixed-delay|exponential-delay"),
+    SLU_OPTION("attempts", I64, restart_keys, attempts, "0", "restarts before the job fails; 0: no bound",
+               .param = "restart.attempts", .min = 0, .max = 1000000),
     SLU_OPTION("delay", DURATION, restart_keys, delay_ms, "100ms", "wait before a restart; the first one when exponential",
                .param = "restart.delay", .min = 0, .max = DAY_MS),
-    SLU_OPTION("delay-max", DURATION, restart_keys, delay_max_ms, "1m", "longest wait when exponential", .param = "restart.delay-max",
-               .min = 0, .max = DAY_MS),
+    SLU_OPTION("delay-max", DURATION, restart_keys, delay_max_ms, "1m", "longest wait when exponential",
+               .param = "restart.delay-max", .min = 0, .max = DAY_MS),
 };
 
 static const slu_option operator_options[] = {
@@ -94,14 +96,15 @@ static const slu_option operator_options[] = {
     SLU_OPTION("use", STRING, operator_keys, use, NULL, "the plugin", .flags = SLU_OPTION_REQUIRED),
     SLU_OPTION("from", VALUE, operator_keys, from, NULL, "the operator, or a list of operators, whose rows it takes"),
     SLU_OPTION("partition", VALUE, operator_keys, partition, NULL, "how rows are divided among its subtasks"),
-    SLU_OPTION("parallelism", I64, operator_keys, parallelism, NULL, "its own number of subtasks", .min = 1, .max = SLU_PARALLELISM_MAX),
+    SLU_OPTION("parallelism", I64, operator_keys, parallelism, NULL, "its own number of subtasks", .min = 1,
+               .max = SLU_PARALLELISM_MAX),
     SLU_OPTION("with", VALUE, operator_keys, with, NULL, "the plugin's options"),
 };
 
-#define TABLE(table_name, table, keys)                                                                                           \
-    {                                                                                                                            \
-        .size = sizeof(slu_plugin), .name = (table_name), .options = (table), .option_count = sizeof(table) / sizeof((table)[0]), \
-        .options_bytes = sizeof(keys)                                                                                            \
+#define TABLE(table_name, table, keys)                                                                                             \
+    {                                                                                                                              \
+        .size = sizeof(slu_plugin), .name = (table_name), .options = (table), .option_count = sizeof(table) / sizeof((table)[0]),  \
+        .options_bytes = sizeof(keys)                                                                                              \
     }
 
 static const slu_plugin job_table = TABLE("a job", job_options, job_keys);
@@ -117,7 +120,7 @@ static const slu_plugin *const setting_tables[] = {&job_table, &checkpoint_table
 typedef struct making {
     const slu_descriptor *descriptor;
     slu_graph *graph;
-    slu_arena *arena; /* the graph's */
+    slu_arena *arena;                 /* the graph's */
     slu_param settings[SETTINGS_MAX]; /* the job's own, from command line and environment */
     slu_params overrides;
     job_keys job;
@@ -284,7 +287,8 @@ declared_param_add(making *m, const slu_value *key, const slu_value *value, slu_
 {
     const size_t bytes = strlen(key->text);
     if (is_own_setting(key->text))
-        return slu_error_at(m->err, SLU_INVALID, key, 0, "%s is a setting of the job itself: write it outside of params", key->text);
+        return slu_error_at(m->err, SLU_INVALID, key, 0, "%s is a setting of the job itself: write it outside of params",
+                            key->text);
     if (value->kind != SLU_VALUE_SCALAR && value->kind != SLU_VALUE_NULL)
         return slu_error_at(m->err, SLU_INVALID, value, 0, "parameter %s: one value is wanted here", key->text);
     const bool pattern = bytes > 2 && strcmp(key->text + bytes - 2, ".*") == 0;
@@ -310,9 +314,8 @@ undeclared_params_add(const making *m, slu_param *params, uint32_t count)
         for (uint32_t k = 0; k < count && !seen; k++)
             seen = strcmp(params[k].name, d->settings[i].name) == 0;
         if (!seen)
-            params[count++] = (slu_param){.name = d->settings[i].name,
-                                          .text = command_line_text(d, d->settings[i].name),
-                                          .origin = SLU_ORIGIN_COMMAND_LINE};
+            params[count++] = (slu_param){
+                .name = d->settings[i].name, .text = command_line_text(d, d->settings[i].name), .origin = SLU_ORIGIN_COMMAND_LINE};
     }
     return count;
 }
@@ -354,8 +357,9 @@ partition_word(making *m, const slu_value *value, uint32_t *out)
             return SLU_OK;
         }
     const char *near = slu_suggest(value->text, partition_words, 6);
-    return slu_error_at(m->err, SLU_INVALID, value, 0, "unknown partition \"%s\": %s%s%s", value->text, near == NULL ? "" : "did you mean ",
-                        near == NULL ? "forward, bucket, rebalance, broadcast, global or { hash: [column] }" : near, near == NULL ? "" : "?");
+    return slu_error_at(
+        m->err, SLU_INVALID, value, 0, "unknown partition \"%s\": %s%s%s", value->text, near == NULL ? "" : "did you mean ",
+        near == NULL ? "forward, bucket, rebalance, broadcast, global or { hash: [column] }" : near, near == NULL ? "" : "?");
 }
 
 static slu_status
@@ -425,8 +429,8 @@ from_read(making *m, const slu_value *at, const slu_operator *op, slu_edge *edge
     if (dot != NULL) {
         *dot = 0;
         if (slu_i64_parse(dot + 1, &output, NULL) != SLU_OK || output < 0 || output > 63)
-            return slu_error_at(m->err, SLU_INVALID, at, 0, "operator %s: \"%s\" is not id.N, where N is the number of an output", op->id,
-                                at->text);
+            return slu_error_at(m->err, SLU_INVALID, at, 0, "operator %s: \"%s\" is not id.N, where N is the number of an output",
+                                op->id, at->text);
     }
     edge->line = at->line;
     edge->column = at->column;

@@ -11,8 +11,8 @@
 static void
 type_text(const struct ArrowSchema *field, slu_buf *out)
 {
-    static const char *const plain[] = {"?",     "BOOLEAN", "TINYINT", "SMALLINT", "INT",  "BIGINT", "FLOAT", "DOUBLE", NULL,
-                                        "STRING", "BYTES",   NULL,      "DATE",     NULL,   NULL,     "ROW",   "ARRAY",  "MAP"};
+    static const char *const plain[] = {"?",      "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", NULL,
+                                        "STRING", "BYTES",   NULL,      "DATE",     NULL,  NULL,     "ROW",   "ARRAY",  "MAP"};
     const slu_type type = slu_type_of(field->format);
     switch (type.id) {
     case SLU_TYPE_DECIMAL: slu_buf_printf(out, "DECIMAL(%d,%d)", type.precision, type.scale); break;
@@ -45,8 +45,11 @@ edge_reason(const slu_graph *graph, const slu_operator *op, const slu_edge *edge
     case SLU_PARTITION_BROADCAST: return "every task gets every batch";
     case SLU_PARTITION_GLOBAL: return "one task gets every batch";
     case SLU_PARTITION_REBALANCE:
-        return graph->operators[edge->from].parallelism == op->parallelism ? "batches go round robin, as written" : "the two sides have different parallelism";
-    default: return op->input_count > 1 ? "an operator with several inputs starts a chain of its own" : "chained: one input, equal parallelism";
+        return graph->operators[edge->from].parallelism == op->parallelism ? "batches go round robin, as written"
+                                                                           : "the two sides have different parallelism";
+    default:
+        return op->input_count > 1 ? "an operator with several inputs starts a chain of its own"
+                                   : "chained: one input, equal parallelism";
     }
 }
 
@@ -110,8 +113,8 @@ warn_operator(const slu_graph *graph, const slu_operator *op, slu_registry *regi
     if (known && op->kind == SLU_KIND_SINK && has_option(found.plugin, "identity") && slu_value_get(op->with, "identity") == NULL)
         each(to, op->id, "a sink without `identity`: after a failure rows may be written twice (at-least-once)");
     if (op->kind == SLU_KIND_SOURCE && op->split_count != 0 && op->split_count < op->parallelism) {
-        (void)snprintf(text, sizeof text, "has %u splits for %u tasks: %u of them have nothing to do", op->split_count, op->parallelism,
-                       op->parallelism - op->split_count);
+        (void)snprintf(text, sizeof text, "has %u splits for %u tasks: %u of them have nothing to do", op->split_count,
+                       op->parallelism, op->parallelism - op->split_count);
         each(to, op->id, text);
     }
 }
@@ -122,7 +125,8 @@ slu_explain_warnings(const slu_graph *graph, slu_registry *registry, warn_fn *ea
     for (uint32_t i = 0; i < graph->operator_count; i++)
         warn_operator(graph, &graph->operators[i], registry, each, to);
     if (graph->checkpoint.interval_ms == 0)
-        each(to, "", "no checkpoints: after a failure the job starts again from the beginning. Say `checkpoint: { interval: 10s }`");
+        each(to, "",
+             "no checkpoints: after a failure the job starts again from the beginning. Say `checkpoint: { interval: 10s }`");
 }
 
 /* ---- Text ---------------------------------------------------------------------------------------------------------------------- */
@@ -218,8 +222,8 @@ operators_text(const slu_layout *layout, slu_registry *registry, slu_buf *words,
     const slu_graph *graph = layout->graph;
     for (uint32_t i = 0; i < graph->operator_count; i++) {
         const slu_operator *op = &graph->operators[i];
-        slu_buf_printf(words, "%s: %s %s of module %s, parallelism %u (%s)", op->id, slu_kind_name(op->kind), op->use, op->module, op->parallelism,
-                       slu_origin_name(op->parallelism_origin));
+        slu_buf_printf(words, "%s: %s %s of module %s, parallelism %u (%s)", op->id, slu_kind_name(op->kind), op->use, op->module,
+                       op->parallelism, slu_origin_name(op->parallelism_origin));
         paragraph_of(out, 2, words);
         edges_text(graph, op, words, out);
         columns_text(op, words, out);
@@ -240,8 +244,8 @@ vertices_text(const slu_layout *layout, slu_buf *words, slu_buf *out)
     }
     for (uint32_t i = 0; i < layout->link_count; i++) {
         const slu_link_edge *link = &layout->links[i];
-        slu_buf_printf(out, "  %u => %u  %s, %u channel%s\n", link->from_vertex, link->to_vertex, slu_partition_name(link->partition),
-                       link->channel_count, link->channel_count == 1 ? "" : "s");
+        slu_buf_printf(out, "  %u => %u  %s, %u channel%s\n", link->from_vertex, link->to_vertex,
+                       slu_partition_name(link->partition), link->channel_count, link->channel_count == 1 ? "" : "s");
     }
 }
 
@@ -301,7 +305,9 @@ settings_json(const slu_graph *graph, slu_registry *registry, const slu_params p
     for (uint32_t i = 0; i < params.count; i++) {
         const slu_param *param = &params.items[i];
         if (param->text != NULL)
-            json_object_set_new(object, param->name, json_pack("{s:s, s:s}", "value", param_shown(graph, registry, param), "origin", slu_origin_name(param->origin)));
+            json_object_set_new(
+                object, param->name,
+                json_pack("{s:s, s:s}", "value", param_shown(graph, registry, param), "origin", slu_origin_name(param->origin)));
     }
     return object;
 }
@@ -331,8 +337,8 @@ inputs_json(const slu_graph *graph, const slu_operator *op)
         for (uint32_t i = 0; i < edge->key_count; i++)
             json_array_append_new(keys, json_string(edge->keys[i]));
         json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:o, s:s}", "from", graph->operators[edge->from].id, "output",
-                                              (json_int_t)edge->from_output, "partition", slu_partition_name(edge->partition), "keys", keys,
-                                              "why", edge_reason(graph, op, edge)));
+                                              (json_int_t)edge->from_output, "partition", slu_partition_name(edge->partition),
+                                              "keys", keys, "why", edge_reason(graph, op, edge)));
     }
     return list;
 }
@@ -360,11 +366,11 @@ operator_json(const slu_graph *graph, const slu_operator *op, slu_registry *regi
     json_t *outputs = json_array();
     for (uint32_t k = 0; k < op->output_count; k++)
         json_array_append_new(outputs, op->outputs == NULL || op->outputs[k] == NULL ? json_null() : schema_json(op->outputs[k]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:I, s:b, s:b, s:o}", "id", op->id, "use", op->use, "module", op->module,
-                     "sha256", op->module_sha256, "kind", slu_kind_name(op->kind), "parallelism", (json_int_t)op->parallelism,
-                     "parallelism_origin", slu_origin_name(op->parallelism_origin), "inputs", inputs_json(graph, op), "outputs", outputs,
-                     "splits", (json_int_t)op->split_count, "bounded", (int)op->bounded, "dynamic", (int)op->dynamic, "options",
-                     options_json(graph, op, registry));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:I, s:b, s:b, s:o}", "id", op->id, "use", op->use, "module",
+                     op->module, "sha256", op->module_sha256, "kind", slu_kind_name(op->kind), "parallelism",
+                     (json_int_t)op->parallelism, "parallelism_origin", slu_origin_name(op->parallelism_origin), "inputs",
+                     inputs_json(graph, op), "outputs", outputs, "splits", (json_int_t)op->split_count, "bounded", (int)op->bounded,
+                     "dynamic", (int)op->dynamic, "options", options_json(graph, op, registry));
 }
 
 static json_t *
@@ -387,8 +393,9 @@ links_json(const slu_layout *layout)
     json_t *list = json_array();
     for (uint32_t i = 0; i < layout->link_count; i++) {
         const slu_link_edge *link = &layout->links[i];
-        json_array_append_new(list, json_pack("{s:I, s:I, s:s, s:I}", "from", (json_int_t)link->from_vertex, "to", (json_int_t)link->to_vertex,
-                                              "partition", slu_partition_name(link->partition), "channels", (json_int_t)link->channel_count));
+        json_array_append_new(list, json_pack("{s:I, s:I, s:s, s:I}", "from", (json_int_t)link->from_vertex, "to",
+                                              (json_int_t)link->to_vertex, "partition", slu_partition_name(link->partition),
+                                              "channels", (json_int_t)link->channel_count));
     }
     return list;
 }
@@ -411,9 +418,9 @@ slu_explain_json(const slu_layout *layout, slu_registry *registry, slu_buf *out,
     slu_explain_warnings(graph, registry, warning_json, &sink);
     json_t *root = json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "job", graph->name, "max_parallelism",
                              (json_int_t)graph->max_parallelism, "tasks", (json_int_t)layout->task_count, "channels",
-                             (json_int_t)layout->channel_count, "vertices", vertices_json(layout), "links", links_json(layout), "operators",
-                             operators, "settings", settings_json(graph, registry, graph->settings), "params", settings_json(graph, registry, graph->params), "warnings",
-                             sink.list);
+                             (json_int_t)layout->channel_count, "vertices", vertices_json(layout), "links", links_json(layout),
+                             "operators", operators, "settings", settings_json(graph, registry, graph->settings), "params",
+                             settings_json(graph, registry, graph->params), "warnings", sink.list);
     char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(2));
     json_decref(root);
     if (text == NULL)

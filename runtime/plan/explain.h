@@ -13,7 +13,7 @@
 SLU_CHECK slu_status slu_explain_text(const slu_layout *layout, slu_registry *registry, slu_buf *out, slu_error *err);
 SLU_CHECK slu_status slu_explain_json(const slu_layout *layout, slu_registry *registry, slu_buf *out, slu_error *err);
 /* What weakens the promise of the job, one sentence each: calls `each` for every warning. */
-void slu_explain_warnings(const slu_graph *graph, slu_registry *registry, void (*each)(void *to, const char *operator_id, const char *text),
-                          void *to);
+void slu_explain_warnings(const slu_graph *graph, slu_registry *registry,
+                          void (*each)(void *to, const char *operator_id, const char *text), void *to);
 
 #endif

@@ -50,15 +50,15 @@ slu_partition_name(uint32_t partition)
 /* ---- Checks ------------------------------------------------------------------------------------------------------------------ */
 
 /* An error at the value of one key of an operator, or at the operator itself. */
-#define operator_fail(err, op, key, ...)                                                                                         \
-    (__extension__({                                                                                                             \
-        const slu_value *const fail_at_ = (op)->node == NULL ? NULL : slu_value_get((op)->node, (key));                        \
-        const slu_status fail_status_ = slu_error_at((err), SLU_INVALID, fail_at_, 0, __VA_ARGS__);                              \
-        if ((err) != NULL && fail_at_ == NULL) {                                                                                 \
-            (err)->line = (op)->line;                                                                                            \
-            (err)->column = (op)->column;                                                                                        \
-        }                                                                                                                        \
-        fail_status_;                                                                                                            \
+#define operator_fail(err, op, key, ...)                                                                                           \
+    (__extension__({                                                                                                               \
+        const slu_value *const fail_at_ = (op)->node == NULL ? NULL : slu_value_get((op)->node, (key));                            \
+        const slu_status fail_status_ = slu_error_at((err), SLU_INVALID, fail_at_, 0, __VA_ARGS__);                                \
+        if ((err) != NULL && fail_at_ == NULL) {                                                                                   \
+            (err)->line = (op)->line;                                                                                              \
+            (err)->column = (op)->column;                                                                                          \
+        }                                                                                                                          \
+        fail_status_;                                                                                                              \
     }))
 
 static slu_status
@@ -71,8 +71,8 @@ id_check(const slu_operator *op, slu_error *err)
         return operator_fail(err, op, "id", "operator id \"%s\" does not begin with a letter", op->id);
     for (const char *at = op->id; *at != 0; at++)
         if (!isalnum((unsigned char)*at) && *at != '_' && *at != '-')
-            return operator_fail(err, op, "id", "operator id \"%s\" has the character '%c': letters, digits, _ and - are allowed", op->id,
-                                 *at);
+            return operator_fail(err, op, "id", "operator id \"%s\" has the character '%c': letters, digits, _ and - are allowed",
+                                 op->id, *at);
     return SLU_OK;
 }
 
@@ -164,7 +164,8 @@ slu_graph_check(slu_graph *graph, slu_error *err)
     if (graph->operator_count == 0)
         return slu_error_set(err, SLU_INVALID, "the job has no operators");
     if (graph->operator_count > SLU_OPERATORS_MAX)
-        return slu_error_set(err, SLU_LIMIT, "the job has %u operators: at most %d are allowed", graph->operator_count, SLU_OPERATORS_MAX);
+        return slu_error_set(err, SLU_LIMIT, "the job has %u operators: at most %d are allowed", graph->operator_count,
+                             SLU_OPERATORS_MAX);
     SLU_TRY(ids_check(graph, err));
     SLU_TRY(order_find(graph, place, err));
     return order_apply(graph, place, err);

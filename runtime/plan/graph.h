@@ -31,7 +31,7 @@ typedef struct slu_edge {
     uint32_t key_count;
     uint32_t line; /* of the `from` that made it; 0 after decode */
     uint32_t column;
-    const char *const *keys;    /* HASH: column names of the sender's output */
+    const char *const *keys;          /* HASH: column names of the sender's output */
     const slu_value *partition_value; /* as written, for positions; NULL: not written, or after decode */
 } slu_edge;
 
@@ -46,8 +46,8 @@ typedef struct slu_operator {
     uint32_t parallelism_origin;
     uint32_t input_count;
     uint32_t output_count;
-    const slu_edge *inputs;                  /* [input_count], in the order of `from` */
-    const slu_value *with;                   /* options as written: slu_options_parse adds params and defaults; NULL: none */
+    const slu_edge *inputs;                   /* [input_count], in the order of `from` */
+    const slu_value *with;                    /* options as written: slu_options_parse adds params and defaults; NULL: none */
     const struct ArrowSchema *const *outputs; /* [output_count]; NULL entries when dynamic */
     uint32_t dynamic;
     uint32_t bounded;
@@ -69,7 +69,7 @@ typedef struct slu_checkpoint_settings {
 
 /* Flink's exponential-delay restart strategy (facts/engine.md 1.11) by default. */
 typedef struct slu_restart_settings {
-    uint32_t strategy; /* 0 none, 1 fixed delay, 2 exponential delay */
+    uint32_t strategy;     /* 0 none, 1 fixed delay, 2 exponential delay */
     uint32_t attempts_max; /* 0: unlimited */
     int64_t delay_ms;
     int64_t delay_max_ms;
@@ -84,9 +84,9 @@ typedef struct slu_graph {
     slu_checkpoint_settings checkpoint;
     slu_restart_settings restart;
     int64_t flush_interval_ms; /* a smaller batch leaves after so long (5) */
-    slu_params params; /* for slu_options_parse, in the planner and in the worker */
-    slu_params settings;   /* for explain: the job's own settings, and params that no plugin asks for; empty after decode */
-    const slu_value *root; /* the descriptor as written; NULL after decode */
+    slu_params params;         /* for slu_options_parse, in the planner and in the worker */
+    slu_params settings;       /* for explain: the job's own settings, and params that no plugin asks for; empty after decode */
+    const slu_value *root;     /* the descriptor as written; NULL after decode */
     uint32_t operator_count;
     slu_operator *operators;
 } slu_graph;

@@ -521,7 +521,9 @@ graph_sane(const slu_graph *graph, slu_error *err)
             return slu_error_set(err, SLU_CORRUPT, "job graph: operator %u (%s) cannot be true", i, graph->operators[i].id);
         tasks += graph->operators[i].parallelism;
     }
-    return tasks <= (uint64_t)SLU_TASKS_MAX * 4 ? SLU_OK : slu_error_set(err, SLU_LIMIT, "a job graph of %llu tasks", (unsigned long long)tasks);
+    return tasks <= (uint64_t)SLU_TASKS_MAX * 4
+               ? SLU_OK
+               : slu_error_set(err, SLU_LIMIT, "a job graph of %llu tasks", (unsigned long long)tasks);
 }
 
 slu_status

@@ -11,7 +11,7 @@ typedef struct build {
     slu_layout *layout;
     slu_vertex *vertices;
     slu_link_edge *links;
-    uint32_t *vertex_of;  /* by operator */
+    uint32_t *vertex_of;   /* by operator */
     uint32_t *position_of; /* by operator */
 } build;
 

@@ -17,7 +17,7 @@ typedef struct slu_vertex {
     const char *name; /* "transactions -> suspicious" */
     uint32_t parallelism;
     uint32_t operator_count;
-    const uint32_t *operators; /* head first; a chain may branch: chained_from gives each one's sender */
+    const uint32_t *operators;    /* head first; a chain may branch: chained_from gives each one's sender */
     const uint32_t *chained_from; /* position in `operators` of the one that feeds it; position 0: unused */
     uint32_t task_first;
     uint32_t input_first; /* into layout->links: links that end here */

@@ -23,11 +23,11 @@ typedef struct planning {
 /* ---- Errors -------------------------------------------------------------------------------------------------------------------- */
 
 /* An error at the value of one key of the operator, else at the operator. */
-#define operator_fail(p, op, key, ...)                                                                                           \
-    (__extension__({                                                                                                             \
-        const slu_status fail_status_ = slu_error_set((p)->err, SLU_INVALID, __VA_ARGS__);                                       \
-        error_place((p)->err, (op), (key));                                                                                      \
-        fail_status_;                                                                                                            \
+#define operator_fail(p, op, key, ...)                                                                                             \
+    (__extension__({                                                                                                               \
+        const slu_status fail_status_ = slu_error_set((p)->err, SLU_INVALID, __VA_ARGS__);                                         \
+        error_place((p)->err, (op), (key));                                                                                        \
+        fail_status_;                                                                                                              \
     }))
 
 static void
@@ -70,8 +70,8 @@ plugin_find(planning *p, slu_operator *op, slu_registered *out)
         return operator_error(p, op, "use", status);
     const slu_plugin *plugin = out->plugin;
     if (plugin->kind != SLU_KIND_SOURCE && plugin->kind != SLU_KIND_OPERATOR && plugin->kind != SLU_KIND_SINK)
-        return operator_fail(p, op, "use", "operator %s: %s is a %s, and a source, an operator or a sink is wanted here", op->id, op->use,
-                             slu_kind_name(plugin->kind));
+        return operator_fail(p, op, "use", "operator %s: %s is a %s, and a source, an operator or a sink is wanted here", op->id,
+                             op->use, slu_kind_name(plugin->kind));
     op->module = slu_arena_strdup(&p->graph->arena, out->module->name);
     op->module_sha256 = slu_arena_strdup(&p->graph->arena, out->sha256);
     op->kind = plugin->kind;
@@ -90,7 +90,8 @@ inputs_check(planning *p, const slu_operator *op, const slu_plugin *plugin)
     if (op->input_count == 0 && least > 0)
         return operator_fail(p, op, "", "operator %s: %s needs an input: say `from: ...`", op->id, op->use);
     if (op->input_count < least || op->input_count > most)
-        return operator_fail(p, op, "from", "operator %s: %s takes %u to %u inputs, not %u", op->id, op->use, least, most, op->input_count);
+        return operator_fail(p, op, "from", "operator %s: %s takes %u to %u inputs, not %u", op->id, op->use, least, most,
+                             op->input_count);
     return SLU_OK;
 }
 
@@ -99,12 +100,13 @@ edge_source_check(planning *p, const slu_operator *op, const slu_edge *edge)
 {
     const slu_operator *from = &p->graph->operators[edge->from];
     if (from->kind == SLU_KIND_SINK) {
-        slu_error_set(p->err, SLU_INVALID, "operator %s takes from %s, which is a sink (%s) and gives nothing", op->id, from->id, from->use);
+        slu_error_set(p->err, SLU_INVALID, "operator %s takes from %s, which is a sink (%s) and gives nothing", op->id, from->id,
+                      from->use);
         return edge_fail_place(p, edge, op);
     }
     if (edge->from_output >= from->output_count) {
-        slu_error_set(p->err, SLU_INVALID, "operator %s takes output %u of %s, and %s has only %u (the first is 0)", op->id, edge->from_output,
-                      from->id, from->use, from->output_count);
+        slu_error_set(p->err, SLU_INVALID, "operator %s takes output %u of %s, and %s has only %u (the first is 0)", op->id,
+                      edge->from_output, from->id, from->use, from->output_count);
         return edge_fail_place(p, edge, op);
     }
     return SLU_OK;
@@ -127,7 +129,8 @@ consumers_check(planning *p)
     if (!source)
         return operator_fail(p, first, "use", "the job has no source");
     if (!sink)
-        return operator_fail(p, last, "use", "the job has no sink: nobody takes what operator %s gives (a sink that drops it is `blackhole`)",
+        return operator_fail(p, last, "use",
+                             "the job has no sink: nobody takes what operator %s gives (a sink that drops it is `blackhole`)",
                              last->id);
     for (uint32_t i = 0; i < p->graph->operator_count; i++)
         if (p->graph->operators[i].kind != SLU_KIND_SINK && !taken[i])
@@ -221,7 +224,8 @@ param_unknown(planning *p, const asked *a, const char *name)
     const char *near = slu_suggest(name, names, count);
     if (near != NULL)
         return slu_error_set(p->err, SLU_INVALID, "unknown option --%s: did you mean --%s?", name, near);
-    return slu_error_set(p->err, SLU_INVALID, "unknown option --%s: no plugin of this job asks for it, and `params` does not name it", name);
+    return slu_error_set(p->err, SLU_INVALID,
+                         "unknown option --%s: no plugin of this job asks for it, and `params` does not name it", name);
 }
 
 /* What no plugin of this job asks for stays here, for explain: it does not travel, and is not kept in any job's state. */
@@ -300,13 +304,13 @@ partition_choose(planning *p, uint32_t index, slu_edge *edge)
     else if (edge->partition == 0)
         edge->partition = equal ? SLU_PARTITION_FORWARD : SLU_PARTITION_REBALANCE;
     if (edge->partition == SLU_PARTITION_BUCKET && !partitioner) {
-        slu_error_set(p->err, SLU_INVALID, "operator %s: %s has no bucket function of its own, so rows cannot be divided by bucket", op->id,
-                      op->use);
+        slu_error_set(p->err, SLU_INVALID, "operator %s: %s has no bucket function of its own, so rows cannot be divided by bucket",
+                      op->id, op->use);
         return partition_fail(p, op, edge);
     }
     if (edge->partition == SLU_PARTITION_FORWARD && !equal) {
-        slu_error_set(p->err, SLU_INVALID, "operator %s: forward needs equal parallelism, and %s has %u, %s has %u", op->id, from->id,
-                      from->parallelism, op->id, op->parallelism);
+        slu_error_set(p->err, SLU_INVALID, "operator %s: forward needs equal parallelism, and %s has %u, %s has %u", op->id,
+                      from->id, from->parallelism, op->id, op->parallelism);
         return partition_fail(p, op, edge);
     }
     return SLU_OK;
@@ -320,9 +324,10 @@ keyed_check(planning *p, const slu_operator *op)
         hash |= op->inputs[k].partition == SLU_PARTITION_HASH;
     if (hash)
         return SLU_OK;
-    return operator_fail(p, op, op->node != NULL && slu_value_get(op->node, "partition") != NULL ? "partition" : "use",
-                         "operator %s: %s keeps state per key, so its rows must be divided by it: say `partition: { hash: [column] }`", op->id,
-                         op->use);
+    return operator_fail(
+        p, op, op->node != NULL && slu_value_get(op->node, "partition") != NULL ? "partition" : "use",
+        "operator %s: %s keeps state per key, so its rows must be divided by it: say `partition: { hash: [column] }`", op->id,
+        op->use);
 }
 
 static slu_status
@@ -375,8 +380,8 @@ hash_edge_check(planning *p, const slu_operator *op, const slu_edge *edge)
     const slu_operator *from = &p->graph->operators[edge->from];
     const struct ArrowSchema *schema = from->outputs[edge->from_output];
     if (schema == NULL) {
-        slu_error_set(p->err, SLU_INVALID, "operator %s: every batch of %s has a schema of its own, so there is no column to hash by", op->id,
-                      from->id);
+        slu_error_set(p->err, SLU_INVALID,
+                      "operator %s: every batch of %s has a schema of its own, so there is no column to hash by", op->id, from->id);
         return partition_fail(p, op, edge);
     }
     for (uint32_t i = 0; i < edge->key_count; i++) {
@@ -384,8 +389,8 @@ hash_edge_check(planning *p, const slu_operator *op, const slu_edge *edge)
         if (column < 0)
             return column_unknown(p, op, edge, i, schema);
         if (!hashable(schema->children[column]->format)) {
-            const slu_status status = slu_error_at(p->err, SLU_INVALID, key_value(edge, i), 0, "operator %s: column %s has a type that has no hash",
-                                                   op->id, edge->keys[i]);
+            const slu_status status = slu_error_at(p->err, SLU_INVALID, key_value(edge, i), 0,
+                                                   "operator %s: column %s has a type that has no hash", op->id, edge->keys[i]);
             return p->err->line == 0 ? partition_fail(p, op, edge) : status;
         }
     }
@@ -426,7 +431,8 @@ hash_edges_agree(planning *p, const slu_operator *op)
 /* ---- Schemas ------------------------------------------------------------------------------------------------------------------- */
 
 static struct ArrowSchema *const no_columns[1];
-static const struct ArrowSchema dynamic_schema = {.format = "+s", .name = "", .children = (struct ArrowSchema **)(uintptr_t)no_columns};
+static const struct ArrowSchema dynamic_schema = {
+    .format = "+s", .name = "", .children = (struct ArrowSchema **)(uintptr_t)no_columns};
 
 static slu_status
 outputs_check(planning *p, const slu_operator *op, const slu_plan_call *call)
@@ -438,7 +444,8 @@ outputs_check(planning *p, const slu_operator *op, const slu_plan_call *call)
         for (int64_t a = 0; a < schema->n_children; a++)
             for (int64_t b = 0; b < a; b++)
                 if (strcmp(schema->children[a]->name, schema->children[b]->name) == 0)
-                    return operator_fail(p, op, "with", "operator %s gives two columns called %s", op->id, schema->children[a]->name);
+                    return operator_fail(p, op, "with", "operator %s gives two columns called %s", op->id,
+                                         schema->children[a]->name);
     }
     return SLU_OK;
 }
@@ -579,7 +586,8 @@ operator_plan(planning *p, uint32_t index)
             SLU_TRY(hash_edge_check(p, op, &op->inputs[k]));
     SLU_TRY(hash_edges_agree(p, op));
     SLU_TRY(plan_call_make(p, index, &call));
-    SLU_TRY(operator_error(p, op, "with", slu_options_parse(plugin, op->with, p->graph->params, &p->graph->arena, &call.options, p->err)));
+    SLU_TRY(operator_error(p, op, "with",
+                           slu_options_parse(plugin, op->with, p->graph->params, &p->graph->arena, &call.options, p->err)));
     const struct ArrowSchema **outputs = slu_arena_array(&p->graph->arena, op->output_count, sizeof *outputs);
     SLU_TRY(slu_arena_status(&p->graph->arena, p->err));
     const slu_status status = plugin->plan(&call, p->err);
@@ -594,8 +602,8 @@ operator_check_offline(planning *p, uint32_t index)
 {
     const slu_operator *op = &p->graph->operators[index];
     const void *options = NULL;
-    return operator_error(p, op, "with",
-                          slu_options_parse(p->plugins[index].plugin, op->with, p->graph->params, &p->graph->arena, &options, p->err));
+    return operator_error(
+        p, op, "with", slu_options_parse(p->plugins[index].plugin, op->with, p->graph->params, &p->graph->arena, &options, p->err));
 }
 
 slu_status

@@ -60,7 +60,8 @@ lookup_name(const slu_value *use, const char **out, slu_error *err)
 }
 
 static slu_status
-host_lookup_plan(slu_host *host, const slu_value *use, const struct ArrowSchema *keys, struct ArrowSchema *out_values, slu_error *err)
+host_lookup_plan(slu_host *host, const slu_value *use, const struct ArrowSchema *keys, struct ArrowSchema *out_values,
+                 slu_error *err)
 {
     slu_planning_host *planning = planning_of(host);
     slu_registered found;
@@ -227,7 +228,8 @@ no_extension(slu_host *host, const char *name)
 void
 slu_planning_host_init(slu_planning_host *planning, slu_registry *registry, const slu_env *env, slu_params params, slu_arena *arena)
 {
-    *planning = (slu_planning_host){.registry = registry, .env = env, .params = params, .arena = arena, .operator_id = "", .parallelism = 1};
+    *planning = (slu_planning_host){
+        .registry = registry, .env = env, .params = params, .arena = arena, .operator_id = "", .parallelism = 1};
     planning->host = (slu_host){.size = sizeof planning->host,
                                 .abi = SLU_ABI,
                                 .context = planning,

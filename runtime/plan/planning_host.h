@@ -21,6 +21,7 @@ typedef struct slu_planning_host {
     uint32_t parallelism;
 } slu_planning_host;
 
-void slu_planning_host_init(slu_planning_host *planning, slu_registry *registry, const slu_env *env, slu_params params, slu_arena *arena);
+void slu_planning_host_init(slu_planning_host *planning, slu_registry *registry, const slu_env *env, slu_params params,
+                            slu_arena *arena);
 
 #endif

@@ -12,14 +12,14 @@ typedef struct reading {
 } reading;
 
 /* An error at a mark of libyaml, which counts from 0. */
-#define mark_fail(err, status, mark, ...)                                                                                        \
-    (__extension__({                                                                                                             \
-        const slu_status mark_status_ = slu_error_set((err), (status), __VA_ARGS__);                                             \
-        if ((err) != NULL) {                                                                                                     \
-            (err)->line = (uint32_t)(mark).line + 1;                                                                             \
-            (err)->column = (uint32_t)(mark).column + 1;                                                                         \
-        }                                                                                                                        \
-        mark_status_;                                                                                                            \
+#define mark_fail(err, status, mark, ...)                                                                                          \
+    (__extension__({                                                                                                               \
+        const slu_status mark_status_ = slu_error_set((err), (status), __VA_ARGS__);                                               \
+        if ((err) != NULL) {                                                                                                       \
+            (err)->line = (uint32_t)(mark).line + 1;                                                                               \
+            (err)->column = (uint32_t)(mark).column + 1;                                                                           \
+        }                                                                                                                          \
+        mark_status_;                                                                                                              \
     }))
 
 static slu_status node_read(reading *r, int index, int level, slu_value *out);
@@ -29,7 +29,8 @@ scalar_is_null(const yaml_node_t *node)
 {
     const char *text = (const char *)node->data.scalar.value;
     return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-           (text[0] == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0 || strcmp(text, "Null") == 0 || strcmp(text, "NULL") == 0);
+           (text[0] == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0 || strcmp(text, "Null") == 0 ||
+            strcmp(text, "NULL") == 0);
 }
 
 static slu_status
@@ -41,7 +42,8 @@ scalar_read(reading *r, const yaml_node_t *node, slu_value *out)
     if (memchr(text, 0, node->data.scalar.length) != NULL)
         return mark_fail(r->err, SLU_INVALID, node->start_mark, "a text with a zero character");
     out->kind = SLU_VALUE_SCALAR;
-    out->quoted = node->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE || node->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    out->quoted =
+        node->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE || node->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
     out->column += out->quoted;
     out->text = slu_arena_strndup(r->arena, text, node->data.scalar.length);
     return slu_arena_status(r->arena, r->err);
@@ -71,7 +73,8 @@ key_check(reading *r, const slu_value *keys, uint32_t index)
         return slu_error_at(r->err, SLU_UNSUPPORTED, key, 0, "merge keys (<<) are not supported in a job descriptor");
     for (uint32_t i = 0; i < index; i++)
         if (strcmp(keys[i].text, key->text) == 0)
-            return slu_error_at(r->err, SLU_INVALID, key, 0, "key %s comes twice: it is already in line %u", key->text, keys[i].line);
+            return slu_error_at(r->err, SLU_INVALID, key, 0, "key %s comes twice: it is already in line %u", key->text,
+                                keys[i].line);
     return SLU_OK;
 }
 
@@ -100,10 +103,11 @@ static slu_status
 node_read(reading *r, int index, int level, slu_value *out)
 {
     const yaml_node_t *node = yaml_document_get_node(&r->document, index);
-    *out = (slu_value){.size = sizeof *out, .line = (uint32_t)node->start_mark.line + 1, .column = (uint32_t)node->start_mark.column + 1};
+    *out = (slu_value){
+        .size = sizeof *out, .line = (uint32_t)node->start_mark.line + 1, .column = (uint32_t)node->start_mark.column + 1};
     if (level > SLU_YAML_DEPTH_MAX || ++r->nodes > SLU_YAML_NODES_MAX)
-        return mark_fail(r->err, SLU_LIMIT, node->start_mark, "more than %d levels or %d values (aliases count each time)", SLU_YAML_DEPTH_MAX,
-                         SLU_YAML_NODES_MAX);
+        return mark_fail(r->err, SLU_LIMIT, node->start_mark, "more than %d levels or %d values (aliases count each time)",
+                         SLU_YAML_DEPTH_MAX, SLU_YAML_NODES_MAX);
     switch (node->type) {
     case YAML_SCALAR_NODE: return scalar_read(r, node, out);
     case YAML_SEQUENCE_NODE: return list_read(r, node, level, out);
@@ -137,7 +141,8 @@ parser_fail(const yaml_parser_t *parser, slu_view text, slu_error *err)
     if (parser->context != NULL)
         return mark_fail(err, SLU_INVALID, parser->problem_mark, "YAML: %s, %s (in line %zu)", parser->problem, parser->context,
                          parser->context_mark.line + 1);
-    return mark_fail(err, SLU_INVALID, parser->problem_mark, "YAML: %s", parser->problem == NULL ? "not understood" : parser->problem);
+    return mark_fail(err, SLU_INVALID, parser->problem_mark, "YAML: %s",
+                     parser->problem == NULL ? "not understood" : parser->problem);
 }
 
 static slu_status
@@ -179,7 +184,8 @@ slu_yaml_parse(slu_view text, slu_arena *arena, const slu_value **out, slu_error
 {
     yaml_parser_t parser;
     if (text.bytes > SLU_GRAPH_TEXT_BYTES_MAX)
-        return slu_error_set(err, SLU_LIMIT, "a descriptor of %zu bytes: at most %zu are allowed", text.bytes, SLU_GRAPH_TEXT_BYTES_MAX);
+        return slu_error_set(err, SLU_LIMIT, "a descriptor of %zu bytes: at most %zu are allowed", text.bytes,
+                             SLU_GRAPH_TEXT_BYTES_MAX);
     if (yaml_parser_initialize(&parser) == 0)
         return slu_error_set(err, SLU_NOMEM, "no memory for the YAML parser");
     yaml_parser_set_input_string(&parser, text.data, text.bytes);

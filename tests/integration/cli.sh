@@ -51,6 +51,7 @@ SLUICE_PARALLELISM=5 expect 0 "parallelism 5 (environment)" explain "$jobs/hello
 expect 0 "is valid: 4 operators" validate --offline "$jobs/fraud_detection.yaml" --parallelism 2 --fluss.bootstrap.servers host:9123 \
     --datalake.format iceberg --datalake.iceberg.type rest --datalake.iceberg.warehouse s3://fluss/data \
     --datalake.iceberg.uri http://rest:8181 --datalake.iceberg.s3.endpoint http://minio:9000 --datalake.iceberg.s3.path-style-access true
+expect 0 "is valid: 3 operators" validate --offline "$jobs/tiering.yaml"
 expect 3 "no fluss server answers" validate "$jobs/fraud_detection.yaml" --fluss.bootstrap.servers 127.0.0.1:1
 expect 3 "no answer" list --jobmanager 127.0.0.1:1
 exit $failed

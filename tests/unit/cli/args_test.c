@@ -4,9 +4,18 @@
 #include "base/file.h"
 #include "verbs.h"
 
-static const slu_flag flags[] = {
-    {"parallelism", 'p', "N", "subtasks"}, {"local", 0, NULL, "here"}, {"data-dir", 0, "DIR", "where"}, {"config", 0, "FILE", "options"}};
-static const slu_verb verb = {.name = "run", .summary = "runs", .usage = "JOB.yaml", SLU_VERB_FLAGS(flags), .words_min = 1, .words_max = 1, .settings = true, .json = true};
+static const slu_flag flags[] = {{"parallelism", 'p', "N", "subtasks"},
+                                 {"local", 0, NULL, "here"},
+                                 {"data-dir", 0, "DIR", "where"},
+                                 {"config", 0, "FILE", "options"}};
+static const slu_verb verb = {.name = "run",
+                              .summary = "runs",
+                              .usage = "JOB.yaml",
+                              SLU_VERB_FLAGS(flags),
+                              .words_min = 1,
+                              .words_max = 1,
+                              .settings = true,
+                              .json = true};
 static const slu_verb strict = {.name = "list", .summary = "lists", .usage = "", SLU_VERB_FLAGS(flags), .json = true};
 
 static slu_args args;

@@ -125,9 +125,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_file_is_the_same_module),   cmocka_unit_test(wrong_modules_are_refused_by_name),
-        cmocka_unit_test(a_plugin_is_found_by_name),          cmocka_unit_test(two_modules_with_one_plugin_collide),
-        cmocka_unit_test(a_worker_wants_the_very_file_of_the_plan), cmocka_unit_test(the_sum_of_a_file_is_sha256),
+        cmocka_unit_test(the_same_file_is_the_same_module),
+        cmocka_unit_test(wrong_modules_are_refused_by_name),
+        cmocka_unit_test(a_plugin_is_found_by_name),
+        cmocka_unit_test(two_modules_with_one_plugin_collide),
+        cmocka_unit_test(a_worker_wants_the_very_file_of_the_plan),
+        cmocka_unit_test(the_sum_of_a_file_is_sha256),
     };
     return cmocka_run_group_tests_name("host.loader", tests, NULL, NULL);
 }

@@ -29,8 +29,12 @@ static const slu_option table[] = {
     SLU_OPTION("flag", BOOL, options, flag, "no", "a flag", .flags = SLU_OPTION_SECRET),
 };
 
-static const slu_plugin plugin = {
-    .size = sizeof plugin, .kind = SLU_KIND_SINK, .name = "it", .options = table, .option_count = 10, .options_bytes = sizeof(options)};
+static const slu_plugin plugin = {.size = sizeof plugin,
+                                  .kind = SLU_KIND_SINK,
+                                  .name = "it",
+                                  .options = table,
+                                  .option_count = 10,
+                                  .options_bytes = sizeof(options)};
 
 static slu_value
 scalar(const char *text)
@@ -44,7 +48,8 @@ static slu_status
 parse_one(const char *name, const char *text, slu_arena *arena, const options **out, slu_error *err)
 {
     const slu_value key = scalar(name), item = scalar(text);
-    const slu_value with = {.size = sizeof with, .kind = SLU_VALUE_MAP, .count = 1, .keys = &key, .items = &item, .line = 3, .column = 1};
+    const slu_value with = {
+        .size = sizeof with, .kind = SLU_VALUE_MAP, .count = 1, .keys = &key, .items = &item, .line = 3, .column = 1};
     const void *data = NULL;
     const slu_status status = slu_options_parse(&plugin, &with, (slu_params){NULL, 0}, arena, &data, err);
     *out = data;
@@ -79,7 +84,8 @@ units_are_read_and_wanted(void **state)
     static const struct {
         const char *text;
         int64_t ms;
-    } times[] = {{"250ms", 250}, {"60s", 60000}, {"2m", 120000}, {"2 min", 120000}, {"1H", 3600000}, {"1d", 86400000}, {"-1s", -1000}};
+    } times[] = {{"250ms", 250},  {"60s", 60000},   {"2m", 120000}, {"2 min", 120000},
+                 {"1H", 3600000}, {"1d", 86400000}, {"-1s", -1000}};
     static const struct {
         const char *text;
         int64_t bytes;

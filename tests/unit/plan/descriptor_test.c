@@ -170,9 +170,13 @@ command_line_over_environment_over_file(void **state)
     slu_error err;
     slu_graph *graph = NULL;
     uint32_t origin;
-    static const slu_setting settings[] = {{"parallelism", "4"}, {"datalake.format", "iceberg"}, {"datalake.iceberg.s3.endpoint", "http://minio:9000"}, {"checkpoint.interval", "1s"}};
-    static char *environment[] = {(char *)(uintptr_t) "SLUICE_FLUSS_BOOTSTRAP_SERVERS=h:1", (char *)(uintptr_t) "SLUICE_NAMES_TABLE=x.y",
-                                  (char *)(uintptr_t) "SLUICE_PARALLELISM=3", (char *)(uintptr_t) "SLUICE_RESTART_DELAY=2s", NULL};
+    static const slu_setting settings[] = {{"parallelism", "4"},
+                                           {"datalake.format", "iceberg"},
+                                           {"datalake.iceberg.s3.endpoint", "http://minio:9000"},
+                                           {"checkpoint.interval", "1s"}};
+    static char *environment[] = {(char *)(uintptr_t) "SLUICE_FLUSS_BOOTSTRAP_SERVERS=h:1",
+                                  (char *)(uintptr_t) "SLUICE_NAMES_TABLE=x.y", (char *)(uintptr_t) "SLUICE_PARALLELISM=3",
+                                  (char *)(uintptr_t) "SLUICE_RESTART_DELAY=2s", NULL};
     const slu_descriptor descriptor = good_descriptor(settings, 4, environment);
     CHECK_OK(plan(&descriptor, &graph, &err));
     assert_int_equal(graph->operators[1].parallelism, 4);
@@ -184,7 +188,8 @@ command_line_over_environment_over_file(void **state)
     CHECK_TEXT(setting_of(graph->params, "fluss.bootstrap.servers", &origin), "h:1");
     assert_int_equal(origin, SLU_ORIGIN_ENVIRONMENT);
     CHECK_TEXT(setting_of(graph->params, "names.table", &origin), "x.y");
-    CHECK_TEXT(setting_of(graph->params, "datalake.iceberg.s3.endpoint", &origin), "http://minio:9000"); /* the source's map asks for it */
+    CHECK_TEXT(setting_of(graph->params, "datalake.iceberg.s3.endpoint", &origin),
+               "http://minio:9000");                                    /* the source's map asks for it */
     assert_null(setting_of(graph->params, "datalake.format", &origin)); /* nobody asks: it does not travel */
     CHECK_TEXT(setting_of(graph->settings, "datalake.format", &origin), "iceberg");
     CHECK_TEXT(setting_of(graph->settings, "checkpoint.timeout", &origin), "1m");
@@ -274,7 +279,8 @@ aliases_cannot_explode(void **state)
     slu_buf_init(&text, 1 << 20);
     slu_buf_text(&text, "job: a\nx0: &x0 [1,2,3,4,5,6,7,8,9]\n");
     for (int i = 1; i < 12; i++)
-        slu_buf_printf(&text, "x%d: &x%d [*x%d,*x%d,*x%d,*x%d,*x%d,*x%d,*x%d,*x%d]\n", i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        slu_buf_printf(&text, "x%d: &x%d [*x%d,*x%d,*x%d,*x%d,*x%d,*x%d,*x%d,*x%d]\n", i, i, i - 1, i - 1, i - 1, i - 1, i - 1,
+                       i - 1, i - 1, i - 1);
     const slu_descriptor descriptor = {.path = "bomb.yaml", .text = slu_buf_view(&text)};
     CHECK_STATUS(slu_descriptor_read(&descriptor, &graph, &err), SLU_LIMIT);
     slu_buf_fini(&text);
@@ -284,9 +290,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_descriptors_give_their_reports), cmocka_unit_test(a_good_one_is_planned),
+        cmocka_unit_test(wrong_descriptors_give_their_reports),    cmocka_unit_test(a_good_one_is_planned),
         cmocka_unit_test(command_line_over_environment_over_file), cmocka_unit_test(an_option_that_nobody_knows_is_refused),
-        cmocka_unit_test(a_lookup_wants_its_options_too),       cmocka_unit_test(aliases_cannot_explode),
+        cmocka_unit_test(a_lookup_wants_its_options_too),          cmocka_unit_test(aliases_cannot_explode),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests_name("plan.descriptor", tests, NULL, NULL);

@@ -132,7 +132,8 @@ json_holds_the_same(void **state)
     assert_int_equal(json_array_size(operators), 4);
     json_t *rule = json_array_get(operators, 1);
     CHECK_TEXT(json_string_value(json_object_get(json_array_get(json_object_get(rule, "inputs"), 0), "partition")), "hash");
-    CHECK_TEXT(json_string_value(json_object_get(json_object_get(json_object_get(root, "settings"), "parallelism"), "origin")), "file");
+    CHECK_TEXT(json_string_value(json_object_get(json_object_get(json_object_get(root, "settings"), "parallelism"), "origin")),
+               "file");
     assert_int_equal(json_array_size(json_object_get(root, "warnings")), 3);
     json_decref(root);
     planned_close(&p);

@@ -191,7 +191,8 @@ join_plan(slu_plan_call *call, slu_error *err)
     return status;
 }
 
-static const slu_operator_ops operator_ops = {.size = sizeof operator_ops, .open = never_open, .process = never_process, .close = never_close};
+static const slu_operator_ops operator_ops = {
+    .size = sizeof operator_ops, .open = never_open, .process = never_process, .close = never_close};
 
 static const slu_plugin pass = {.size = sizeof pass,
                                 .kind = SLU_KIND_OPERATOR,
@@ -241,7 +242,8 @@ typedef struct names_options {
 } names_options;
 
 static const slu_option names_option_table[] = {
-    SLU_OPTION("table", STRING, names_options, table, NULL, "the table to look in", .flags = SLU_OPTION_REQUIRED, .param = "names.table"),
+    SLU_OPTION("table", STRING, names_options, table, NULL, "the table to look in", .flags = SLU_OPTION_REQUIRED,
+               .param = "names.table"),
 };
 
 static slu_status
@@ -251,7 +253,8 @@ names_plan(slu_plan_call *call, slu_error *err)
     return slu_schema_add(call->outputs, "u", "name", true);
 }
 
-static const slu_lookup_ops names_ops = {.size = sizeof names_ops, .open = never_open, .submit = never_submit, .close = never_close};
+static const slu_lookup_ops names_ops = {
+    .size = sizeof names_ops, .open = never_open, .submit = never_submit, .close = never_close};
 
 static const slu_plugin names = {.size = sizeof names,
                                  .kind = SLU_KIND_LOOKUP,
@@ -273,7 +276,8 @@ typedef struct out_options {
 
 static const slu_option out_option_table[] = {
     SLU_OPTION("columns", MAP, out_options, columns, NULL, "which column goes where"),
-    SLU_OPTION("password", STRING, out_options, password, NULL, "how to get in", .flags = SLU_OPTION_SECRET, .param = "out.password"),
+    SLU_OPTION("password", STRING, out_options, password, NULL, "how to get in", .flags = SLU_OPTION_SECRET,
+               .param = "out.password"),
 };
 
 static slu_status
@@ -289,7 +293,8 @@ out_plan(slu_plan_call *call, slu_error *err)
     return SLU_OK;
 }
 
-static const slu_sink_ops out_ops = {.size = sizeof out_ops, .open = never_open, .write = never_write, .prepare = never_prepare, .close = never_close};
+static const slu_sink_ops out_ops = {
+    .size = sizeof out_ops, .open = never_open, .write = never_write, .prepare = never_prepare, .close = never_close};
 static const slu_partitioner_ops out_partitioner = {
     .size = sizeof out_partitioner, .instance_bytes = 8, .open = never_open, .partition = never_partition, .close = never_close};
 
@@ -309,5 +314,9 @@ static const slu_plugin out = {.size = sizeof out,
 
 static const slu_plugin *const plugins[] = {&rows, &pass, &rule, &join, &names, &out};
 
-const slu_module fake_module = {
-    .size = sizeof fake_module, .abi = SLU_ABI, .name = "fake", .version = "1.0", .plugins = plugins, .plugin_count = COUNT(plugins)};
+const slu_module fake_module = {.size = sizeof fake_module,
+                                .abi = SLU_ABI,
+                                .name = "fake",
+                                .version = "1.0",
+                                .plugins = plugins,
+                                .plugin_count = COUNT(plugins)};

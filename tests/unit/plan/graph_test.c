@@ -145,7 +145,8 @@ ids_are_unique_and_plain(void **state)
 
 /* ---- Bytes --------------------------------------------------------------------------------------------------------------------- */
 
-static const slu_value scalar = {.size = sizeof scalar, .kind = SLU_VALUE_SCALAR, .text = "fluss.account", .line = 3, .column = 7, .quoted = 1};
+static const slu_value scalar = {
+    .size = sizeof scalar, .kind = SLU_VALUE_SCALAR, .text = "fluss.account", .line = 3, .column = 7, .quoted = 1};
 static const slu_value nothing = {.size = sizeof nothing, .kind = SLU_VALUE_NULL, .line = 4, .column = 1};
 static const slu_split split = {.size = sizeof split, .id = "bucket-0", .data = "\0\1\2", .data_bytes = 3};
 
@@ -153,7 +154,8 @@ static void
 graph_bytes(slu_graph *graph, slu_buf *out)
 {
     slu_error err;
-    static const slu_param params[] = {{"fluss.bootstrap.servers", "h:9123", SLU_ORIGIN_COMMAND_LINE, 2, 3}, {"x.*", NULL, SLU_ORIGIN_FILE, 3, 3}};
+    static const slu_param params[] = {{"fluss.bootstrap.servers", "h:9123", SLU_ORIGIN_COMMAND_LINE, 2, 3},
+                                       {"x.*", NULL, SLU_ORIGIN_FILE, 3, 3}};
     slu_value *list = slu_arena_array(&graph->arena, 2, sizeof *list);
     slu_value *map = slu_arena_array(&graph->arena, 1, sizeof *map);
     list[0] = scalar;
