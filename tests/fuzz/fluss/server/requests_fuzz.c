@@ -29,6 +29,12 @@ static const char key_table[] =
     "{\"name\":\"a\",\"data_type\":{\"type\":\"STRING\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[],\"bucket_key\":[\"k\"],"
     "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
 
+static const char versioned_table[] =
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
+    "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[],\"bucket_key\":[\"k\"],"
+    "\"bucket_count\":1,\"properties\":{\"table.merge-engine\":\"versioned\",\"table.merge-engine.versioned.ver-column\":\"v\"},"
+    "\"custom_properties\":{}}";
+
 static void
 tear_down(void)
 {
@@ -90,6 +96,7 @@ set_up(void)
     SLU_ASSERT(atexit(tear_down) == 0);
     create("l", log_table);
     create("k", key_table);
+    create("v", versioned_table);
 }
 
 int
