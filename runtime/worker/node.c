@@ -61,6 +61,7 @@ struct slu_node {
     committable *staged, **staged_last;
     bool commit_refused;
     uint32_t assigned; /* splits of a source */
+    bool restore_over; /* the files of the checkpoint may be gone */
     _Atomic int64_t rows_out, bytes_out, batches_out;
 };
 
@@ -203,6 +204,9 @@ restore_keyed_entry(slu_node *node, const slu_section *section, uint32_t key_gro
 static slu_status
 on_restore_state(void *owner, slu_state *state, slu_error *err)
 {
+    const slu_node *node = owner;
+    if (node->restore_over) /* the bytes are gone; to begin empty would be a lie */
+        return slu_error_set(err, SLU_INVALID, "state %s: after a restore, states can be opened in open and restore only", slu_state_get_spec(state)->name);
     return restore_each(owner, SLU_SECTION_KEYED, slu_state_get_spec(state)->name, restore_keyed_entry, state, err);
 }
 
@@ -219,6 +223,9 @@ restore_timers_entry(slu_node *node, const slu_section *section, uint32_t key_gr
 static slu_status
 on_restore_timers(void *owner, slu_timers *timers, slu_error *err)
 {
+    const slu_node *node = owner;
+    if (node->restore_over) /* there were none, or they would be there already */
+        return SLU_OK;
     return restore_each(owner, SLU_SECTION_TIMERS, NULL, restore_timers_entry, timers, err);
 }
 
@@ -250,18 +257,29 @@ stage(slu_node *node, int64_t checkpoint, const void *data, size_t bytes, bool r
     return SLU_OK;
 }
 
+/* Whether the checkpoint was written at another parallelism of this operator. */
+static bool
+rescaled(const slu_node *node)
+{
+    for (uint32_t i = 0; node->spec.restore != NULL && i < node->spec.restore->count; i++) {
+        const slu_snapshot_reader *reader = node->spec.restore->readers[i];
+        for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++)
+            if (strcmp(slu_snapshot_section(reader, s)->operator_id, node->spec.op->id) == 0 &&
+                node->spec.restore->parallelisms[i] != node->spec.op->parallelism)
+                return true;
+    }
+    return false;
+}
+
 static slu_status
 restore_committable_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
 {
     uint32_t *index = to;
     (void)section;
     (void)key_group;
-    /* After a rescale they are dealt out, so that each is committed once. */
+    /* After a rescale every subtask sees all of them; they are dealt out, so that each is committed once. */
     const bool mine = (*index)++ % node->spec.op->parallelism == node->spec.subtask;
-    bool same = true;
-    for (uint32_t i = 0; i < node->spec.restore->count; i++)
-        same = same && node->spec.restore->parallelisms[i] == node->spec.op->parallelism;
-    return same || mine ? stage(node, tag, bytes.data, bytes.bytes, true, err) : SLU_OK;
+    return mine || !rescaled(node) ? stage(node, tag, bytes.data, bytes.bytes, true, err) : SLU_OK;
 }
 
 typedef struct split_list {
@@ -304,19 +322,6 @@ static int
 split_order(const void *a, const void *b)
 {
     return strcmp(((const slu_split *)a)->id, ((const slu_split *)b)->id);
-}
-
-static bool
-rescaled(const slu_node *node)
-{
-    for (uint32_t i = 0; node->spec.restore != NULL && i < node->spec.restore->count; i++) {
-        const slu_snapshot_reader *reader = node->spec.restore->readers[i];
-        for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++)
-            if (strcmp(slu_snapshot_section(reader, s)->operator_id, node->spec.op->id) == 0 &&
-                node->spec.restore->parallelisms[i] != node->spec.op->parallelism)
-                return true;
-    }
-    return false;
 }
 
 /* The splits of this subtask: of the checkpoint (after a rescale dealt out anew, by id), or of the plan. */
@@ -502,6 +507,7 @@ slu_status
 slu_node_open(slu_node *node, slu_error *err)
 {
     const slu_status status = open_steps(node, err);
+    node->restore_over = true;
     return status == SLU_OK ? SLU_OK : node_failed(node, status, err);
 }
 

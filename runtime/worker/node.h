@@ -21,7 +21,7 @@
 
 typedef struct slu_node slu_node;
 
-/* The files of the checkpoint that a worker restores from, shared by its tasks; immutable. */
+/* The files of the checkpoint that a worker restores from, shared by its tasks; immutable, and gone once every task is open. */
 typedef struct slu_restore {
     uint32_t count;
     slu_snapshot_reader **readers;

@@ -36,6 +36,7 @@ struct slu_worker {
     slu_schema ***schemas; /* [operator][output] */
     const slu_plugin **plugins;
     slu_restore restore;
+    _Atomic uint32_t open_count; /* tasks that are open: the last one lets the restored bytes go */
     slu_account account;
     pthread_mutex_t registry_lock;
     pthread_mutex_t lock; /* events */
@@ -126,11 +127,20 @@ run_once(run *stepped, slu_status *out)
     return false;
 }
 
+static void
+forget_restore(slu_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->restore.count; i++)
+        slu_snapshot_reader_free(&worker->restore.readers[i]);
+}
+
 static bool
 run_open(run *opened)
 {
     slu_error err = {0};
     if (slu_task_open(opened->task, &err) == SLU_OK) {
+        if (atomic_fetch_add(&opened->worker->open_count, 1) + 1 == opened->worker->count)
+            forget_restore(opened->worker);
         tell(opened, SLU_WORKER_RUNNING, NULL);
         return true;
     }
@@ -381,8 +391,7 @@ slu_worker_close(slu_worker **owned)
         slu_task_free(&worker->runs[i].task);
         slu_bell_fini(&worker->runs[i].bell);
     }
-    for (uint32_t i = 0; i < worker->restore.count; i++)
-        slu_snapshot_reader_free(&worker->restore.readers[i]);
+    forget_restore(worker);
     while (slu_worker_event_next(worker, &event) == SLU_OK)
         continue;
     free_schemas(worker);

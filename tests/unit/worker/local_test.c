@@ -185,6 +185,41 @@ a_failure_at_any_checkpoint_step_loses_and_doubles_nothing(void **state)
     slu_graph_free(&graph);
 }
 
+/* A sink of two subtasks beside a source of three: each restored committable is committed by exactly one of them. */
+static void
+committables_come_back_to_their_subtask_or_are_dealt_out(void **state)
+{
+    (void)state;
+    static const char job[] = "00000000000000000000000000000004";
+    test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 3, .rows = 8000, .batch_rows = 20},
+                     {.id = "f", .use = "fail", .parallelism = 2},
+                     {.id = "l", .use = "ledger", .parallelism = 2}};
+    slu_local_status status;
+    char dir[64], from[128];
+    for (uint32_t sinks = 1; sinks <= 3; sinks++)
+        for (int64_t at = 1; at <= 4; at++) {
+            ops[1].parallelism = ops[2].parallelism = 2;
+            slu_graph *graph = test_graph(ops, 3);
+            graph->checkpoint.interval_ms = 1;
+            graph->restart.strategy = 0;
+            temporary_dir(dir);
+            test_world_reset();
+            world.fault_kind = TEST_FAULT_COMMIT; /* the checkpoint is whole, its commit never happened */
+            world.fault_at = 2 * at; /* of the second subtask, after the first has committed */
+            CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir, .job_id = job}, &status, 1000000), SLU_IO);
+            slu_graph_free(&graph);
+            ops[1].parallelism = ops[2].parallelism = sinks;
+            graph = test_graph(ops, 3);
+            (void)snprintf(from, sizeof from, "%s/%s/chk-%lld", dir, job, (long long)status.completed_checkpoint);
+            CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.restore_from = from}, &status, 1000000), SLU_END);
+            for (int64_t i = 0; i < 24000; i++)
+                if (world.committed[i] == 0 || (sinks == 2 && world.committed[i] != 1)) /* the ledger knows a commit by its subtask */
+                    fail_msg("id %lld was committed %u times (%u sinks, commit %lld)", (long long)i, world.committed[i], sinks, (long long)at);
+            slu_graph_free(&graph);
+            CHECK_OK(slu_dir_remove(dir, &err));
+        }
+}
+
 /* Somebody else made our checkpoint whole: we are the zombie, and stop. */
 static void
 a_zombie_stops(void **state)
@@ -424,6 +459,7 @@ main(void)
         cmocka_unit_test(shuffles_keyed_state_and_a_two_phase_sink),
         cmocka_unit_test(a_failure_restores_the_last_checkpoint),
         cmocka_unit_test(a_failure_at_any_checkpoint_step_loses_and_doubles_nothing),
+        cmocka_unit_test(committables_come_back_to_their_subtask_or_are_dealt_out),
         cmocka_unit_test(a_zombie_stops),
         cmocka_unit_test(a_late_checkpoint_is_aborted_and_forgotten),
         cmocka_unit_test(a_checkpoint_restores_at_another_parallelism),
