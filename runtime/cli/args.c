@@ -182,8 +182,10 @@ config_setting(const char *name, const char *text, slu_args *out)
         if (strcmp(out->settings[i].name, name) == 0)
             return;
     char *copy = slu_strdup(name); /* lives as long as the process */
-    if (copy != NULL && out->setting_count < SLU_ARGS_SETTINGS_MAX)
-        out->settings[out->setting_count++] = (slu_setting){copy, text};
+    if (copy == NULL || out->setting_count == SLU_ARGS_SETTINGS_MAX)
+        return;
+    out->setting_from_file[out->setting_count] = true;
+    out->settings[out->setting_count++] = (slu_setting){copy, text};
 }
 
 /* What neither the command line nor the environment says, the file may. Nested maps and dotted names are the same thing. */
@@ -197,7 +199,9 @@ config_take(const slu_value *map, const char *prefix, slu_args *out, slu_error *
             SLU_TRY(config_take(&map->items[i], name, out, err));
             continue;
         }
-        const int index = flag_find(out->verb, name, strlen(name));
+        /* A job's parallelism is a setting with an origin; -p is the command line's way to say it. */
+        const bool own = strcmp(name, "parallelism") == 0 && out->verb->settings;
+        const int index = own ? -1 : flag_find(out->verb, name, strlen(name));
         if (index < 0 && out->verb->settings && map->items[i].kind == SLU_VALUE_SCALAR) {
             config_setting(name, map->items[i].text, out);
             continue;

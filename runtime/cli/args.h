@@ -33,6 +33,7 @@ typedef struct slu_args {
     uint32_t word_count;
     const char *values[SLU_ARGS_FLAGS_MAX]; /* by flag; "" for one without a value; NULL: not given */
     slu_setting settings[SLU_ARGS_SETTINGS_MAX];
+    bool setting_from_file[SLU_ARGS_SETTINGS_MAX]; /* it came from --config, not from the command line */
     uint32_t setting_count;
     bool json;
     bool help;

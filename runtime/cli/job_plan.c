@@ -39,26 +39,32 @@ report(const slu_args *args, const slu_job_plan *plan, const slu_error *err)
     return silent ? SLU_EXIT_NO_ANSWER : SLU_EXIT_FAILED;
 }
 
-/* The settings of the command line, -p among them. */
+/* Settings by where they came from, -p among those of the command line. */
+typedef struct divided {
+    slu_setting said[SLU_ARGS_SETTINGS_MAX + 1];
+    slu_setting filed[SLU_ARGS_SETTINGS_MAX];
+} divided;
+
 static slu_descriptor
-descriptor_of(const slu_args *args, slu_setting *settings)
+descriptor_of(const slu_args *args, divided *settings)
 {
     const char *parallelism = slu_args_get(args, "parallelism");
-    uint32_t count = 0;
-    for (; count < args->setting_count; count++)
-        settings[count] = args->settings[count];
+    slu_descriptor d = {.path = args->words[0], .settings = settings->said, .file_settings = settings->filed, .environment = environ};
+    for (uint32_t i = 0; i < args->setting_count; i++)
+        if (args->setting_from_file[i])
+            settings->filed[d.file_setting_count++] = args->settings[i];
+        else
+            settings->said[d.setting_count++] = args->settings[i];
     if (parallelism != NULL)
-        settings[count++] = (slu_setting){"parallelism", parallelism};
-    const slu_descriptor descriptor = {
-        .path = args->words[0], .settings = settings, .setting_count = count, .environment = environ};
-    return descriptor;
+        settings->said[d.setting_count++] = (slu_setting){"parallelism", parallelism};
+    return d;
 }
 
 static slu_status
 plan_make(const slu_args *args, slu_job_plan *plan, slu_error *err)
 {
-    slu_setting settings[SLU_ARGS_SETTINGS_MAX + 1];
-    slu_descriptor descriptor = descriptor_of(args, settings);
+    divided settings;
+    slu_descriptor descriptor = descriptor_of(args, &settings);
     const slu_planner planner = {
         .registry = plan->registry, .env = slu_cli_env(), .environment = environ, .offline = slu_args_has(args, "offline")};
     SLU_TRY(slu_descriptor_read_file(&descriptor, &plan->text, &plan->graph, err));

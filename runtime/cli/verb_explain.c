@@ -23,6 +23,7 @@ explain(const slu_args *args)
 }
 
 static const slu_flag flags[] = {
+    {"config", 0, "FILE", "settings in YAML: below the environment, over the descriptor"},
     {"parallelism", 'p', "N", "subtasks of operators that do not say"},
 };
 

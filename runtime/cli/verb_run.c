@@ -120,6 +120,7 @@ run(const slu_args *args)
 }
 
 static const slu_flag flags[] = {
+    {"config", 0, "FILE", "settings in YAML: below the environment, over the descriptor"},
     {"parallelism", 'p', "N", "subtasks of operators that do not say"},
     {"local", 0, NULL, "the whole job in this process, without daemons"},
     {"detached", 'd', NULL, "returns when the job is accepted"},
@@ -136,6 +137,6 @@ const slu_verb slu_verb_run = {
     .words_max = 1,
     .settings = true,
     .json = true,
-    .more = "Settings: command line over environment (SLUICE_A_B_C) over file. An operator's own parallelism\n"
+    .more = "Settings: command line over environment (SLUICE_A_B_C) over --config over the file. An operator's own parallelism\n"
             "wins over -p.\n",
     .run = run};

@@ -19,6 +19,7 @@ validate(const slu_args *args)
 }
 
 static const slu_flag flags[] = {
+    {"config", 0, "FILE", "settings in YAML: below the environment, over the descriptor"},
     {"parallelism", 'p', "N", "subtasks of operators that do not say"},
     {"offline", 0, NULL, "asks no plugin for columns: needs no table server"},
 };

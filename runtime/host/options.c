@@ -98,8 +98,8 @@ f64_parse(const char *text, double *out, slu_error *err)
 const char *
 slu_origin_name(uint32_t origin)
 {
-    static const char *const names[] = {"default", "file", "environment", "command line"};
-    return origin <= SLU_ORIGIN_COMMAND_LINE ? names[origin] : "?";
+    static const char *const names[] = {"default", "file", "environment", "command line", "settings file"};
+    return origin <= SLU_ORIGIN_SETTINGS_FILE ? names[origin] : "?";
 }
 
 /* ---- Where a value comes from ------------------------------------------------------------------------------------------------ */

@@ -150,31 +150,31 @@ slu_param_matches(const char *declared, const char *name)
     return strcmp(declared, name) == 0;
 }
 
-/* The last one of a name on the command line wins. */
+/* The last one of a name wins. */
 static const char *
-command_line_text(const slu_descriptor *descriptor, const char *name)
+setting_text(const slu_setting *settings, uint32_t count, const char *name)
 {
     const char *text = NULL;
-    for (uint32_t i = 0; i < descriptor->setting_count; i++)
-        if (strcmp(descriptor->settings[i].name, name) == 0)
-            text = descriptor->settings[i].text;
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            text = settings[i].text;
     return text;
 }
 
-/* Lets command line and environment speak before the file does. */
+/* Lets command line, environment and settings file speak before the descriptor does. */
 static void
 param_override(const making *m, slu_param *param)
 {
-    const char *text = command_line_text(m->descriptor, param->name);
-    uint32_t origin = SLU_ORIGIN_COMMAND_LINE;
-    if (text == NULL) {
-        text = slu_setting_environment(m->descriptor->environment, param->name);
-        origin = SLU_ORIGIN_ENVIRONMENT;
-    }
-    if (text == NULL)
-        return;
-    param->text = text;
-    param->origin = origin;
+    const slu_descriptor *d = m->descriptor;
+    const char *said[] = {setting_text(d->settings, d->setting_count, param->name), slu_setting_environment(d->environment, param->name),
+                          setting_text(d->file_settings, d->file_setting_count, param->name)};
+    static const uint32_t origins[] = {SLU_ORIGIN_COMMAND_LINE, SLU_ORIGIN_ENVIRONMENT, SLU_ORIGIN_SETTINGS_FILE};
+    for (size_t i = 0; i < 3; i++)
+        if (said[i] != NULL) {
+            param->text = said[i];
+            param->origin = origins[i];
+            return;
+        }
 }
 
 static bool
@@ -304,18 +304,18 @@ declared_param_add(making *m, const slu_value *key, const slu_value *value, slu_
     return SLU_OK;
 }
 
-/* Those of the command line that the file does not name: kept for plugins that ask for them. */
+/* Those of the command line or the settings file that the descriptor does not name: kept for plugins that ask for them. */
 static uint32_t
-undeclared_params_add(const making *m, slu_param *params, uint32_t count)
+undeclared_params_add(const making *m, const slu_setting *settings, uint32_t setting_count, slu_param *params, uint32_t count)
 {
-    const slu_descriptor *d = m->descriptor;
-    for (uint32_t i = 0; i < d->setting_count; i++) {
-        bool seen = is_own_setting(d->settings[i].name);
+    for (uint32_t i = 0; i < setting_count; i++) {
+        bool seen = is_own_setting(settings[i].name);
         for (uint32_t k = 0; k < count && !seen; k++)
-            seen = strcmp(params[k].name, d->settings[i].name) == 0;
-        if (!seen)
-            params[count++] = (slu_param){
-                .name = d->settings[i].name, .text = command_line_text(d, d->settings[i].name), .origin = SLU_ORIGIN_COMMAND_LINE};
+            seen = strcmp(params[k].name, settings[i].name) == 0;
+        if (seen)
+            continue;
+        params[count] = (slu_param){.name = settings[i].name};
+        param_override(m, &params[count++]);
     }
     return count;
 }
@@ -328,11 +328,13 @@ params_read(making *m)
     if (map != NULL && map->kind != SLU_VALUE_MAP)
         return slu_error_at(m->err, SLU_INVALID, map, 0, "params are a map, such as { name: value }");
     const uint32_t declared = map == NULL ? 0 : map->count;
-    slu_param *params = slu_arena_array(m->arena, (size_t)declared + m->descriptor->setting_count, sizeof *params);
+    const slu_descriptor *d = m->descriptor;
+    slu_param *params = slu_arena_array(m->arena, (size_t)declared + d->setting_count + d->file_setting_count, sizeof *params);
     SLU_TRY(slu_arena_status(m->arena, m->err));
     for (; count < declared; count++)
         SLU_TRY(declared_param_add(m, &map->keys[count], &map->items[count], &params[count]));
-    count = undeclared_params_add(m, params, count);
+    count = undeclared_params_add(m, d->settings, d->setting_count, params, count);
+    count = undeclared_params_add(m, d->file_settings, d->file_setting_count, params, count);
     /* Names and texts of the command line and environment must live as long as the graph. */
     for (uint32_t i = 0; i < count; i++) {
         params[i].name = slu_arena_strdup(m->arena, params[i].name);

@@ -3,7 +3,7 @@
  *
  * Shape    YAML (yaml.h) -> settings by option tables -> operators and edges -> slu_graph_check. What only plugins know (schemas,
  *          options, default partitions) is planner.h's.
- * Settings command line over environment (SLUICE_A_B_C for a.b.c) over file over default, for the job's own settings and for params
+ * Settings command line over environment (SLUICE_A_B_C for a.b.c) over a settings file over the descriptor over default, for the job's own settings and for params
  *          alike. A param of the command line that neither the file declares nor a plugin asks for is refused by the planner.
  * Errors   INVALID with line and column. slu_descriptor_report makes "file:line:col: message", the line and a caret of it.
  * Threads  any.
@@ -24,6 +24,8 @@ typedef struct slu_descriptor {
     slu_view text;
     const slu_setting *settings; /* of the command line; -p N is {"parallelism", "N"} */
     uint32_t setting_count;
+    const slu_setting *file_settings; /* of a settings file: below the environment, over the descriptor */
+    uint32_t file_setting_count;
     char *const *environment; /* as environ; NULL: none */
 } slu_descriptor;
 

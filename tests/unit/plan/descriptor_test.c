@@ -198,6 +198,29 @@ command_line_over_environment_over_file(void **state)
 }
 
 static void
+a_settings_file_lies_between_environment_and_descriptor(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_graph *graph = NULL;
+    uint32_t origin;
+    static const slu_setting settings[] = {{"names.table", "x.y"}};
+    static const slu_setting filed[] = {{"parallelism", "7"}, {"names.table", "z"}, {"checkpoint.interval", "4s"}, {"fluss.bootstrap.servers", "f:1"}};
+    static char *environment[] = {(char *)(uintptr_t) "SLUICE_CHECKPOINT_INTERVAL=3s", NULL};
+    slu_descriptor descriptor = good_descriptor(settings, 1, environment);
+    descriptor.file_settings = filed;
+    descriptor.file_setting_count = 4;
+    CHECK_OK(plan(&descriptor, &graph, &err));
+    assert_int_equal(graph->parallelism, 7);
+    assert_int_equal(graph->operators[1].parallelism_origin, SLU_ORIGIN_SETTINGS_FILE);
+    assert_int_equal(graph->checkpoint.interval_ms, 3000);
+    CHECK_TEXT(setting_of(graph->params, "names.table", &origin), "x.y");
+    CHECK_TEXT(setting_of(graph->params, "fluss.bootstrap.servers", &origin), "f:1");
+    assert_int_equal(origin, SLU_ORIGIN_SETTINGS_FILE);
+    slu_graph_free(&graph);
+}
+
+static void
 an_option_that_nobody_knows_is_refused(void **state)
 {
     (void)state;
@@ -292,6 +315,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_descriptors_give_their_reports),    cmocka_unit_test(a_good_one_is_planned),
         cmocka_unit_test(command_line_over_environment_over_file), cmocka_unit_test(an_option_that_nobody_knows_is_refused),
+        cmocka_unit_test(a_settings_file_lies_between_environment_and_descriptor),
         cmocka_unit_test(a_lookup_wants_its_options_too),          cmocka_unit_test(aliases_cannot_explode),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
