@@ -60,6 +60,18 @@ descriptor_of(const slu_args *args, divided *settings)
     return d;
 }
 
+/* A relative directory is meant from here, not from wherever the job manager or a worker happens to run. */
+static slu_status
+checkpoint_dir_settle(slu_graph *graph, slu_error *err)
+{
+    char here[SLU_PATH_BYTES_MAX];
+    const char *dir = graph->checkpoint.dir;
+    if (dir[0] == 0 || dir[0] == '/' || strstr(dir, ":/") != NULL || getcwd(here, sizeof here) == NULL)
+        return SLU_OK;
+    graph->checkpoint.dir = slu_arena_printf(&graph->arena, "%s/%s", here, dir);
+    return slu_arena_status(&graph->arena, err);
+}
+
 static slu_status
 plan_make(const slu_args *args, slu_job_plan *plan, slu_error *err)
 {
@@ -68,6 +80,7 @@ plan_make(const slu_args *args, slu_job_plan *plan, slu_error *err)
     const slu_planner planner = {
         .registry = plan->registry, .env = slu_cli_env(), .environment = environ, .offline = slu_args_has(args, "offline")};
     SLU_TRY(slu_descriptor_read_file(&descriptor, &plan->text, &plan->graph, err));
+    SLU_TRY(checkpoint_dir_settle(plan->graph, err));
     SLU_TRY(slu_plan_graph(plan->graph, &planner, err));
     return planner.offline ? SLU_OK : slu_layout_new(plan->graph, &plan->layout, err);
 }

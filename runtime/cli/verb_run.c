@@ -5,6 +5,8 @@
 #include "jobs_client.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 
 /* ---- --local ------------------------------------------------------------------------------------------------------------------- */
 
@@ -79,6 +81,15 @@ run_attached(const slu_args *args, slu_client *client, const char *job)
     }
 }
 
+/* As an absolute path: the job manager runs elsewhere. */
+static const char *
+restore_path(const slu_args *args)
+{
+    static char path[PATH_MAX];
+    const char *given = slu_args_get(args, "from-savepoint");
+    return given == NULL || realpath(given, path) == NULL ? given : path;
+}
+
 static int
 run_submit(const slu_args *args, const slu_job_plan *plan)
 {
@@ -93,7 +104,7 @@ run_submit(const slu_args *args, const slu_job_plan *plan)
         status = slu_jobs_client(slu_cli_env(), address, &client, &err);
     if (status == SLU_OK)
         status =
-            slu_client_submit(client, plan->graph->name, slu_buf_view(&graph), slu_args_get(args, "from-savepoint"), job, &err);
+            slu_client_submit(client, plan->graph->name, slu_buf_view(&graph), restore_path(args), job, &err);
     slu_buf_fini(&graph);
     int code = status == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
     if (status == SLU_OK) {
