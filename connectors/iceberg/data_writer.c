@@ -59,13 +59,15 @@ column_add(iceberg_data_writer *writer, const iceberg_field *field, const struct
                              field->name);
     if (field->type.kind >= ICEBERG_UNKNOWN)
         return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\": nested types are not written yet", field->name);
+    /* Iceberg's own vectorized reader, which Spark uses, reads no DELTA page before 1.10 ("Cannot support vectorized reads"). */
+    const char *delta = iceberg_metadata_property(writer->metadata, "sluice.parquet.delta-encoding");
     const bool rising = strcmp(field->name, ICEBERG_OFFSET_COLUMN) == 0 || strcmp(field->name, ICEBERG_TIMESTAMP_COLUMN) == 0;
     parquet_column *column = &writer->columns[writer->column_count];
     *column = (parquet_column){.name = field->name,
                                .field_id = field->id,
                                .kind = field->type.kind,
                                .required = field->required,
-                               .delta = rising,
+                               .delta = rising && delta != NULL && strcmp(delta, "true") == 0,
                                .precision = field->type.precision,
                                .scale = field->type.scale,
                                .length = field->type.length};

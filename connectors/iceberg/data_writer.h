@@ -6,7 +6,8 @@
  * Columns  matched to the table's current schema by name; what the input does not have is left out of the file when it is optional.
  * Names    <data path>/[<partition path>/]<subtask 5>-0-<uuid>-00001.parquet, the data path being write.data.path or
  *          <location>/data.
- * Settings write.parquet.compression-codec, write.parquet.row-group-size-bytes.
+ * Settings write.parquet.compression-codec, write.parquet.row-group-size-bytes; sluice.parquet.delta-encoding=true: __offset and __timestamp
+ *          as DELTA_BINARY_PACKED, which is smaller and which older Spark readers refuse.
  * Owns     the writer owns the file until finish: free before that removes it. Batches are borrowed for the call.
  * Threads  owner; calls block.
  * Errors   INVALID: a required column is missing, a null in one, a type that does not fit; UNSUPPORTED: nested columns, another
