@@ -23,6 +23,7 @@
 
 typedef struct writer_options {
     tiering_lake_options lake;
+    int64_t memory_bytes;
 } writer_options;
 
 typedef struct writer_split {
@@ -245,6 +246,23 @@ split_find(iceberg_writer *self, writer_round *round, const tiering_piece *piece
     return SLU_OK;
 }
 
+/* Open files may hold so much together; beyond it the fullest one ends, and its split goes on with another. */
+static slu_status
+writer_keep_budget(iceberg_writer *self, slu_error *err)
+{
+    int64_t held = 0;
+    writer_split *fullest = NULL;
+    for (const writer_round *round = self->rounds; round != NULL; round = round->next) {
+        for (writer_split *split = round->splits; split != NULL; split = split->next) {
+            const int64_t bytes = tiering_lake_writer_held(split->writer);
+            held += bytes;
+            if (fullest == NULL || bytes > tiering_lake_writer_held(fullest->writer))
+                fullest = split;
+        }
+    }
+    return held <= self->options->memory_bytes ? SLU_OK : tiering_lake_writer_roll(fullest->writer, err);
+}
+
 static slu_status
 round_rows(iceberg_writer *self, writer_round *round, const tiering_piece *piece, const slu_batch *batch, slu_error *err)
 {
@@ -252,7 +270,7 @@ round_rows(iceberg_writer *self, writer_round *round, const tiering_piece *piece
     SLU_TRY(split_find(self, round, piece, &split, err));
     SLU_TRY(tiering_lake_writer_append(split->writer, batch, piece->base_offset, piece->commit_timestamp, err));
     self->host->metric_add(self->host, self->rows, batch->rows);
-    return SLU_OK;
+    return writer_keep_budget(self, err);
 }
 
 /* The split's files as bytes; a split without rows has none. */
@@ -421,7 +439,11 @@ writer_open(void *instance, const slu_open *open, slu_error *err)
     return status;
 }
 
-static const slu_option writer_option_table[] = {TIERING_LAKE_OPTIONS(writer_options)};
+static const slu_option writer_option_table[] = {
+    TIERING_LAKE_OPTIONS(writer_options),
+    SLU_OPTION("memory", BYTES, writer_options, memory_bytes, "128mib", "what open data files may hold together before the fullest is ended",
+               .min = 1 << 20, .max = INT64_C(1) << 40),
+};
 
 static const slu_operator_ops writer_ops = {
     .size = sizeof writer_ops, .open = writer_open, .process = writer_process, .ready = writer_ready, .close = writer_close};

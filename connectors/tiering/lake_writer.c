@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/sizes.h"
 
 #include <sluice/columns.h>
 
@@ -19,6 +20,7 @@ struct tiering_lake_writer {
     iceberg_value partition;
     struct ArrowSchema schema; /* the batch's columns and the system's; release NULL before the first batch */
     iceberg_data_writer *file; /* being written */
+    int64_t file_bytes;        /* of the batches that went into it, until a row group's worth */
     iceberg_data_file *files;
     size_t file_count;
     size_t file_room;
@@ -194,8 +196,21 @@ writer_finish_file(tiering_lake_writer *writer, slu_error *err)
     }
     SLU_TRY(iceberg_data_writer_finish(writer->file, &writer->arena, &writer->files[writer->file_count], err));
     writer->file_count++;
+    writer->file_bytes = 0;
     iceberg_data_writer_free(&writer->file);
     return SLU_OK;
+}
+
+int64_t
+tiering_lake_writer_held(const tiering_lake_writer *writer)
+{
+    return writer->file_bytes;
+}
+
+slu_status
+tiering_lake_writer_roll(tiering_lake_writer *writer, slu_error *err)
+{
+    return writer->file == NULL ? SLU_OK : writer_finish_file(writer, err);
 }
 
 slu_status
@@ -213,6 +228,7 @@ tiering_lake_writer_append(tiering_lake_writer *writer, const slu_batch *batch, 
     const slu_status status = iceberg_data_writer_append(writer->file, &wide.array, batch->selection, batch->rows, err);
     slu_free(wide.children);
     SLU_TRY(status);
+    writer->file_bytes = SLU_MIN(writer->file_bytes + batch->bytes, ROW_GROUP_BYTES);
     if (iceberg_data_writer_bytes(writer->file) >= iceberg_target_file_bytes(writer->options.metadata))
         return writer_finish_file(writer, err);
     return SLU_OK;

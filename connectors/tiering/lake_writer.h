@@ -32,6 +32,10 @@ void tiering_lake_writer_free(tiering_lake_writer **writer);
 /* The rows of a batch, through its selection. Every batch of a split has the same columns. */
 SLU_CHECK slu_status tiering_lake_writer_append(tiering_lake_writer *writer, const slu_batch *batch, int64_t base_offset,
                                                 int64_t commit_timestamp, slu_error *err);
+/* What the open file holds in memory, at most: rows wait for their row group to be full. */
+int64_t tiering_lake_writer_held(const tiering_lake_writer *writer);
+/* Ends the open file; the next rows begin another. */
+SLU_CHECK slu_status tiering_lake_writer_roll(tiering_lake_writer *writer, slu_error *err);
 /* Ends the last file and appends them all to `out` (iceberg_data_files_encode): nothing when there were no rows. */
 SLU_CHECK slu_status tiering_lake_writer_finish(tiering_lake_writer *writer, slu_buf *out, slu_error *err);
 

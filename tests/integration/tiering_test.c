@@ -95,6 +95,7 @@ stage_emit(slu_host *host, slu_emit *emit, slu_error *e)
     slu_array_move(emit->array, &q->array);
     CHECK_OK(slu_schema_copy(emit->schema != NULL ? emit->schema : &self->output, &q->schema, &err));
     q->batch = (slu_batch){.size = sizeof q->batch, .schema = &q->schema, .array = &q->array, .rows = q->array.length};
+    q->batch.bytes = q->array.length * 32; /* about what a row of the tests weighs */
     if (emit->selection != NULL) {
         q->selection = malloc((size_t)emit->rows * 4);
         memcpy(q->selection, emit->selection, (size_t)emit->rows * 4);
@@ -217,11 +218,16 @@ static struct {
     const char *bootstrap;
     int64_t poll_ms, pause_ms, rounds, stop_after_idle_ms;
 } source_options; /* the layout of fluss_tiering_source's options struct */
-static tiering_lake_options writer_options;
+static struct {
+    tiering_lake_options lake;
+    int64_t memory_bytes;
+} writer_options;
 static struct {
     tiering_lake_options lake;
     const char *bootstrap;
 } committer_options;
+
+static int64_t memory_bytes = 128 << 20; /* what open files may hold */
 
 static void
 pipeline_open(pipeline *p)
@@ -230,7 +236,8 @@ pipeline_open(pipeline *p)
     source_options.poll_ms = 20;
     source_options.pause_ms = 50;
     source_options.rounds = 4;
-    writer_options = committer_options.lake = (tiering_lake_options){"iceberg", "hadoop", warehouse};
+    writer_options.lake = committer_options.lake = (tiering_lake_options){"iceberg", "hadoop", warehouse};
+    writer_options.memory_bytes = memory_bytes;
     stage_open(&p->source, &tiering_source_plugin, &source_options, NULL);
     stage_open(&p->writer, &tiering_writer_plugin, &writer_options, NULL);
     stage_open(&p->committer, &tiering_committer_plugin, &committer_options, &p->writer.output);
@@ -450,6 +457,23 @@ two_tables_and_an_empty_one_share_the_service(void **state)
 }
 
 static void
+a_small_budget_makes_more_files_and_loses_nothing(void **state)
+{
+    (void)state;
+    pipeline p;
+    create_table("frugal", "100ms", false);
+    for (int i = 0; i < 10; i++)
+        append_rows("frugal", i * 2000, 2000);
+    memory_bytes = 100000;
+    pipeline_open(&p);
+    memory_bytes = 128 << 20;
+    run_until_rows(&p, "frugal", 20000);
+    assert_non_null(strstr(p.committer.last, "20000 rows in "));
+    assert_true(atoi(strstr(p.committer.last, "20000 rows in ") + 14) > BUCKETS);
+    pipeline_close(&p);
+}
+
+static void
 a_restart_goes_on_without_loss_or_twins(void **state)
 {
     (void)state;
@@ -648,6 +672,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_table_reaches_the_lake_round_by_round),
         cmocka_unit_test(two_tables_and_an_empty_one_share_the_service),
+        cmocka_unit_test(a_small_budget_makes_more_files_and_loses_nothing),
         cmocka_unit_test(a_restart_goes_on_without_loss_or_twins),
         cmocka_unit_test(a_primary_key_table_is_refused_by_name_and_harms_nobody),
         cmocka_unit_test(the_program_tiers_and_survives_a_kill),

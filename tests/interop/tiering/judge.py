@@ -17,7 +17,7 @@ from pyiceberg.transforms import BucketTransform
 from pyiceberg.types import LongType
 
 D = decimal.Decimal
-TABLES = {"log": 25000, "first": 3000, "second": 4000, "restarted": 11000, "beside": 100, "program": 41000}
+TABLES = {"log": 25000, "first": 3000, "second": 4000, "restarted": 11000, "frugal": 20000, "beside": 100, "program": 41000}
 
 
 def duck():
