@@ -108,6 +108,19 @@ cluster_load(slu_jobstore *store, slu_error *err)
     return SLU_OK;
 }
 
+/* History has an end: of a job's checkpoints and attempts the newest SLU_JOBSTORE_HISTORY stay. */
+static slu_status
+prune(slu_jobstore *store, const char *sql, const char *job, int64_t newest, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    if (newest <= SLU_JOBSTORE_HISTORY)
+        return SLU_OK;
+    SLU_TRY(prepare(store, sql, &s, err));
+    bind_text(s, 1, job);
+    sqlite3_bind_int64(s, 2, newest - SLU_JOBSTORE_HISTORY);
+    return finish(store, s, job, err);
+}
+
 /* One process at a time: the lock of EXCLUSIVE mode is taken by the first write and held until close. */
 static slu_status
 set_up(slu_jobstore *store, const char *path, slu_error *err)
@@ -224,7 +237,8 @@ slu_jobstore_add_attempt(
     sqlite3_bind_int64(s, 2, (int64_t)attempt);
     sqlite3_bind_int64(s, 3, (int64_t)attempt_id);
     sqlite3_bind_int64(s, 4, start_ms);
-    return finish(store, s, job, err);
+    SLU_TRY(finish(store, s, job, err));
+    return prune(store, "DELETE FROM attempt WHERE job=? AND number<=?", job, (int64_t)attempt, err);
 }
 
 slu_status
@@ -241,7 +255,8 @@ slu_jobstore_put_checkpoint(slu_jobstore *store, const char *job, const slu_chec
     sqlite3_bind_int64(s, 7, checkpoint->duration_ms);
     sqlite3_bind_int64(s, 8, checkpoint->bytes);
     sqlite3_bind_int64(s, 9, checkpoint->tasks);
-    return finish(store, s, job, err);
+    SLU_TRY(finish(store, s, job, err));
+    return prune(store, "DELETE FROM checkpoint WHERE job=? AND id<=?", job, checkpoint->checkpoint, err);
 }
 
 slu_status

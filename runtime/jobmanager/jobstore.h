@@ -4,12 +4,15 @@
  * Shape    job(id, name, submit, state, ...), attempt(job, number, ...), checkpoint(job, id, ...). A write is durable against a kill
  *          when it returns (synchronous=NORMAL; a power loss may take the last ones).
  * Threads  owner.
+ * Limits   the newest SLU_JOBSTORE_HISTORY attempts and checkpoints of a job are kept.
  * Errors   IO with SQLite's words; UNSUPPORTED: a file of a newer format; CONFLICT: another job manager has it open.
  */
 #ifndef SLU_JOBMANAGER_JOBSTORE_H
 #define SLU_JOBMANAGER_JOBSTORE_H
 
 #include "base/bytes.h"
+
+#define SLU_JOBSTORE_HISTORY 200
 
 typedef struct slu_jobstore slu_jobstore;
 

@@ -10,6 +10,7 @@
 #define ID_BYTES 33
 #define LOG_BYTES_MAX ((uint64_t)1 << 20)
 #define EVENTS_PER_STEP 1000
+#define SEEN_MAX 4096
 #define HEARTBEAT_MS 2000 /* until the job manager says */
 
 typedef struct running {
@@ -114,6 +115,20 @@ answer_about(slu_taskmanager *tm, uint32_t kind, const slu_message *about, int s
     tell(tm, &message);
 }
 
+/* Of the jobs seen the newest SEEN_MAX are remembered. */
+static void
+seen_trim(slu_taskmanager *tm)
+{
+    uint32_t count = 1;
+    for (seen **at = &tm->seen; *at != NULL; at = &(*at)->next) {
+        if (count++ < SEEN_MAX)
+            continue;
+        slu_free(*at); /* the last one: the list never grows beyond it */
+        *at = NULL;
+        return;
+    }
+}
+
 /* Rule (1): notes the attempt, or says why not. */
 static slu_status
 attempt_note(slu_taskmanager *tm, const slu_message *deploy, slu_error *err)
@@ -129,6 +144,7 @@ attempt_note(slu_taskmanager *tm, const slu_message *deploy, slu_error *err)
         if (strcmp(r->job, deploy->job) == 0)
             return slu_error_set(err, SLU_CONFLICT, "attempt %" PRIu64 " of the job still runs here", r->attempt);
     if (s == NULL) {
+        seen_trim(tm);
         s = slu_alloc_zero(1, sizeof *s);
         if (s == NULL)
             return slu_error_set(err, SLU_NOMEM, "a deploy");

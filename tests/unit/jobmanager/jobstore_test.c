@@ -1,0 +1,117 @@
+/* The job store: what was written is there after it was closed, a second owner is refused, history ends. */
+#include "support/check.h"
+
+#include "base/file.h"
+#include "jobmanager/jobstore.h"
+
+#include <stdlib.h>
+
+static slu_error err;
+
+typedef struct found {
+    uint32_t count;
+    int64_t newest, oldest;
+    char state[32];
+    char failure[64];
+    uint64_t attempt_id;
+    size_t placed_bytes;
+    bool dropped;
+} found;
+
+static slu_status
+take_job(void *context, const slu_job_record *job, slu_error *error)
+{
+    found *f = context;
+    f->count++;
+    f->attempt_id = job->attempt_id;
+    f->placed_bytes = job->placed.bytes;
+    (void)snprintf(f->state, sizeof f->state, "%s", job->state);
+    (void)snprintf(f->failure, sizeof f->failure, "%s", job->failure);
+    assert_true(slu_view_is(job->submit, "submit"));
+    return SLU_OK;
+}
+
+static slu_status
+take_checkpoint(void *context, const slu_checkpoint_record *checkpoint, slu_error *error)
+{
+    found *f = context;
+    if (f->count++ == 0) {
+        f->newest = checkpoint->checkpoint;
+        f->dropped = checkpoint->dropped;
+    }
+    f->oldest = checkpoint->checkpoint;
+    return SLU_OK;
+}
+
+static void
+a_job_survives(void **state)
+{
+    char dir[] = "/tmp/slu-jobstore-XXXXXX";
+    char path[64];
+    slu_jobstore *store = NULL;
+    slu_jobstore *second = NULL;
+    found f = {0};
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof path, "%s/jobs.sqlite", dir);
+    slu_job_record job = {.id = "j", .name = "name", .state = "CREATED", .failure = "", .submit = slu_view_of_text("submit")};
+    CHECK_OK(slu_jobstore_open(path, &store, &err));
+    char cluster[40];
+    (void)snprintf(cluster, sizeof cluster, "%s", slu_jobstore_cluster(store));
+    CHECK_OK(slu_jobstore_add_job(store, &job, &err));
+    CHECK_STATUS(slu_jobstore_add_job(store, &job, &err), SLU_CONFLICT);
+    job.state = "RUNNING";
+    job.failure = "it's \"quoted\"";
+    job.attempt_id = UINT64_MAX - 1;
+    job.placed = slu_view_of("\0placed", 7);
+    CHECK_OK(slu_jobstore_update_job(store, &job, &err));
+    CHECK_OK(slu_jobstore_add_attempt(store, "j", 1, UINT64_MAX, 5, &err));
+    CHECK_STATUS(slu_jobstore_add_attempt(store, "j", 1, 7, 5, &err), SLU_CONFLICT);
+    CHECK_STATUS(slu_jobstore_open(path, &second, &err), SLU_CONFLICT);
+    slu_jobstore_close(&store);
+    CHECK_OK(slu_jobstore_open(path, &store, &err));
+    CHECK_TEXT(slu_jobstore_cluster(store), cluster);
+    CHECK_OK(slu_jobstore_jobs(store, take_job, &f, &err));
+    assert_int_equal(f.count, 1);
+    CHECK_TEXT(f.state, "RUNNING");
+    CHECK_TEXT(f.failure, "it's \"quoted\"");
+    assert_true(f.attempt_id == UINT64_MAX - 1);
+    assert_int_equal(f.placed_bytes, 7);
+    CHECK_OK(slu_jobstore_remove_job(store, "j", &err));
+    f.count = 0;
+    CHECK_OK(slu_jobstore_jobs(store, take_job, &f, &err));
+    assert_int_equal(f.count, 0);
+    slu_jobstore_close(&store);
+    CHECK_OK(slu_file_write(path, slu_view_of_text("this is no database, whatever it is called"), false, &err));
+    CHECK_STATUS(slu_jobstore_open(path, &store, &err), SLU_IO);
+    CHECK_OK(slu_dir_remove(dir, &err));
+}
+
+static void
+history_ends(void **state)
+{
+    slu_jobstore *store = NULL;
+    found f = {0};
+    CHECK_OK(slu_jobstore_open(":memory:", &store, &err));
+    for (int64_t i = 0; i < SLU_JOBSTORE_HISTORY + 50; i++) {
+        const slu_checkpoint_record record = {.checkpoint = i, .state = "COMPLETED", .path = "p", .text = ""};
+        CHECK_OK(slu_jobstore_put_checkpoint(store, "j", &record, &err));
+        CHECK_OK(slu_jobstore_put_checkpoint(store, "j", &record, &err)); /* the same again replaces it */
+    }
+    CHECK_OK(slu_jobstore_drop_checkpoint(store, "j", SLU_JOBSTORE_HISTORY + 49, &err));
+    CHECK_OK(slu_jobstore_checkpoints(store, "j", 10000, take_checkpoint, &f, &err));
+    assert_int_equal(f.count, SLU_JOBSTORE_HISTORY);
+    assert_int_equal(f.newest, SLU_JOBSTORE_HISTORY + 49);
+    assert_true(f.dropped);
+    assert_int_equal(f.oldest, 50);
+    slu_jobstore_close(&store);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_survives),
+        cmocka_unit_test(history_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
