@@ -108,6 +108,35 @@ offsets_write(const fluss_request *r, const fluss_table_row *row, fluss_lake_off
     return SLU_OK;
 }
 
+static slu_status
+tiered_offset(fluss_server *server, const fluss_tablet *tablet, int64_t *out, slu_error *err)
+{
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    SLU_AUTO(fluss_lake_offsets_fini) fluss_lake_offsets offsets = {0};
+    fluss_lake_snapshot_row *rows = NULL;
+    size_t count = 0;
+    slu_arena_init(&arena, (size_t)16 << 20);
+    SLU_TRY(fluss_catalogue_list_lake_snapshots(server->catalogue, tablet->table->row.id, &arena, &rows, &count, err));
+    if (count == 0)
+        return SLU_OK;
+    SLU_TRY(offsets_read(rows[count - 1].tiered_path, &offsets, err));
+    for (size_t i = 0; i < offsets.count; i++)
+        if (offsets.entries[i].partition_id == tablet->partition_id && offsets.entries[i].bucket == tablet->bucket)
+            *out = offsets.entries[i].offset;
+    return SLU_OK;
+}
+
+int64_t
+fluss_lake_offset_of(fluss_server *server, const fluss_tablet *tablet)
+{
+    slu_error why;
+    int64_t offset = 0;
+    if (tiered_offset(server, tablet, &offset, &why) != SLU_OK)
+        slu_log_warn(server->env, "LAKE-OFFSETS", "table %s.%s: %s", tablet->table->row.database, tablet->table->row.name,
+                     why.message);
+    return offset;
+}
+
 /* A client names the file that it was given; nothing else of this machine is read for it. */
 static slu_status
 offsets_path_check(const fluss_server *server, const fluss_table_row *row, const char *path, slu_error *err)

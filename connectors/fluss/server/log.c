@@ -480,11 +480,17 @@ fluss_log_offset_at(fluss_log *log, int64_t time_ms, int64_t *out_offset, slu_er
     return SLU_OK;
 }
 
+bool
+fluss_log_has_closed(const fluss_log *log)
+{
+    return log->segment_count > 1;
+}
+
 slu_status
-fluss_log_expire(fluss_log *log, int64_t writers_before_ms, int64_t segments_before_ms, slu_error *err)
+fluss_log_expire(fluss_log *log, int64_t writers_before_ms, int64_t segments_before_ms, int64_t below_offset, slu_error *err)
 {
     fluss_writers_expire(log->writers, writers_before_ms);
-    while (log->segment_count > 1 && segments_before_ms > 0) {
+    while (fluss_log_has_closed(log) && segments_before_ms > 0 && log->segments[0].next_offset <= below_offset) {
         int64_t offset = 0;
         const slu_status young = fluss_segment_find_time(&log->segments[0], segments_before_ms, &offset, err);
         if (young != SLU_NOTFOUND)

@@ -64,7 +64,11 @@ SLU_CHECK slu_status fluss_log_read(fluss_log *log, int64_t offset, size_t bytes
 SLU_CHECK slu_status fluss_log_available(fluss_log *log, int64_t offset, uint64_t enough, uint64_t *out_bytes, slu_error *err);
 /* First offset of the first batch committed at time_ms or later; the end when there is none. */
 SLU_CHECK slu_status fluss_log_offset_at(fluss_log *log, int64_t time_ms, int64_t *out_offset, slu_error *err);
-/* Forgets writers that were quiet since before_ms, and removes closed segments whose last batch is older than that. */
-SLU_CHECK slu_status fluss_log_expire(fluss_log *log, int64_t writers_before_ms, int64_t segments_before_ms, slu_error *err);
+/* Forgets writers that were quiet since writers_before_ms, and removes closed segments whose last batch is older than
+ * segments_before_ms and which end at or before `below_offset`. */
+SLU_CHECK slu_status fluss_log_expire(fluss_log *log, int64_t writers_before_ms, int64_t segments_before_ms, int64_t below_offset,
+                                      slu_error *err);
+/* Is there a closed segment at all? */
+bool fluss_log_has_closed(const fluss_log *log);
 
 #endif

@@ -91,9 +91,7 @@ server_open_stores(fluss_server *server, slu_error *err)
     return fluss_tables_open(&tables, &server->tables, err);
 }
 
-/* Rows older than table.log.ttl go, a closed segment at a time. The changelog of a primary-key table stays, for there are no
- * snapshots of its rows that could take its place; the log of a lake table stays until there is a rule that knows what the lake
- * has. */
+/* Rows older than table.log.ttl go, a closed segment at a time. */
 static int64_t
 server_rows_before(const fluss_server *server, const fluss_served *table)
 {
@@ -101,8 +99,18 @@ server_rows_before(const fluss_server *server, const fluss_served *table)
     const char *text = fluss_descriptor_get(&table->descriptor, "table.log.ttl");
     if (text != NULL && !fluss_duration_parse(text, &ttl_ms))
         ttl_ms = SERVER_LOG_TTL_MS;
-    const bool kept = ttl_ms == 0 || table->table.key_column_count != 0 || table->table.lake_enabled;
-    return kept ? INT64_MIN : slu_wall_ms(server->env) - ttl_ms;
+    return ttl_ms == 0 ? INT64_MIN : slu_wall_ms(server->env) - ttl_ms;
+}
+
+/* But the changelog of a primary-key table stays, for there are no snapshots of its rows that could take its place; and of a lake table
+ * what is not in the lake yet. */
+static int64_t
+server_rows_below(fluss_server *server, const fluss_tablet *tablet)
+{
+    const fluss_table *table = &tablet->table->table;
+    if (table->key_column_count != 0)
+        return 0;
+    return table->lake_enabled ? fluss_lake_offset_of(server, tablet) : INT64_MAX;
 }
 
 static void
@@ -110,8 +118,9 @@ server_expire_tablet(void *context, fluss_tablet *tablet)
 {
     fluss_server *server = context;
     slu_error why;
+    const int64_t below = fluss_log_has_closed(tablet->log) ? server_rows_below(server, tablet) : 0;
     if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - SERVER_WRITER_TTL_MS, server_rows_before(server, tablet->table),
-                         &why) != SLU_OK)
+                         below, &why) != SLU_OK)
         slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
 }
 

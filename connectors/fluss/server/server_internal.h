@@ -15,7 +15,7 @@
 #include <pthread.h>
 
 #define FLUSS_SERVER_NODE_ID 0
-#define FLUSS_SERVER_TICK_MS 15000                      /* housekeeping: writers that expire */
+#define FLUSS_SERVER_TICK_MS 60000                      /* housekeeping: writers and rows that expire */
 #define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20) /* of answers that wait for a slow client */
 
 typedef struct fluss_session fluss_session;
@@ -79,6 +79,8 @@ SLU_CHECK slu_status fluss_lake_load(fluss_server *server, slu_error *err);
 SLU_CHECK slu_status fluss_lake_add(fluss_server *server, const fluss_table_row *row, const fluss_descriptor *descriptor,
                                     int64_t last_tiered_ms, slu_error *err);
 bool fluss_lake_enabled(const fluss_descriptor *descriptor);
+/* How far a bucket is in the lake: the next offset to be tiered; 0 when that is not known. */
+int64_t fluss_lake_offset_of(fluss_server *server, const fluss_tablet *tablet);
 
 /* dispatch.c. NULL: not served. */
 fluss_handler fluss_dispatch_find(int16_t api_key);

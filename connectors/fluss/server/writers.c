@@ -163,7 +163,12 @@ fluss_writers_note(fluss_writers *writers, const fluss_writer_batch *batch, slu_
 void
 fluss_writers_expire(fluss_writers *writers, int64_t before_ms)
 {
-    if (writers->slot_count != 0) /* without memory they simply live on until the next time */
+    bool any = false;
+    for (size_t i = 0; i < writers->slot_count; i++) {
+        const writer *slot = &writers->slots[i];
+        any = any || (slot->id != FLUSS_WRITER_ID_NONE && slot->batches[slot->count - 1].timestamp_ms < before_ms);
+    }
+    if (any) /* without memory they simply live on until the next time */
         (void)writers_rebuild(writers, writers->slot_count, before_ms);
 }
 

@@ -259,8 +259,17 @@ offsets_by_time_are_the_first_batch_not_before(void **state)
     fake.now_ms += 5000;
     /* Closed segments that are old enough go; the start moves. */
     slu_env_fake_advance(&fake, 1000);
-    CHECK_OK(fluss_log_expire(log, 0, slu_wall_ms(&fake.env), &err));
-    assert_true(fluss_log_start(log) > 0);
+    CHECK_OK(fluss_log_expire(log, 0, slu_wall_ms(&fake.env), 0, &err));
+    assert_int_equal(fluss_log_start(log), 0); /* nothing below the lake's offset */
+    CHECK_OK(fluss_log_expire(log, 0, slu_wall_ms(&fake.env), 150, &err));
+    assert_in_range(fluss_log_start(log), 1, 150);
+    const int64_t start = fluss_log_start(log);
+    CHECK_OK(fluss_log_expire(log, 0, slu_wall_ms(&fake.env), INT64_MAX, &err));
+    assert_true(fluss_log_start(log) > start);
+    const int64_t kept = fluss_log_start(log);
+    fluss_log_close(&log);
+    log = open_log("e", 8000, 0);
+    assert_int_equal(fluss_log_start(log), kept);
     (void)read_all(log, fluss_log_start(log), 1000);
     fluss_log_close(&log);
 }
