@@ -324,12 +324,24 @@ split_order(const void *a, const void *b)
     return strcmp(((const slu_split *)a)->id, ((const slu_split *)b)->id);
 }
 
-/* The splits of this subtask: of the checkpoint (after a rescale dealt out anew, by id), or of the plan. */
+static bool
+has_section(const slu_node *node, uint32_t kind)
+{
+    for (uint32_t f = 0; node->spec.restore != NULL && f < node->spec.restore->count; f++)
+        for (uint32_t s = 0; s < slu_snapshot_section_count(node->spec.restore->readers[f]); s++) {
+            const slu_section *section = slu_snapshot_section(node->spec.restore->readers[f], s);
+            if (section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0)
+                return true;
+        }
+    return false;
+}
+
+/* The splits of this subtask: of the checkpoint (after a rescale dealt out anew, by id), or of the plan where the source is new. */
 static slu_status
 collect_splits(slu_node *node, split_list *list, slu_error *err)
 {
     const slu_operator *op = node->spec.op;
-    if (node->spec.restore == NULL) {
+    if (!has_section(node, SLU_SECTION_SPLITS)) {
         for (uint32_t i = 0; i < op->split_count; i++)
             if (slu_split_subtask(i, op->parallelism) == node->spec.subtask)
                 SLU_TRY(split_list_add(node, list, &op->splits[i], err));
@@ -465,18 +477,6 @@ call_open(slu_node *node, slu_error *err)
     if (node->source != NULL)
         return node->source->open(node->self, &open, err);
     return node->op != NULL ? node->op->open(node->self, &open, err) : node->sink->open(node->self, &open, err);
-}
-
-static bool
-has_section(const slu_node *node, uint32_t kind)
-{
-    for (uint32_t f = 0; node->spec.restore != NULL && f < node->spec.restore->count; f++)
-        for (uint32_t s = 0; s < slu_snapshot_section_count(node->spec.restore->readers[f]); s++) {
-            const slu_section *section = slu_snapshot_section(node->spec.restore->readers[f], s);
-            if (section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0)
-                return true;
-        }
-    return false;
 }
 
 static slu_status

@@ -213,14 +213,43 @@ make_channels(slu_worker *worker, slu_error *err)
 }
 
 static bool
+vertex_has(const slu_worker *worker, const slu_vertex *vertex, const char *operator_id)
+{
+    for (uint32_t o = 0; o < vertex->operator_count; o++)
+        if (strcmp(worker->spec.layout->graph->operators[vertex->operators[o]].id, operator_id) == 0)
+            return true;
+    return false;
+}
+
+/* Whether some task here restores from a file: it has an operator of it, and at equal parallelism is the same subtask. */
+static bool
 file_is_wanted(const slu_worker *worker, const slu_manifest_file *file)
 {
-    const slu_graph *graph = worker->spec.layout->graph;
-    for (uint32_t i = 0; i < file->operator_count; i++)
-        for (uint32_t o = 0; o < graph->operator_count; o++)
-            if (strcmp(file->operators[i], graph->operators[o].id) == 0)
+    const slu_layout *layout = worker->spec.layout;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        const slu_task *task = &layout->tasks[worker->task_numbers[i]];
+        const slu_vertex *vertex = &layout->vertices[task->vertex];
+        if (vertex->parallelism == file->parallelism && task->subtask != file->subtask)
+            continue;
+        for (uint32_t o = 0; o < file->operator_count; o++)
+            if (vertex_has(worker, vertex, file->operators[o]))
                 return true;
+    }
     return false;
+}
+
+/* An operator that was renamed or removed leaves its state behind: somebody should hear of it. */
+static void
+name_the_left_behind(const slu_worker *worker, const slu_manifest_file *file)
+{
+    for (uint32_t o = 0; file->subtask == 0 && o < file->operator_count; o++) {
+        bool there = false;
+        for (uint32_t v = 0; v < worker->spec.layout->vertex_count; v++)
+            there = there || vertex_has(worker, &worker->spec.layout->vertices[v], file->operators[o]);
+        if (!there)
+            slu_log_warn(worker->spec.env, "STATE-LEFT", "the checkpoint knows an operator %s, the job does not: what it remembered is left behind",
+                         file->operators[o]);
+    }
 }
 
 static slu_status
@@ -255,6 +284,7 @@ load_restore(slu_worker *worker, slu_error *err)
         return slu_error_set(err, SLU_NOMEM, "no memory for a restore");
     for (uint32_t i = 0; i < manifest->file_count; i++) {
         const slu_manifest_file *file = &manifest->files[i];
+        name_the_left_behind(worker, file);
         if (!file_is_wanted(worker, file))
             continue;
         SLU_TRY(read_state_file(manifest, file, &worker->restore.readers[worker->restore.count], err));

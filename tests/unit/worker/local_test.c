@@ -220,6 +220,35 @@ committables_come_back_to_their_subtask_or_are_dealt_out(void **state)
         }
 }
 
+/* The job has another source than the checkpoint: the new one begins at its beginning. */
+static void
+a_new_source_begins_at_its_beginning(void **state)
+{
+    (void)state;
+    static const char job[] = "00000000000000000000000000000005";
+    test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 2, .rows = 4000, .batch_rows = 20}, {.id = "f", .use = "fail", .parallelism = 2},
+                     {.id = "l", .use = "ledger", .parallelism = 2}};
+    slu_local_status status;
+    char dir[64], from[128];
+    slu_graph *graph = test_graph(ops, 3);
+    graph->checkpoint.interval_ms = 1;
+    graph->restart.strategy = 0;
+    temporary_dir(dir);
+    test_world_reset();
+    world.fail_at = 3000;
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir, .job_id = job}, &status, 1000000), SLU_IO);
+    slu_graph_free(&graph);
+    (void)snprintf(from, sizeof from, "%s/%s/chk-%lld", dir, job, (long long)status.completed_checkpoint);
+    ops[0].id = "other";
+    graph = test_graph(ops, 3);
+    test_world_reset();
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.restore_from = from}, &status, 1000000), SLU_END);
+    for (int64_t i = 0; i < 8000; i++)
+        assert_true(world.committed[i] >= 1);
+    slu_graph_free(&graph);
+    CHECK_OK(slu_dir_remove(dir, &err));
+}
+
 /* Somebody else made our checkpoint whole: we are the zombie, and stop. */
 static void
 a_zombie_stops(void **state)
@@ -460,6 +489,7 @@ main(void)
         cmocka_unit_test(a_failure_restores_the_last_checkpoint),
         cmocka_unit_test(a_failure_at_any_checkpoint_step_loses_and_doubles_nothing),
         cmocka_unit_test(committables_come_back_to_their_subtask_or_are_dealt_out),
+        cmocka_unit_test(a_new_source_begins_at_its_beginning),
         cmocka_unit_test(a_zombie_stops),
         cmocka_unit_test(a_late_checkpoint_is_aborted_and_forgotten),
         cmocka_unit_test(a_checkpoint_restores_at_another_parallelism),
