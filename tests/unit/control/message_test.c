@@ -1,6 +1,7 @@
 /* Control messages: every kind there and back, every cut of every kind, hostile counts, versions. */
 #include "support/check.h"
 
+#include "base/alloc.h"
 #include "control/message.h"
 #include "control/pack.h"
 
@@ -206,6 +207,30 @@ numbers_keep_their_value(void **state)
     slu_buf_fini(&buf);
 }
 
+/* The n-th allocation fails: NOMEM, and everything is let go of. */
+static void
+every_allocation_fails_once(void **state)
+{
+    slu_error err = {0};
+    slu_buf buf;
+    slu_status status = SLU_NOMEM;
+    slu_buf_init(&buf, 1 << 20);
+    encode_full(SLU_MESSAGE_HELLO, &buf);
+    for (uint64_t nth = 1; status != SLU_OK && nth < 1000; nth++) {
+        slu_arena arena;
+        slu_message got;
+        slu_arena_init(&arena, 1 << 20);
+        (void)slu_alloc_fail_from(nth);
+        status = slu_message_decode(slu_buf_view(&buf), 1, &arena, &got, &err);
+        (void)slu_alloc_fail_from(0);
+        slu_arena_fini(&arena);
+        if (status != SLU_OK)
+            assert_int_equal(status, SLU_NOMEM);
+    }
+    assert_int_equal(status, SLU_OK);
+    slu_buf_fini(&buf);
+}
+
 static void
 versions_meet_or_say_why(void **state)
 {
@@ -227,6 +252,7 @@ main(void)
         cmocka_unit_test(bad_input_has_a_name),
         cmocka_unit_test(hostile_counts_cost_nothing),
         cmocka_unit_test(numbers_keep_their_value),
+        cmocka_unit_test(every_allocation_fails_once),
         cmocka_unit_test(versions_meet_or_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
