@@ -27,14 +27,9 @@ plan_check(fluss_face *face, const sink_options *options, const struct ArrowSche
 {
     sink_map map = {0};
     SLU_TRY(face_wait(face, err));
-    const fluss_table *table = fluss_target_table(face->target);
-    if (options->identity != NULL && table->key_column_count != 0)
-        return slu_error_at(err, SLU_INVALID, options->identity, 0, "identity is for log tables; table %s has a primary key, which does its work",
-                            options->face.table);
-    for (uint32_t i = 0; options->identity != NULL && i < options->identity->count; i++) {
-        int32_t at;
-        SLU_TRY(face_column(face, options->identity->items[i].text, &options->identity->items[i], &at, err));
-    }
+    sink_identity identity = {0};
+    SLU_TRY(sink_identity_init(&identity, face, options->identity, err));
+    sink_identity_fini(&identity);
     const slu_status status = sink_map_init(&map, face, options->columns, input, err);
     sink_map_fini(&map);
     return status;
@@ -64,7 +59,6 @@ sink_open(void *self, const slu_open *open, slu_error *err)
     mine->parallelism = open->parallelism;
     mine->sticky = (int32_t)open->subtask - (int32_t)open->parallelism;
     sink_replay_init(&mine->replay);
-    slu_buf_init(&mine->key, (size_t)1 << 24);
     return face_open(&mine->face, open->host, &mine->options->face, open->with, true, err);
 }
 
@@ -153,13 +147,13 @@ rows_list(fluss_sink *mine, const slu_batch *batch, const struct ArrowArray *arr
     const fluss_table *table = fluss_target_table(mine->face.target);
     slu_column columns[SINK_IDENTITY_MAX];
     int64_t rows = 0;
-    for (size_t i = 0; i < mine->identity_count; i++)
-        columns[i] = slu_column_child(&table->arrow, array, mine->identity[i]);
+    for (size_t i = 0; i < mine->identity.count; i++)
+        columns[i] = slu_column_child(&table->arrow, array, mine->identity.columns[i]);
     for (int64_t i = 0; i < batch->rows; i++) {
         const int64_t row = slu_batch_row(batch, i);
         if (mine->replay.left > 0) {
-            SLU_TRY(sink_identity(mine, columns, row, err));
-            if (sink_replay_take(&mine->replay, slu_buf_view(&mine->key)))
+            SLU_TRY(sink_identity_of(&mine->identity, columns, row, err));
+            if (sink_replay_take(&mine->replay, slu_buf_view(&mine->identity.key)))
                 continue;
         }
         mine->rows[rows++] = (int32_t)row;
@@ -183,11 +177,13 @@ static slu_status
 rows_place(fluss_sink *mine, const struct ArrowArray *array, int64_t rows, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(mine->face.target);
-    if (table->bucket_column_count == 0) {
+    if (table->bucket_column_count == 0 && !mine->exact) {
         rows_stick(mine, rows);
         return SLU_OK;
     }
-    SLU_TRY(fluss_table_buckets(table, &table->arrow, array, mine->rows, rows, mine->places, err));
+    SLU_TRY(table->bucket_column_count == 0
+                ? sink_identity_buckets(&mine->identity, table, array, mine->rows, rows, mine->places, err)
+                : fluss_table_buckets(table, &table->arrow, array, mine->rows, rows, mine->places, err));
     for (int64_t i = 0; mine->exact && i < rows; i++)
         if (!mine->buckets[mine->places[i]].owned)
             return slu_error_set(err, SLU_INVALID,
@@ -384,6 +380,7 @@ typedef struct spreader {
     fluss_face face;
     const sink_options *options;
     sink_map map;
+    sink_identity identity;
     struct ArrowArray **children;
     int32_t *buckets;
     int64_t room;
@@ -403,6 +400,8 @@ spreader_open(void *self, const slu_open *open, slu_error *err)
     slu_status status = face_wait(&mine->face, err);
     if (status == SLU_OK)
         status = sink_map_init(&mine->map, &mine->face, mine->options->columns, open->inputs[0], err);
+    if (status == SLU_OK)
+        status = sink_identity_init(&mine->identity, &mine->face, mine->options->identity, err);
     if (status == SLU_OK)
         mine->children = slu_alloc((size_t)fluss_target_table(mine->face.target)->arrow.n_children * sizeof *mine->children);
     if (status == SLU_OK && mine->children == NULL)
@@ -430,14 +429,16 @@ spreader_partition(void *self, const slu_batch *batch, uint32_t *buckets, slu_er
     const fluss_table *table = fluss_target_table(mine->face.target);
     struct ArrowArray view;
     const uint32_t turn = mine->turn++ % (uint32_t)table->bucket_count;
-    if (table->bucket_column_count == 0) {
+    if (table->bucket_column_count == 0 && mine->identity.count == 0) {
         for (int64_t i = 0; i < batch->rows; i++)
             buckets[i] = turn;
         return SLU_OK;
     }
     SLU_TRY(sink_map_view(&mine->map, batch, mine->children, &view, err));
     SLU_TRY(spreader_reserve(mine, batch->rows, err));
-    SLU_TRY(fluss_table_buckets(table, &table->arrow, &view, batch->selection, batch->rows, mine->buckets, err));
+    SLU_TRY(table->bucket_column_count == 0
+                ? sink_identity_buckets(&mine->identity, table, &view, batch->selection, batch->rows, mine->buckets, err)
+                : fluss_table_buckets(table, &table->arrow, &view, batch->selection, batch->rows, mine->buckets, err));
     for (int64_t i = 0; i < batch->rows; i++)
         buckets[i] = (uint32_t)mine->buckets[i];
     return SLU_OK;
@@ -447,6 +448,7 @@ static void
 spreader_close(void *self)
 {
     spreader *mine = self;
+    sink_identity_fini(&mine->identity);
     sink_map_fini(&mine->map);
     face_close(&mine->face);
     slu_free(mine->buckets);

@@ -43,6 +43,24 @@ typedef struct sink_options {
     int64_t batch_rows;
 } sink_options;
 
+/* The columns that identify a row. */
+typedef struct sink_identity {
+    int32_t columns[SINK_IDENTITY_MAX]; /* positions in the table */
+    const fluss_type *types[SINK_IDENTITY_MAX];
+    size_t count; /* 0: none was given */
+    slu_buf key;  /* of the row last asked about */
+} sink_identity;
+
+/* INVALID: not columns of the table, too many, or a table with a primary key. Safe to fini when zeroed. */
+SLU_CHECK slu_status sink_identity_init(sink_identity *identity, const fluss_face *face, const slu_value *list, slu_error *err);
+void sink_identity_fini(sink_identity *identity);
+/* The bytes that identify a row of a batch, in identity->key; columns[i] is a view of identity->columns[i]. */
+SLU_CHECK slu_status sink_identity_of(sink_identity *identity, const slu_column *columns, int64_t row, slu_error *err);
+/* For a table without bucket key, whose rows must find the same writer when they come again: the bucket of each of `rows` rows
+ * (selection NULL: the first ones) of an array in the table's order. */
+SLU_CHECK slu_status sink_identity_buckets(sink_identity *identity, const fluss_table *table, const struct ArrowArray *array,
+                                           const int32_t *selection, int64_t rows, int32_t *out_buckets, slu_error *err);
+
 struct fluss_sink;
 
 typedef struct sink_bucket {
@@ -102,12 +120,8 @@ typedef struct fluss_sink {
     sink_restored *states;
     size_t state_count;
     int64_t state_table_id;
-    /* Identities. */
-    int32_t identity[SINK_IDENTITY_MAX];
-    const fluss_type *identity_types[SINK_IDENTITY_MAX];
-    size_t identity_count;
+    sink_identity identity;
     sink_replay replay;
-    slu_buf key;
     /* Recovery and comparison read the log. */
     fluss_scanner *scanner;
     sink_check *checks; /* ring of bucket_count * SINK_VERIFY_BATCHES */
@@ -132,9 +146,6 @@ SLU_CHECK slu_status sink_advance(fluss_sink *sink, slu_error *err);
 SLU_CHECK slu_status sink_verify(fluss_sink *sink, slu_error *err);
 /* Puts an acknowledged batch on the list of those to compare. */
 void sink_verify_later(fluss_sink *sink, const fluss_ack *ack);
-/* The bytes that identify a row, in sink->key. */
-SLU_CHECK slu_status sink_identity(fluss_sink *sink, const slu_column *columns, int64_t row, slu_error *err);
-
 SLU_CHECK slu_status sink_state_encode(const fluss_sink *sink, slu_buf *out, slu_error *err);
 SLU_CHECK slu_status sink_state_decode(fluss_sink *sink, slu_view state, slu_error *err);
 void sink_recover_fini(fluss_sink *sink);

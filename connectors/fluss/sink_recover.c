@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "fluss/client/admin.h"
-#include "fluss/record/key.h"
 #include "fluss/wire/error.h"
 
 #define STATE_VERSION 1
@@ -72,27 +71,6 @@ sink_state_decode(fluss_sink *sink, slu_view state, slu_error *err)
 }
 
 /* ---- The table is open ---- */
-
-static slu_status
-identity_find(fluss_sink *sink, slu_error *err)
-{
-    const slu_value *list = sink->options->identity;
-    const fluss_table *table = fluss_target_table(sink->face.target);
-    if (list == NULL)
-        return SLU_OK;
-    if (table->key_column_count != 0)
-        return slu_error_at(err, SLU_INVALID, list, 0, "identity is for log tables; table %s has a primary key, which does its work",
-                            sink->options->face.table);
-    if (list->count == 0 || list->count > SINK_IDENTITY_MAX)
-        return slu_error_at(err, SLU_INVALID, list, 0, "identity names %u columns; 1 to %d are possible", list->count, SINK_IDENTITY_MAX);
-    for (uint32_t i = 0; i < list->count; i++) {
-        SLU_TRY(face_column(&sink->face, list->items[i].text, &list->items[i], &sink->identity[i], err));
-        sink->identity_types[i] = &table->descriptor->schema.columns[sink->identity[i]].type;
-    }
-    sink->identity_count = list->count;
-    sink->exact = true;
-    return SLU_OK;
-}
 
 static slu_status
 buckets_make(fluss_sink *sink, slu_error *err)
@@ -206,17 +184,10 @@ offsets_advance(fluss_sink *sink, slu_error *err)
 
 /* ---- Reading what is stored already ---- */
 
-slu_status
-sink_identity(fluss_sink *sink, const slu_column *columns, int64_t row, slu_error *err)
-{
-    slu_buf_reset(&sink->key);
-    return fluss_key_encode(FLUSS_KEY_COMPACTED, sink->identity_types, columns, sink->identity_count, row, &sink->key, err);
-}
-
 static slu_status
 scan_start(fluss_sink *sink, slu_error *err)
 {
-    const fluss_scanner_options options = {.columns = sink->identity, .column_count = (uint32_t)sink->identity_count};
+    const fluss_scanner_options options = {.columns = sink->identity.columns, .column_count = (uint32_t)sink->identity.count};
     SLU_TRY(fluss_scanner_open(sink->face.target, &options, &sink->scanner, err));
     for (int32_t bucket = 0; bucket < sink->bucket_count; bucket++) {
         const sink_bucket *of = &sink->buckets[bucket];
@@ -236,11 +207,11 @@ scan_take(fluss_sink *sink, const fluss_scan_batch *batch, slu_error *err)
     if (batch->writer_id != of->writer_id)
         return SLU_OK;
     of->next_sequence = batch->sequence == INT32_MAX ? 0 : batch->sequence + 1;
-    for (size_t i = 0; i < sink->identity_count && batch->count > 0; i++)
+    for (size_t i = 0; i < sink->identity.count && batch->count > 0; i++)
         columns[i] = slu_column_child(fluss_scanner_schema(sink->scanner), &batch->array, (int64_t)i);
     for (int64_t i = 0; i < batch->count; i++) {
-        SLU_TRY(sink_identity(sink, columns, batch->first + i, err));
-        SLU_TRY(sink_replay_add(&sink->replay, slu_buf_view(&sink->key), 1, err));
+        SLU_TRY(sink_identity_of(&sink->identity, columns, batch->first + i, err));
+        SLU_TRY(sink_replay_add(&sink->replay, slu_buf_view(&sink->identity.key), 1, err));
     }
     return SLU_OK;
 }
@@ -311,7 +282,8 @@ table_opened(fluss_sink *sink, slu_error *err)
     SLU_TRY(fluss_target_poll(sink->face.target, err));
     SLU_TRY(face_check(&sink->face, err));
     SLU_TRY(sink_map_init(&sink->map, &sink->face, sink->options->columns, sink->input, err));
-    SLU_TRY(identity_find(sink, err));
+    SLU_TRY(sink_identity_init(&sink->identity, &sink->face, sink->options->identity, err));
+    sink->exact = sink->identity.count > 0;
     SLU_TRY(buckets_make(sink, err));
     SLU_TRY(buckets_restore(sink, err));
     if (!sink->exact)
@@ -360,7 +332,7 @@ sink_verify_later(fluss_sink *sink, const fluss_ack *ack)
 static slu_status
 check_start(fluss_sink *sink, const sink_check *check, slu_error *err)
 {
-    const fluss_scanner_options options = {.columns = sink->identity, .column_count = (uint32_t)sink->identity_count};
+    const fluss_scanner_options options = {.columns = sink->identity.columns, .column_count = (uint32_t)sink->identity.count};
     fluss_scanner_close(&sink->scanner); /* one range at a time, so that nothing of the last one is left */
     SLU_TRY(fluss_scanner_open(sink->face.target, &options, &sink->scanner, err));
     sink->check_asked = true;
@@ -406,7 +378,7 @@ sink_recover_fini(fluss_sink *sink)
         fluss_call_cancel(&sink->buckets[bucket].ask);
     fluss_scanner_close(&sink->scanner);
     sink_replay_fini(&sink->replay);
-    slu_buf_fini(&sink->key);
+    sink_identity_fini(&sink->identity);
     slu_free(sink->states);
     slu_free(sink->buckets);
     slu_free(sink->checks);
