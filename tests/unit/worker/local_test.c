@@ -249,6 +249,71 @@ a_new_source_begins_at_its_beginning(void **state)
     CHECK_OK(slu_dir_remove(dir, &err));
 }
 
+static uint64_t seed;
+
+static uint32_t
+below(uint32_t bound)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(seed >> 33) % bound;
+}
+
+static void
+one_random_job(uint64_t number)
+{
+    static const uint32_t partitions[] = {0, SLU_PARTITION_REBALANCE, SLU_PARTITION_HASH, SLU_PARTITION_GLOBAL};
+    seed = number;
+    const int64_t rows = 500 + below(6000);
+    test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 1 + below(4), .rows = rows, .batch_rows = 1 + below(300)},
+                     {.id = "e", .use = "even", .parallelism = 1 + below(3), .partition = partitions[below(2)]},
+                     {.id = "s", .use = below(2) ? "slow" : "even", .parallelism = 1 + below(3), .partition = partitions[below(4)]},
+                     {.id = "c", .use = "count", .parallelism = 1 + below(5), .partition = SLU_PARTITION_HASH},
+                     {.id = "f", .use = "fail", .parallelism = 1 + below(3), .partition = partitions[below(4)]},
+                     {.id = "l", .use = "ledger", .parallelism = 1 + below(4), .partition = partitions[below(4)]}};
+    for (size_t i = 1; i < WIDE_COUNT; i++) /* forward needs equal parallelism */
+        if (ops[i].partition == 0 && ops[i].parallelism == ops[i - 1].parallelism && below(3) == 0)
+            ops[i].partition = SLU_PARTITION_REBALANCE;
+    slu_graph *graph = test_graph(ops, WIDE_COUNT);
+    slu_local_status status;
+    char dir[64];
+    graph->checkpoint.interval_ms = 1 + below(8);
+    graph->checkpoint.min_pause_ms = below(3);
+    graph->checkpoint.tolerated_failures = below(2);
+    graph->restart.attempts_max = 0;
+    graph->flush_interval_ms = below(2) ? 5 : 0;
+    temporary_dir(dir);
+    test_world_reset();
+    world.fail_at = below(2) ? 1 + below((uint32_t)rows) : 0;
+    world.fault_kind = below(TEST_FAULT_COUNT + 1);
+    world.fault_at = 1 + below(8);
+    world.commit_refusals = below(4);
+    if (number % 4 == 0)
+        run_threads(graph, &(slu_local_options){.checkpoint_dir = dir}, &status);
+    else
+        CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir}, &status, 4000000), SLU_END);
+    const int64_t ids = rows * ops[0].parallelism;
+    for (int64_t i = 0; i < ids; i++)
+        if (world.committed[i] != (i % 2 == 0))
+            fail_msg("seed %llu: id %lld came %u times (attempts %u)", (unsigned long long)number, (long long)i, world.committed[i], status.attempt);
+    check_counts(ids);
+    assert_int_equal(world.first_write_before_checkpoint_0, 0);
+    assert_int_equal(world.opens, world.closes);
+    CHECK_OK(slu_dir_remove(dir, &err));
+    slu_graph_free(&graph);
+}
+
+/* Random shapes, sizes, intervals and faults; a seed that fails becomes a test with a name. */
+static void
+random_jobs_are_exactly_once(void **state)
+{
+    (void)state;
+    const char *first = getenv("SLUICE_TEST_SEED");
+    const uint64_t from = first == NULL ? 1 : strtoull(first, NULL, 10);
+    const char *count = getenv("SLUICE_TEST_SEEDS");
+    for (uint64_t number = from; number < from + (count == NULL ? 20 : strtoull(count, NULL, 10)); number++)
+        one_random_job(number);
+}
+
 /* Somebody else made our checkpoint whole: we are the zombie, and stop. */
 static void
 a_zombie_stops(void **state)
@@ -490,6 +555,7 @@ main(void)
         cmocka_unit_test(a_failure_at_any_checkpoint_step_loses_and_doubles_nothing),
         cmocka_unit_test(committables_come_back_to_their_subtask_or_are_dealt_out),
         cmocka_unit_test(a_new_source_begins_at_its_beginning),
+        cmocka_unit_test(random_jobs_are_exactly_once),
         cmocka_unit_test(a_zombie_stops),
         cmocka_unit_test(a_late_checkpoint_is_aborted_and_forgotten),
         cmocka_unit_test(a_checkpoint_restores_at_another_parallelism),
