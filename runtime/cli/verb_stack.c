@@ -6,7 +6,10 @@
 #include "cli/demo/children.h"
 #include "demo/demo_jobs.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 
 #define DATA_DIR_DEFAULT "sluice-data"
 #define PATH_BYTES 2300
@@ -114,8 +117,11 @@ stack_up(const slu_args *args, slu_background *stack, slu_error *err)
 {
     int64_t taskmanagers = 1;
     SLU_TRY(slu_args_i64(args, "taskmanagers", 1, 64, &taskmanagers, err));
+    char dir[PATH_MAX]; /* from the root: the daemons are told of places below it */
     SLU_TRY(slu_dir_make(data_dir(args), err));
-    SLU_TRY(slu_background_load(stack, data_dir(args), err));
+    if (realpath(data_dir(args), dir) == NULL)
+        return slu_errno_set(err, errno, "find", data_dir(args));
+    SLU_TRY(slu_background_load(stack, dir, err));
     for (uint32_t i = 0; i < stack->count; i++)
         if (slu_daemon_alive(&stack->daemons[i]))
             return slu_error_set(err, SLU_CONFLICT, "the stack in %s is up already (%s is process %ld): `sluice down` ends it",
