@@ -93,6 +93,7 @@ slu_loop_env(const slu_loop *loop)
 void
 slu_loop_run(slu_loop *loop)
 {
+    (void)uv_run(&loop->uv, UV_RUN_NOWAIT); /* a wake that came before the stop is delivered, also when both came before the run */
     while (__atomic_load_n(&loop->stopping, __ATOMIC_ACQUIRE) == 0)
         (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
     __atomic_store_n(&loop->stopping, 0, __ATOMIC_RELEASE);

@@ -22,7 +22,7 @@ SLU_CHECK slu_status slu_loop_open(const slu_env *env, slu_loop **out, slu_error
 void slu_loop_close(slu_loop **loop);
 const slu_env *slu_loop_env(const slu_loop *loop);
 
-/* Runs until slu_loop_stop. A stop that came before the run ends it at once. */
+/* Runs until slu_loop_stop. A stop that came before the run ends it after one round that does not wait. */
 void slu_loop_run(slu_loop *loop);
 void slu_loop_stop(slu_loop *loop);
 
