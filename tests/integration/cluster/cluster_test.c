@@ -165,6 +165,20 @@ submit(cluster *c, int rate)
     assert_int_equal(status, 0);
 }
 
+/* The same job again, from a checkpoint of the one that was stopped. */
+static void
+submit_again(cluster *c, const char *from)
+{
+    char yaml[96];
+    (void)snprintf(yaml, sizeof yaml, "%s/job.yaml", c->dir);
+    const char *const words[] = {"run", yaml, "-d", "-m", c->address, "-s", from, NULL};
+    const pid_t pid = start(c, "again.log", words);
+    int status = 0;
+    (void)waitpid(pid, &status, 0);
+    await(c, "again.log", "JobID ", c->job, sizeof c->job);
+    assert_int_equal(status, 0);
+}
+
 /* Until the job is over, across restarts of the job manager; its state. */
 static void
 finish(cluster *c, const char *expected)
@@ -329,7 +343,7 @@ a_task_manager_killed(void **state)
 }
 
 static void
-cancel_and_stop(void **state)
+canceled(void **state)
 {
     cluster c;
     const slu_message *answer = NULL;
@@ -339,11 +353,27 @@ cancel_and_stop(void **state)
     CHECK_OK(slu_client_cancel(c.client, c.job, &answer, &err));
     finish(&c, "CANCELED");
     cluster_close(&c);
+}
+
+/* A last checkpoint, made whole and committed; what starts from it goes on where the other ended. */
+static void
+stopped_and_gone_on(void **state)
+{
+    cluster c;
+    char from[1024];
+    const slu_message *answer = NULL;
     cluster_open(&c);
-    submit(&c, 1000);
+    submit(&c, 100000);
     (void)worker_pid(&c, 0, 1);
+    sleep_ms(300);
     CHECK_OK(slu_client_stop(c.client, c.job, &answer, &err));
     finish(&c, "FINISHED");
+    CHECK_OK(slu_client_describe(c.client, c.job, &answer, &err));
+    assert_true(answer->path[0] == '/');
+    (void)snprintf(from, sizeof from, "%s", answer->path);
+    submit_again(&c, from);
+    finish(&c, "FINISHED");
+    check_once(&c);
     cluster_close(&c);
 }
 
@@ -355,7 +385,8 @@ main(int count, char **arguments)
         cmocka_unit_test(a_worker_killed_twice),
         cmocka_unit_test(the_job_manager_killed),
         cmocka_unit_test(a_task_manager_killed),
-        cmocka_unit_test(cancel_and_stop),
+        cmocka_unit_test(canceled),
+        cmocka_unit_test(stopped_and_gone_on),
     };
     if (count != 3)
         return 2;
