@@ -314,6 +314,24 @@ random_jobs_are_exactly_once(void **state)
         one_random_job(number);
 }
 
+/* Nowhere to write: checkpoint 0 is declined, so no row is written, and in the end the job fails and says where. */
+static void
+without_a_place_for_checkpoints_nothing_is_written(void **state)
+{
+    (void)state;
+    slu_graph *graph = test_graph(wide, WIDE_COUNT);
+    slu_local_status status;
+    graph->restart.attempts_max = 2;
+    test_world_reset();
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = "/dev/null/nowhere"}, &status, 1000000), SLU_IO);
+    CHECK_MESSAGE(err, "/dev/null/nowhere");
+    assert_int_equal(status.attempt, 3);
+    assert_int_equal(status.rows_in, 0);
+    assert_int_equal(status.rows_out, 0);
+    assert_int_equal(world.opens, world.closes);
+    slu_graph_free(&graph);
+}
+
 /* Somebody else made our checkpoint whole: we are the zombie, and stop. */
 static void
 a_zombie_stops(void **state)
@@ -556,6 +574,7 @@ main(void)
         cmocka_unit_test(committables_come_back_to_their_subtask_or_are_dealt_out),
         cmocka_unit_test(a_new_source_begins_at_its_beginning),
         cmocka_unit_test(random_jobs_are_exactly_once),
+        cmocka_unit_test(without_a_place_for_checkpoints_nothing_is_written),
         cmocka_unit_test(a_zombie_stops),
         cmocka_unit_test(a_late_checkpoint_is_aborted_and_forgotten),
         cmocka_unit_test(a_checkpoint_restores_at_another_parallelism),
