@@ -76,10 +76,12 @@ answer_wait(slu_client *client, uint64_t request, int64_t timeout_ms, slu_error 
             continue;
         slu_link_body_release(&event.body);
         SLU_TRY(answer_decode(client, event.head, err));
-        if (client->answer.kind == SLU_MESSAGE_HEARTBEAT || (client->answer.request != request && client->answer.kind != SLU_MESSAGE_WELCOME))
+        if (client->answer.kind == SLU_MESSAGE_HEARTBEAT ||
+            (client->answer.request != request && client->answer.kind != SLU_MESSAGE_WELCOME))
             continue;
         if (client->answer.kind == SLU_MESSAGE_FAILED)
-            return slu_error_set(err, client->answer.status < 0 ? (slu_status)client->answer.status : SLU_IO, "%s", client->answer.text);
+            return slu_error_set(err, client->answer.status < 0 ? (slu_status)client->answer.status : SLU_IO, "%s",
+                                 client->answer.text);
         return SLU_OK;
     }
 }
@@ -90,9 +92,9 @@ hello(slu_client *client, slu_error *err)
     const int64_t deadline = slu_now_ms(client->env) + client->timeout_ms;
     slu_link_event event = {0};
     const slu_message message = {.kind = SLU_MESSAGE_HELLO,
-        .role = SLU_ROLE_CLIENT,
-        .version_min = SLU_CONTROL_VERSION_MIN,
-        .version_max = SLU_CONTROL_VERSION_MAX};
+                                 .role = SLU_ROLE_CLIENT,
+                                 .version_min = SLU_CONTROL_VERSION_MIN,
+                                 .version_max = SLU_CONTROL_VERSION_MAX};
     while (event.kind != SLU_LINK_OPENED)
         SLU_TRY(event_wait(client, deadline, &event, err));
     SLU_TRY(message_send(client, &message, err));
@@ -152,14 +154,16 @@ call(slu_client *client, slu_message request, int64_t timeout_ms, uint32_t expec
     SLU_TRY(message_send(client, &request, err));
     SLU_TRY(answer_wait(client, request.request, timeout_ms, err));
     if (client->answer.kind != expected)
-        return slu_error_set(err, SLU_CORRUPT, "%s was answered with %s", slu_message_name(request.kind), slu_message_name(client->answer.kind));
+        return slu_error_set(err, SLU_CORRUPT, "%s was answered with %s", slu_message_name(request.kind),
+                             slu_message_name(client->answer.kind));
     if (out != NULL)
         *out = &client->answer;
     return SLU_OK;
 }
 
 slu_status
-slu_client_submit(slu_client *client, const char *name, slu_view graph, const char *restore, char job[SLU_JOB_ID_BYTES], slu_error *err)
+slu_client_submit(slu_client *client, const char *name, slu_view graph, const char *restore, char job[SLU_JOB_ID_BYTES],
+                  slu_error *err)
 {
     const slu_message *answer = NULL;
     const slu_message request = {.kind = SLU_MESSAGE_SUBMIT, .name = name, .graph = graph, .restore = restore};
@@ -208,12 +212,13 @@ slu_client_status(slu_client *client, const slu_message **out, slu_error *err)
 slu_status
 slu_client_checkpoints(slu_client *client, const char *job, const slu_message **out, slu_error *err)
 {
-    return call(client, (slu_message){.kind = SLU_MESSAGE_HISTORY, .job = job}, client->timeout_ms, SLU_MESSAGE_CHECKPOINTS, out, err);
+    return call(client, (slu_message){.kind = SLU_MESSAGE_HISTORY, .job = job}, client->timeout_ms, SLU_MESSAGE_CHECKPOINTS, out,
+                err);
 }
 
 slu_status
-slu_client_logs(
-    slu_client *client, const char *job, uint64_t worker, uint64_t offset, uint64_t bytes, const slu_message **out, slu_error *err)
+slu_client_logs(slu_client *client, const char *job, uint64_t worker, uint64_t offset, uint64_t bytes, const slu_message **out,
+                slu_error *err)
 {
     const slu_message request = {.kind = SLU_MESSAGE_LOGS, .job = job, .worker = worker, .offset = offset, .size = bytes};
     return call(client, request, client->timeout_ms, SLU_MESSAGE_LOG, out, err);

@@ -28,15 +28,15 @@ void slu_client_close(slu_client **client);
 void slu_client_patience(slu_client *client, int64_t timeout_ms);
 
 /* `graph`: slu_graph_encode's bytes; `restore`: a checkpoint or savepoint directory, "" or NULL: none. */
-SLU_CHECK slu_status slu_client_submit(
-    slu_client *client, const char *name, slu_view graph, const char *restore, char job[SLU_JOB_ID_BYTES], slu_error *err);
+SLU_CHECK slu_status slu_client_submit(slu_client *client, const char *name, slu_view graph, const char *restore,
+                                       char job[SLU_JOB_ID_BYTES], slu_error *err);
 /* `job` everywhere below: an id, a prefix of one, or a name. NOTFOUND; CONFLICT: more than one job fits. */
 SLU_CHECK slu_status slu_client_list(slu_client *client, const slu_message **out, slu_error *err);
 SLU_CHECK slu_status slu_client_describe(slu_client *client, const char *job, const slu_message **out, slu_error *err);
 /* DONE once the job is over (state FINISHED, CANCELED or FAILED, text says why), or its present state after timeout_ms: call again,
  * and show progress between. */
-SLU_CHECK slu_status slu_client_wait(
-    slu_client *client, const char *job, int64_t timeout_ms, const slu_message **out, slu_error *err);
+SLU_CHECK slu_status slu_client_wait(slu_client *client, const char *job, int64_t timeout_ms, const slu_message **out,
+                                     slu_error *err);
 SLU_CHECK slu_status slu_client_cancel(slu_client *client, const char *job, const slu_message **out, slu_error *err);
 /* A last checkpoint, then the end: FINISHED. */
 SLU_CHECK slu_status slu_client_stop(slu_client *client, const char *job, const slu_message **out, slu_error *err);
@@ -44,8 +44,8 @@ SLU_CHECK slu_status slu_client_status(slu_client *client, const slu_message **o
 SLU_CHECK slu_status slu_client_checkpoints(slu_client *client, const char *job, const slu_message **out, slu_error *err);
 /* At most `bytes` from `offset` of the log of one of the job's workers (0, 1, ...). NOTFOUND: its task manager is gone, or there is
  * no such worker. */
-SLU_CHECK slu_status slu_client_logs(
-    slu_client *client, const char *job, uint64_t worker, uint64_t offset, uint64_t bytes, const slu_message **out, slu_error *err);
+SLU_CHECK slu_status slu_client_logs(slu_client *client, const char *job, uint64_t worker, uint64_t offset, uint64_t bytes,
+                                     const slu_message **out, slu_error *err);
 
 /* Whether a job in that state is over. */
 bool slu_job_state_over(const char *state);

@@ -44,20 +44,24 @@ typedef struct kind_info {
     carried carries[CARRIED_MAX];
 } kind_info;
 
-#define F(name)                                                                                                                  \
-    {                                                                                                                            \
-        FIELD_##name, 1                                                                                                          \
+#define F(name)                                                                                                                    \
+    {                                                                                                                              \
+        FIELD_##name, 1                                                                                                            \
     }
 #define ATTEMPT F(job), F(attempt), F(attempt_id)
 
 static const kind_info kinds[SLU_MESSAGE_KIND_END] = {
-    [SLU_MESSAGE_HELLO] = {"hello", 1, {F(role), F(version_min), F(version_max), F(cluster), F(build), F(node), F(host), F(boot),
-        F(address), F(slots), F(pid), ATTEMPT, F(worker), F(workers)}},
+    [SLU_MESSAGE_HELLO] = {"hello",
+                           1,
+                           {F(role), F(version_min), F(version_max), F(cluster), F(build), F(node), F(host), F(boot), F(address),
+                            F(slots), F(pid), ATTEMPT, F(worker), F(workers)}},
     [SLU_MESSAGE_WELCOME] = {"welcome", 1, {F(version_min), F(version_max), F(cluster), F(build), F(heartbeat_ms), F(timeout_ms)}},
     [SLU_MESSAGE_FAILED] = {"failed", 1, {F(request), F(status), F(text)}},
     [SLU_MESSAGE_HEARTBEAT] = {"heartbeat", 1, {F(checkpoint), F(flags)}},
-    [SLU_MESSAGE_DEPLOY] = {"deploy", 1, {ATTEMPT, F(name), F(worker), F(workers), F(slots), F(graph), F(placement), F(path),
-        F(restore), F(address), F(pid), F(listen), F(run_dir), F(transport), F(memory_max), F(flags)}},
+    [SLU_MESSAGE_DEPLOY] = {"deploy",
+                            1,
+                            {ATTEMPT, F(name), F(worker), F(workers), F(slots), F(graph), F(placement), F(path), F(restore),
+                             F(address), F(pid), F(listen), F(run_dir), F(transport), F(memory_max), F(flags)}},
     [SLU_MESSAGE_DEPLOYED] = {"deployed", 1, {ATTEMPT, F(worker), F(pid)}},
     [SLU_MESSAGE_REFUSED] = {"refused", 1, {ATTEMPT, F(worker), F(status), F(text)}},
     [SLU_MESSAGE_KILL] = {"kill", 1, {ATTEMPT, F(worker)}},
@@ -65,8 +69,7 @@ static const kind_info kinds[SLU_MESSAGE_KIND_END] = {
     [SLU_MESSAGE_LOG_READ] = {"log_read", 1, {F(request), F(job), F(offset), F(size)}},
     [SLU_MESSAGE_LOG] = {"log", 1, {F(request), F(job), F(node), F(offset), F(size), F(data)}},
     [SLU_MESSAGE_PEERS] = {"peers", 1, {ATTEMPT}},
-    [SLU_MESSAGE_TASK] = {"task", 1, {ATTEMPT, F(worker), F(task), F(name), F(state), F(status), F(flags), F(text),
-        F(pid)}},
+    [SLU_MESSAGE_TASK] = {"task", 1, {ATTEMPT, F(worker), F(task), F(name), F(state), F(status), F(flags), F(text), F(pid)}},
     [SLU_MESSAGE_TRIGGER] = {"trigger", 1, {ATTEMPT, F(checkpoint), F(start_ms), F(flags)}},
     [SLU_MESSAGE_ACK] = {"ack", 1, {ATTEMPT, F(checkpoint), F(task), F(path), F(size), F(crc), F(duration_ms), F(alignment_ms)}},
     [SLU_MESSAGE_DECLINE] = {"decline", 1, {ATTEMPT, F(checkpoint), F(task), F(status), F(text)}},
@@ -82,13 +85,18 @@ static const kind_info kinds[SLU_MESSAGE_KIND_END] = {
     [SLU_MESSAGE_LIST] = {"list", 1, {F(request)}},
     [SLU_MESSAGE_JOBS] = {"jobs", 1, {F(request)}},
     [SLU_MESSAGE_DESCRIBE] = {"describe", 1, {F(request), F(job)}},
-    [SLU_MESSAGE_DETAILS] = {"details", 1, {F(request), F(job), F(name), F(state), F(attempt), F(parallelism), F(start_ms), F(end_ms),
-        F(duration_ms), F(restarts), F(checkpoint), F(checkpoints), F(path), F(text), F(tasks), F(remote_frames), F(interval_ms), F(key_groups)}},
+    [SLU_MESSAGE_DETAILS] = {"details",
+                             1,
+                             {F(request), F(job), F(name), F(state), F(attempt), F(parallelism), F(start_ms), F(end_ms),
+                              F(duration_ms), F(restarts), F(checkpoint), F(checkpoints), F(path), F(text), F(tasks),
+                              F(remote_frames), F(interval_ms), F(key_groups)}},
     [SLU_MESSAGE_WAIT] = {"wait", 1, {F(request), F(job), F(timeout_ms)}},
     [SLU_MESSAGE_CANCEL] = {"cancel", 1, {F(request), F(job)}},
     [SLU_MESSAGE_STOP] = {"stop", 1, {F(request), F(job)}},
     [SLU_MESSAGE_OVERVIEW] = {"overview", 1, {F(request)}},
-    [SLU_MESSAGE_CLUSTER] = {"cluster", 1, {F(request), F(cluster), F(build), F(address), F(taskmanagers), F(slots), F(slots_free)}},
+    [SLU_MESSAGE_CLUSTER] = {"cluster",
+                             1,
+                             {F(request), F(cluster), F(build), F(address), F(taskmanagers), F(slots), F(slots_free)}},
     [SLU_MESSAGE_LOGS] = {"logs", 1, {F(request), F(job), F(worker), F(offset), F(size)}},
     [SLU_MESSAGE_MEASURE] = {"measure", 1, {F(request), F(job)}},
     [SLU_MESSAGE_MEASURED] = {"measured", 1, {F(request), F(job)}},
@@ -100,11 +108,14 @@ static const kind_info kinds[SLU_MESSAGE_KIND_END] = {
     [SLU_MESSAGE_VERTEX] = {"vertex", 1, {F(name), F(parallelism), F(rows_in), F(rows_out), F(inputs)}},
     [SLU_MESSAGE_PEER] = {"peer", 1, {F(worker), F(host), F(boot), F(address)}},
     [SLU_MESSAGE_METRIC] = {"metric", 1, {F(task), F(name), F(value)}},
-    [SLU_MESSAGE_JOB] = {"job", 1, {F(job), F(name), F(state), F(attempt), F(parallelism), F(tasks), F(start_ms), F(end_ms), F(duration_ms),
-        F(restarts), F(checkpoint), F(checkpoints), F(rows_in), F(rows_out), F(text)}},
+    [SLU_MESSAGE_JOB] = {"job",
+                         1,
+                         {F(job), F(name), F(state), F(attempt), F(parallelism), F(tasks), F(start_ms), F(end_ms), F(duration_ms),
+                          F(restarts), F(checkpoint), F(checkpoints), F(rows_in), F(rows_out), F(text)}},
     [SLU_MESSAGE_NODE] = {"node", 1, {F(node), F(host), F(address), F(slots), F(slots_free), F(pid)}},
-    [SLU_MESSAGE_CHECKPOINT] = {"checkpoint", 1, {F(checkpoint), F(state), F(path), F(start_ms), F(duration_ms), F(size), F(tasks),
-        F(text)}},
+    [SLU_MESSAGE_CHECKPOINT] = {"checkpoint",
+                                1,
+                                {F(checkpoint), F(state), F(path), F(start_ms), F(duration_ms), F(size), F(tasks), F(text)}},
 };
 
 static const uint32_t item_kinds[SLU_MESSAGE_KIND_END] = {
@@ -150,9 +161,7 @@ field_encode(const slu_message *message, const field_info *field, slu_buf *out)
         memcpy(&text, at, sizeof text);
         slu_pack_cstr(out, text);
         break;
-    default:
-        memcpy(&bytes, at, sizeof bytes);
-        slu_pack_bytes(out, bytes);
+    default: memcpy(&bytes, at, sizeof bytes); slu_pack_bytes(out, bytes);
     }
 }
 
@@ -232,7 +241,8 @@ texts_default(slu_message *message)
             memcpy((uint8_t *)message + fields[i].offset, &empty, sizeof empty);
 }
 
-static slu_status message_read(slu_cursor *in, uint32_t version, uint32_t depth, slu_arena *arena, slu_message *out, slu_error *err);
+static slu_status message_read(slu_cursor *in, uint32_t version, uint32_t depth, slu_arena *arena, slu_message *out,
+                               slu_error *err);
 
 static slu_status
 items_read(slu_cursor *in, uint32_t version, uint32_t depth, slu_arena *arena, slu_message *out, slu_error *err)
@@ -295,7 +305,7 @@ message_read(slu_cursor *in, uint32_t version, uint32_t depth, slu_arena *arena,
     slu_message message = {.kind = slu_cursor_ok(in) ? kind_find(name) : SLU_MESSAGE_NONE};
     if (message.kind == SLU_MESSAGE_NONE)
         return slu_error_set(err, SLU_UNSUPPORTED, "a control message named \"%.*s\" that this program does not know",
-            (int)SLU_MIN(name.bytes, 40), name.data == NULL ? "" : (const char *)name.data);
+                             (int)SLU_MIN(name.bytes, 40), name.data == NULL ? "" : (const char *)name.data);
     texts_default(&message);
     SLU_TRY(fields_read(in, pairs - 1, version, depth, arena, &message, err));
     *out = message;
@@ -317,8 +327,9 @@ slu_control_agree(uint64_t peer_min, uint64_t peer_max, uint32_t *out_version, s
     const uint64_t high = SLU_MIN(peer_max, (uint64_t)SLU_CONTROL_VERSION_MAX);
     if (low > high)
         return slu_error_set(err, SLU_UNSUPPORTED,
-            "the peer speaks control protocol %" PRIu64 " to %" PRIu64 " and we speak %d to %d: update the older of the two", peer_min,
-            peer_max, SLU_CONTROL_VERSION_MIN, SLU_CONTROL_VERSION_MAX);
+                             "the peer speaks control protocol %" PRIu64 " to %" PRIu64
+                             " and we speak %d to %d: update the older of the two",
+                             peer_min, peer_max, SLU_CONTROL_VERSION_MIN, SLU_CONTROL_VERSION_MAX);
     *out_version = (uint32_t)high;
     return SLU_OK;
 }

@@ -24,8 +24,8 @@ void slu_pack_array(slu_buf *out, uint32_t count);
 void slu_pack_map(slu_buf *out, uint32_t count);
 
 bool slu_unpack_bool(slu_cursor *in);
-uint64_t slu_unpack_u64(slu_cursor *in); /* a negative number fails */
-int64_t slu_unpack_i64(slu_cursor *in);  /* one above INT64_MAX fails */
+uint64_t slu_unpack_u64(slu_cursor *in);   /* a negative number fails */
+int64_t slu_unpack_i64(slu_cursor *in);    /* one above INT64_MAX fails */
 slu_view slu_unpack_text(slu_cursor *in);  /* str; borrowed */
 slu_view slu_unpack_bytes(slu_cursor *in); /* bin; borrowed */
 uint32_t slu_unpack_array(slu_cursor *in);

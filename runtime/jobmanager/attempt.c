@@ -140,15 +140,15 @@ attempt_coordinator(slu_jobmanager *jm, job *j, slu_error *err)
     SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, 1, checkpoint_newest, &newest, err));
     const bool fresh = j->completed < 0;
     const slu_coordinator_spec spec = {.task_count = j->layout->task_count,
-        .interval_ms = j->graph->checkpoint.interval_ms,
-        .timeout_ms = j->graph->checkpoint.timeout_ms,
-        .min_pause_ms = j->graph->checkpoint.min_pause_ms,
-        .tolerated_failures = j->graph->checkpoint.tolerated_failures,
-        .retained = SLU_MAX(j->graph->checkpoint.retained, 1u),
-        .next_checkpoint = fresh ? 0 : newest + 1,
-        .fresh = fresh,
-        .kept = j->own ? &j->completed : NULL,
-        .kept_count = j->own};
+                                       .interval_ms = j->graph->checkpoint.interval_ms,
+                                       .timeout_ms = j->graph->checkpoint.timeout_ms,
+                                       .min_pause_ms = j->graph->checkpoint.min_pause_ms,
+                                       .tolerated_failures = j->graph->checkpoint.tolerated_failures,
+                                       .retained = SLU_MAX(j->graph->checkpoint.retained, 1u),
+                                       .next_checkpoint = fresh ? 0 : newest + 1,
+                                       .fresh = fresh,
+                                       .kept = j->own ? &j->completed : NULL,
+                                       .kept_count = j->own};
     slu_coordinator_free(&j->coordinator);
     return slu_coordinator_new(&spec, &j->coordinator, err);
 }
@@ -159,17 +159,17 @@ deploy(slu_jobmanager *jm, const job *j, uint32_t worker)
     const member *m = &j->members[worker];
     const node *n = node_find(jm, m->node);
     const slu_message message = {.kind = SLU_MESSAGE_DEPLOY,
-        .job = j->id,
-        .name = j->name,
-        .attempt = j->attempt,
-        .attempt_id = j->attempt_id,
-        .worker = worker,
-        .workers = j->member_count,
-        .slots = m->slots,
-        .graph = j->graph_bytes,
-        .placement = slu_view_of(j->placement, j->layout->task_count * sizeof *j->placement),
-        .path = checkpoint_dir(jm, j),
-        .restore = j->restored};
+                                 .job = j->id,
+                                 .name = j->name,
+                                 .attempt = j->attempt,
+                                 .attempt_id = j->attempt_id,
+                                 .worker = worker,
+                                 .workers = j->member_count,
+                                 .slots = m->slots,
+                                 .graph = j->graph_bytes,
+                                 .placement = slu_view_of(j->placement, j->layout->task_count * sizeof *j->placement),
+                                 .path = checkpoint_dir(jm, j),
+                                 .restore = j->restored};
     if (n != NULL)
         peer_send(jm, n->peer, &message);
 }
@@ -211,8 +211,8 @@ attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
     j->deadline = jm_now(jm) + SLU_DEPLOY_MS;
     memset(j->tasks, TASK_DEPLOYING, j->layout->task_count);
     job_set_state(jm, j, JOB_RUNNING);
-    slu_log_info(jm->spec.env, "ATTEMPT", "job %s attempt %" PRIu64 " on %" PRIu32 " workers, %s%s", j->name, j->attempt, j->member_count,
-        j->restored[0] == 0 ? "fresh" : "from ", j->restored);
+    slu_log_info(jm->spec.env, "ATTEMPT", "job %s attempt %" PRIu64 " on %" PRIu32 " workers, %s%s", j->name, j->attempt,
+                 j->member_count, j->restored[0] == 0 ? "fresh" : "from ", j->restored);
     for (uint32_t i = 0; i < j->member_count; i++)
         deploy(jm, j, i);
     return SLU_OK;
@@ -235,7 +235,8 @@ members_take_up(slu_jobmanager *jm, job *j, const slu_message *placed, slu_error
     }
     for (uint32_t t = 0; t < j->layout->task_count; t++)
         if (j->placement[t] >= j->member_count)
-            return slu_error_set(err, SLU_CORRUPT, "task %" PRIu32 " is placed on worker %" PRIu32 " of %" PRIu32, t, j->placement[t], j->member_count);
+            return slu_error_set(err, SLU_CORRUPT, "task %" PRIu32 " is placed on worker %" PRIu32 " of %" PRIu32, t,
+                                 j->placement[t], j->member_count);
     return SLU_OK;
 }
 
@@ -432,12 +433,12 @@ attempt_message(slu_jobmanager *jm, job *j, const slu_message *message)
         break;
     case SLU_MESSAGE_ACK: {
         const slu_ack ack = {.task = (uint32_t)message->task,
-            .checkpoint = message->checkpoint,
-            .path = message->path,
-            .bytes = (int64_t)message->size,
-            .crc32c = (uint32_t)message->crc,
-            .sync_ms = message->duration_ms,
-            .alignment_ms = message->alignment_ms};
+                             .checkpoint = message->checkpoint,
+                             .path = message->path,
+                             .bytes = (int64_t)message->size,
+                             .crc32c = (uint32_t)message->crc,
+                             .sync_ms = message->duration_ms,
+                             .alignment_ms = message->alignment_ms};
         if (message->task < j->layout->task_count && slu_coordinator_ack(j->coordinator, &ack, &err) < 0)
             job_fail(jm, j, false, "checkpoint %" PRId64 ": %s", message->checkpoint, err.message);
         break;
@@ -458,13 +459,13 @@ checkpoint_note(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *stat
     slu_buf_init(&path, SLU_PATH_BYTES_MAX);
     slu_checkpoint_path(&path, checkpoint_dir(jm, j), j->id, checkpoint);
     const slu_checkpoint_record record = {.checkpoint = checkpoint,
-        .state = state,
-        .path = slu_buf_cstr(&path),
-        .text = text,
-        .trigger_ms = j->trigger_wall_ms,
-        .duration_ms = jm_now(jm) - j->trigger_ms,
-        .bytes = bytes,
-        .tasks = j->layout->task_count};
+                                          .state = state,
+                                          .path = slu_buf_cstr(&path),
+                                          .text = text,
+                                          .trigger_ms = j->trigger_wall_ms,
+                                          .duration_ms = jm_now(jm) - j->trigger_ms,
+                                          .bytes = bytes,
+                                          .tasks = j->layout->task_count};
     if (slu_jobstore_put_checkpoint(jm->spec.store, j->id, &record, &err) != SLU_OK)
         slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
     if (strcmp(state, "COMPLETED") == 0)
@@ -481,14 +482,14 @@ manifest_file(const job *j, slu_manifest *manifest, const slu_ack *ack, slu_erro
     const slu_vertex *vertex = &j->layout->vertices[task->vertex];
     const char **operators = slu_arena_array(&manifest->arena, vertex->operator_count, sizeof *operators);
     *file = (slu_manifest_file){.task = ack->task,
-        .subtask = task->subtask,
-        .parallelism = vertex->parallelism,
-        .vertex = vertex->name,
-        .path = slu_arena_strdup(&manifest->arena, ack->path),
-        .bytes = ack->bytes,
-        .crc32c = ack->crc32c,
-        .operator_count = vertex->operator_count,
-        .operators = operators};
+                                .subtask = task->subtask,
+                                .parallelism = vertex->parallelism,
+                                .vertex = vertex->name,
+                                .path = slu_arena_strdup(&manifest->arena, ack->path),
+                                .bytes = ack->bytes,
+                                .crc32c = ack->crc32c,
+                                .operator_count = vertex->operator_count,
+                                .operators = operators};
     for (uint32_t i = 0; operators != NULL && i < vertex->operator_count; i++)
         operators[i] = j->graph->operators[vertex->operators[i]].id;
     return slu_arena_status(&manifest->arena, err);
@@ -535,7 +536,8 @@ finalize(slu_jobmanager *jm, job *j, const slu_action *action)
         status = manifest_fill(jm, j, action, &manifest, &bytes, &err);
     if (status == SLU_OK)
         status = slu_manifest_create(&manifest, slu_buf_cstr(&directory), false, &err);
-    checkpoint_note(jm, j, action->checkpoint, status == SLU_OK ? "COMPLETED" : "FAILED", bytes, status == SLU_OK ? "" : err.message);
+    checkpoint_note(jm, j, action->checkpoint, status == SLU_OK ? "COMPLETED" : "FAILED", bytes,
+                    status == SLU_OK ? "" : err.message);
     slu_coordinator_finalized(j->coordinator, action->checkpoint, status == SLU_OK ? NULL : &err);
     slu_arena_fini(&manifest.arena);
     slu_buf_fini(&directory);
@@ -549,8 +551,10 @@ trigger(slu_jobmanager *jm, job *j, const slu_action *action)
     if (j->stopping && j->stop_after < 0)
         j->stop_after = action->checkpoint;
     checkpoint_note(jm, j, action->checkpoint, "IN_PROGRESS", 0, "");
-    attempt_tell(jm, j,
-        (slu_message){.kind = SLU_MESSAGE_TRIGGER, .checkpoint = action->checkpoint, .start_ms = action->wall_ms, .flags = action->flags});
+    attempt_tell(
+        jm, j,
+        (slu_message){
+            .kind = SLU_MESSAGE_TRIGGER, .checkpoint = action->checkpoint, .start_ms = action->wall_ms, .flags = action->flags});
 }
 
 /* The last checkpoint of a job that is being stopped is final: its tasks finish when they have committed. */

@@ -54,7 +54,8 @@ timeout_of(const shell *s)
 static void
 serve(shell *s)
 {
-    struct pollfd polls[3] = {{.fd = s->signal_fd, .events = POLLIN}, {.fd = slu_link_fd(s->listener), .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    struct pollfd polls[3] = {
+        {.fd = s->signal_fd, .events = POLLIN}, {.fd = slu_link_fd(s->listener), .events = POLLIN}, {.fd = -1, .events = POLLIN}};
     if (s->rest != NULL)
         polls[2].fd = s->face->fd(s->rest);
     while (polls[0].revents == 0) {
@@ -80,12 +81,15 @@ rest_open(shell *s, const slu_jobmanager_options *options, slu_error *err)
     if (options->rest == NULL || listen[0] == 0)
         return SLU_OK;
     if (beyond_loopback(listen) && !options->insecure)
-        return slu_error_set(err, SLU_INVALID, "REST at %s could be reached by anyone on the network: listen on 127.0.0.1, or give --insecure", listen);
+        return slu_error_set(err, SLU_INVALID,
+                             "REST at %s could be reached by anyone on the network: listen on 127.0.0.1, or give --insecure",
+                             listen);
     s->face = options->rest;
     const slu_status status = s->face->open(s->env, s->jm, listen, &s->rest, err);
     if (status == SLU_OK || options->rest_listen != NULL)
         return status;
-    slu_log_warn(s->env, "REST-ABSENT", "%s; going on without REST (--rest-listen says where)", err == NULL ? listen : err->message);
+    slu_log_warn(s->env, "REST-ABSENT", "%s; going on without REST (--rest-listen says where)",
+                 err == NULL ? listen : err->message);
     return SLU_OK;
 }
 
@@ -109,13 +113,13 @@ open_all(shell *s, const slu_jobmanager_options *options, slu_error *err)
     SLU_TRY(slu_jobstore_open(path, &s->store, err));
     SLU_TRY(slu_link_zmq.listen(&slu_link_zmq, address, &link_options, &s->listener, err));
     const slu_jobmanager_spec spec = {.env = s->env,
-        .listener = s->listener,
-        .store = s->store,
-        .checkpoint_dir = checkpoints,
-        .boot = boot,
-        .build = "0.1.0",
-        .heartbeat_ms = options->heartbeat_ms == 0 ? SLU_HEARTBEAT_MS : options->heartbeat_ms,
-        .timeout_ms = options->timeout_ms == 0 ? SLU_HEARTBEAT_TIMEOUT_MS : options->timeout_ms};
+                                      .listener = s->listener,
+                                      .store = s->store,
+                                      .checkpoint_dir = checkpoints,
+                                      .boot = boot,
+                                      .build = "0.1.0",
+                                      .heartbeat_ms = options->heartbeat_ms == 0 ? SLU_HEARTBEAT_MS : options->heartbeat_ms,
+                                      .timeout_ms = options->timeout_ms == 0 ? SLU_HEARTBEAT_TIMEOUT_MS : options->timeout_ms};
     return slu_jobmanager_new(&spec, &s->jm, err);
 }
 

@@ -17,20 +17,20 @@ struct slu_jobmanager;
 typedef struct slu_jobmanager_face {
     slu_status (*open)(const slu_env *env, struct slu_jobmanager *jobmanager, const char *listen, void **out, slu_error *err);
     const char *(*address)(void *face);
-    int (*fd)(void *face);            /* readable when step has something to do */
+    int (*fd)(void *face);             /* readable when step has something to do */
     int64_t (*timeout_ms)(void *face); /* until step wants to be called anyway; -1: never */
     void (*step)(void *face);
     void (*close)(void *face);
 } slu_jobmanager_face;
 
 typedef struct slu_jobmanager_options {
-    const char *listen;      /* "host:port"; NULL: 127.0.0.1:6123; port 0: any free one */
-    const char *rest_listen; /* "host:port"; NULL: 127.0.0.1:8081 if it is free; "": none */
-    const char *data_dir;    /* the job store and, unless a job says otherwise, its checkpoints */
+    const char *listen;              /* "host:port"; NULL: 127.0.0.1:6123; port 0: any free one */
+    const char *rest_listen;         /* "host:port"; NULL: 127.0.0.1:8081 if it is free; "": none */
+    const char *data_dir;            /* the job store and, unless a job says otherwise, its checkpoints */
     const slu_jobmanager_face *rest; /* what listens there; NULL: nothing does */
-    bool insecure;           /* listen beyond loopback */
-    int64_t heartbeat_ms;    /* 0: SLU_HEARTBEAT_MS */
-    int64_t timeout_ms;      /* 0: SLU_HEARTBEAT_TIMEOUT_MS */
+    bool insecure;                   /* listen beyond loopback */
+    int64_t heartbeat_ms;            /* 0: SLU_HEARTBEAT_MS */
+    int64_t timeout_ms;              /* 0: SLU_HEARTBEAT_TIMEOUT_MS */
 } slu_jobmanager_options;
 
 #define SLU_HEARTBEAT_MS 2000

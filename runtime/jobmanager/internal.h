@@ -92,12 +92,12 @@ struct job {
     int64_t running_since;                /* now_ms clock */
     int64_t deadline;                     /* of the state: delay, deploy, cancel, reconcile, resources; INT64_MAX: none */
     int64_t delay_ms;
-    int64_t kill_ms; /* when KILL is sent again */
-    bool begun;     /* PEERS were sent */
-    bool ending;    /* the attempt is being ended; `after` says what for */
-    bool stopping;  /* a last checkpoint was asked for */
+    int64_t kill_ms;    /* when KILL is sent again */
+    bool begun;         /* PEERS were sent */
+    bool ending;        /* the attempt is being ended; `after` says what for */
+    bool stopping;      /* a last checkpoint was asked for */
     int64_t stop_after; /* the checkpoint asked for; -1: not triggered yet */
-    int64_t completed; /* newest whole checkpoint; -1: none */
+    int64_t completed;  /* newest whole checkpoint; -1: none */
     bool completed_final;
     bool completed_here; /* by this attempt */
     uint64_t completed_count;
@@ -149,8 +149,8 @@ struct slu_jobmanager {
     forward *forwards;
     uint64_t forward_last;
     uint64_t fenced;
-    int64_t beat_ms; /* when the next heartbeat goes out */
-    slu_arena arena; /* of the message at hand */
+    int64_t beat_ms;  /* when the next heartbeat goes out */
+    slu_arena arena;  /* of the message at hand */
     slu_arena answer; /* of the answer being made */
     slu_buf out;
     slu_buf *here; /* what is said to PEER_HERE */

@@ -10,8 +10,8 @@
 #define CHECK_MS 250           /* while an attempt is being ended */
 #define KILL_AGAIN_MS 1000
 
-static const char *const job_states[] = {
-    "CREATED", "RUNNING", "FAILING", "RESTARTING", "CANCELLING", "RECONCILING", "FINISHED", "CANCELED", "FAILED"};
+static const char *const job_states[] = {"CREATED",     "RUNNING",  "FAILING",  "RESTARTING", "CANCELLING",
+                                         "RECONCILING", "FINISHED", "CANCELED", "FAILED"};
 static const char *const task_states[] = {"CREATED", "DEPLOYING", "RUNNING", "ENDED", "FINISHED", "FAILED", "CANCELED"};
 
 const char *
@@ -57,7 +57,8 @@ placed_encode(const job *j, slu_buf *out)
         items[i] = (slu_message){
             .kind = SLU_MESSAGE_MEMBER, .worker = i, .node = m->node, .host = m->host, .boot = m->boot, .slots = m->slots};
     }
-    const slu_message placed = {.kind = SLU_MESSAGE_PLACED,
+    const slu_message placed = {
+        .kind = SLU_MESSAGE_PLACED,
         .job = j->id,
         .attempt = j->attempt,
         .attempt_id = j->attempt_id,
@@ -74,17 +75,17 @@ static slu_job_record
 record_of(const job *j, slu_view placed)
 {
     return (slu_job_record){.id = j->id,
-        .name = j->name,
-        .state = job_states[j->state],
-        .failure = j->failure,
-        .submit = slu_buf_view(&j->submit),
-        .placed = placed,
-        .attempt = j->attempt,
-        .attempt_id = j->attempt_id,
-        .restarts = j->restarts,
-        .created_ms = j->created_ms,
-        .start_ms = j->start_ms,
-        .end_ms = j->end_ms};
+                            .name = j->name,
+                            .state = job_states[j->state],
+                            .failure = j->failure,
+                            .submit = slu_buf_view(&j->submit),
+                            .placed = placed,
+                            .attempt = j->attempt,
+                            .attempt_id = j->attempt_id,
+                            .restarts = j->restarts,
+                            .created_ms = j->created_ms,
+                            .start_ms = j->start_ms,
+                            .end_ms = j->end_ms};
 }
 
 void
@@ -147,7 +148,9 @@ job_plan(job *j, slu_view graph, slu_error *err)
     j->graph_bytes = graph;
     j->placement = slu_alloc_zero(j->layout->task_count, sizeof *j->placement);
     j->tasks = slu_alloc_zero(j->layout->task_count, sizeof *j->tasks);
-    return j->placement == NULL || j->tasks == NULL ? slu_error_set(err, SLU_NOMEM, "a job of %" PRIu32 " tasks", j->layout->task_count) : SLU_OK;
+    return j->placement == NULL || j->tasks == NULL
+               ? slu_error_set(err, SLU_NOMEM, "a job of %" PRIu32 " tasks", j->layout->task_count)
+               : SLU_OK;
 }
 
 /* Fills a job from its SUBMIT message. `plan`: also its graph, which a job that is over does not need. */
@@ -247,7 +250,8 @@ job_submit(slu_jobmanager *jm, const slu_message *submit, slu_view bytes, job **
     job *j = job_new();
     if (j == NULL)
         return slu_error_set(err, SLU_NOMEM, "a job");
-    (void)snprintf(j->id, sizeof j->id, "%016" PRIx64 "%016" PRIx64, jm->spec.env->random(jm->spec.env), jm->spec.env->random(jm->spec.env));
+    (void)snprintf(j->id, sizeof j->id, "%016" PRIx64 "%016" PRIx64, jm->spec.env->random(jm->spec.env),
+                   jm->spec.env->random(jm->spec.env));
     j->created_ms = j->start_ms = slu_wall_ms(jm->spec.env);
     j->deadline = jm_now(jm) + SLU_RESOURCES_MS;
     slu_status status = job_fill(j, bytes, true, err);
@@ -260,8 +264,8 @@ job_submit(slu_jobmanager *jm, const slu_message *submit, slu_view bytes, job **
         return slu_error_in(err, status, "job %s", submit->name);
     }
     job_append(jm, j);
-    slu_log_info(jm->spec.env, "JOB-NEW", "job %s (%s) of %" PRIu32 " tasks wants %" PRIu32 " slots", j->name, j->id, j->layout->task_count,
-        job_slots(j));
+    slu_log_info(jm->spec.env, "JOB-NEW", "job %s (%s) of %" PRIu32 " tasks wants %" PRIu32 " slots", j->name, j->id,
+                 j->layout->task_count, job_slots(j));
     *out = j;
     return SLU_OK;
 }
@@ -307,7 +311,8 @@ job_load(void *context, const slu_job_record *record, slu_error *err)
     if (status == SLU_OK && !job_over(j))
         status = job_resume(jm, j, record, err);
     if (status != SLU_OK) {
-        slu_log_error(jm->spec.env, "JOB-LOST", "job %s of the store cannot be taken up: %s", record->id, err == NULL ? "?" : err->message);
+        slu_log_error(jm->spec.env, "JOB-LOST", "job %s of the store cannot be taken up: %s", record->id,
+                      err == NULL ? "?" : err->message);
         (void)snprintf(j->failure, sizeof j->failure, "cannot be taken up: %.400s", err == NULL ? "?" : err->message);
         if (j->name == NULL)
             j->name = slu_strdup(record->name);
@@ -381,7 +386,7 @@ job_fail(slu_jobmanager *jm, job *j, bool fatal, const char *format, ...)
     va_end(args);
     const bool again = !fatal && restart_allowed(jm, j);
     slu_log_warn(jm->spec.env, "ATTEMPT-FAILED", "job %s attempt %" PRIu64 ": %s%s", j->name, j->attempt, j->failure,
-        again ? "" : "; no restart is left");
+                 again ? "" : "; no restart is left");
     job_end(jm, j, JOB_FAILING, again ? JOB_RESTARTING : JOB_FAILED, true);
     job_members_check(jm, j);
 }
@@ -467,8 +472,8 @@ static void
 job_late(slu_jobmanager *jm, job *j)
 {
     if (j->state == JOB_CREATED) {
-        (void)snprintf(j->failure, sizeof j->failure, "no %" PRIu32 " free slots within %d s: start another task manager", job_slots(j),
-            SLU_RESOURCES_MS / 1000);
+        (void)snprintf(j->failure, sizeof j->failure, "no %" PRIu32 " free slots within %d s: start another task manager",
+                       job_slots(j), SLU_RESOURCES_MS / 1000);
         job_set_state(jm, j, JOB_FAILED);
     } else if (j->state == JOB_RUNNING && !j->begun) {
         job_fail(jm, j, false, "not every worker said hello within %d s", SLU_DEPLOY_MS / 1000);

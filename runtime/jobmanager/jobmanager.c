@@ -72,12 +72,12 @@ static void
 welcome(slu_jobmanager *jm, const peer *to)
 {
     const slu_message message = {.kind = SLU_MESSAGE_WELCOME,
-        .version_min = to->version,
-        .version_max = to->version,
-        .cluster = slu_jobstore_cluster(jm->spec.store),
-        .build = jm->spec.build,
-        .heartbeat_ms = (uint64_t)jm->spec.heartbeat_ms,
-        .timeout_ms = (uint64_t)jm->spec.timeout_ms};
+                                 .version_min = to->version,
+                                 .version_max = to->version,
+                                 .cluster = slu_jobstore_cluster(jm->spec.store),
+                                 .build = jm->spec.build,
+                                 .heartbeat_ms = (uint64_t)jm->spec.heartbeat_ms,
+                                 .timeout_ms = (uint64_t)jm->spec.timeout_ms};
     peer_send(jm, to->number, &message);
 }
 
@@ -90,7 +90,8 @@ node_workers(slu_jobmanager *jm, const node *n, const slu_message *hello)
             member *m = &j->members[i];
             bool runs = false;
             for (uint32_t k = 0; k < hello->item_count; k++)
-                runs = runs || (strcmp(hello->items[k].job, j->id) == 0 && hello->items[k].attempt_id == j->attempt_id && hello->items[k].worker == i);
+                runs = runs || (strcmp(hello->items[k].job, j->id) == 0 && hello->items[k].attempt_id == j->attempt_id &&
+                                hello->items[k].worker == i);
             if (strcmp(m->node, n->id) == 0 && !runs)
                 m->dead = true;
         }
@@ -106,10 +107,12 @@ node_strangers(slu_jobmanager *jm, const node *n, const slu_message *hello)
         const slu_message *w = &hello->items[k];
         bool known = false;
         for (const job *j = jm->jobs; j != NULL; j = j->next)
-            known = known || (!job_over(j) && strcmp(j->id, w->job) == 0 && j->attempt_id == w->attempt_id && w->worker < j->member_count);
+            known = known ||
+                    (!job_over(j) && strcmp(j->id, w->job) == 0 && j->attempt_id == w->attempt_id && w->worker < j->member_count);
         if (known)
             continue;
-        slu_message kill = {.kind = SLU_MESSAGE_KILL, .job = w->job, .attempt = w->attempt, .attempt_id = w->attempt_id, .worker = w->worker};
+        slu_message kill = {
+            .kind = SLU_MESSAGE_KILL, .job = w->job, .attempt = w->attempt, .attempt_id = w->attempt_id, .worker = w->worker};
         peer_send(jm, n->peer, &kill);
     }
 }
@@ -149,7 +152,8 @@ hello_worker(slu_jobmanager *jm, peer *from, const slu_message *hello)
                          hello->worker < j->member_count && !j->members[hello->worker].dead;
     if (!present) {
         jm->fenced++;
-        (void)slu_error_set(&err, SLU_CONFLICT, "attempt %" PRIu64 " of job %s is not the present one: end", hello->attempt, hello->job);
+        (void)slu_error_set(&err, SLU_CONFLICT, "attempt %" PRIu64 " of job %s is not the present one: end", hello->attempt,
+                            hello->job);
         refuse(jm, from->number, &err);
         from->lost = true;
         return;
@@ -211,7 +215,8 @@ node_message(slu_jobmanager *jm, const slu_message *message)
         m->peer = 0;
         /* Its neighbours may have told the consequence before this, the cause. */
         if (j->state == JOB_FAILING && message->status != 0)
-            (void)snprintf(j->failure, sizeof j->failure, "worker %" PRIu64 " on %s died: %.200s", message->worker, m->host, message->text);
+            (void)snprintf(j->failure, sizeof j->failure, "worker %" PRIu64 " on %s died: %.200s", message->worker, m->host,
+                           message->text);
         job_fail(jm, j, false, "worker %" PRIu64 " on %s died: %s", message->worker, m->host, message->text);
         job_members_check(jm, j);
     }
@@ -308,7 +313,8 @@ peer_silent(slu_jobmanager *jm, peer *silent)
     const uint32_t worker = silent->worker;
     peer_gone(jm, silent);
     if (j != NULL)
-        job_fail(jm, j, false, "worker %" PRIu32 " on %s has been silent for %" PRId64 " ms", worker, j->members[worker].host, jm->spec.timeout_ms);
+        job_fail(jm, j, false, "worker %" PRIu32 " on %s has been silent for %" PRId64 " ms", worker, j->members[worker].host,
+                 jm->spec.timeout_ms);
 }
 
 /* Heartbeats out; peers that were not heard for too long are written off. Clients may be silent. */

@@ -25,11 +25,11 @@
 #include "jobmanager/jobstore.h"
 #include "link/link.h"
 
-#define SLU_JOBS_MAX 4096      /* that are not over */
-#define SLU_JOBS_OVER_MAX 100  /* that are over and still listed; the oldest is forgotten */
-#define SLU_LEASE_MS 30000     /* after a silence as long a worker on another machine has ended itself */
-#define SLU_DEPLOY_MS 60000    /* from DEPLOY to the last worker's hello */
-#define SLU_CANCEL_MS 5000     /* a cancelled worker that still lives is killed */
+#define SLU_JOBS_MAX 4096       /* that are not over */
+#define SLU_JOBS_OVER_MAX 100   /* that are over and still listed; the oldest is forgotten */
+#define SLU_LEASE_MS 30000      /* after a silence as long a worker on another machine has ended itself */
+#define SLU_DEPLOY_MS 60000     /* from DEPLOY to the last worker's hello */
+#define SLU_CANCEL_MS 5000      /* a cancelled worker that still lives is killed */
 #define SLU_RESOURCES_MS 300000 /* how long a job waits for slots, as Flink does */
 
 typedef struct slu_jobmanager slu_jobmanager;

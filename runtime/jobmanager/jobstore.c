@@ -16,12 +16,16 @@ struct slu_jobstore {
 
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);"
-    "CREATE TABLE job(id TEXT PRIMARY KEY, name TEXT NOT NULL, submit BLOB NOT NULL, placed BLOB, state TEXT NOT NULL, failure TEXT NOT NULL,"
-    " attempt INTEGER NOT NULL, attempt_id INTEGER NOT NULL, restarts INTEGER NOT NULL, created_ms INTEGER NOT NULL, start_ms INTEGER NOT NULL,"
+    "CREATE TABLE job(id TEXT PRIMARY KEY, name TEXT NOT NULL, submit BLOB NOT NULL, placed BLOB, state TEXT NOT NULL, failure "
+    "TEXT NOT NULL,"
+    " attempt INTEGER NOT NULL, attempt_id INTEGER NOT NULL, restarts INTEGER NOT NULL, created_ms INTEGER NOT NULL, start_ms "
+    "INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL);"
-    "CREATE TABLE attempt(job TEXT NOT NULL, number INTEGER NOT NULL, id INTEGER NOT NULL, start_ms INTEGER NOT NULL, PRIMARY KEY(job, number));"
+    "CREATE TABLE attempt(job TEXT NOT NULL, number INTEGER NOT NULL, id INTEGER NOT NULL, start_ms INTEGER NOT NULL, PRIMARY "
+    "KEY(job, number));"
     "CREATE TABLE checkpoint(job TEXT NOT NULL, id INTEGER NOT NULL, state TEXT NOT NULL, path TEXT NOT NULL, text TEXT NOT NULL,"
-    " trigger_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, tasks INTEGER NOT NULL, dropped INTEGER NOT NULL,"
+    " trigger_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, tasks INTEGER NOT NULL, dropped INTEGER "
+    "NOT NULL,"
     " PRIMARY KEY(job, id));"
     "INSERT INTO meta VALUES('cluster', lower(hex(randomblob(16))));"
     "PRAGMA user_version=1;";
@@ -31,9 +35,10 @@ failed(const slu_jobstore *store, int code, const char *what, slu_error *err)
 {
     const int primary = code & 0xff;
     const slu_status status = primary == SQLITE_CONSTRAINT || primary == SQLITE_BUSY ? SLU_CONFLICT
-        : primary == SQLITE_NOMEM                                                    ? SLU_NOMEM
+                              : primary == SQLITE_NOMEM                              ? SLU_NOMEM
                                                                                      : SLU_IO;
-    return slu_error_set(err, status, "job store: %s: %s", what, store->db == NULL ? sqlite3_errstr(code) : sqlite3_errmsg(store->db));
+    return slu_error_set(err, status, "job store: %s: %s", what,
+                         store->db == NULL ? sqlite3_errstr(code) : sqlite3_errmsg(store->db));
 }
 
 static slu_status
@@ -126,12 +131,13 @@ static slu_status
 set_up(slu_jobstore *store, const char *path, slu_error *err)
 {
     SLU_TRY(run(store,
-        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256;"
-        "BEGIN IMMEDIATE; COMMIT;",
-        err));
+                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256;"
+                "BEGIN IMMEDIATE; COMMIT;",
+                err));
     const int format = number_of(store->db, "PRAGMA user_version");
     if (format > FORMAT)
-        return slu_error_set(err, SLU_UNSUPPORTED, "job store %s has format %d and this program knows %d: update it", path, format, FORMAT);
+        return slu_error_set(err, SLU_UNSUPPORTED, "job store %s has format %d and this program knows %d: update it", path, format,
+                             FORMAT);
     if (format == 0) {
         SLU_TRY(run(store, "BEGIN IMMEDIATE", err));
         SLU_TRY(run(store, schema, err));
@@ -199,8 +205,9 @@ slu_status
 slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
-    SLU_TRY(prepare(store,
-        "UPDATE job SET placed=?, state=?, failure=?, attempt=?, attempt_id=?, restarts=?, start_ms=?, end_ms=? WHERE id=?", &s, err));
+    SLU_TRY(prepare(
+        store, "UPDATE job SET placed=?, state=?, failure=?, attempt=?, attempt_id=?, restarts=?, start_ms=?, end_ms=? WHERE id=?",
+        &s, err));
     bind_view(s, 1, job->placed);
     bind_text(s, 2, job->state);
     bind_text(s, 3, job->failure);
@@ -216,8 +223,8 @@ slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_erro
 slu_status
 slu_jobstore_remove_job(slu_jobstore *store, const char *job, slu_error *err)
 {
-    static const char *const deletes[] = {
-        "DELETE FROM checkpoint WHERE job=?", "DELETE FROM attempt WHERE job=?", "DELETE FROM job WHERE id=?"};
+    static const char *const deletes[] = {"DELETE FROM checkpoint WHERE job=?", "DELETE FROM attempt WHERE job=?",
+                                          "DELETE FROM job WHERE id=?"};
     for (size_t i = 0; i < sizeof deletes / sizeof deletes[0]; i++) {
         sqlite3_stmt *s = NULL;
         SLU_TRY(prepare(store, deletes[i], &s, err));
@@ -228,8 +235,8 @@ slu_jobstore_remove_job(slu_jobstore *store, const char *job, slu_error *err)
 }
 
 slu_status
-slu_jobstore_add_attempt(
-    slu_jobstore *store, const char *job, uint64_t attempt, uint64_t attempt_id, int64_t start_ms, slu_error *err)
+slu_jobstore_add_attempt(slu_jobstore *store, const char *job, uint64_t attempt, uint64_t attempt_id, int64_t start_ms,
+                         slu_error *err)
 {
     sqlite3_stmt *s = NULL;
     SLU_TRY(prepare(store, "INSERT INTO attempt VALUES(?,?,?,?)", &s, err));
@@ -275,23 +282,24 @@ slu_jobstore_jobs(slu_jobstore *store, slu_job_record_fn each, void *context, sl
     sqlite3_stmt *s = NULL;
     slu_status status = SLU_OK;
     int code = SQLITE_DONE;
-    SLU_TRY(prepare(store,
+    SLU_TRY(prepare(
+        store,
         "SELECT id, name, submit, placed, state, failure, attempt, attempt_id, restarts, created_ms, start_ms, end_ms FROM job"
         " ORDER BY created_ms, id",
         &s, err));
     while (status == SLU_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
         const slu_job_record job = {.id = column_text(s, 0),
-            .name = column_text(s, 1),
-            .submit = column_view(s, 2),
-            .placed = column_view(s, 3),
-            .state = column_text(s, 4),
-            .failure = column_text(s, 5),
-            .attempt = (uint64_t)sqlite3_column_int64(s, 6),
-            .attempt_id = (uint64_t)sqlite3_column_int64(s, 7),
-            .restarts = (uint64_t)sqlite3_column_int64(s, 8),
-            .created_ms = sqlite3_column_int64(s, 9),
-            .start_ms = sqlite3_column_int64(s, 10),
-            .end_ms = sqlite3_column_int64(s, 11)};
+                                    .name = column_text(s, 1),
+                                    .submit = column_view(s, 2),
+                                    .placed = column_view(s, 3),
+                                    .state = column_text(s, 4),
+                                    .failure = column_text(s, 5),
+                                    .attempt = (uint64_t)sqlite3_column_int64(s, 6),
+                                    .attempt_id = (uint64_t)sqlite3_column_int64(s, 7),
+                                    .restarts = (uint64_t)sqlite3_column_int64(s, 8),
+                                    .created_ms = sqlite3_column_int64(s, 9),
+                                    .start_ms = sqlite3_column_int64(s, 10),
+                                    .end_ms = sqlite3_column_int64(s, 11)};
         status = each(context, &job, err);
     }
     if (status == SLU_OK && code != SQLITE_DONE)
@@ -301,27 +309,28 @@ slu_jobstore_jobs(slu_jobstore *store, slu_job_record_fn each, void *context, sl
 }
 
 slu_status
-slu_jobstore_checkpoints(
-    slu_jobstore *store, const char *job, uint32_t limit, slu_checkpoint_record_fn each, void *context, slu_error *err)
+slu_jobstore_checkpoints(slu_jobstore *store, const char *job, uint32_t limit, slu_checkpoint_record_fn each, void *context,
+                         slu_error *err)
 {
     sqlite3_stmt *s = NULL;
     slu_status status = SLU_OK;
     int code = SQLITE_DONE;
     SLU_TRY(prepare(store,
-        "SELECT id, state, path, text, trigger_ms, duration_ms, bytes, tasks, dropped FROM checkpoint WHERE job=? ORDER BY id DESC LIMIT ?",
-        &s, err));
+                    "SELECT id, state, path, text, trigger_ms, duration_ms, bytes, tasks, dropped FROM checkpoint WHERE job=? "
+                    "ORDER BY id DESC LIMIT ?",
+                    &s, err));
     bind_text(s, 1, job);
     sqlite3_bind_int64(s, 2, limit);
     while (status == SLU_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
         const slu_checkpoint_record checkpoint = {.checkpoint = sqlite3_column_int64(s, 0),
-            .state = column_text(s, 1),
-            .path = column_text(s, 2),
-            .text = column_text(s, 3),
-            .trigger_ms = sqlite3_column_int64(s, 4),
-            .duration_ms = sqlite3_column_int64(s, 5),
-            .bytes = sqlite3_column_int64(s, 6),
-            .tasks = (uint32_t)sqlite3_column_int64(s, 7),
-            .dropped = sqlite3_column_int(s, 8) != 0};
+                                                  .state = column_text(s, 1),
+                                                  .path = column_text(s, 2),
+                                                  .text = column_text(s, 3),
+                                                  .trigger_ms = sqlite3_column_int64(s, 4),
+                                                  .duration_ms = sqlite3_column_int64(s, 5),
+                                                  .bytes = sqlite3_column_int64(s, 6),
+                                                  .tasks = (uint32_t)sqlite3_column_int64(s, 7),
+                                                  .dropped = sqlite3_column_int(s, 8) != 0};
         status = each(context, &checkpoint, err);
     }
     if (status == SLU_OK && code != SQLITE_DONE)

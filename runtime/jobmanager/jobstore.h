@@ -56,10 +56,10 @@ SLU_CHECK slu_status slu_jobstore_update_job(slu_jobstore *store, const slu_job_
 /* With its attempts and checkpoints. */
 SLU_CHECK slu_status slu_jobstore_remove_job(slu_jobstore *store, const char *job, slu_error *err);
 /* Numbers of attempts are never reused: CONFLICT. */
-SLU_CHECK slu_status slu_jobstore_add_attempt(
-    slu_jobstore *store, const char *job, uint64_t attempt, uint64_t attempt_id, int64_t start_ms, slu_error *err);
-SLU_CHECK slu_status slu_jobstore_put_checkpoint(
-    slu_jobstore *store, const char *job, const slu_checkpoint_record *checkpoint, slu_error *err);
+SLU_CHECK slu_status slu_jobstore_add_attempt(slu_jobstore *store, const char *job, uint64_t attempt, uint64_t attempt_id,
+                                              int64_t start_ms, slu_error *err);
+SLU_CHECK slu_status slu_jobstore_put_checkpoint(slu_jobstore *store, const char *job, const slu_checkpoint_record *checkpoint,
+                                                 slu_error *err);
 SLU_CHECK slu_status slu_jobstore_drop_checkpoint(slu_jobstore *store, const char *job, int64_t checkpoint, slu_error *err);
 
 /* Oldest first. */
@@ -67,7 +67,7 @@ typedef slu_status (*slu_job_record_fn)(void *context, const slu_job_record *job
 SLU_CHECK slu_status slu_jobstore_jobs(slu_jobstore *store, slu_job_record_fn each, void *context, slu_error *err);
 /* Newest first, at most `limit`. */
 typedef slu_status (*slu_checkpoint_record_fn)(void *context, const slu_checkpoint_record *checkpoint, slu_error *err);
-SLU_CHECK slu_status slu_jobstore_checkpoints(
-    slu_jobstore *store, const char *job, uint32_t limit, slu_checkpoint_record_fn each, void *context, slu_error *err);
+SLU_CHECK slu_status slu_jobstore_checkpoints(slu_jobstore *store, const char *job, uint32_t limit, slu_checkpoint_record_fn each,
+                                              void *context, slu_error *err);
 
 #endif

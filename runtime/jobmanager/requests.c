@@ -47,7 +47,8 @@ metric_sum(const job *j, const char *name, uint32_t task_first, uint32_t task_co
 {
     int64_t sum = 0;
     for (uint32_t i = 0; i < j->metric_count; i++)
-        if (j->metrics[i].task >= task_first && j->metrics[i].task - task_first < task_count && strcmp(j->metrics[i].name, name) == 0)
+        if (j->metrics[i].task >= task_first && j->metrics[i].task - task_first < task_count &&
+            strcmp(j->metrics[i].name, name) == 0)
             sum += j->metrics[i].value;
     return sum;
 }
@@ -80,21 +81,21 @@ static slu_message
 job_line(slu_jobmanager *jm, const job *j)
 {
     return (slu_message){.kind = SLU_MESSAGE_JOB,
-        .job = j->id,
-        .name = j->name,
-        .state = job_state_name(j->state),
-        .attempt = j->attempt,
-        .parallelism = j->graph == NULL ? 0 : j->graph->parallelism,
-        .tasks = j->layout == NULL ? 0 : j->layout->task_count,
-        .start_ms = j->start_ms,
-        .end_ms = j->end_ms,
-        .duration_ms = job_duration(jm, j),
-        .restarts = j->restarts,
-        .checkpoint = j->completed,
-        .checkpoints = j->completed_count,
-        .rows_in = job_rows(j, false),
-        .rows_out = job_rows(j, true),
-        .text = j->failure};
+                         .job = j->id,
+                         .name = j->name,
+                         .state = job_state_name(j->state),
+                         .attempt = j->attempt,
+                         .parallelism = j->graph == NULL ? 0 : j->graph->parallelism,
+                         .tasks = j->layout == NULL ? 0 : j->layout->task_count,
+                         .start_ms = j->start_ms,
+                         .end_ms = j->end_ms,
+                         .duration_ms = job_duration(jm, j),
+                         .restarts = j->restarts,
+                         .checkpoint = j->completed,
+                         .checkpoints = j->completed_count,
+                         .rows_in = job_rows(j, false),
+                         .rows_out = job_rows(j, true),
+                         .text = j->failure};
 }
 
 static void
@@ -121,7 +122,8 @@ vertex_inputs(slu_jobmanager *jm, const job *j, uint32_t vertex)
     for (uint32_t i = 0; text != NULL && i < j->layout->link_count; i++) {
         const slu_link_edge *edge = &j->layout->links[i];
         if (edge->to_vertex == vertex)
-            text = slu_arena_printf(&jm->answer, "%s%s%" PRIu32 ":%s", text, text[0] == 0 ? "" : " ", edge->from_vertex, slu_partition_name(edge->partition));
+            text = slu_arena_printf(&jm->answer, "%s%s%" PRIu32 ":%s", text, text[0] == 0 ? "" : " ", edge->from_vertex,
+                                    slu_partition_name(edge->partition));
     }
     return text;
 }
@@ -136,14 +138,14 @@ vertex_fill(slu_jobmanager *jm, const job *j, const slu_vertex *vertex, slu_mess
     for (uint32_t s = 0; s < vertex->parallelism; s++) {
         const uint32_t task = vertex->task_first + s;
         tasks[s] = (slu_message){.kind = SLU_MESSAGE_TASK,
-            .job = j->id,
-            .attempt = j->attempt,
-            .attempt_id = j->attempt_id,
-            .task = task,
-            .worker = j->placement[task],
-            .name = j->placement[task] < j->member_count ? j->members[j->placement[task]].host : "",
-            .pid = j->placement[task] < j->member_count ? j->members[j->placement[task]].pid : 0,
-            .state = task_state_name(j->tasks[task])};
+                                 .job = j->id,
+                                 .attempt = j->attempt,
+                                 .attempt_id = j->attempt_id,
+                                 .task = task,
+                                 .worker = j->placement[task],
+                                 .name = j->placement[task] < j->member_count ? j->members[j->placement[task]].host : "",
+                                 .pid = j->placement[task] < j->member_count ? j->members[j->placement[task]].pid : 0,
+                                 .state = task_state_name(j->tasks[task])};
     }
     out->rows_in = (uint64_t)metric_sum(j, "rows_in", vertex->task_first, vertex->parallelism);
     out->rows_out = (uint64_t)metric_sum(j, "rows_out", vertex->task_first, vertex->parallelism);
@@ -177,12 +179,12 @@ static void
 done(slu_jobmanager *jm, uint64_t peer_number, uint64_t request, const job *j)
 {
     const slu_message message = {.kind = SLU_MESSAGE_DONE,
-        .request = request,
-        .job = j->id,
-        .name = j->name,
-        .state = job_state_name(j->state),
-        .text = j->failure,
-        .duration_ms = job_duration(jm, j)};
+                                 .request = request,
+                                 .job = j->id,
+                                 .name = j->name,
+                                 .state = job_state_name(j->state),
+                                 .text = j->failure,
+                                 .duration_ms = job_duration(jm, j)};
     peer_send(jm, peer_number, &message);
 }
 
@@ -212,9 +214,9 @@ wait_begin(slu_jobmanager *jm, const peer *from, const slu_message *message, job
         return;
     }
     *w = (waiter){.next = j->waiters,
-        .peer = from->number,
-        .request = message->request,
-        .deadline = jm_now(jm) + (int64_t)SLU_MIN(message->timeout_ms, (uint64_t)3600000)};
+                  .peer = from->number,
+                  .request = message->request,
+                  .deadline = jm_now(jm) + (int64_t)SLU_MIN(message->timeout_ms, (uint64_t)3600000)};
     j->waiters = w;
 }
 
@@ -228,19 +230,24 @@ cluster_answer(slu_jobmanager *jm, const peer *to, uint64_t request)
     if (items == NULL)
         return;
     slu_message message = {.kind = SLU_MESSAGE_CLUSTER,
-        .request = request,
-        .cluster = slu_jobstore_cluster(jm->spec.store),
-        .build = jm->spec.build,
-        .address = slu_link_address(jm->spec.listener),
-        .taskmanagers = count,
-        .items = items,
-        .item_count = count};
+                           .request = request,
+                           .cluster = slu_jobstore_cluster(jm->spec.store),
+                           .build = jm->spec.build,
+                           .address = slu_link_address(jm->spec.listener),
+                           .taskmanagers = count,
+                           .items = items,
+                           .item_count = count};
     uint32_t at = 0;
     for (const node *n = jm->nodes; n != NULL; n = n->next) {
         const uint32_t used = node_slots_used(jm, n->id);
         if (n->peer == 0)
             continue;
-        items[at++] = (slu_message){.kind = SLU_MESSAGE_NODE, .node = n->id, .host = n->host, .slots = n->slots, .slots_free = n->slots - SLU_MIN(used, n->slots), .pid = n->pid};
+        items[at++] = (slu_message){.kind = SLU_MESSAGE_NODE,
+                                    .node = n->id,
+                                    .host = n->host,
+                                    .slots = n->slots,
+                                    .slots_free = n->slots - SLU_MIN(used, n->slots),
+                                    .pid = n->pid};
         message.slots += n->slots;
         message.slots_free += n->slots - SLU_MIN(used, n->slots);
     }
@@ -258,14 +265,14 @@ history_take(void *context, const slu_checkpoint_record *record, slu_error *err)
 {
     history *h = context;
     h->items[h->count++] = (slu_message){.kind = SLU_MESSAGE_CHECKPOINT,
-        .checkpoint = record->checkpoint,
-        .state = slu_arena_strdup(h->arena, record->dropped ? "DROPPED" : record->state),
-        .path = slu_arena_strdup(h->arena, record->path),
-        .text = slu_arena_strdup(h->arena, record->text),
-        .start_ms = record->trigger_ms,
-        .duration_ms = record->duration_ms,
-        .size = (uint64_t)record->bytes,
-        .tasks = record->tasks};
+                                         .checkpoint = record->checkpoint,
+                                         .state = slu_arena_strdup(h->arena, record->dropped ? "DROPPED" : record->state),
+                                         .path = slu_arena_strdup(h->arena, record->path),
+                                         .text = slu_arena_strdup(h->arena, record->text),
+                                         .start_ms = record->trigger_ms,
+                                         .duration_ms = record->duration_ms,
+                                         .size = (uint64_t)record->bytes,
+                                         .tasks = record->tasks};
     return slu_arena_status(h->arena, err);
 }
 
@@ -302,16 +309,16 @@ logs_forward(slu_jobmanager *jm, const peer *from, const slu_message *message, c
 {
     const node *n = message->worker < j->member_count ? node_find(jm, j->members[message->worker].node) : NULL;
     if (n == NULL || n->peer == 0)
-        return slu_error_set(err, SLU_NOTFOUND, "the task manager of worker %" PRIu64 " of job %s is not here to ask for its log", message->worker,
-            j->name);
+        return slu_error_set(err, SLU_NOTFOUND, "the task manager of worker %" PRIu64 " of job %s is not here to ask for its log",
+                             message->worker, j->name);
     forward *f = slu_alloc_zero(1, sizeof *f);
     if (f == NULL)
         return slu_error_set(err, SLU_NOMEM, "a question");
     *f = (forward){.next = jm->forwards,
-        .request = ++jm->forward_last,
-        .client = from->number,
-        .client_request = message->request,
-        .deadline = jm_now(jm) + FORWARD_MS};
+                   .request = ++jm->forward_last,
+                   .client = from->number,
+                   .client_request = message->request,
+                   .deadline = jm_now(jm) + FORWARD_MS};
     jm->forwards = f;
     const slu_message read = {
         .kind = SLU_MESSAGE_LOG_READ, .request = f->request, .job = j->id, .offset = message->offset, .size = message->size};

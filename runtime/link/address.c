@@ -46,15 +46,16 @@ word_find(const char *addresses, const char *scheme, char *out, size_t out_bytes
 }
 
 slu_status
-slu_link_choose(const char *addresses, const char *their_boot, const char *our_boot, const char *transport, char *out, size_t out_bytes,
-    slu_error *err)
+slu_link_choose(const char *addresses, const char *their_boot, const char *our_boot, const char *transport, char *out,
+                size_t out_bytes, slu_error *err)
 {
     const bool same_host = their_boot[0] != 0 && strcmp(their_boot, our_boot) == 0;
-    if (strcmp(transport, "tcp") != 0 && (same_host || strcmp(transport, "ipc") == 0) && word_find(addresses, "ipc://", out, out_bytes) &&
-        access(out + strlen("ipc://"), W_OK) == 0)
+    if (strcmp(transport, "tcp") != 0 && (same_host || strcmp(transport, "ipc") == 0) &&
+        word_find(addresses, "ipc://", out, out_bytes) && access(out + strlen("ipc://"), W_OK) == 0)
         return SLU_OK;
     if (strcmp(transport, "ipc") != 0 && word_find(addresses, "tcp://", out, out_bytes))
         return SLU_OK;
     return slu_error_set(err, SLU_NOTFOUND, "no way to reach \"%s\" with link.transport %s: %s", addresses, transport,
-        same_host ? "it is on this host but its path cannot be opened" : "it is on another host and has no tcp address");
+                         same_host ? "it is on this host but its path cannot be opened"
+                                   : "it is on another host and has no tcp address");
 }

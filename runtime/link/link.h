@@ -21,9 +21,9 @@
 #include "base/bytes.h"
 #include "base/env.h"
 
-#define SLU_LINK_ADDRESS_BYTES_MAX 512  /* of a list of addresses with its final zero */
-#define SLU_LINK_IPC_BYTES_MAX 100      /* of an ipc path: sockaddr_un has 108 */
-#define SLU_LINK_BODY_COPIED_MAX 8192   /* bytes: a received body up to this is copied to aligned memory (libraries.md 1.1) */
+#define SLU_LINK_ADDRESS_BYTES_MAX 512 /* of a list of addresses with its final zero */
+#define SLU_LINK_IPC_BYTES_MAX 100     /* of an ipc path: sockaddr_un has 108 */
+#define SLU_LINK_BODY_COPIED_MAX 8192  /* bytes: a received body up to this is copied to aligned memory (libraries.md 1.1) */
 #define SLU_LINK_MESSAGES_DEFAULT 1024
 
 typedef struct slu_link slu_link;
@@ -72,11 +72,11 @@ struct slu_link {
 typedef struct slu_link_transport slu_link_transport;
 struct slu_link_transport {
     /* `addresses`: one or more separated by spaces; port 0 or "*": any free one. */
-    slu_status (*listen)(
-        slu_link_transport *transport, const char *addresses, const slu_link_options *options, slu_link **out, slu_error *err);
+    slu_status (*listen)(slu_link_transport *transport, const char *addresses, const slu_link_options *options, slu_link **out,
+                         slu_error *err);
     /* Never waits: OPENED follows when the listener is there. */
-    slu_status (*dial)(
-        slu_link_transport *transport, const char *address, const slu_link_options *options, slu_link **out, slu_error *err);
+    slu_status (*dial)(slu_link_transport *transport, const char *address, const slu_link_options *options, slu_link **out,
+                       slu_error *err);
 };
 
 /* `body` may be NULL. A dialer's peer is 0. */
@@ -125,8 +125,8 @@ slu_link_body_release(slu_link_body *body)
 
 /* Which of a listener's addresses to dial: ipc when the boot ids are equal and the path is there, else tcp. `transport`: "auto",
  * "ipc" or "tcp". NOTFOUND: none fits. */
-SLU_CHECK slu_status slu_link_choose(const char *addresses, const char *their_boot, const char *our_boot, const char *transport, char *out,
-    size_t out_bytes, slu_error *err);
+SLU_CHECK slu_status slu_link_choose(const char *addresses, const char *their_boot, const char *our_boot, const char *transport,
+                                     char *out, size_t out_bytes, slu_error *err);
 /* The machine's boot id ("" when there is none): equal means the same host, since its last start. */
 void slu_boot_id(char *out, size_t out_bytes);
 /* Whether an address is tcp beyond loopback. */

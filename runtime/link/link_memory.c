@@ -217,7 +217,8 @@ memory_close(slu_link *self)
 static const slu_link_ops memory_ops = {memory_send, memory_next, memory_fd, memory_address, memory_close};
 
 static slu_status
-memory_open(slu_link_transport *transport, const char *address, const slu_link_options *options, bool dialer, slu_link **out, slu_error *err)
+memory_open(slu_link_transport *transport, const char *address, const slu_link_options *options, bool dialer, slu_link **out,
+            slu_error *err)
 {
     slu_link_hub *hub = (slu_link_hub *)transport;
     for (memory_link *other = hub->links; !dialer && other != NULL; other = other->next)

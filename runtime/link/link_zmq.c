@@ -22,7 +22,8 @@
 #define ROUTING_ID_BYTES_MAX 32
 #define CONNS_MAX 4096
 #define GONE_AFTER 256
-#define MONITORED (ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+#define MONITORED                                                                                                                  \
+    (ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
 
 #if defined(__SANITIZE_THREAD__)
 void __tsan_acquire(void *at);
@@ -536,8 +537,10 @@ address_bind(zmq_link *link, const char *address, const slu_link_options *option
     if (strncmp(address, "ipc://", 6) == 0 && strlen(address + 6) > SLU_LINK_IPC_BYTES_MAX)
         return slu_error_set(err, SLU_INVALID, "\"%s\": an ipc path has at most %d bytes", address, SLU_LINK_IPC_BYTES_MAX);
     if (slu_link_beyond_loopback(address) && !options->insecure)
-        return slu_error_set(err, SLU_INVALID,
-            "%s can be reached by anyone on the network and CURVE is not served yet: listen on 127.0.0.1, or give --insecure", address);
+        return slu_error_set(
+            err, SLU_INVALID,
+            "%s can be reached by anyone on the network and CURVE is not served yet: listen on 127.0.0.1, or give --insecure",
+            address);
     if (zmq_bind(raw(link->sock), address) != 0)
         return slu_error_set(err, errno == EADDRINUSE ? SLU_CONFLICT : SLU_IO, "listen on %s: %s", address, zmq_strerror(errno));
     char bound[256] = "";

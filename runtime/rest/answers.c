@@ -53,8 +53,8 @@ task_state(const char *state)
     return strcmp(state, "ENDED") == 0 ? "RUNNING" : state;
 }
 
-static const char *const task_words[] = {
-    "CREATED", "SCHEDULED", "DEPLOYING", "RUNNING", "FINISHED", "CANCELING", "CANCELED", "FAILED", "RECONCILING", "INITIALIZING"};
+static const char *const task_words[] = {"CREATED",   "SCHEDULED", "DEPLOYING", "RUNNING",     "FINISHED",
+                                         "CANCELING", "CANCELED",  "FAILED",    "RECONCILING", "INITIALIZING"};
 
 /* How many tasks are in each state, keys in Flink's case. */
 static json_t *
@@ -87,7 +87,8 @@ metric_of(const slu_message *measured, const char *name, uint64_t task_first, ui
 {
     int64_t sum = 0;
     for (uint32_t i = 0; i < measured->item_count; i++)
-        if (measured->items[i].task >= task_first && measured->items[i].task - task_first < task_count && strcmp(measured->items[i].name, name) == 0)
+        if (measured->items[i].task >= task_first && measured->items[i].task - task_first < task_count &&
+            strcmp(measured->items[i].name, name) == 0)
             sum += measured->items[i].value;
     return sum;
 }
@@ -95,13 +96,15 @@ metric_of(const slu_message *measured, const char *name, uint64_t task_first, ui
 static json_t *
 io_metrics(const slu_message *measured, uint64_t task_first, uint64_t task_count)
 {
-    return json_pack("{s:I, s:b, s:I, s:b, s:I, s:b, s:I, s:b, s:I, s:I, s:I}", "read-bytes", (json_int_t)metric_of(measured, "bytes_in", task_first, task_count),
-        "read-bytes-complete", 1, "write-bytes", (json_int_t)metric_of(measured, "bytes_out", task_first, task_count), "write-bytes-complete", 1,
-        "read-records", (json_int_t)metric_of(measured, "rows_in", task_first, task_count), "read-records-complete", 1, "write-records",
-        (json_int_t)metric_of(measured, "rows_out", task_first, task_count), "write-records-complete", 1, "accumulated-backpressured-time",
-        (json_int_t)metric_of(measured, "backpressured_ms", task_first, task_count), "accumulated-idle-time",
-        (json_int_t)metric_of(measured, "idle_ms", task_first, task_count), "accumulated-busy-time",
-        (json_int_t)metric_of(measured, "busy_ms", task_first, task_count));
+    return json_pack("{s:I, s:b, s:I, s:b, s:I, s:b, s:I, s:b, s:I, s:I, s:I}", "read-bytes",
+                     (json_int_t)metric_of(measured, "bytes_in", task_first, task_count), "read-bytes-complete", 1, "write-bytes",
+                     (json_int_t)metric_of(measured, "bytes_out", task_first, task_count), "write-bytes-complete", 1,
+                     "read-records", (json_int_t)metric_of(measured, "rows_in", task_first, task_count), "read-records-complete", 1,
+                     "write-records", (json_int_t)metric_of(measured, "rows_out", task_first, task_count), "write-records-complete",
+                     1, "accumulated-backpressured-time",
+                     (json_int_t)metric_of(measured, "backpressured_ms", task_first, task_count), "accumulated-idle-time",
+                     (json_int_t)metric_of(measured, "idle_ms", task_first, task_count), "accumulated-busy-time",
+                     (json_int_t)metric_of(measured, "busy_ms", task_first, task_count));
 }
 
 static json_int_t
@@ -115,9 +118,9 @@ end_or(int64_t end_ms)
 static json_t *
 config(call *c)
 {
-    return json_pack("{s:i, s:s, s:i, s:s, s:s, s:{s:b, s:b, s:b, s:b}}", "refresh-interval", 3000, "timezone-name", "Coordinated Universal Time",
-        "timezone-offset", 0, "flink-version", "sluice", "flink-revision", "", "features", "web-submit", 0, "web-cancel", 1, "web-rescale", 0,
-        "web-history", 0);
+    return json_pack("{s:i, s:s, s:i, s:s, s:s, s:{s:b, s:b, s:b, s:b}}", "refresh-interval", 3000, "timezone-name",
+                     "Coordinated Universal Time", "timezone-offset", 0, "flink-version", "sluice", "flink-revision", "",
+                     "features", "web-submit", 0, "web-cancel", 1, "web-rescale", 0, "web-history", 0);
 }
 
 static json_int_t
@@ -143,11 +146,12 @@ overview(call *c)
     asked jobs = {0};
     json_t *body = NULL;
     if (ask(c, SLU_MESSAGE_OVERVIEW, "", &cluster) == SLU_OK && ask(c, SLU_MESSAGE_LIST, "", &jobs) == SLU_OK)
-        body = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "taskmanagers", (json_int_t)cluster.message.taskmanagers, "slots-total",
-            (json_int_t)cluster.message.slots, "slots-available", (json_int_t)cluster.message.slots_free, "jobs-running",
-            jobs_running(&jobs.message), "jobs-finished", jobs_in(&jobs.message, "FINISHED", NULL), "jobs-cancelled",
-            jobs_in(&jobs.message, "CANCELED", NULL), "jobs-failed", jobs_in(&jobs.message, "FAILED", NULL), "flink-version",
-            cluster.message.build, "flink-commit", "");
+        body =
+            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "taskmanagers", (json_int_t)cluster.message.taskmanagers,
+                      "slots-total", (json_int_t)cluster.message.slots, "slots-available", (json_int_t)cluster.message.slots_free,
+                      "jobs-running", jobs_running(&jobs.message), "jobs-finished", jobs_in(&jobs.message, "FINISHED", NULL),
+                      "jobs-cancelled", jobs_in(&jobs.message, "CANCELED", NULL), "jobs-failed",
+                      jobs_in(&jobs.message, "FAILED", NULL), "flink-version", cluster.message.build, "flink-commit", "");
     asked_fini(&cluster);
     asked_fini(&jobs);
     return body;
@@ -156,10 +160,11 @@ overview(call *c)
 static json_t *
 taskmanager(const slu_message *node)
 {
-    return json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:{}, s:{}, s:{s:i, s:i, s:i, s:i}, s:{}, s:[]}", "id", node->node, "path", node->host,
-        "dataPort", 0, "jmxPort", -1, "timeSinceLastHeartbeat", (json_int_t)0, "slotsNumber", (json_int_t)node->slots, "freeSlots",
-        (json_int_t)node->slots_free, "totalResource", "freeResource", "hardware", "cpuCores", 0, "physicalMemory", 0, "freeMemory", 0,
-        "managedMemory", 0, "memoryConfiguration", "allocatedSlots");
+    return json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:I, s:{}, s:{}, s:{s:i, s:i, s:i, s:i}, s:{}, s:[]}", "id", node->node,
+                     "path", node->host, "dataPort", 0, "jmxPort", -1, "timeSinceLastHeartbeat", (json_int_t)0, "slotsNumber",
+                     (json_int_t)node->slots, "freeSlots", (json_int_t)node->slots_free, "totalResource", "freeResource",
+                     "hardware", "cpuCores", 0, "physicalMemory", 0, "freeMemory", 0, "managedMemory", 0, "memoryConfiguration",
+                     "allocatedSlots");
 }
 
 static json_t *
@@ -195,7 +200,8 @@ jobs_short(call *c)
     json_t *list = json_array();
     const slu_status status = ask(c, SLU_MESSAGE_LIST, "", &jobs);
     for (uint32_t i = 0; status == SLU_OK && i < jobs.message.item_count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s}", "id", jobs.message.items[i].job, "status", jobs.message.items[i].state));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s}", "id", jobs.message.items[i].job, "status", jobs.message.items[i].state));
     asked_fini(&jobs);
     return json_pack("{s:o}", "jobs", list);
 }
@@ -210,9 +216,10 @@ job_line(call *c, const slu_message *job)
         tasks = state_counts(details.message.items, details.message.item_count, true);
     }
     json_object_set_new(tasks, "total", json_integer((json_int_t)job->tasks));
-    json_t *line = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "jid", job->job, "name", job->name, "state", job->state, "start-time",
-        (json_int_t)job->start_ms, "end-time", end_or(job->end_ms), "duration", (json_int_t)job->duration_ms, "last-modification",
-        (json_int_t)(job->end_ms != 0 ? job->end_ms : job->start_ms), "tasks", tasks);
+    json_t *line =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "jid", job->job, "name", job->name, "state", job->state, "start-time",
+                  (json_int_t)job->start_ms, "end-time", end_or(job->end_ms), "duration", (json_int_t)job->duration_ms,
+                  "last-modification", (json_int_t)(job->end_ms != 0 ? job->end_ms : job->start_ms), "tasks", tasks);
     asked_fini(&details);
     return line;
 }
@@ -258,9 +265,10 @@ vertex_json(const slu_message *details, uint32_t v, const slu_message *measured)
     char id[33];
     vertex_id(details->job, v, id);
     return json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:o, s:o}", "id", id, "name", vertex->name, "maxParallelism",
-        (json_int_t)details->key_groups, "parallelism", (json_int_t)vertex->parallelism, "status", vertex_state(vertex), "start-time",
-        (json_int_t)details->start_ms, "end-time", end_or(details->end_ms), "duration", (json_int_t)details->duration_ms, "tasks",
-        state_counts(vertex, 1, false), "metrics", io_metrics(measured, vertex_task_first(vertex), vertex->item_count));
+                     (json_int_t)details->key_groups, "parallelism", (json_int_t)vertex->parallelism, "status",
+                     vertex_state(vertex), "start-time", (json_int_t)details->start_ms, "end-time", end_or(details->end_ms),
+                     "duration", (json_int_t)details->duration_ms, "tasks", state_counts(vertex, 1, false), "metrics",
+                     io_metrics(measured, vertex_task_first(vertex), vertex->item_count));
 }
 
 static json_t *
@@ -278,7 +286,8 @@ plan_inputs(const slu_message *details, const slu_message *vertex)
         vertex_id(details->job, from, id);
         for (char *letter = ship; *letter != 0; letter++)
             *letter = (char)(*letter & ~0x20);
-        json_array_append_new(inputs, json_pack("{s:i, s:s, s:s, s:s}", "num", number++, "id", id, "ship_strategy", ship, "exchange", "pipelined_bounded"));
+        json_array_append_new(inputs, json_pack("{s:i, s:s, s:s, s:s}", "num", number++, "id", id, "ship_strategy", ship,
+                                                "exchange", "pipelined_bounded"));
         at += used;
     }
     return inputs;
@@ -292,8 +301,8 @@ plan_json(const slu_message *details)
         const slu_message *vertex = &details->items[v];
         char id[33];
         vertex_id(details->job, v, id);
-        json_t *node = json_pack("{s:s, s:I, s:s, s:s, s:s, s:{}}", "id", id, "parallelism", (json_int_t)vertex->parallelism, "operator", "",
-            "operator_strategy", "", "description", vertex->name, "optimizer_properties");
+        json_t *node = json_pack("{s:s, s:I, s:s, s:s, s:s, s:{}}", "id", id, "parallelism", (json_int_t)vertex->parallelism,
+                                 "operator", "", "operator_strategy", "", "description", vertex->name, "optimizer_properties");
         if (vertex->inputs[0] != 0)
             json_object_set_new(node, "inputs", plan_inputs(details, vertex));
         json_array_append_new(nodes, node);
@@ -304,14 +313,15 @@ plan_json(const slu_message *details)
 static json_t *
 timestamps(const slu_message *details)
 {
-    static const char *const words[] = {"INITIALIZING", "CREATED", "RUNNING", "FAILING", "FAILED", "CANCELLING", "CANCELED", "FINISHED", "RESTARTING",
-        "SUSPENDED", "RECONCILING"};
+    static const char *const words[] = {"INITIALIZING", "CREATED",  "RUNNING",    "FAILING",   "FAILED",     "CANCELLING",
+                                        "CANCELED",     "FINISHED", "RESTARTING", "SUSPENDED", "RECONCILING"};
     json_t *times = json_object();
     for (size_t i = 0; i < SLU_COUNT_OF(words); i++)
         json_object_set_new(times, words[i],
-            json_integer(strcmp(words[i], "CREATED") == 0 || strcmp(words[i], "RUNNING") == 0 ? (json_int_t)details->start_ms
-                    : strcmp(words[i], details->state) == 0                                    ? (json_int_t)details->end_ms
-                                                                                               : 0));
+                            json_integer(strcmp(words[i], "CREATED") == 0 || strcmp(words[i], "RUNNING") == 0
+                                             ? (json_int_t)details->start_ms
+                                         : strcmp(words[i], details->state) == 0 ? (json_int_t)details->end_ms
+                                                                                 : 0));
     return times;
 }
 
@@ -329,10 +339,11 @@ job_page(const call *c, const slu_message *d, const slu_message *measured)
     json_t *vertices = json_array();
     for (uint32_t v = 0; v < d->item_count; v++)
         json_array_append_new(vertices, vertex_json(d, v, measured));
-    return json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "jid", d->job, "name", d->name, "isStoppable", 1, "state",
-        d->state, "job-type", "STREAMING", "start-time", (json_int_t)d->start_ms, "end-time", end_or(d->end_ms), "duration", (json_int_t)d->duration_ms,
-        "maxParallelism", (json_int_t)d->key_groups, "now", (json_int_t)slu_wall_ms(c->request->env), "timestamps", timestamps(d), "vertices", vertices,
-        "status-counts", state_counts(d->items, d->item_count, false), "plan", plan_json(d));
+    return json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "jid", d->job, "name", d->name,
+                     "isStoppable", 1, "state", d->state, "job-type", "STREAMING", "start-time", (json_int_t)d->start_ms,
+                     "end-time", end_or(d->end_ms), "duration", (json_int_t)d->duration_ms, "maxParallelism",
+                     (json_int_t)d->key_groups, "now", (json_int_t)slu_wall_ms(c->request->env), "timestamps", timestamps(d),
+                     "vertices", vertices, "status-counts", state_counts(d->items, d->item_count, false), "plan", plan_json(d));
 }
 
 static json_t *
@@ -340,10 +351,12 @@ exceptions_json(const slu_message *d)
 {
     json_t *entries = json_array();
     if (d->text[0] != 0)
-        json_array_append_new(entries, json_pack("{s:s, s:s, s:I, s:n, s:n, s:n, s:{}, s:[]}", "exceptionName", d->text, "stacktrace", d->text, "timestamp",
-                                           (json_int_t)(d->end_ms != 0 ? d->end_ms : d->start_ms), "taskName", "endpoint", "taskManagerId", "failureLabels",
-                                           "concurrentExceptions"));
-    json_t *body = json_pack("{s:[], s:b, s:{s:o, s:b}}", "all-exceptions", "truncated", 0, "exceptionHistory", "entries", entries, "truncated", 0);
+        json_array_append_new(entries,
+                              json_pack("{s:s, s:s, s:I, s:n, s:n, s:n, s:{}, s:[]}", "exceptionName", d->text, "stacktrace",
+                                        d->text, "timestamp", (json_int_t)(d->end_ms != 0 ? d->end_ms : d->start_ms), "taskName",
+                                        "endpoint", "taskManagerId", "failureLabels", "concurrentExceptions"));
+    json_t *body = json_pack("{s:[], s:b, s:{s:o, s:b}}", "all-exceptions", "truncated", 0, "exceptionHistory", "entries", entries,
+                             "truncated", 0);
     if (d->text[0] != 0) {
         json_object_set_new(body, "root-exception", json_string(d->text));
         json_object_set_new(body, "timestamp", json_integer((json_int_t)d->end_ms));
@@ -358,13 +371,17 @@ checkpoint_json(const slu_message *item)
 {
     const bool dropped = strcmp(item->state, "DROPPED") == 0;
     const json_int_t done = strcmp(item->state, "IN_PROGRESS") == 0 ? 0 : (json_int_t)item->tasks;
-    json_t *body = json_pack("{s:s, s:I, s:s, s:b, s:n, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:s, s:{}, s:s, s:b}", "className",
-        dropped || strcmp(item->state, "COMPLETED") == 0 ? "completed" : strcmp(item->state, "FAILED") == 0 ? "failed" : "in_progress", "id",
-        (json_int_t)item->checkpoint, "status", dropped ? "COMPLETED" : item->state, "is_savepoint", 0, "savepointFormat", "trigger_timestamp",
-        (json_int_t)item->start_ms, "latest_ack_timestamp", (json_int_t)(item->start_ms + item->duration_ms), "checkpointed_size",
-        (json_int_t)item->size, "state_size", (json_int_t)item->size, "end_to_end_duration", (json_int_t)item->duration_ms, "alignment_buffered", 0,
-        "processed_data", 0, "persisted_data", 0, "num_subtasks", (json_int_t)item->tasks, "num_acknowledged_subtasks", done, "checkpoint_type",
-        "CHECKPOINT", "tasks", "external_path", item->path, "discarded", dropped);
+    json_t *body =
+        json_pack("{s:s, s:I, s:s, s:b, s:n, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:s, s:{}, s:s, s:b}", "className",
+                  dropped || strcmp(item->state, "COMPLETED") == 0 ? "completed"
+                  : strcmp(item->state, "FAILED") == 0             ? "failed"
+                                                                   : "in_progress",
+                  "id", (json_int_t)item->checkpoint, "status", dropped ? "COMPLETED" : item->state, "is_savepoint", 0,
+                  "savepointFormat", "trigger_timestamp", (json_int_t)item->start_ms, "latest_ack_timestamp",
+                  (json_int_t)(item->start_ms + item->duration_ms), "checkpointed_size", (json_int_t)item->size, "state_size",
+                  (json_int_t)item->size, "end_to_end_duration", (json_int_t)item->duration_ms, "alignment_buffered", 0,
+                  "processed_data", 0, "persisted_data", 0, "num_subtasks", (json_int_t)item->tasks, "num_acknowledged_subtasks",
+                  done, "checkpoint_type", "CHECKPOINT", "tasks", "external_path", item->path, "discarded", dropped);
     if (strcmp(item->state, "FAILED") == 0) {
         json_object_set_new(body, "failure_timestamp", json_integer((json_int_t)(item->start_ms + item->duration_ms)));
         json_object_set_new(body, "failure_message", json_string(item->text));
@@ -389,7 +406,8 @@ summary_json(const slu_message *list, bool size)
         sum += value;
         count++;
     }
-    return json_pack("{s:I, s:I, s:I}", "min", (json_int_t)(count == 0 ? 0 : min), "max", (json_int_t)max, "avg", (json_int_t)(count == 0 ? 0 : sum / count));
+    return json_pack("{s:I, s:I, s:I}", "min", (json_int_t)(count == 0 ? 0 : min), "max", (json_int_t)max, "avg",
+                     (json_int_t)(count == 0 ? 0 : sum / count));
 }
 
 static json_int_t
@@ -420,11 +438,12 @@ checkpoints(call *c)
         json_t *history = json_array();
         for (uint32_t i = 0; i < m->item_count; i++)
             json_array_append_new(history, checkpoint_json(&m->items[i]));
-        body = json_pack("{s:{s:i, s:I, s:I, s:I, s:I}, s:{s:o, s:o, s:o}, s:{s:o, s:n, s:o, s:n}, s:o}", "counts", "restored", 0, "total",
-            (json_int_t)m->item_count, "in_progress", checkpoints_in(m, "IN_PROGRESS"), "completed",
-            checkpoints_in(m, "COMPLETED") + checkpoints_in(m, "DROPPED"), "failed", checkpoints_in(m, "FAILED"), "summary", "checkpointed_size",
-            summary_json(m, true), "state_size", summary_json(m, true), "end_to_end_duration", summary_json(m, false), "latest", "completed",
-            latest_json(m, "COMPLETED"), "savepoint", "failed", latest_json(m, "FAILED"), "restored", "history", history);
+        body = json_pack("{s:{s:i, s:I, s:I, s:I, s:I}, s:{s:o, s:o, s:o}, s:{s:o, s:n, s:o, s:n}, s:o}", "counts", "restored", 0,
+                         "total", (json_int_t)m->item_count, "in_progress", checkpoints_in(m, "IN_PROGRESS"), "completed",
+                         checkpoints_in(m, "COMPLETED") + checkpoints_in(m, "DROPPED"), "failed", checkpoints_in(m, "FAILED"),
+                         "summary", "checkpointed_size", summary_json(m, true), "state_size", summary_json(m, true),
+                         "end_to_end_duration", summary_json(m, false), "latest", "completed", latest_json(m, "COMPLETED"),
+                         "savepoint", "failed", latest_json(m, "FAILED"), "restored", "history", history);
     }
     asked_fini(&list);
     return body;
@@ -433,9 +452,10 @@ checkpoints(call *c)
 static json_t *
 checkpoints_config(const slu_message *d)
 {
-    return json_pack("{s:s, s:I, s:i, s:i, s:i, s:{s:b, s:b}, s:s, s:s, s:b, s:i}", "mode", "exactly_once", "interval", (json_int_t)d->interval_ms, "timeout",
-        600000, "min_pause", 0, "max_concurrent", 1, "externalization", "enabled", 1, "delete_on_cancellation", 0, "state_backend", "HeapStateBackend",
-        "checkpoint_storage", "FileSystemCheckpointStorage", "unaligned_checkpoints", 0, "tolerable_failed_checkpoints", 0);
+    return json_pack("{s:s, s:I, s:i, s:i, s:i, s:{s:b, s:b}, s:s, s:s, s:b, s:i}", "mode", "exactly_once", "interval",
+                     (json_int_t)d->interval_ms, "timeout", 600000, "min_pause", 0, "max_concurrent", 1, "externalization",
+                     "enabled", 1, "delete_on_cancellation", 0, "state_backend", "HeapStateBackend", "checkpoint_storage",
+                     "FileSystemCheckpointStorage", "unaligned_checkpoints", 0, "tolerable_failed_checkpoints", 0);
 }
 
 /* ---- Vertices -------------------------------------------------------------------------------------------------------------------- */
@@ -462,23 +482,32 @@ vertex_page(const call *c, const slu_message *d, const slu_message *vertex, uint
     vertex_id(d->job, v, id);
     for (uint32_t t = 0; t < vertex->item_count; t++) {
         const slu_message *task = &vertex->items[t];
-        json_array_append_new(subtasks, json_pack("{s:I, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:s, s:{}}", "subtask", (json_int_t)t, "status",
-                                            task_state(task->state), "attempt", (json_int_t)d->attempt, "endpoint", task->name, "start-time",
-                                            (json_int_t)d->start_ms, "start_time", (json_int_t)d->start_ms, "end-time", end_or(d->end_ms), "duration",
-                                            (json_int_t)d->duration_ms, "metrics", io_metrics(measured, task->task, 1), "taskmanager-id", task->name,
-                                            "status-duration"));
+        json_array_append_new(subtasks,
+                              json_pack("{s:I, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:s, s:{}}", "subtask", (json_int_t)t,
+                                        "status", task_state(task->state), "attempt", (json_int_t)d->attempt, "endpoint",
+                                        task->name, "start-time", (json_int_t)d->start_ms, "start_time", (json_int_t)d->start_ms,
+                                        "end-time", end_or(d->end_ms), "duration", (json_int_t)d->duration_ms, "metrics",
+                                        io_metrics(measured, task->task, 1), "taskmanager-id", task->name, "status-duration"));
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:{}}", "id", id, "name", vertex->name, "parallelism", (json_int_t)vertex->parallelism,
-        "maxParallelism", (json_int_t)d->key_groups, "now", (json_int_t)slu_wall_ms(c->request->env), "subtasks", subtasks, "aggregated");
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:{}}", "id", id, "name", vertex->name, "parallelism",
+                     (json_int_t)vertex->parallelism, "maxParallelism", (json_int_t)d->key_groups, "now",
+                     (json_int_t)slu_wall_ms(c->request->env), "subtasks", subtasks, "aggregated");
 }
 
 /* Flink's names for what a task measures. */
 static const struct {
     const char *flink;
     const char *ours;
-} names[] = {{"numRecordsIn", "rows_in"}, {"numRecordsOut", "rows_out"}, {"numBytesIn", "bytes_in"}, {"numBytesOut", "bytes_out"},
-    {"numBuffersOut", "batches_out"}, {"accumulateBusyTimeMs", "busy_ms"}, {"accumulateIdleTimeMs", "idle_ms"},
-    {"accumulateBackPressuredTimeMs", "backpressured_ms"}, {"currentInputWatermark", "watermark_ms"}, {"stateBytes", "state_bytes"}};
+} names[] = {{"numRecordsIn", "rows_in"},
+             {"numRecordsOut", "rows_out"},
+             {"numBytesIn", "bytes_in"},
+             {"numBytesOut", "bytes_out"},
+             {"numBuffersOut", "batches_out"},
+             {"accumulateBusyTimeMs", "busy_ms"},
+             {"accumulateIdleTimeMs", "idle_ms"},
+             {"accumulateBackPressuredTimeMs", "backpressured_ms"},
+             {"currentInputWatermark", "watermark_ms"},
+             {"stateBytes", "state_bytes"}};
 
 /* Parts of a thousand of a task's time since it began: what Flink calls ...MsPerSecond. */
 static int64_t
@@ -496,7 +525,9 @@ metric_value(const slu_message *measured, const char *name, uint64_t task, int64
     static const struct {
         const char *flink;
         const char *ours;
-    } shares[] = {{"busyTimeMsPerSecond", "busy_ms"}, {"idleTimeMsPerSecond", "idle_ms"}, {"backPressuredTimeMsPerSecond", "backpressured_ms"}};
+    } shares[] = {{"busyTimeMsPerSecond", "busy_ms"},
+                  {"idleTimeMsPerSecond", "idle_ms"},
+                  {"backPressuredTimeMsPerSecond", "backpressured_ms"}};
     for (size_t i = 0; i < SLU_COUNT_OF(shares); i++)
         if (strcmp(shares[i].flink, name) == 0)
             return *out = share_of(measured, shares[i].ours, task), true;
@@ -546,8 +577,8 @@ metrics_json(const call *c, const slu_message *vertex, const slu_message *measur
             count++;
         }
         if (aggregated && count > 0)
-            json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:f}", "id", word, "min", (double)min, "max", (double)max, "avg",
-                                            (double)sum / count, "sum", (double)sum));
+            json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:f}", "id", word, "min", (double)min, "max", (double)max,
+                                                  "avg", (double)sum / count, "sum", (double)sum));
     }
     return list;
 }
@@ -575,14 +606,15 @@ backpressure_json(const call *c, const slu_message *vertex, const slu_message *m
         const int64_t back = share_of(measured, "backpressured_ms", vertex->items[t].task);
         const char *level = back <= 100 ? "ok" : back <= 500 ? "low" : "high";
         worst = SLU_MAX(worst, back);
-        json_array_append_new(subtasks, json_pack("{s:I, s:i, s:s, s:s, s:f, s:f, s:f}", "subtask", (json_int_t)t, "attempt-number", 0, "backpressureLevel",
-                                            level, "backpressure-level", level, "ratio", (double)back / 1000, "idleRatio",
-                                            (double)share_of(measured, "idle_ms", vertex->items[t].task) / 1000, "busyRatio",
-                                            (double)share_of(measured, "busy_ms", vertex->items[t].task) / 1000));
+        json_array_append_new(subtasks,
+                              json_pack("{s:I, s:i, s:s, s:s, s:f, s:f, s:f}", "subtask", (json_int_t)t, "attempt-number", 0,
+                                        "backpressureLevel", level, "backpressure-level", level, "ratio", (double)back / 1000,
+                                        "idleRatio", (double)share_of(measured, "idle_ms", vertex->items[t].task) / 1000,
+                                        "busyRatio", (double)share_of(measured, "busy_ms", vertex->items[t].task) / 1000));
     }
     const char *level = worst <= 100 ? "ok" : worst <= 500 ? "low" : "high";
-    return json_pack("{s:s, s:s, s:s, s:I, s:o}", "status", "ok", "backpressureLevel", level, "backpressure-level", level, "end-timestamp",
-        (json_int_t)slu_wall_ms(c->request->env), "subtasks", subtasks);
+    return json_pack("{s:s, s:s, s:s, s:I, s:o}", "status", "ok", "backpressureLevel", level, "backpressure-level", level,
+                     "end-timestamp", (json_int_t)slu_wall_ms(c->request->env), "subtasks", subtasks);
 }
 
 static json_t *
@@ -617,8 +649,9 @@ is(const call *c, uint32_t count, uint32_t at, const char *word)
 static json_t *
 job_config(const slu_message *d)
 {
-    return json_pack("{s:s, s:s, s:{s:s, s:s, s:I, s:b, s:{}}}", "jid", d->job, "name", d->name, "execution-config", "execution-mode", "PIPELINED",
-        "restart-strategy", "exponential delay", "job-parallelism", (json_int_t)d->parallelism, "object-reuse-mode", 1, "user-config");
+    return json_pack("{s:s, s:s, s:{s:s, s:s, s:I, s:b, s:{}}}", "jid", d->job, "name", d->name, "execution-config",
+                     "execution-mode", "PIPELINED", "restart-strategy", "exponential delay", "job-parallelism",
+                     (json_int_t)d->parallelism, "object-reuse-mode", 1, "user-config");
 }
 
 static json_t *
@@ -627,8 +660,11 @@ job_metrics(const call *c, const slu_message *d)
     const struct {
         const char *id;
         int64_t value;
-    } all[] = {{"numRestarts", (int64_t)d->restarts}, {"uptime", d->duration_ms}, {"lastCompletedCheckpointId", d->checkpoint},
-        {"numberOfCompletedCheckpoints", (int64_t)d->checkpoints}, {"runningTime", d->duration_ms}};
+    } all[] = {{"numRestarts", (int64_t)d->restarts},
+               {"uptime", d->duration_ms},
+               {"lastCompletedCheckpointId", d->checkpoint},
+               {"numberOfCompletedCheckpoints", (int64_t)d->checkpoints},
+               {"runningTime", d->duration_ms}};
     json_t *list = json_array();
     for (size_t i = 0; i < SLU_COUNT_OF(all); i++) {
         char text[32];
@@ -661,7 +697,8 @@ job_answer(call *c)
         else if (is(c, 3, 2, "exceptions"))
             body = exceptions_json(d);
         else if (is(c, 3, 2, "accumulators"))
-            body = json_pack("{s:[], s:[], s:{}}", "job-accumulators", "user-task-accumulators", "serialized-user-task-accumulators");
+            body =
+                json_pack("{s:[], s:[], s:{}}", "job-accumulators", "user-task-accumulators", "serialized-user-task-accumulators");
         else if (is(c, 3, 2, "metrics"))
             body = job_metrics(c, d);
         else if (is(c, 4, 3, "config") && strcmp(c->parts[2], "checkpoints") == 0)
@@ -720,7 +757,8 @@ answer_json(call *c)
     const bool job = c->part_count >= 2 && strcmp(c->parts[0], "jobs") == 0;
     if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
         return get_answer(c);
-    if (strcmp(method, "PATCH") == 0 && job && c->part_count == 2 && (c->request->mode == NULL || strcmp(c->request->mode, "cancel") == 0))
+    if (strcmp(method, "PATCH") == 0 && job && c->part_count == 2 &&
+        (c->request->mode == NULL || strcmp(c->request->mode, "cancel") == 0))
         return job_command(c, SLU_MESSAGE_CANCEL, 202, json_object());
     if (strcmp(method, "POST") == 0 && job && is(c, 3, 2, "stop"))
         return job_command(c, SLU_MESSAGE_STOP, 202, json_pack("{s:s}", "request-id", c->parts[1]));

@@ -50,8 +50,8 @@ answer_send(struct MHD_Connection *connection, slu_rest_answer *answer)
 
 /* Called at the head of a request, for each part of its body, and at its end. */
 static enum MHD_Result
-request_take(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *body,
-    size_t *body_bytes, void **state)
+request_take(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+             const char *body, size_t *body_bytes, void **state)
 {
     static int begun;
     const rest *r = context;
@@ -65,11 +65,11 @@ request_take(void *context, struct MHD_Connection *connection, const char *url, 
         return MHD_YES;
     }
     const slu_rest_request request = {.env = r->env,
-        .jobmanager = r->jobmanager,
-        .method = method,
-        .path = strncmp(url, "/v1/", 4) == 0 ? url + 3 : url,
-        .get = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "get"),
-        .mode = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "mode")};
+                                      .jobmanager = r->jobmanager,
+                                      .method = method,
+                                      .path = strncmp(url, "/v1/", 4) == 0 ? url + 3 : url,
+                                      .get = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "get"),
+                                      .mode = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "mode")};
     slu_buf_init(&answer.body, (size_t)64 << 20);
     slu_rest_answer_make(&request, &answer);
     const enum MHD_Result result = answer_send(connection, &answer);
@@ -100,10 +100,12 @@ static slu_status
 daemon_start(rest *r, const struct sockaddr_in *address, const char *listen, slu_error *err)
 {
     r->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, request_take, r, MHD_OPTION_SOCK_ADDR, address,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLU_REST_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)SLU_REST_BODY_BYTES_MAX, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, r, MHD_OPTION_END);
+                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLU_REST_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+                                 60u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SLU_REST_BODY_BYTES_MAX,
+                                 MHD_OPTION_EXTERNAL_LOGGER, mhd_log, r, MHD_OPTION_END);
     if (r->daemon == NULL)
-        return slu_error_set(err, errno == EADDRINUSE ? SLU_CONFLICT : SLU_IO, "REST cannot listen on %s: %s", listen, strerror(errno));
+        return slu_error_set(err, errno == EADDRINUSE ? SLU_CONFLICT : SLU_IO, "REST cannot listen on %s: %s", listen,
+                             strerror(errno));
     const union MHD_DaemonInfo *epoll = MHD_get_daemon_info(r->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     const union MHD_DaemonInfo *port = MHD_get_daemon_info(r->daemon, MHD_DAEMON_INFO_BIND_PORT);
     if (epoll == NULL || port == NULL)

@@ -74,7 +74,7 @@ log_path(const shell *s, const char *job, char *out, size_t bytes)
 static slu_status
 child_spawn(shell *s, int deploy_fd, const char *log, pid_t *out, slu_error *err)
 {
-    char *arguments[] = {(char *)(uintptr_t)"sluice", (char *)(uintptr_t)"worker", NULL};
+    char *arguments[] = {(char *)(uintptr_t) "sluice", (char *)(uintptr_t) "worker", NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -278,21 +278,22 @@ slu_taskmanager_run(const slu_env *env, const slu_taskmanager_options *given, sl
         options.slots = (uint32_t)SLU_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
     if (options.jobmanager == NULL)
         options.jobmanager = "127.0.0.1:6123";
-    (void)snprintf(s.address, sizeof s.address, "%s%s", strstr(options.jobmanager, "://") == NULL ? "tcp://" : "", options.jobmanager);
+    (void)snprintf(s.address, sizeof s.address, "%s%s", strstr(options.jobmanager, "://") == NULL ? "tcp://" : "",
+                   options.jobmanager);
     (void)gethostname(host, sizeof host - 1);
     slu_boot_id(boot, sizeof boot);
     SLU_TRY(signals_open(&signal_fd, err));
     slu_status status = run_dir_make(&s, err);
     const slu_taskmanager_spec spec = {.env = env,
-        .transport = &slu_link_zmq,
-        .jobmanager = s.address,
-        .host = host,
-        .boot = boot,
-        .build = "0.1.0",
-        .slots = options.slots,
-        .processes = &process_ops,
-        .processes_context = &s,
-        .on_ready = ready};
+                                       .transport = &slu_link_zmq,
+                                       .jobmanager = s.address,
+                                       .host = host,
+                                       .boot = boot,
+                                       .build = "0.1.0",
+                                       .slots = options.slots,
+                                       .processes = &process_ops,
+                                       .processes_context = &s,
+                                       .on_ready = ready};
     if (status == SLU_OK)
         status = slu_taskmanager_new(&spec, &s.tm, err);
     if (status == SLU_OK)

@@ -74,20 +74,25 @@ hello(slu_taskmanager *tm)
         return;
     uint32_t at = 0;
     for (const running *r = tm->running; r != NULL; r = r->next)
-        items[at++] = (slu_message){.kind = SLU_MESSAGE_WORKER, .job = r->job, .attempt = r->attempt, .attempt_id = r->attempt_id, .worker = r->worker, .pid = r->pid};
+        items[at++] = (slu_message){.kind = SLU_MESSAGE_WORKER,
+                                    .job = r->job,
+                                    .attempt = r->attempt,
+                                    .attempt_id = r->attempt_id,
+                                    .worker = r->worker,
+                                    .pid = r->pid};
     const slu_message message = {.kind = SLU_MESSAGE_HELLO,
-        .role = SLU_ROLE_TASKMANAGER,
-        .version_min = SLU_CONTROL_VERSION_MIN,
-        .version_max = SLU_CONTROL_VERSION_MAX,
-        .cluster = tm->cluster,
-        .build = tm->spec.build,
-        .node = tm->node,
-        .host = tm->spec.host,
-        .boot = tm->spec.boot,
-        .slots = tm->spec.slots,
-        .pid = (uint64_t)getpid(),
-        .items = items,
-        .item_count = count};
+                                 .role = SLU_ROLE_TASKMANAGER,
+                                 .version_min = SLU_CONTROL_VERSION_MIN,
+                                 .version_max = SLU_CONTROL_VERSION_MAX,
+                                 .cluster = tm->cluster,
+                                 .build = tm->spec.build,
+                                 .node = tm->node,
+                                 .host = tm->spec.host,
+                                 .boot = tm->spec.boot,
+                                 .slots = tm->spec.slots,
+                                 .pid = (uint64_t)getpid(),
+                                 .items = items,
+                                 .item_count = count};
     tell(tm, &message);
     slu_free(items);
 }
@@ -105,13 +110,13 @@ static void
 answer_about(slu_taskmanager *tm, uint32_t kind, const slu_message *about, int status, const char *text, uint64_t pid)
 {
     const slu_message message = {.kind = kind,
-        .job = about->job,
-        .attempt = about->attempt,
-        .attempt_id = about->attempt_id,
-        .worker = about->worker,
-        .status = status,
-        .text = text,
-        .pid = pid};
+                                 .job = about->job,
+                                 .attempt = about->attempt,
+                                 .attempt_id = about->attempt_id,
+                                 .worker = about->worker,
+                                 .status = status,
+                                 .text = text,
+                                 .pid = pid};
     tell(tm, &message);
 }
 
@@ -138,7 +143,8 @@ attempt_note(slu_taskmanager *tm, const slu_message *deploy, slu_error *err)
         s = s->next;
     if (s != NULL && s->attempt >= deploy->attempt) {
         tm->fenced++;
-        return slu_error_set(err, SLU_CONFLICT, "attempt %" PRIu64 " is not newer than attempt %" PRIu64 ", which was here", deploy->attempt, s->attempt);
+        return slu_error_set(err, SLU_CONFLICT, "attempt %" PRIu64 " is not newer than attempt %" PRIu64 ", which was here",
+                             deploy->attempt, s->attempt);
     }
     for (const running *r = tm->running; r != NULL; r = r->next)
         if (strcmp(r->job, deploy->job) == 0)
@@ -190,7 +196,7 @@ deploy_take(slu_taskmanager *tm, const slu_message *deploy)
         return;
     }
     slu_log_info(tm->spec.env, "WORKER-STARTED", "job %s attempt %" PRIu64 " worker %" PRIu64 " is process %" PRIu64, deploy->name,
-        deploy->attempt, deploy->worker, r->pid);
+                 deploy->attempt, deploy->worker, r->pid);
     answer_about(tm, SLU_MESSAGE_DEPLOYED, deploy, 0, "", r->pid);
 }
 
@@ -213,16 +219,17 @@ log_take(slu_taskmanager *tm, const slu_message *message)
     slu_buf bytes;
     const uint64_t wanted = message->size == 0 || message->size > LOG_BYTES_MAX ? LOG_BYTES_MAX : message->size;
     slu_buf_init(&bytes, LOG_BYTES_MAX);
-    slu_status status = tm->spec.processes->log_read == NULL ? slu_error_set(&err, SLU_UNSUPPORTED, "no logs are kept here")
-                                                             : tm->spec.processes->log_read(tm->spec.processes_context, message->job,
-                                                                   message->offset, wanted, &bytes, &err);
+    slu_status status =
+        tm->spec.processes->log_read == NULL
+            ? slu_error_set(&err, SLU_UNSUPPORTED, "no logs are kept here")
+            : tm->spec.processes->log_read(tm->spec.processes_context, message->job, message->offset, wanted, &bytes, &err);
     slu_message answer = {.kind = SLU_MESSAGE_LOG,
-        .request = message->request,
-        .job = message->job,
-        .node = tm->node,
-        .offset = message->offset,
-        .size = bytes.bytes,
-        .data = slu_buf_view(&bytes)};
+                          .request = message->request,
+                          .job = message->job,
+                          .node = tm->node,
+                          .offset = message->offset,
+                          .size = bytes.bytes,
+                          .data = slu_buf_view(&bytes)};
     if (status != SLU_OK) {
         answer.data = slu_view_of_text(err.message);
         answer.size = 0;
@@ -274,7 +281,8 @@ message_take(slu_taskmanager *tm, slu_view bytes)
     case SLU_MESSAGE_FAILED:
         slu_log_warn(tm->spec.env, "REFUSED", "the job manager says: %s", message.text);
         if (tm->version == 0)
-            (void)snprintf(tm->refused, sizeof tm->refused, "the job manager at %s refused us: %.150s", tm->spec.jobmanager, message.text);
+            (void)snprintf(tm->refused, sizeof tm->refused, "the job manager at %s refused us: %.150s", tm->spec.jobmanager,
+                           message.text);
         else
             hello_again(tm);
         break;
@@ -332,7 +340,8 @@ slu_taskmanager_exited(slu_taskmanager *tm, uint64_t pid, int status, const char
     if (r->killed || status == 0)
         slu_log_info(tm->spec.env, "WORKER-ENDED", "worker %" PRIu64 " of job %s: %s", r->worker, r->job, how);
     else
-        slu_log_warn(tm->spec.env, "WORKER-DIED", "worker %" PRIu64 " of job %s (process %" PRIu64 "): %s", r->worker, r->job, pid, how);
+        slu_log_warn(tm->spec.env, "WORKER-DIED", "worker %" PRIu64 " of job %s (process %" PRIu64 "): %s", r->worker, r->job, pid,
+                     how);
     const slu_message about = {.job = r->job, .attempt = r->attempt, .attempt_id = r->attempt_id, .worker = r->worker};
     answer_about(tm, SLU_MESSAGE_EXITED, &about, r->killed ? 0 : status, how, pid);
     slu_free(r);
@@ -369,7 +378,8 @@ slu_taskmanager_new(const slu_taskmanager_spec *spec, slu_taskmanager **out, slu
     tm->spec = *spec;
     tm->heartbeat_ms = HEARTBEAT_MS;
     (void)snprintf(tm->address, sizeof tm->address, "%s", spec->jobmanager);
-    (void)snprintf(tm->node, sizeof tm->node, "%016" PRIx64 "%016" PRIx64, spec->env->random(spec->env), spec->env->random(spec->env));
+    (void)snprintf(tm->node, sizeof tm->node, "%016" PRIx64 "%016" PRIx64, spec->env->random(spec->env),
+                   spec->env->random(spec->env));
     slu_arena_init(&tm->arena, SLU_MESSAGE_ARENA_BYTES_MAX);
     slu_buf_init(&tm->out, (size_t)SLU_CONTROL_BYTES_MAX);
     const slu_status status = spec->transport->dial(spec->transport, spec->jobmanager, &options, &tm->link, err);

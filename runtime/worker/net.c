@@ -10,9 +10,9 @@
 #include <poll.h>
 #include <stdatomic.h>
 
-#define TELL_MS 1000        /* totals are repeated so often */
-#define CONNECT_MS 30000    /* a peer that is not there by then is not coming */
-#define ITEMS_PER_ROUND 64  /* of one channel before the next has its turn */
+#define TELL_MS 1000       /* totals are repeated so often */
+#define CONNECT_MS 30000   /* a peer that is not there by then is not coming */
+#define ITEMS_PER_ROUND 64 /* of one channel before the next has its turn */
 #define EVENTS_PER_ROUND 256
 #define CREDIT_STEP (SLU_CREDIT_WINDOW_DEFAULT / 4)
 #define HEAD_BYTES_MAX ((size_t)1 << 20)
@@ -74,8 +74,11 @@ struct slu_net {
 static slu_message
 about(const slu_net *net, uint32_t kind)
 {
-    return (slu_message){
-        .kind = kind, .job = net->job, .attempt = net->spec.attempt, .attempt_id = net->spec.attempt_id, .worker = net->spec.worker};
+    return (slu_message){.kind = kind,
+                         .job = net->job,
+                         .attempt = net->spec.attempt,
+                         .attempt_id = net->spec.attempt_id,
+                         .worker = net->spec.worker};
 }
 
 /* AGAIN is fine: totals are told again. */
@@ -150,7 +153,8 @@ sent_tell(slu_net *net, uint32_t dialer_at, slu_error *err)
         const outbound *out = &net->outs[i];
         if (out->dialer != dialer_at || out->waits)
             continue;
-        items[count++] = (slu_message){.kind = SLU_MESSAGE_TOTAL, .channel = out->channel, .value = (int64_t)slu_remote_sent(out->sender)};
+        items[count++] =
+            (slu_message){.kind = SLU_MESSAGE_TOTAL, .channel = out->channel, .value = (int64_t)slu_remote_sent(out->sender)};
         if (count == SLU_COUNT_OF(items)) {
             SLU_TRY(totals_tell(net, SLU_MESSAGE_SENT, net->dialers[dialer_at].link, 0, items, count, err));
             count = 0;
@@ -211,7 +215,8 @@ credit_take(slu_net *net, slu_view head, slu_error *err)
 static inbound *
 inbound_find(slu_net *net, uint64_t channel)
 {
-    return channel < net->channel_count && net->in_of_channel[channel] != UINT32_MAX ? &net->ins[net->in_of_channel[channel]] : NULL;
+    return channel < net->channel_count && net->in_of_channel[channel] != UINT32_MAX ? &net->ins[net->in_of_channel[channel]]
+                                                                                     : NULL;
 }
 
 /* On the listener: a worker says who it is, or how much it sent. */
@@ -232,7 +237,8 @@ sender_control(slu_net *net, uint64_t peer, slu_view head, slu_error *err)
     for (uint32_t i = 0; message.kind == SLU_MESSAGE_SENT && i < message.item_count; i++) {
         const inbound *in = inbound_find(net, message.items[i].channel);
         if (in != NULL)
-            SLU_TRY_IN(slu_remote_check_sent(in->receiver, (uint64_t)message.items[i].value, err), err, "channel %" PRIu32, in->channel);
+            SLU_TRY_IN(slu_remote_check_sent(in->receiver, (uint64_t)message.items[i].value, err), err, "channel %" PRIu32,
+                       in->channel);
     }
     return SLU_OK;
 }
@@ -450,7 +456,11 @@ slu_net_stop(slu_net *net)
 static slu_link_options
 link_options(const slu_net *net)
 {
-    return (slu_link_options){.env = net->spec.env, .messages_max = 4096, .linger_ms = 100, .bytes_max = SLU_BATCH_BYTES_MAX, .insecure = net->spec.insecure};
+    return (slu_link_options){.env = net->spec.env,
+                              .messages_max = 4096,
+                              .linger_ms = 100,
+                              .bytes_max = SLU_BATCH_BYTES_MAX,
+                              .insecure = net->spec.insecure};
 }
 
 static slu_status
@@ -482,7 +492,8 @@ channel_schema(const slu_layout *layout, uint32_t channel)
 }
 
 static slu_status
-outbound_add(slu_net *net, const slu_layout *layout, uint32_t channel, uint32_t to_worker, const slu_net_peer *peers, uint32_t peer_count, slu_error *err)
+outbound_add(slu_net *net, const slu_layout *layout, uint32_t channel, uint32_t to_worker, const slu_net_peer *peers,
+             uint32_t peer_count, slu_error *err)
 {
     const slu_remote_address address = {(uint32_t)net->spec.attempt, net->spec.attempt_id, channel};
     outbound *out = &net->outs[net->out_count];

@@ -484,7 +484,8 @@ times_step(slu_worker_process *p)
         metrics_tell(p);
     }
     if (slu_link_beyond_loopback(p->deploy.address) && now - p->heard_ms > SLU_WORKER_LEASE_MS) {
-        slu_log_error(p->spec.env, "LEASE-OVER", "the job manager has been silent for %d s: another attempt may begin, so this one ends",
+        slu_log_error(p->spec.env, "LEASE-OVER",
+                      "the job manager has been silent for %d s: another attempt may begin, so this one ends",
                       SLU_WORKER_LEASE_MS / 1000);
         end(p, 1);
     }
@@ -565,7 +566,8 @@ tasks_choose(slu_worker_process *p, slu_error *err)
     memcpy(p->placement, p->deploy.placement.data, p->deploy.placement.bytes);
     for (uint32_t t = 0; t < count; t++) {
         if (p->placement[t] >= p->deploy.workers)
-            return slu_error_set(err, SLU_CORRUPT, "task %" PRIu32 " is placed on worker %" PRIu32 " of %" PRIu64, t, p->placement[t], p->deploy.workers);
+            return slu_error_set(err, SLU_CORRUPT, "task %" PRIu32 " is placed on worker %" PRIu32 " of %" PRIu64, t,
+                                 p->placement[t], p->deploy.workers);
         if (p->placement[t] == p->deploy.worker)
             p->tasks[p->task_count++] = t;
     }
@@ -589,7 +591,8 @@ net_make(slu_worker_process *p, slu_error *err)
     char listen[SLU_LINK_ADDRESS_BYTES_MAX];
     char path[SLU_LINK_IPC_BYTES_MAX + 32] = "";
     const bool ipc = strcmp(p->deploy.transport, "tcp") != 0 && p->deploy.run_dir[0] != 0;
-    if (ipc && (size_t)snprintf(path, sizeof path, "ipc://%s/%016" PRIx64 "-%" PRIu64 " ", p->deploy.run_dir, p->deploy.attempt_id, p->deploy.worker) >= SLU_LINK_IPC_BYTES_MAX)
+    if (ipc && (size_t)snprintf(path, sizeof path, "ipc://%s/%016" PRIx64 "-%" PRIu64 " ", p->deploy.run_dir, p->deploy.attempt_id,
+                                p->deploy.worker) >= SLU_LINK_IPC_BYTES_MAX)
         path[0] = 0;
     (void)snprintf(listen, sizeof listen, "%stcp://%.250s:*", path, p->deploy.listen);
     const slu_net_spec spec = {.env = p->spec.env,
@@ -621,7 +624,8 @@ slu_worker_process_new(const slu_worker_process_spec *spec, slu_worker_process *
     slu_buf_init(&p->out, (size_t)SLU_CONTROL_BYTES_MAX);
     SLU_TRY(slu_message_decode(spec->deploy, SLU_CONTROL_VERSION_MAX, &p->deploy_arena, &p->deploy, err));
     if (p->deploy.kind != SLU_MESSAGE_DEPLOY)
-        return slu_error_set(err, SLU_CORRUPT, "a worker is started with a deploy message, not with %s", slu_message_name(p->deploy.kind));
+        return slu_error_set(err, SLU_CORRUPT, "a worker is started with a deploy message, not with %s",
+                             slu_message_name(p->deploy.kind));
     SLU_TRY(slu_bell_init(&p->bell, spec->threads, err));
     SLU_TRY(spec->control->dial(spec->control, p->deploy.address, &options, &p->link, err));
     /* From here on a failure is told to the job manager. */

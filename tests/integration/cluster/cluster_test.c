@@ -49,7 +49,7 @@ start(const cluster *c, const char *log, const char *const *words)
     const pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        char *arguments[24] = {(char *)(uintptr_t)"sluice"};
+        char *arguments[24] = {(char *)(uintptr_t) "sluice"};
         const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing behind */
         (void)dup2(fd, 1);
@@ -92,7 +92,8 @@ jm_start(cluster *c)
 {
     char data[96];
     (void)snprintf(data, sizeof data, "%s/jm", c->dir);
-    const char *const words[] = {"jobmanager", "--listen", c->address[0] == 0 ? "127.0.0.1:0" : c->address, "--rest-listen", "", "--data-dir", data, NULL};
+    const char *const words[] = {
+        "jobmanager", "--listen", c->address[0] == 0 ? "127.0.0.1:0" : c->address, "--rest-listen", "", "--data-dir", data, NULL};
     c->jm = start(c, "jm.log", words);
     await(c, "jm.log", "jobmanager: ready at ", c->address, sizeof c->address);
 }
@@ -104,7 +105,8 @@ tm_start(cluster *c, int i)
     char log[16];
     (void)snprintf(data, sizeof data, "%s/tm%d", c->dir, i);
     (void)snprintf(log, sizeof log, "tm%d.log", i);
-    const char *const words[] = {"taskmanager", "--jobmanager", c->address, "--slots", "1", "--data-dir", data, "--link.transport", i == 0 ? "tcp" : "auto", NULL};
+    const char *const words[] = {"taskmanager",      "--jobmanager",          c->address, "--slots", "1", "--data-dir", data,
+                                 "--link.transport", i == 0 ? "tcp" : "auto", NULL};
     c->tm[i] = start(c, log, words);
     await(c, log, "taskmanager: ready", NULL, 0);
 }
@@ -253,8 +255,8 @@ worker_pid(cluster *c, uint32_t subtask, uint64_t attempt)
     for (int i = 0; i < 1000; i++) {
         const slu_message *details = NULL;
         CHECK_OK(slu_client_describe(c->client, c->job, &details, &err));
-        if (details->attempt == attempt && details->item_count > 0 && details->items[0].item_count > subtask && strcmp(details->items[0].items[subtask].state, "RUNNING") == 0 &&
-            details->checkpoint >= 1)
+        if (details->attempt == attempt && details->item_count > 0 && details->items[0].item_count > subtask &&
+            strcmp(details->items[0].items[subtask].state, "RUNNING") == 0 && details->checkpoint >= 1)
             return (pid_t)details->items[0].items[subtask].pid;
         sleep_ms(20);
     }

@@ -75,7 +75,8 @@ ledger_commit(void *self, int64_t checkpoint, const void *data, uint64_t bytes, 
     if (bytes == 0)
         return SLU_OK;
     memcpy(&first, data, sizeof first);
-    (void)snprintf(path, sizeof path, "%s/%lld-%lld-%llu", l->options->dir, (long long)checkpoint, (long long)first, (unsigned long long)bytes);
+    (void)snprintf(path, sizeof path, "%s/%lld-%lld-%llu", l->options->dir, (long long)checkpoint, (long long)first,
+                   (unsigned long long)bytes);
     (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
     FILE *file = fopen(temporary, "wb");
     if (file == NULL || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0 || rename(temporary, path) != 0)

@@ -26,7 +26,7 @@ item_kind(uint32_t kind)
 {
     static const uint32_t kinds[] = {SLU_MESSAGE_NONE,
 #define X(name, items, meaning) SLU_MESSAGE_##items,
-        SLU_MESSAGE_KINDS(X)
+                                     SLU_MESSAGE_KINDS(X)
 #undef X
     };
     return kinds[kind];
@@ -84,7 +84,8 @@ values_are_what_was_sent(void **state)
     CHECK_OK(slu_message_decode(slu_buf_view(&buf), 1, &arena, &got, &err));
     const slu_message sent = full(SLU_MESSAGE_ACK);
     CHECK_TEXT(got.job, "text of job");
-    assert_true(got.attempt_id == sent.attempt_id && got.checkpoint == sent.checkpoint && got.task == sent.task && got.crc == sent.crc);
+    assert_true(got.attempt_id == sent.attempt_id && got.checkpoint == sent.checkpoint && got.task == sent.task &&
+                got.crc == sent.crc);
     CHECK_TEXT(got.cluster, ""); /* not carried by ack */
     assert_int_equal(got.pid, 0);
     slu_buf_fini(&buf);
@@ -172,8 +173,11 @@ bad_input_has_a_name(void **state)
 static void
 hostile_counts_cost_nothing(void **state)
 {
-    static const uint8_t huge[][6] = {{0xdf, 0xff, 0xff, 0xff, 0xff, 0}, {0xdd, 0x08, 0, 0, 0, 0}, {0xdb, 0xff, 0xff, 0xff, 0xff, 0},
-        {0xc6, 0x7f, 0xff, 0xff, 0xff, 0}, {0xc9, 0xff, 0xff, 0xff, 0xff, 0}};
+    static const uint8_t huge[][6] = {{0xdf, 0xff, 0xff, 0xff, 0xff, 0},
+                                      {0xdd, 0x08, 0, 0, 0, 0},
+                                      {0xdb, 0xff, 0xff, 0xff, 0xff, 0},
+                                      {0xc6, 0x7f, 0xff, 0xff, 0xff, 0},
+                                      {0xc9, 0xff, 0xff, 0xff, 0xff, 0}};
     slu_error err = {0};
     for (size_t i = 0; i < sizeof huge / sizeof huge[0]; i++)
         CHECK_STATUS(slu_unpack_scan(slu_view_of(huge[i], 6), 100, 32, &err), SLU_CORRUPT);
@@ -188,8 +192,26 @@ hostile_counts_cost_nothing(void **state)
 static void
 numbers_keep_their_value(void **state)
 {
-    static const int64_t numbers[] = {0, 1, 127, 128, 255, 256, 65535, 65536, UINT32_MAX, INT64_MAX, -1, -32, -33, -128, -129, -32768,
-        -32769, INT32_MIN, (int64_t)INT32_MIN - 1, INT64_MIN};
+    static const int64_t numbers[] = {0,
+                                      1,
+                                      127,
+                                      128,
+                                      255,
+                                      256,
+                                      65535,
+                                      65536,
+                                      UINT32_MAX,
+                                      INT64_MAX,
+                                      -1,
+                                      -32,
+                                      -33,
+                                      -128,
+                                      -129,
+                                      -32768,
+                                      -32769,
+                                      INT32_MIN,
+                                      (int64_t)INT32_MIN - 1,
+                                      INT64_MIN};
     slu_buf buf;
     slu_buf_init(&buf, 1 << 10);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -246,14 +268,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_there_and_back),
-        cmocka_unit_test(values_are_what_was_sent),
-        cmocka_unit_test(every_cut_is_refused),
-        cmocka_unit_test(bad_input_has_a_name),
-        cmocka_unit_test(hostile_counts_cost_nothing),
-        cmocka_unit_test(numbers_keep_their_value),
-        cmocka_unit_test(every_allocation_fails_once),
-        cmocka_unit_test(versions_meet_or_say_why),
+        cmocka_unit_test(every_kind_there_and_back),   cmocka_unit_test(values_are_what_was_sent),
+        cmocka_unit_test(every_cut_is_refused),        cmocka_unit_test(bad_input_has_a_name),
+        cmocka_unit_test(hostile_counts_cost_nothing), cmocka_unit_test(numbers_keep_their_value),
+        cmocka_unit_test(every_allocation_fails_once), cmocka_unit_test(versions_meet_or_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

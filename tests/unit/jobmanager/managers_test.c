@@ -171,7 +171,12 @@ fake_spawn(void *context, const slu_message *deploy, uint64_t *out_pid, slu_erro
         if (!w->scripts[i].alive)
             s = &w->scripts[i];
     assert_non_null(s);
-    *s = (script){.alive = true, .pid = ++w->pids, .attempt = deploy->attempt, .attempt_id = deploy->attempt_id, .worker = deploy->worker, .last_complete = -1};
+    *s = (script){.alive = true,
+                  .pid = ++w->pids,
+                  .attempt = deploy->attempt,
+                  .attempt_id = deploy->attempt_id,
+                  .worker = deploy->worker,
+                  .last_complete = -1};
     (void)snprintf(s->job, sizeof s->job, "%s", deploy->job);
     (void)snprintf(s->restore, sizeof s->restore, "%s", deploy->restore);
     assert_int_equal(deploy->placement.bytes, sizeof s->placement);
@@ -202,13 +207,13 @@ jm_open(world *w)
     CHECK_OK(slu_jobstore_open(w->db, &w->store, &err));
     CHECK_OK(w->transport->listen(w->transport, "jm", &options, &w->listener, &err));
     const slu_jobmanager_spec spec = {.env = &w->fake.env,
-        .listener = w->listener,
-        .store = w->store,
-        .checkpoint_dir = w->dir,
-        .boot = "boot",
-        .build = "test",
-        .heartbeat_ms = 1000,
-        .timeout_ms = 5000};
+                                      .listener = w->listener,
+                                      .store = w->store,
+                                      .checkpoint_dir = w->dir,
+                                      .boot = "boot",
+                                      .build = "test",
+                                      .heartbeat_ms = 1000,
+                                      .timeout_ms = 5000};
     CHECK_OK(slu_jobmanager_new(&spec, &w->jm, &err));
 }
 
@@ -226,14 +231,14 @@ tm_open(world *w, int i, uint32_t slots)
     slu_error err = {0};
     w->machines[i].w = w;
     const slu_taskmanager_spec spec = {.env = &w->fake.env,
-        .transport = w->transport,
-        .jobmanager = "jm",
-        .host = i == 0 ? "a" : "b",
-        .boot = "boot",
-        .build = "test",
-        .slots = slots,
-        .processes = &fake_processes,
-        .processes_context = &w->machines[i]};
+                                       .transport = w->transport,
+                                       .jobmanager = "jm",
+                                       .host = i == 0 ? "a" : "b",
+                                       .boot = "boot",
+                                       .build = "test",
+                                       .slots = slots,
+                                       .processes = &fake_processes,
+                                       .processes_context = &w->machines[i]};
     CHECK_OK(slu_taskmanager_new(&spec, &w->machines[i].tm, &err));
 }
 
@@ -347,8 +352,23 @@ graph_encode(int64_t interval_ms, slu_buf *out)
     graph->restart.delay_ms = 1000;
     graph->operators = slu_arena_array(&graph->arena, 2, sizeof *graph->operators);
     graph->operator_count = 2;
-    graph->operators[0] = (slu_operator){.id = "source", .use = "s", .module = "m", .module_sha256 = "", .kind = SLU_KIND_SOURCE, .parallelism = 2, .output_count = 1, .outputs = none, .dynamic = 1};
-    graph->operators[1] = (slu_operator){.id = "sink", .use = "k", .module = "m", .module_sha256 = "", .kind = SLU_KIND_SINK, .parallelism = 2, .input_count = 1, .inputs = &edge};
+    graph->operators[0] = (slu_operator){.id = "source",
+                                         .use = "s",
+                                         .module = "m",
+                                         .module_sha256 = "",
+                                         .kind = SLU_KIND_SOURCE,
+                                         .parallelism = 2,
+                                         .output_count = 1,
+                                         .outputs = none,
+                                         .dynamic = 1};
+    graph->operators[1] = (slu_operator){.id = "sink",
+                                         .use = "k",
+                                         .module = "m",
+                                         .module_sha256 = "",
+                                         .kind = SLU_KIND_SINK,
+                                         .parallelism = 2,
+                                         .input_count = 1,
+                                         .inputs = &edge};
     CHECK_OK(slu_graph_encode(graph, out, &err));
     slu_graph_free(&graph);
 }
@@ -656,7 +676,8 @@ old_jobs_are_forgotten(void **state)
         slu_buf graph;
         slu_buf_init(&graph, 1 << 20);
         graph_encode(0, &graph);
-        const slu_message *answer = ask(&w, (slu_message){.kind = SLU_MESSAGE_SUBMIT, .name = "job", .graph = slu_buf_view(&graph)});
+        const slu_message *answer =
+            ask(&w, (slu_message){.kind = SLU_MESSAGE_SUBMIT, .name = "job", .graph = slu_buf_view(&graph)});
         (void)snprintf(job, sizeof job, "%s", answer->job);
         slu_buf_fini(&graph);
         (void)ask(&w, (slu_message){.kind = SLU_MESSAGE_CANCEL, .job = job});
@@ -679,7 +700,8 @@ bad_requests_have_answers(void **state)
     world_open(&w);
     run(&w, 50);
     assert_int_equal(ask(&w, (slu_message){.kind = SLU_MESSAGE_DESCRIBE, .job = "nobody"})->status, SLU_NOTFOUND);
-    assert_int_equal(ask(&w, (slu_message){.kind = SLU_MESSAGE_SUBMIT, .name = "x", .graph = slu_view_of("junk", 4)})->kind, SLU_MESSAGE_FAILED);
+    assert_int_equal(ask(&w, (slu_message){.kind = SLU_MESSAGE_SUBMIT, .name = "x", .graph = slu_view_of("junk", 4)})->kind,
+                     SLU_MESSAGE_FAILED);
     assert_int_equal(ask(&w, (slu_message){.kind = SLU_MESSAGE_LIST})->item_count, 0);
     world_close(&w);
 }

@@ -53,10 +53,10 @@ next_within(slu_link *link, slu_link_event *out, int timeout_ms)
     }
 }
 
-#define NEXT(link, out, expected_kind)                                                                                           \
-    do {                                                                                                                         \
-        CHECK_STATUS(next_within((link), (out), 2000), SLU_OK);                                                                  \
-        assert_int_equal((out)->kind, (expected_kind));                                                                          \
+#define NEXT(link, out, expected_kind)                                                                                             \
+    do {                                                                                                                           \
+        CHECK_STATUS(next_within((link), (out), 2000), SLU_OK);                                                                    \
+        assert_int_equal((out)->kind, (expected_kind));                                                                            \
     } while (0)
 
 static slu_link *
@@ -243,14 +243,14 @@ listener_comes_back(bool zmq)
     world_close(&w);
 }
 
-#define BOTH(name)                                                                                                               \
-    static void memory_##name(void **state)                                                                                      \
-    {                                                                                                                            \
-        name(false);                                                                                                             \
-    }                                                                                                                            \
-    static void zmq_##name(void **state)                                                                                         \
-    {                                                                                                                            \
-        name(true);                                                                                                              \
+#define BOTH(name)                                                                                                                 \
+    static void memory_##name(void **state)                                                                                        \
+    {                                                                                                                              \
+        name(false);                                                                                                               \
+    }                                                                                                                              \
+    static void zmq_##name(void **state)                                                                                           \
+    {                                                                                                                              \
+        name(true);                                                                                                                \
     }
 BOTH(talk)
 BOTH(bodies)
@@ -302,7 +302,8 @@ zmq_refuses_the_open_network(void **state)
 static void
 zmtp_hello(int fd)
 {
-    static const uint8_t ready[] = "\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06" "DEALER";
+    static const uint8_t ready[] = "\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06"
+                                   "DEALER";
     uint8_t greeting[64] = {0xff, [9] = 0x7f, [10] = 3, [12] = 'N', 'U', 'L', 'L'};
     uint8_t theirs[256];
     assert_int_equal(send(fd, greeting, sizeof greeting, 0), sizeof greeting);
@@ -320,7 +321,8 @@ zmq_after_a_failed_handshake(void **state)
     slu_link_event event;
     slu_error err = {0};
     world_open(&w, true);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(strrchr(slu_link_address(w.listener), ':') + 1))};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)atoi(strrchr(slu_link_address(w.listener), ':') + 1))};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int second = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

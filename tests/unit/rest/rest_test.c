@@ -49,8 +49,23 @@ graph_encode(slu_buf *out)
     graph->checkpoint.interval_ms = 3000;
     graph->operators = slu_arena_array(&graph->arena, 2, sizeof *graph->operators);
     graph->operator_count = 2;
-    graph->operators[0] = (slu_operator){.id = "source", .use = "s", .module = "m", .module_sha256 = "", .kind = SLU_KIND_SOURCE, .parallelism = 2, .output_count = 1, .outputs = none, .dynamic = 1};
-    graph->operators[1] = (slu_operator){.id = "sink", .use = "k", .module = "m", .module_sha256 = "", .kind = SLU_KIND_SINK, .parallelism = 3, .input_count = 1, .inputs = &edge};
+    graph->operators[0] = (slu_operator){.id = "source",
+                                         .use = "s",
+                                         .module = "m",
+                                         .module_sha256 = "",
+                                         .kind = SLU_KIND_SOURCE,
+                                         .parallelism = 2,
+                                         .output_count = 1,
+                                         .outputs = none,
+                                         .dynamic = 1};
+    graph->operators[1] = (slu_operator){.id = "sink",
+                                         .use = "k",
+                                         .module = "m",
+                                         .module_sha256 = "",
+                                         .kind = SLU_KIND_SINK,
+                                         .parallelism = 3,
+                                         .input_count = 1,
+                                         .inputs = &edge};
     CHECK_OK(slu_graph_encode(graph, out, &err));
     slu_graph_free(&graph);
 }
@@ -66,7 +81,14 @@ world_open(world *w)
     slu_link_transport *transport = slu_link_hub_transport(w->hub);
     CHECK_OK(slu_jobstore_open(":memory:", &w->store, &err));
     CHECK_OK(transport->listen(transport, "jm", &options, &w->listener, &err));
-    const slu_jobmanager_spec spec = {.env = &w->fake.env, .listener = w->listener, .store = w->store, .checkpoint_dir = "/nowhere", .boot = "b", .build = "test", .heartbeat_ms = 1000, .timeout_ms = 5000};
+    const slu_jobmanager_spec spec = {.env = &w->fake.env,
+                                      .listener = w->listener,
+                                      .store = w->store,
+                                      .checkpoint_dir = "/nowhere",
+                                      .boot = "b",
+                                      .build = "test",
+                                      .heartbeat_ms = 1000,
+                                      .timeout_ms = 5000};
     CHECK_OK(slu_jobmanager_new(&spec, &w->jm, &err));
     CHECK_OK(transport->dial(transport, "jm", &options, &w->client, &err));
     slu_buf_init(&graph, 1 << 20);
@@ -173,8 +195,10 @@ what_the_dashboard_reads(void **state)
 static void
 every_path_has_an_answer(void **state)
 {
-    static const char *const fine[] = {"/", "/config", "/overview", "/jobs", "/jobs/overview", "/taskmanagers", "/jobmanager/config", "/health"};
-    static const char *const absent[] = {"/nope", "/jobs/feed", "/jobs/feed/checkpoints", "/taskmanagers/x", "/jars", "/a/b/c/d/e/f/g/h/i/j", "/jobs/feed/vertices/x", "/jobs/overview/x"};
+    static const char *const fine[] = {
+        "/", "/config", "/overview", "/jobs", "/jobs/overview", "/taskmanagers", "/jobmanager/config", "/health"};
+    static const char *const absent[] = {"/nope", "/jobs/feed",           "/jobs/feed/checkpoints", "/taskmanagers/x",
+                                         "/jars", "/a/b/c/d/e/f/g/h/i/j", "/jobs/feed/vertices/x",  "/jobs/overview/x"};
     world w;
     world_open(&w);
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++)
@@ -228,7 +252,8 @@ over_http(void **state)
     http(&slu_rest_face, rest, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", out, sizeof out);
     assert_non_null(strstr(out, "flink_jobmanager_numRunningJobs 1"));
     assert_non_null(strstr(out, "job_name=\"a \\\"quoted\\\" job\""));
-    http(&slu_rest_face, rest, "POST /jars/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\njunk", out, sizeof out);
+    http(&slu_rest_face, rest, "POST /jars/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\njunk", out,
+         sizeof out);
     assert_int_equal(strncmp(out, "HTTP/1.1 404", 12), 0);
     http(&slu_rest_face, rest, "nonsense\r\n\r\n", out, sizeof out);
     void *second = NULL;

@@ -209,7 +209,8 @@ static bool
 process_step(cluster *c, process *p)
 {
     if (p->dead) {
-        slu_taskmanager_exited(c->machines[p->machine_index].tm, p->pid, p->status, p->status == 0 ? "exit code 0" : "killed by signal 9");
+        slu_taskmanager_exited(c->machines[p->machine_index].tm, p->pid, p->status,
+                               p->status == 0 ? "exit code 0" : "killed by signal 9");
         p->used = p->dead = false;
         return true;
     }
@@ -486,12 +487,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_job_over_two_task_managers),
-        cmocka_unit_test(killed_workers_change_nothing),
-        cmocka_unit_test(the_job_manager_dies_and_comes_back),
-        cmocka_unit_test(a_lost_message_changes_nothing),
-        cmocka_unit_test(a_cut_connection_changes_nothing),
-        cmocka_unit_test(a_missing_module_is_final),
+        cmocka_unit_test(a_job_over_two_task_managers),        cmocka_unit_test(killed_workers_change_nothing),
+        cmocka_unit_test(the_job_manager_dies_and_comes_back), cmocka_unit_test(a_lost_message_changes_nothing),
+        cmocka_unit_test(a_cut_connection_changes_nothing),    cmocka_unit_test(a_missing_module_is_final),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
