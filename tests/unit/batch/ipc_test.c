@@ -29,7 +29,7 @@ append(sdk_builder *builder, int64_t column, int64_t row)
     case SLU_TYPE_DECIMAL: sdk_builder_decimal(builder, (slu_i128_natural)row * -12345678901); break;
     case SLU_TYPE_UTF8:
     case SLU_TYPE_BINARY: sdk_builder_bytes(builder, text, (size_t)snprintf(text, sizeof text, "row %d", (int)row) * (row % 4 != 0)); break;
-    case SLU_TYPE_FIXED: sdk_builder_bytes(builder, "abcdefghijklmnop" + row % 8, 5); break;
+    case SLU_TYPE_FIXED: sdk_builder_bytes(builder, &"abcdefghijklmnop"[row % 8], 5); break;
     default: sdk_builder_int(builder, row * 3 - 100); break;
     }
 }
