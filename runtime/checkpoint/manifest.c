@@ -266,7 +266,10 @@ slu_manifest_load_latest(const char *dir, const char *job_id, slu_manifest **out
         char path[SLU_PATH_BYTES_MAX];
         (void)snprintf(path, sizeof path, "%s/chk-%" PRId64, job_dir, number);
         const slu_status status = slu_manifest_load(path, out, err);
-        if (status != SLU_CORRUPT && status != SLU_NOTFOUND)
+        if (status == SLU_CORRUPT)
+            return slu_error_in(err, status, "the newest checkpoint is damaged (without its directory an older one counts, and what came after it "
+                                             "may be written twice)");
+        if (status != SLU_NOTFOUND) /* it may have been dropped since the directory was read */
             return status;
     }
     return slu_error_set(err, SLU_NOTFOUND, "no whole checkpoint below %s", job_dir);

@@ -59,7 +59,8 @@ void slu_manifest_free(slu_manifest **manifest);
 SLU_CHECK slu_status slu_manifest_create(const slu_manifest *manifest, const char *directory, bool sync, slu_error *err);
 /* From a chk-N or savepoint directory. */
 SLU_CHECK slu_status slu_manifest_load(const char *directory, slu_manifest **out, slu_error *err);
-/* The newest whole checkpoint below <dir>/<job id>. NOTFOUND: none. Broken ones are passed over. */
+/* The newest whole checkpoint below <dir>/<job id>. NOTFOUND: none. CORRUPT: it is damaged; an older one is not taken in its place, for
+ * what sinks committed since then would be committed again. */
 SLU_CHECK slu_status slu_manifest_load_latest(const char *dir, const char *job_id, slu_manifest **out, slu_error *err);
 
 /* Appends "<dir>/<job id>/chk-<n>" (zero-terminated through slu_buf_cstr). */

@@ -123,6 +123,28 @@ restore_find(slu_jobmanager *jm, const job *j, slu_manifest **out, slu_error *er
     return slu_error_in(err, slu_manifest_load(j->restore, out, err), "restore from %s", j->restore);
 }
 
+/* The newest checkpoint that the store knows to be whole; the newest one there is never dropped. */
+static slu_status
+checkpoint_whole(void *context, const slu_checkpoint_record *record, slu_error *err)
+{
+    int64_t *newest = context;
+    if (strcmp(record->state, "COMPLETED") == 0 && record->checkpoint > *newest)
+        *newest = record->checkpoint;
+    return SLU_OK;
+}
+
+/* Begun anew, or from an older one, the job would write again what its sinks have committed. */
+static slu_status
+restore_check(slu_jobmanager *jm, const job *j, slu_error *err)
+{
+    int64_t whole = -1;
+    SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, checkpoint_whole, &whole, err));
+    if (whole < 0 || (j->own && j->completed >= whole))
+        return SLU_OK;
+    return slu_error_set(err, SLU_NOTFOUND, "checkpoint %" PRId64 " is gone from %s: run the job again from a checkpoint that is there, or without one",
+                         whole, checkpoint_dir(jm, j));
+}
+
 static slu_status
 checkpoint_newest(void *context, const slu_checkpoint_record *record, slu_error *err)
 {
@@ -184,7 +206,7 @@ attempt_restore(slu_jobmanager *jm, job *j, slu_error *err)
     j->attempt = SLU_MAX(j->attempt, manifest == NULL ? 0 : (uint64_t)manifest->attempt);
     (void)snprintf(j->restored, sizeof j->restored, "%s", manifest == NULL ? "" : manifest->directory);
     slu_manifest_free(&manifest);
-    return SLU_OK;
+    return restore_check(jm, j, err);
 }
 
 slu_status

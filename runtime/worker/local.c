@@ -59,9 +59,14 @@ static slu_status
 look_for_strangers(slu_local *local, slu_error *err)
 {
     slu_manifest *stranger = NULL;
-    slu_error none;
-    if (local->dir[0] == 0 || slu_manifest_load_latest(local->dir, local->job_id, &stranger, &none) != SLU_OK)
+    if (local->dir[0] == 0)
         return SLU_OK;
+    slu_error none;
+    const slu_status status = slu_manifest_load_latest(local->dir, local->job_id, &stranger, &none);
+    if (status == SLU_NOTFOUND)
+        return SLU_OK;
+    if (status != SLU_OK)
+        return slu_error_set(err, status, "%s", none.message);
     local->newest_stranger = stranger->checkpoint;
     slu_manifest_free(&stranger);
     if (local->restore_from[0] != 0)
@@ -77,11 +82,8 @@ find_restore(slu_local *local, slu_error *err)
     slu_manifest_free(&local->restore);
     if (local->attempt == 1)
         SLU_TRY(look_for_strangers(local, err));
-    if (local->dir[0] != 0 && local->kept_count > 0) {
-        const slu_status status = slu_manifest_load_latest(local->dir, local->job_id, &local->restore, err);
-        if (status != SLU_NOTFOUND)
-            return status;
-    }
+    if (local->dir[0] != 0 && local->kept_count > 0) /* gone: an error, not a beginning from nothing */
+        return slu_manifest_load_latest(local->dir, local->job_id, &local->restore, err);
     return local->restore_from[0] != 0 ? slu_manifest_load(local->restore_from, &local->restore, err) : SLU_OK;
 }
 

@@ -183,13 +183,16 @@ the_first_to_finish_a_checkpoint_wins_and_the_newest_whole_one_is_found(void **s
     CHECK_OK(slu_manifest_load_latest(dir, "job", &got, &err));
     assert_int_equal(got->checkpoint, 10);
     slu_manifest_free(&got);
-    /* A damaged one is passed over, a removed one is gone. */
+    /* A damaged one is not passed over: its sinks' commits are out already. A removed one is gone. */
     slu_buf_reset(&path);
     slu_checkpoint_path(&path, dir, "job", 10);
     slu_buf_text(&path, "/" SLU_MANIFEST_NAME);
     CHECK_OK(slu_file_write(slu_buf_cstr(&path), slu_view_of_text("SLUMANI1 and nothing else"), false, &err));
     CHECK_OK(slu_checkpoint_remove(dir, "job", 9, &err));
     CHECK_OK(slu_checkpoint_remove(dir, "job", 9, &err));
+    CHECK_STATUS(slu_manifest_load_latest(dir, "job", &got, &err), SLU_CORRUPT);
+    assert_non_null(strstr(err.message, "chk-10"));
+    CHECK_OK(slu_checkpoint_remove(dir, "job", 10, &err));
     CHECK_OK(slu_manifest_load_latest(dir, "job", &got, &err));
     assert_int_equal(got->checkpoint, 8);
     slu_manifest_free(&got);

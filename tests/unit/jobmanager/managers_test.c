@@ -5,6 +5,8 @@
 #include "support/check.h"
 
 #include "base/file.h"
+#include "base/limits.h"
+#include "checkpoint/manifest.h"
 #include "control/message.h"
 #include "jobmanager/jobmanager.h"
 #include "link/memory.h"
@@ -463,6 +465,34 @@ a_killed_worker_restarts_the_job(void **state)
     world_close(&w);
 }
 
+static void
+checkpoint_path(const world *w, const char *job, int64_t checkpoint, slu_buf *out)
+{
+    slu_buf_init(out, SLU_PATH_BYTES_MAX);
+    slu_checkpoint_path(out, w->dir, job, checkpoint);
+}
+
+static void
+a_job_whose_checkpoints_are_gone_does_not_begin_anew(void **state)
+{
+    world w;
+    char job[33];
+    slu_buf path;
+    slu_error err = {0};
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 2500);
+    checkpoint_path(&w, job, living(&w, 0)->last_complete, &path);
+    CHECK_OK(slu_dir_remove(slu_buf_cstr(&path), &err));
+    script_die(&w, living(&w, 1), 137);
+    run(&w, 3000);
+    CHECK_TEXT(state_of(&w, job), "FAILED");
+    assert_non_null(strstr(w.answer.text, "is gone from"));
+    assert_int_equal(alive(&w), 0);
+    slu_buf_fini(&path);
+    world_close(&w);
+}
+
 /* A worker that does not die when it is killed (its disk hangs) holds the next attempt back. */
 static void
 no_attempt_beside_a_living_one(void **state)
@@ -712,6 +742,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spread_over_both_and_checkpointed),
         cmocka_unit_test(a_killed_worker_restarts_the_job),
+        cmocka_unit_test(a_job_whose_checkpoints_are_gone_does_not_begin_anew),
         cmocka_unit_test(no_attempt_beside_a_living_one),
         cmocka_unit_test(a_lost_task_manager_moves_the_job),
         cmocka_unit_test(a_silent_worker_is_replaced),

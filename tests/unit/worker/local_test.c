@@ -332,6 +332,20 @@ without_a_place_for_checkpoints_nothing_is_written(void **state)
     slu_graph_free(&graph);
 }
 
+static char another_dir[256];
+
+/* Another attempt makes checkpoint 2 whole while ours runs. */
+static void
+another_finishes(slu_local *local)
+{
+    char path[300];
+    (void)local;
+    (void)snprintf(path, sizeof path, "%s/_metadata", another_dir);
+    CHECK_OK(slu_dir_make(another_dir, &err));
+    CHECK_OK(slu_file_write(path, slu_view_of_text("another attempt's"), false, &err));
+    each_round = NULL;
+}
+
 /* Somebody else made our checkpoint whole: we are the zombie, and stop. */
 static void
 a_zombie_stops(void **state)
@@ -340,17 +354,18 @@ a_zombie_stops(void **state)
     static const char job[] = "00000000000000000000000000000002";
     slu_graph *graph = test_graph(wide, WIDE_COUNT);
     slu_local_status status;
-    char dir[64], path[256];
+    char dir[64];
     graph->checkpoint.interval_ms = 2;
     temporary_dir(dir);
     test_world_reset();
-    (void)snprintf(path, sizeof path, "%s/%s/chk-2", dir, job);
-    CHECK_OK(slu_dir_make(path, &err));
-    (void)snprintf(path, sizeof path, "%s/%s/chk-2/_metadata", dir, job);
-    CHECK_OK(slu_file_write(path, slu_view_of_text("another attempt's"), false, &err));
+    (void)snprintf(another_dir, sizeof another_dir, "%s/%s/chk-2", dir, job);
+    each_round = another_finishes;
     CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir, .job_id = job}, &status, 1000000), SLU_CONFLICT);
     assert_int_equal(status.attempt, 1);
     assert_int_equal(status.completed_checkpoint, 1);
+    /* And what it left, no checkpoint of ours, is not begun over. */
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir, .job_id = job}, &status, 1000000), SLU_CORRUPT);
+    assert_int_equal(status.completed_checkpoint, -1);
     CHECK_OK(slu_dir_remove(dir, &err));
     slu_graph_free(&graph);
 }
