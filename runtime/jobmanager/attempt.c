@@ -558,6 +558,8 @@ finalize(slu_jobmanager *jm, job *j, const slu_action *action)
         status = manifest_fill(jm, j, action, &manifest, &bytes, &err);
     if (status == SLU_OK)
         status = slu_manifest_create(&manifest, slu_buf_cstr(&directory), false, &err);
+    if (status == SLU_CONFLICT) /* we are the zombie */
+        job_fail(jm, j, true, "checkpoint %" PRId64 " was made whole by another job manager: %s", action->checkpoint, err.message);
     checkpoint_note(jm, j, action->checkpoint, status == SLU_OK ? "COMPLETED" : "FAILED", bytes,
                     status == SLU_OK ? "" : err.message);
     slu_coordinator_finalized(j->coordinator, action->checkpoint, status == SLU_OK ? NULL : &err);

@@ -493,6 +493,28 @@ a_job_whose_checkpoints_are_gone_does_not_begin_anew(void **state)
     world_close(&w);
 }
 
+/* The manifest is made exclusively: who finds it there is the zombie, and stops. */
+static void
+who_loses_a_checkpoint_stops(void **state)
+{
+    world w;
+    char job[33];
+    slu_buf path;
+    slu_error err = {0};
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 2500);
+    checkpoint_path(&w, job, living(&w, 0)->last_complete + 1, &path);
+    CHECK_OK(slu_dir_make(slu_buf_cstr(&path), &err));
+    slu_buf_text(&path, "/" SLU_MANIFEST_NAME);
+    CHECK_OK(slu_file_write(slu_buf_cstr(&path), slu_view_of_text("another's"), false, &err));
+    run(&w, 4000);
+    CHECK_TEXT(state_of(&w, job), "FAILED");
+    assert_non_null(strstr(w.answer.text, "by another job manager"));
+    slu_buf_fini(&path);
+    world_close(&w);
+}
+
 /* A worker that does not die when it is killed (its disk hangs) holds the next attempt back. */
 static void
 no_attempt_beside_a_living_one(void **state)
@@ -743,6 +765,7 @@ main(void)
         cmocka_unit_test(spread_over_both_and_checkpointed),
         cmocka_unit_test(a_killed_worker_restarts_the_job),
         cmocka_unit_test(a_job_whose_checkpoints_are_gone_does_not_begin_anew),
+        cmocka_unit_test(who_loses_a_checkpoint_stops),
         cmocka_unit_test(no_attempt_beside_a_living_one),
         cmocka_unit_test(a_lost_task_manager_moves_the_job),
         cmocka_unit_test(a_silent_worker_is_replaced),
