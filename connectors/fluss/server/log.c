@@ -327,6 +327,7 @@ log_append_one(fluss_log *log, slu_view batch, const fluss_log_header *head, slu
     const int64_t now = slu_wall_ms(log->env);
     const int64_t base = fluss_log_end(log);
     SLU_TRY(log_roll_if_full(log, head, err));
+    SLU_TRY(fluss_writers_reserve(log->writers, head->writer_id, err)); /* or it would be stored, refused, and stored once more */
     log->max_time_ms = SLU_MAX(log->max_time_ms, now);
     SLU_TRY(fluss_segment_append(log_active(log), batch, head, base, log->max_time_ms, err));
     log->unsynced = true;

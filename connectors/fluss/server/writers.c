@@ -141,6 +141,12 @@ writers_make_room(fluss_writers *writers, slu_error *err)
 }
 
 slu_status
+fluss_writers_reserve(fluss_writers *writers, int64_t writer_id, slu_error *err)
+{
+    return writer_id < 0 || writers_find(writers, writer_id) != NULL ? SLU_OK : writers_make_room(writers, err);
+}
+
+slu_status
 fluss_writers_note(fluss_writers *writers, const fluss_writer_batch *batch, slu_error *err)
 {
     if (batch->writer_id < 0)

@@ -39,6 +39,8 @@ size_t fluss_writers_count(const fluss_writers *writers);
 /* May this batch be appended? `where` names the bucket in the message. */
 SLU_CHECK slu_status fluss_writers_check(const fluss_writers *writers, int64_t writer_id, int32_t sequence, const char *where,
                                          fluss_writer_batch *out_original, slu_error *err);
+/* Makes room for a writer, so that the note of a batch that was appended cannot fail. */
+SLU_CHECK slu_status fluss_writers_reserve(fluss_writers *writers, int64_t writer_id, slu_error *err);
 /* It was appended (or is found in the log by recovery): no question is asked about its sequence. */
 SLU_CHECK slu_status fluss_writers_note(fluss_writers *writers, const fluss_writer_batch *batch, slu_error *err);
 /* Forgets writers whose last batch is older than `before_ms`. */

@@ -1,6 +1,7 @@
 /* The log of a bucket: offsets, duplicates, torn tails, times, segments, against a plain list of what was appended. */
 #include "support/check.h"
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "batches.h"
 #include "fluss/server/log.h"
@@ -361,6 +362,31 @@ writer_snapshots_survive_and_bad_ones_are_refused(void **state)
     fluss_writers_free(&b);
 }
 
+/* A batch that is stored and not remembered would be stored again when its client sends it again. */
+static void
+a_writer_without_room_is_refused_before_it_is_stored(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    fluss_appended appended;
+    slu_buf batch;
+    fluss_log *log = open_log("noroom", 1 << 20, 1 << 20);
+    slu_buf_init(&batch, 10000);
+    batch_make(&batch, 1, 0, 3, 100);
+    (void)slu_alloc_fail_from(1);
+    const slu_status status = fluss_log_append(log, slu_buf_view(&batch), &appended, &err);
+    (void)slu_alloc_fail_from(0);
+    assert_int_equal(status, SLU_NOMEM);
+    assert_int_equal(fluss_log_end(log), 0);
+    CHECK_OK(fluss_log_append(log, slu_buf_view(&batch), &appended, &err));
+    assert_false(appended.duplicate);
+    CHECK_OK(fluss_log_append(log, slu_buf_view(&batch), &appended, &err));
+    assert_true(appended.duplicate);
+    assert_int_equal(fluss_log_end(log), 3);
+    slu_buf_fini(&batch);
+    fluss_log_close(&log);
+}
+
 int
 main(void)
 {
@@ -371,6 +397,7 @@ main(void)
         cmocka_unit_test(a_snapshot_ahead_of_the_log_is_not_believed),
         cmocka_unit_test(offsets_by_time_are_the_first_batch_not_before),
         cmocka_unit_test(bad_batches_are_refused_before_anything_is_written),
+        cmocka_unit_test(a_writer_without_room_is_refused_before_it_is_stored),
         cmocka_unit_test(writer_snapshots_survive_and_bad_ones_are_refused),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
