@@ -143,7 +143,8 @@ quoted_resolve(const char *at, size_t length, slu_sql_resolve resolve, void *con
     char shown[2 * SLU_SQL_NAME_BYTES_MAX];
     slu_sql_name name;
     const char *dot = memchr(at, '.', length);
-    if (at[0] == '"' && length > 2 && name_split(at + 1, length - 2, dot == NULL ? 0 : (size_t)(dot - at - 1), &name)) {
+    const bool closed = length > 2 && at[0] == '"' && at[length - 1] == '"'; /* the text may end first */
+    if (closed && name_split(at + 1, length - 2, dot == NULL ? 0 : (size_t)(dot - at - 1), &name)) {
         name.quoted = true;
         if (resolve(context, &name, shown, sizeof shown)) {
             quote(out, shown);
