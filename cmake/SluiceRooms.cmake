@@ -1,5 +1,5 @@
 # sluice_room(), sluice_test(), sluice_fuzz(): the words of the house. A room's CMakeLists is a list of sources and of the rooms that
-# it knows; a room that it does not name is not on its include path, so a wrong include fails to compile.
+# it knows; a room that neither it nor one of those names is not on its include path, so a wrong include fails to compile.
 
 # Compiler flags of every target of ours (not of a packager's: SLUICE_WERROR is off by default).
 add_library(sluice_flags INTERFACE)
