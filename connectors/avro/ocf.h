@@ -1,6 +1,6 @@
 /*
  * ocf.h: the Avro object container file: header, blocks, codecs, sync markers. Ours, because the packaged Avro C library can
- * neither write header metadata nor keep the attributes of a schema (facts: iceberg.md 3), and an Iceberg manifest needs both.
+ * neither write header metadata nor keep the attributes of a schema, and an Iceberg manifest needs both.
  *
  * Map of a file (Apache Avro 1.11 specification, "Object Container Files")
  *   "Obj" 0x01

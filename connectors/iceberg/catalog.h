@@ -1,7 +1,7 @@
 /*
  * catalog.h: who says which metadata a table has: a table of functions, and the file-system ("hadoop") catalog.
  *
- * Source   Iceberg table specification, "File System Tables"; core/.../hadoop/HadoopTableOperations.java; facts iceberg.md 1.7.
+ * Source   Iceberg table specification, "File System Tables"; core/.../hadoop/HadoopTableOperations.java.
  * Shape    a table is named by a namespace ("db", levels divided by '.') and a name. An iceberg_table is one moment of it: its
  *          metadata and where that was read. commit makes the next moment, or says CONFLICT when another did.
  * Layout   <warehouse>/<namespace>/<name>/metadata/v<N>.metadata.json, and version-hint.text, which is only a hint: newer versions

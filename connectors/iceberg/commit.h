@@ -1,7 +1,7 @@
 /*
  * commit.h: appending data files to a table: one snapshot, made against whatever else happens to the table meanwhile.
  *
- * Source   facts iceberg.md 9.1 (the commit loop), 2.6-2.8 (manifests and summaries).
+ * Source   Java's SnapshotProducer (the commit loop) and MergeAppend (manifests and summaries).
  * Loop     prepare once (snapshot id, manifest); then: build a manifest list over the table's newest moment, commit it, and on a
  *          definite CONFLICT refresh, ask `moved`, and try again with a new list and sequence number but the same snapshot id.
  *          After an answer that leaves open what happened, the table is asked first whether the snapshot is there.

@@ -1,7 +1,7 @@
 /*
  * deletes.h: row-level deletes applied while reading: position deletes, equality deletes, and the deletion vectors of format 3.
  *
- * Source   Iceberg table specification, "Scan Planning"; facts iceberg.md 6.1 and 6.3.
+ * Source   Iceberg table specification, "Scan Planning".
  * Rules    a position delete (path, row number) counts for a data file of the same path, spec and tuple whose sequence number is
  *          not above its own. An equality delete counts for rows with equal key columns (nulls are equal) in data files of the same
  *          spec and tuple, or in all when it was written unpartitioned, whose sequence number is below its own.

@@ -1,6 +1,6 @@
 /*
  * fluss_spec.h: what the lake table of a streaming table looks like, from a plain description of its columns. This room does not
- * know Fluss; the rules are those that its lake connector applies (facts fluss-protocol.md 12.7), so that either side can create
+ * know Fluss; the rules are those that its lake connector applies, so that either side can create
  * the table and the other go on with it.
  *
  * Columns  the table's own, in order, then required __bucket int, __offset long, __timestamp timestamptz.

@@ -2,7 +2,7 @@
  * lake_tables.h: the lake's side of a streaming table's life: opened by the options that jobs and servers share, created when the
  * table is, adopted when it is there already and nothing contradicts, altered with it.
  *
- * Rules    (facts fluss-protocol.md 12.7) An existing lake table of equal layout without a snapshot is adopted. With a snapshot, or
+ * Rules    an existing lake table of equal layout without a snapshot is adopted. With a snapshot, or
  *          of another layout, it is refused, naming it and what to do. A column can be added, nullable, at the end: in the lake it
  *          stands before the three system columns. Everything may be repeated after a crash.
  * Threads  owner; calls block.

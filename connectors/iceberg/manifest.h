@@ -1,8 +1,7 @@
 /*
  * manifest.h: data files, manifests and manifest lists, between Avro containers and C values.
  *
- * Source   Iceberg table specification, "Manifests", "Manifest Lists", Appendix A; field ids and write order as in facts iceberg.md
- *          2.
+ * Source   Iceberg table specification, "Manifests", "Manifest Lists", Appendix A; field ids and write order as Java has them.
  * Shape    a manifest list names manifests; a manifest holds entries, each a data (or delete) file with a status. All fields are
  *          found by field id.
  * Owns     what is decoded lives in the arena given, strings included.

@@ -1,7 +1,7 @@
 /*
  * merge.h: many small manifests into few, as a part of an append, so that the manifest list does not grow with every commit.
  *
- * Source   Java's MergeAppend (facts iceberg.md 2.7): data manifests of the table's default spec are packed, newest last, into bins
+ * Source   Java's MergeAppend: data manifests of the table's default spec are packed, newest last, into bins
  *          of commit.manifest.target-size-bytes (8 MiB); a bin of several becomes one manifest, the bin of the newest only when it
  *          has commit.manifest.min-count-to-merge (100) members. commit.manifest-merge.enabled=false switches it off.
  * Shape    the manifest of the commit itself stays as it is. Entries keep their snapshot and sequence numbers and become EXISTING;

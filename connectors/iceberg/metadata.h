@@ -1,7 +1,7 @@
 /*
  * metadata.h: table metadata (vN.metadata.json): what a table is at one moment, and the next moment made from it.
  *
- * Source   Iceberg table specification, "Table Metadata", Appendix C, Appendix E; facts iceberg.md 1.
+ * Source   Iceberg table specification, "Table Metadata", Appendix C, Appendix E.
  * Shape    an iceberg_metadata is immutable: parsed from JSON, or made by applying updates to another. The JSON document it came
  *          from is kept whole, so that what we do not know survives a rewrite.
  * Owns     everything it shows; pointers into it are valid until it is freed.

@@ -1,7 +1,7 @@
 /*
  * partition.h: partition specs, their transforms and tuples; sort orders.
  *
- * Source   Iceberg table specification, "Partitioning", "Sorting", Appendix C; facts iceberg.md 5.
+ * Source   Iceberg table specification, "Partitioning", "Sorting", Appendix C.
  * Shape    a spec is a list of fields, each a transform of one column; a tuple is one iceberg_value per field, in the form of the
  *          transform's result type. An unknown transform is kept by name: it can be read around, not written.
  * Owns     everything lives in the arena given to the maker.

@@ -1,7 +1,7 @@
 /*
  * column.h: what a Parquet column holds, in Iceberg's words, and the two function tables through which files are written and read.
  *
- * Shape    a parquet_column is a name, a field id and an Iceberg primitive type; the Parquet form follows from it (iceberg.md 4.4):
+ * Shape    a parquet_column is a name, a field id and an Iceberg primitive type; the Parquet form follows from it:
  *
  *          kind                        physical                        logical              Arrow in                   Arrow out
  *          BOOLEAN                     BOOLEAN                         -                    b                          b

@@ -1,7 +1,7 @@
 /*
  * footer.h: FileMetaData and page headers as C values; both directions.
  *
- * Format   apache/parquet-format 2.x parquet.thrift; the field ids are those of facts "Field ids of the structs".
+ * Format   apache/parquet-format 2.x parquet.thrift, whose field ids these are.
  * Owns     a decoded footer lives in the arena given to decode and borrows its strings from the footer bytes.
  * Errors   CORRUPT with the byte offset inside the footer; LIMIT from the arena.
  * Limits   columns PARQUET_COLUMNS_MAX leaves, row groups PARQUET_ROW_GROUPS_READ_MAX.

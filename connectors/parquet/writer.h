@@ -42,7 +42,7 @@ typedef struct parquet_writer_options {
     const char *created_by; /* NULL: "sluice version VERSION" */
 } parquet_writer_options;
 
-/* One leaf's numbers for an Iceberg data_file (iceberg.md 4.12). Views are borrowed from the writer. */
+/* One leaf's numbers for an Iceberg data_file. Views are borrowed from the writer. */
 typedef struct parquet_column_metrics {
     int32_t field_id;
     int64_t column_bytes; /* total compressed size over all row groups */

@@ -1,5 +1,5 @@
 /*
- * commit.h: one round into the lake and into Fluss (facts 12.5), over two tables of functions.
+ * commit.h: one round into the lake and into Fluss, over two tables of functions.
  *
  *   same table id still?  ->  a registration lost? repair it, fail the round  ->  the ranges still fit?  ->  prepare (path of the
  *   offsets file)  ->  lake commit with commit-user and fluss-offsets  ->  commit to Fluss  ->  finished

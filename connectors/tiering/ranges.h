@@ -1,5 +1,5 @@
 /*
- * ranges.h: which part of which bucket a round reads (facts 12.3, log tables).
+ * ranges.h: which part of which bucket a round reads (log tables).
  *
  *   latest <= 0                none
  *   no committed offset        [earliest, latest)

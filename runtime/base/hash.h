@@ -2,7 +2,7 @@
  * hash.h: the checksums and hashes that several rooms share.
  *
  * slu_crc32c      CRC-32C (Castagnoli), as Fluss batches and our own files carry it; `crc` 0 starts, the result continues.
- * slu_hash64      XXH64 with seed 0: the key hash of the engine takes its low 32 bits (design 6).
+ * slu_hash64      XXH64 with seed 0: the key hash of the engine takes its low 32 bits.
  * slu_murmur3_32  MurmurHash3 x86 32-bit (Appleby), as Iceberg's bucket transform uses it (seed 0).
  */
 #ifndef SLU_BASE_HASH_H

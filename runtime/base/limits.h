@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Rows. */
-#define SLU_BATCH_ROWS_TARGET 8192                  /* rows: what a source aims at (design 5) */
+#define SLU_BATCH_ROWS_TARGET 8192                  /* rows: what a source aims at */
 #define SLU_BATCH_BYTES_TARGET ((int64_t)1 << 20)   /* bytes: or this, whichever comes first */
 #define SLU_BATCH_ROWS_MAX ((int64_t)1 << 24)       /* rows: a decoder refuses more in one batch */
 #define SLU_ROW_BYTES_MAX ((int64_t)64 << 20)       /* bytes: a single row above this is LIMIT */
@@ -26,7 +26,7 @@
 #define SLU_TASKS_MAX 4096                          /* tasks of one job */
 
 /* Links between our own processes. */
-#define SLU_CONTROL_BYTES_MAX ((int64_t)16 << 20)   /* bytes of one control message (libraries.md 2) */
+#define SLU_CONTROL_BYTES_MAX ((int64_t)16 << 20)   /* bytes of one control message */
 #define SLU_CONTROL_DEPTH_MAX 32                    /* nesting of one control message */
 
 #define SLU_PATH_BYTES_MAX 4096                     /* bytes of a file path, with its final zero */

@@ -8,7 +8,7 @@
  *          after the last end. (3) Declines, timeouts and failures to finalise count once per id against tolerated_failures; a
  *          success resets the count; one too many is FAIL. (4) COMPLETE goes to every task, and only after the manifest exists.
  *          (5) More than `retained` whole checkpoints: the oldest is dropped. (6) Ids only grow. (7) The first checkpoint of a
- *          fresh job is number 0 and is triggered at once: sources wait for it (design 6).
+ *          fresh job is number 0 and is triggered at once: sources wait for it.
  * Final    once every task has ended its data, a final checkpoint is triggered at once; its completion finishes the job.
  * Threads  owner. Errors: NOMEM.
  */

@@ -23,7 +23,7 @@
 
 #define SLU_LINK_ADDRESS_BYTES_MAX 512 /* of a list of addresses with its final zero */
 #define SLU_LINK_IPC_BYTES_MAX 100     /* of an ipc path: sockaddr_un has 108 */
-#define SLU_LINK_BODY_COPIED_MAX 8192  /* bytes: a received body up to this is copied to aligned memory (libraries.md 1.1) */
+#define SLU_LINK_BODY_COPIED_MAX 8192  /* bytes: a received body up to this is copied to aligned memory */
 #define SLU_LINK_MESSAGES_DEFAULT 1024
 
 typedef struct slu_link slu_link;

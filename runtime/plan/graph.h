@@ -67,7 +67,7 @@ typedef struct slu_checkpoint_settings {
     const char *dir; /* "" : the runner's own default */
 } slu_checkpoint_settings;
 
-/* Flink's exponential-delay restart strategy (facts/engine.md 1.11) by default. */
+/* Flink's exponential-delay restart strategy by default. */
 typedef struct slu_restart_settings {
     uint32_t strategy;     /* 0 none, 1 fixed delay, 2 exponential delay */
     uint32_t attempts_max; /* 0: unlimited */

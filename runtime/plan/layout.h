@@ -3,7 +3,7 @@
  *
  * Shape    derived from a graph alone and deterministic, so that every process computes the same layout and only the graph
  *          travels. Task numbers run vertex by vertex, subtask by subtask; channel numbers edge by edge, then sender, then receiver.
- * Chain    Flink's rules (facts/engine.md 1.3): one input, forward edge, equal parallelism, no union.
+ * Chain    Flink's rules: one input, forward edge, equal parallelism, no union.
  * Owns     the layout owns its arena and borrows the graph, which outlives it.
  */
 #ifndef SLU_PLAN_LAYOUT_H

@@ -1,5 +1,5 @@
 /*
- * answers.h: from a path to a body: JSON as Flink's web dashboard and CLI read it (facts of Flink 1.20), or Prometheus text.
+ * answers.h: from a path to a body: JSON as Flink's web dashboard and CLI read it (Flink 1.20), or Prometheus text.
  *
  * Owns     the caller frees the body (slu_buf).
  * Threads  the job manager's.

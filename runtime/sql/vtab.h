@@ -2,7 +2,7 @@
  * vtab.h: a lent table (table.h) as an SQLite virtual table.
  *
  * Pushed down: wanted columns, comparisons with constants (as hints; SQLite checks again), LIMIT where SQLite leaves nothing to
- * check (facts: it offers LIMIT together with ORDER BY and with constraints the table did not take; then it is not taken).
+ * check (it offers LIMIT together with ORDER BY and with constraints the table did not take; then it is not taken).
  */
 #ifndef SLU_SQL_VTAB_H
 #define SLU_SQL_VTAB_H

@@ -10,7 +10,7 @@
  * Errors   a failed call gets a slu_error: a Fluss error (code set, retriable as Fluss says), CLOSED or IO: the connection, TIMEOUT:
  *          no answer in time, UNSUPPORTED: the server does not serve this API, CORRUPT: an answer that is none.
  * Limits   FLUSS_CLIENT_CALLS_MAX open calls; FLUSS_RESPONSE_BYTES_MAX an answer.
- * Source   facts of Apache Fluss 0.9.1 (RPC, metadata, routing); README.md of this room.
+ * Source   Apache Fluss 0.9.1 (RPC, metadata, routing); README.md of this room.
  */
 #ifndef FLUSS_CLIENT_CLIENT_H
 #define FLUSS_CLIENT_CLIENT_H

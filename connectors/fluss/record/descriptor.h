@@ -66,7 +66,7 @@ SLU_CHECK slu_status fluss_database_descriptor_encode(const fluss_database_descr
 #define FLUSS_LAKE_LANCE 3
 #define FLUSS_LAKE_HUDI 4
 
-#define FLUSS_KEY_COMPACTED 0 /* facts: CompactedKeyEncoder */
+#define FLUSS_KEY_COMPACTED 0 /* CompactedKeyEncoder */
 #define FLUSS_KEY_PAIMON 1    /* a BinaryRow */
 #define FLUSS_KEY_ICEBERG 2   /* the value of one column, as Iceberg hashes it */
 

@@ -1,4 +1,4 @@
-/* table.c: the choices that a table's properties make for its codec (facts 3.5, 5.7, 6). */
+/* table.c: the choices that a table's properties make for its codec. */
 #include "descriptor.h"
 
 #include "batch/ipc.h"

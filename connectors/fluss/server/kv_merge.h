@@ -1,5 +1,5 @@
 /*
- * kv_merge.h: what a table's merge engine makes of a row for a key that is there already (facts 5.9).
+ * kv_merge.h: what a table's merge engine makes of a row for a key that is there already.
  *
  *   none        the new row
  *   first_row   the old row

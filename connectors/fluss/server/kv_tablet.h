@@ -1,7 +1,7 @@
 /*
  * kv_tablet.h: the rows of one bucket of a primary-key table, and the changelog that every write leaves in its log.
  *
- * Shape    a write is one kv batch: the old rows of its keys are looked up at once, each change is decided (facts 7.1), the
+ * Shape    a write is one kv batch: the old rows of its keys are looked up at once, each change is decided, the
  *          changes become one log batch under the same writer and sequence, and only when that is in the log the rows are
  *          written. Reads see what is acknowledged.
  *

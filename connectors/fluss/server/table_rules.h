@@ -1,5 +1,5 @@
 /*
- * table_rules.h: which names and tables may be created, and the defaults that a server fills in (facts 3.4, 3.5).
+ * table_rules.h: which names and tables may be created, and the defaults that a server fills in.
  *
  * Errors   with Fluss's codes and texts: 16 (database name), 15 (table), 39 (property), 43 (partition), 49 (buckets). UNSUPPORTED
  *          (2): what Fluss has and this server does not serve yet, by name.
