@@ -98,15 +98,16 @@ kv_batch_of(slu_buf *out, int round)
     fluss_kv_writer_end(&w);
 }
 
+static const char table_json[] = "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":"
+                           "\"INTEGER\",\"nullable\":false}},"
+                           "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[]"
+                           ",\"bucket_key\":[\"k\"],"
+                           "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
+
 /* Opens everything, makes the table if it is not there, writes and reads. */
 static slu_status
 tablet_round(slu_kv_pool *pool, const slu_buf *batch, const char *dir, slu_error *err)
 {
-    static const char json[] = "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":"
-                               "\"INTEGER\",\"nullable\":false}},"
-                               "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[]"
-                               ",\"bucket_key\":[\"k\"],"
-                               "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
     fluss_catalogue *catalogue = NULL;
     fluss_tables *tables = NULL;
     fluss_served *table = NULL;
@@ -118,7 +119,7 @@ tablet_round(slu_kv_pool *pool, const slu_buf *batch, const char *dir, slu_error
     if (status == SLU_OK)
         status = fluss_catalogue_create_database(catalogue, "d", "{}", err);
     if (status == SLU_OK || status == SLU_CONFLICT)
-        status = fluss_catalogue_create_table(catalogue, "d", "t", json, "{}", &id, err);
+        status = fluss_catalogue_create_table(catalogue, "d", "t", table_json, "{}", &id, err);
     const fluss_tables_options options = {&fake.env, catalogue, pool, dir, {0}};
     if (status == SLU_OK || status == SLU_CONFLICT)
         status = fluss_tables_open(&options, &tables, err);
@@ -174,12 +175,90 @@ a_tablet_without_memory(void **state)
     slu_buf_fini(&batch);
 }
 
+/* One row, key 1, sent as batch `sequence` of writer 1; its value is the sequence. */
+static slu_status
+put_one(fluss_kv_tablet *kv, slu_buf *batch, int32_t sequence, slu_error *err)
+{
+    fluss_kv_writer w;
+    fluss_appended appended;
+    const uint8_t row[3] = {0, 1, (uint8_t)(sequence % 100)};
+    slu_buf_reset(batch);
+    fluss_kv_writer_begin(&w, batch, 1, 1, sequence);
+    fluss_kv_writer_put(&w, slu_view_of("\1", 1), slu_view_of(row, sizeof row));
+    fluss_kv_writer_end(&w);
+    const fluss_kv_put put = {.batch = slu_buf_view(batch)};
+    return fluss_kv_tablet_put(kv, &put, &appended, err);
+}
+
+static void
+check_one(fluss_kv_tablet *kv, int32_t sequence)
+{
+    slu_error err;
+    slu_buf values;
+    slu_kv_slot slot;
+    const slu_view key = slu_view_of("\1", 1);
+    slu_buf_init(&values, 1000);
+    CHECK_OK(fluss_kv_tablet_get(kv, &key, 1, &values, &slot, &err));
+    assert_true(slot.found && slot.bytes == 5);
+    assert_int_equal(values.data[slot.at + 4], sequence % 100);
+    slu_buf_fini(&values);
+}
+
+/* A put fails at every allocation in turn, some of them behind the append (a writer snapshot follows each): sent again it is a duplicate
+ * for the log, and must be in the store nevertheless. */
+static void
+a_put_that_the_log_has_is_in_the_store(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_kv_pool *pool = NULL;
+    fluss_catalogue *catalogue = NULL;
+    fluss_tables *tables = NULL;
+    fluss_served *table = NULL;
+    fluss_tablet *tablet = NULL;
+    fluss_kv_tablet *kv = NULL;
+    const slu_kv_pool_options pool_options = {0};
+    char dir[100];
+    int64_t id = 0;
+    slu_buf batch;
+    slu_buf_init(&batch, 1000);
+    (void)snprintf(dir, sizeof dir, "%s/stored", root);
+    CHECK_OK(slu_kv_pool_open(&pool_options, &pool, &err));
+    CHECK_OK(fluss_catalogue_open(&fake.env, dir, false, &catalogue, &err));
+    CHECK_OK(fluss_catalogue_create_database(catalogue, "d", "{}", &err));
+    CHECK_OK(fluss_catalogue_create_table(catalogue, "d", "t", table_json, "{}", &id, &err));
+    const fluss_tables_options options = {&fake.env, catalogue, pool, dir, {.snapshot_bytes = 1}};
+    CHECK_OK(fluss_tables_open(&options, &tables, &err));
+    CHECK_OK(fluss_tables_get(tables, "d", "t", &table, &err));
+    CHECK_OK(fluss_tables_tablet(tables, table, FLUSS_NO_PARTITION, 0, &tablet, &err));
+    CHECK_OK(fluss_tables_kv(tables, tablet, &kv, &err));
+    CHECK_OK(put_one(kv, &batch, 0, &err));
+    bool whole = false;
+    int32_t behind = 0; /* failures of what was stored */
+    int32_t sequence = 1;
+    for (uint64_t nth = 1; nth < NTH_MAX && !whole; nth++, sequence++) {
+        const int64_t end = fluss_log_end(tablet->log);
+        (void)slu_alloc_fail_from(nth);
+        whole = put_one(kv, &batch, sequence, &err) == SLU_OK;
+        (void)slu_alloc_fail_from(0);
+        behind += !whole && fluss_log_end(tablet->log) > end;
+        CHECK_OK(put_one(kv, &batch, sequence, &err));
+        check_one(kv, sequence);
+    }
+    assert_true(whole && behind > 0);
+    fluss_tables_close(&tables);
+    fluss_catalogue_close(&catalogue);
+    slu_kv_pool_close(&pool);
+    slu_buf_fini(&batch);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_without_memory),
         cmocka_unit_test(a_tablet_without_memory),
+        cmocka_unit_test(a_put_that_the_log_has_is_in_the_store),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
 }

@@ -419,6 +419,7 @@ put_run(put_state *state, fluss_appended *out, slu_error *err)
     }
     status = put_append(state, out, err);
     if (status != SLU_OK) {
+        kv->stale = fluss_log_end(kv->log) > kv->applied; /* it may have failed behind the append: in its sync, or in a snapshot */
         fluss_rows_free(&kv->rows);
         return status;
     }
