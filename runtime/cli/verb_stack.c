@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "cli/demo/children.h"
+#include "client/client.h"
 #include "demo/demo_jobs.h"
 
 #include <errno.h>
@@ -85,6 +86,45 @@ taskmanager_up(const slu_args *args, slu_background *stack, int64_t number, slu_
     return slu_background_start(stack, name, argv, err);
 }
 
+/* The job manager goes on with the tiering job of an earlier `up`, whose table server may have listened elsewhere: this one takes its
+ * place. A job that is unknown or over needs nothing, and one that cannot be cancelled is no reason not to come up. */
+static void
+tiering_before_cancel(const slu_background *stack, slu_view job)
+{
+    char id[SLU_JOB_ID_BYTES] = "";
+    slu_client *client = NULL;
+    const slu_message *answer = NULL;
+    if (job.bytes != sizeof id - 1)
+        return;
+    memcpy(id, job.data, sizeof id - 1);
+    if (slu_client_open(slu_cli_env(), stack->daemons[1].address, SLU_CLIENT_TIMEOUT_MS_DEFAULT, &client, NULL) == SLU_OK)
+        (void)!slu_client_cancel(client, id, &answer, NULL);
+    slu_client_close(&client);
+}
+
+/* Runs the submission; DATA-DIR/jobs/tiering.id says which job this stack's tiering is. */
+static slu_status
+tiering_submit(const slu_background *stack, cli_children *children, const char *const *argv, slu_error *err)
+{
+    char path[PATH_BYTES];
+    slu_buf id, said;
+    slu_buf_init(&id, SLU_JOB_ID_BYTES);
+    slu_buf_init(&said, 1 << 16);
+    (void)snprintf(path, sizeof path, "%s/jobs/tiering.id", stack->dir);
+    if (slu_file_read(path, SLU_JOB_ID_BYTES, &id, NULL) == SLU_OK)
+        tiering_before_cancel(stack, slu_buf_view(&id));
+    slu_status status = cli_child_run(children, "run-tiering", argv, &said, slu_cli_interrupted, err);
+    const slu_view words = slu_buf_view(&said);
+    size_t end = words.bytes; /* "... with JobID 0123..." and the end of the line */
+    while (end > 0 && (words.data[end - 1] == '\n' || words.data[end - 1] == ' '))
+        end--;
+    if (status == SLU_OK && end >= SLU_JOB_ID_BYTES - 1)
+        status = slu_file_write(path, (slu_view){words.data + end - (SLU_JOB_ID_BYTES - 1), SLU_JOB_ID_BYTES - 1}, false, err);
+    slu_buf_fini(&said);
+    slu_buf_fini(&id);
+    return status;
+}
+
 /* Tiering is a job like any other: written down, where a person can look at it, and submitted. */
 static slu_status
 tiering_up(const slu_args *args, const slu_background *stack, slu_error *err)
@@ -109,7 +149,7 @@ tiering_up(const slu_args *args, const slu_background *stack, slu_error *err)
                                 address_or(args, "warehouse", warehouse),
                                 NULL};
     SLU_TRY(cli_children_init(&children, logs, err));
-    return cli_child_run(&children, "run-tiering", argv, NULL, slu_cli_interrupted, err);
+    return tiering_submit(stack, &children, argv, err);
 }
 
 static slu_status

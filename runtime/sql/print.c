@@ -5,6 +5,7 @@
 #include "session.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <wchar.h>
@@ -36,6 +37,18 @@ width(const char *text)
     return columns;
 }
 
+/* A blob in hexadecimal, whole: a program may read this. */
+static void
+blob_print(FILE *to, sqlite3_stmt *statement, int column)
+{
+    const uint8_t *data = sqlite3_column_blob(statement, column);
+    const int bytes = sqlite3_column_bytes(statement, column);
+    (void)fputs("0x", to);
+    for (int i = 0; i < bytes; i++)
+        (void)fprintf(to, "%02x", data[i]);
+}
+
+/* For a table's cell: a long blob is cut, and it shows. */
 static const char *
 cell_text(sqlite3_stmt *statement, int column, char *blob, size_t blob_bytes)
 {
@@ -43,8 +56,11 @@ cell_text(sqlite3_stmt *statement, int column, char *blob, size_t blob_bytes)
         const uint8_t *data = sqlite3_column_blob(statement, column);
         const size_t bytes = (size_t)sqlite3_column_bytes(statement, column);
         size_t at = (size_t)snprintf(blob, blob_bytes, "0x");
-        for (size_t i = 0; i < bytes && at + 3 < blob_bytes; i++)
+        size_t i = 0;
+        for (; i < bytes && at + 6 < blob_bytes; i++)
             at += (size_t)snprintf(blob + at, blob_bytes - at, "%02x", data[i]);
+        if (i < bytes)
+            (void)snprintf(blob + at, blob_bytes - at, "...");
         return blob;
     }
     const char *text = (const char *)sqlite3_column_text(statement, column);
@@ -139,11 +155,15 @@ csv_cell(FILE *to, const char *text)
 static void
 csv_row(FILE *to, sqlite3_stmt *statement, bool head)
 {
-    char blob[1024];
     for (int i = 0; i < sqlite3_column_count(statement); i++) {
         if (i > 0)
             (void)fputc(',', to);
-        csv_cell(to, head ? sqlite3_column_name(statement, i) : cell_text(statement, i, blob, sizeof blob));
+        if (head)
+            csv_cell(to, sqlite3_column_name(statement, i));
+        else if (sqlite3_column_type(statement, i) == SQLITE_BLOB)
+            blob_print(to, statement, i);
+        else
+            csv_cell(to, cell_text(statement, i, NULL, 0));
     }
     (void)fputc('\n', to);
 }
@@ -164,22 +184,34 @@ json_text(FILE *to, const char *text)
     (void)fputc('"', to);
 }
 
+/* JSON has no infinity: it stands in quotes. */
+static void
+json_value(FILE *to, sqlite3_stmt *statement, int column)
+{
+    const int type = sqlite3_column_type(statement, column);
+    if (type == SQLITE_NULL) {
+        (void)fputs("null", to);
+    } else if (type == SQLITE_INTEGER || (type == SQLITE_FLOAT && isfinite(sqlite3_column_double(statement, column)))) {
+        (void)fputs((const char *)sqlite3_column_text(statement, column), to);
+    } else if (type == SQLITE_BLOB) {
+        (void)fputc('"', to);
+        blob_print(to, statement, column);
+        (void)fputc('"', to);
+    } else {
+        json_text(to, cell_text(statement, column, NULL, 0));
+    }
+}
+
 static void
 json_row(FILE *to, sqlite3_stmt *statement, bool first)
 {
-    char blob[1024];
     (void)fputs(first ? "[\n  {" : ",\n  {", to);
     for (int i = 0; i < sqlite3_column_count(statement); i++) {
         if (i > 0)
             (void)fputs(", ", to);
         json_text(to, sqlite3_column_name(statement, i));
         (void)fputs(": ", to);
-        if (sqlite3_column_type(statement, i) == SQLITE_NULL)
-            (void)fputs("null", to);
-        else if (is_number(statement, i))
-            (void)fputs((const char *)sqlite3_column_text(statement, i), to);
-        else
-            json_text(to, cell_text(statement, i, blob, sizeof blob));
+        json_value(to, statement, i);
     }
     (void)fputc('}', to);
 }

@@ -39,6 +39,8 @@ slu_sql_open(const slu_sql_catalog *catalog, slu_sql_session **out, slu_error *e
     slu_status status = SLU_OK;
     if (sqlite3_open(":memory:", &session->db) != SQLITE_OK)
         status = slu_error_set(err, SLU_NOMEM, "SQLite: cannot open a database in memory");
+    if (status == SLU_OK) /* ATTACH counts as read-only, and creates files */
+        (void)sqlite3_limit(session->db, SQLITE_LIMIT_ATTACHED, 0);
     if (status == SLU_OK)
         status = slu_sql_decimal_register(session->db, err);
     if (status == SLU_OK)

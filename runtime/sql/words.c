@@ -1,5 +1,7 @@
 #include "words.h"
 
+#include <sqlite3.h>
+
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -103,6 +105,19 @@ transaction_verb(const char *previous, size_t length)
            is_word(previous, length, "exclusive");
 }
 
+/* A table may be called `order` or `count`, and a statement with ORDER BY means the keyword all the same: such a word is a table's name
+ * behind FROM or JOIN, with a suffix, or in front of a dot. */
+static bool
+stands_as_keyword(const char *at, size_t length, const char *previous, size_t previous_length)
+{
+    if (is_word(at, length, "transaction"))
+        return transaction_verb(previous, previous_length);
+    const char *between = previous + previous_length;
+    const bool adjacent = between + strspn(between, " \t\r\n") == at;
+    const bool behind_from = adjacent && (is_word(previous, previous_length, "from") || is_word(previous, previous_length, "join"));
+    return sqlite3_keyword_check(at, (int)length) != 0 && at[length] != '.' && !behind_from;
+}
+
 static void
 quote(slu_buf *out, const char *name)
 {
@@ -157,7 +172,7 @@ quoted_resolve(const char *at, size_t length, slu_sql_resolve resolve, void *con
 void
 slu_sql_quote_names(const char *statement, slu_sql_resolve resolve, void *context, slu_buf *out)
 {
-    const char *previous = "";
+    const char *previous = statement;
     size_t previous_length = 0;
     for (const char *at = statement; *at != 0;) {
         const size_t kept = untouched(at);
@@ -166,7 +181,7 @@ slu_sql_quote_names(const char *statement, slu_sql_resolve resolve, void *contex
             at += kept;
         } else if (word_first(*at) && !(at > statement && (at[-1] == '.' || word_part(at[-1])))) {
             const size_t length = word_length(at);
-            const bool keyword = is_word(at, length, "transaction") && transaction_verb(previous, previous_length);
+            const bool keyword = stands_as_keyword(at, length, previous, previous_length);
             previous = at;
             previous_length = length;
             if (keyword)

@@ -3,7 +3,8 @@
  *
  * A name is database.table$suffix, table$suffix or one of them without a suffix; a suffix may end in @digits. Words inside quotes,
  * strings and comments are left alone. `transaction` is a keyword in SQLite and a table of ours: it is quoted where it stands as a
- * name, except after BEGIN, COMMIT, END or ROLLBACK.
+ * name, except after BEGIN, COMMIT, END or ROLLBACK. A table named by another keyword (`order`) is found behind FROM or JOIN, before a
+ * dot, with a suffix, or in quotes; everywhere else the word is the keyword.
  */
 #ifndef SLU_SQL_WORDS_H
 #define SLU_SQL_WORDS_H

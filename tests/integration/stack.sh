@@ -49,5 +49,13 @@ sleep 1
 [ "$("$sluice" sql --datalake.iceberg.warehouse "$work/lake/warehouse" --fluss.bootstrap.servers "$SLUICE_FLUSS_BOOTSTRAP_SERVERS" -f csv \
     -e 'select count(*) from events$lake' 2>"$work/err" | tail -1)" = 2 ] || fail "the lake does not hold two rows: $(cat "$work/err"; find "$work/lake/warehouse" | head -20)"
 "$sluice" down --data-dir "$work/lake" >"$work/out" 2>&1 || fail "down: $(cat "$work/out")"
+# The next `up` takes the place of the tiering job of the first.
+first=$(cat "$work/lake/jobs/tiering.id")
+"$sluice" up --data-dir "$work/lake" --server-listen 127.0.0.1:0 --jobmanager-listen 127.0.0.1:0 --rest-listen "" >"$work/out" 2>&1 ||
+    fail "a second up with tiering: $(cat "$work/out")"
+SLUICE_JOBMANAGER=$(awk '$1 == "jobmanager" {print $4}' "$work/lake/up")
+[ "$("$sluice" list | grep -c RUNNING)" = 1 ] || fail "not one tiering job runs: $("$sluice" list)"
+"$sluice" wait "$first" --timeout 30s | grep -q CANCELED || fail "the first tiering job was not cancelled: $("$sluice" list -a)"
+"$sluice" down --data-dir "$work/lake" >"$work/out" 2>&1 || fail "down: $(cat "$work/out")"
 "$sluice" down --data-dir "$work/data" | grep -q 'nothing of' || fail "a second down found something"
 exit $failed

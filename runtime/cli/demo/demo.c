@@ -200,6 +200,7 @@ job_wait(demo *of, const char *job, slu_error *err)
     const slu_message *answer = NULL;
     const int64_t deadline_ms = slu_now_ms(of->env) + STALL_MS;
     do {
+        SLU_TRY(cli_children_check(&of->stack.children, err)); /* a job waits for ever for a task manager that is gone */
         SLU_TRY(slu_client_wait(of->jobs, job, TICK_MS, &answer, err));
         if (of->options->stop != NULL && of->options->stop())
             return slu_error_set(err, SLU_CLOSED, "interrupted");
@@ -340,6 +341,9 @@ cli_demo_run(const slu_env *env, const cli_demo_options *options, cli_demo_summa
     demo_end(&of);
     if (options->keep_dir == NULL && (status == SLU_OK || status == SLU_CLOSED))
         (void)!slu_dir_remove(of.stack.dir, NULL);
+    else if (options->keep_dir != NULL && status != SLU_OK)
+        (void)fprintf(stderr, "sluice demo: what it made so far is in %s/server, %s/warehouse and %s/log\n", of.stack.dir, of.stack.dir,
+                      of.stack.dir);
     else if (options->keep_dir == NULL)
         (void)fprintf(stderr, "sluice demo: what the processes said is in %s/log\n", of.stack.dir);
     return status;

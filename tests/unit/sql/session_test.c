@@ -195,6 +195,22 @@ formats_show_the_same_rows(void **state)
 }
 
 static void
+a_long_blob_is_whole_for_programs_and_infinity_is_valid_json(void **state)
+{
+    (void)state;
+    char out[8000];
+    slu_error err = {0};
+    CHECK_OK(run("select zeroblob(2000) x", SLU_SQL_FORMAT_CSV, out, sizeof out, &err));
+    assert_int_equal(strlen(out), 2 + 2 + 4000 + 1);
+    CHECK_OK(run("select zeroblob(2000) x", SLU_SQL_FORMAT_JSON, out, sizeof out, &err));
+    assert_true(strstr(out, "00\"}") != NULL && strlen(out) > 4000);
+    CHECK_OK(run("select zeroblob(2000) x", SLU_SQL_FORMAT_TABLE, out, sizeof out, &err));
+    assert_true(strstr(out, "00...\n") != NULL);
+    CHECK_OK(run("select -1e999 x", SLU_SQL_FORMAT_JSON, out, sizeof out, &err));
+    CHECK_TEXT(out, "[\n  {\"x\": \"-Inf\"}\n]\n");
+}
+
+static void
 errors_say_what_is_wrong(void **state)
 {
     (void)state;
@@ -207,6 +223,7 @@ errors_say_what_is_wrong(void **state)
     CHECK_STATUS(run("select nope from transaction", SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_INVALID);
     CHECK_MESSAGE(err, "no such column: nope");
     CHECK_STATUS(run("delete from transaction", SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_INVALID);
+    CHECK_STATUS(run("attach 'attached.db' as other", SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_INVALID);
     CHECK_STATUS(run("create table x(a)", SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_UNSUPPORTED);
 }
 
@@ -218,6 +235,7 @@ main(void)
         cmocka_unit_test(decimals_are_exact_and_compared_by_value),
         cmocka_unit_test(columns_filters_and_limits_are_pushed_down),
         cmocka_unit_test(formats_show_the_same_rows),
+        cmocka_unit_test(a_long_blob_is_whole_for_programs_and_infinity_is_valid_json),
         cmocka_unit_test(errors_say_what_is_wrong),
     };
     return cmocka_run_group_tests_name("sql.session", tests, NULL, NULL);
