@@ -2,6 +2,7 @@
 #include "sink.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "fluss/client/admin.h"
 #include "fluss/wire/error.h"
 
@@ -236,11 +237,26 @@ scan_advance(fluss_sink *sink, slu_error *err)
 
 /* ---- Phases ---- */
 
+/* "Stored already", without saying where: whose batch that is cannot be compared, so the next attempt reads the log again. */
+static void
+unnamed_fail(fluss_sink *sink, const fluss_ack *ack)
+{
+    slu_error err;
+    (void)slu_error_set(&err, SLU_CONFLICT, "table %s, bucket %d: batch %d of writer %lld is stored already, and the server does not say where",
+                        sink->options->face.table, ack->bucket, ack->sequence, (long long)ack->writer_id);
+    err.retriable = 1;
+    sink_fail(sink, &err);
+}
+
 static void
 acknowledged(void *context, const fluss_ack *ack)
 {
     fluss_sink *sink = context;
     sink_bucket *of = &sink->buckets[ack->bucket];
+    if (of->verify_left > 0 && ack->base_offset < 0) {
+        unnamed_fail(sink, ack);
+        return;
+    }
     if (ack->next_offset > of->end_offset)
         of->end_offset = ack->next_offset;
     if (of->verify_left > 0) {
@@ -324,8 +340,7 @@ void
 sink_verify_later(fluss_sink *sink, const fluss_ack *ack)
 {
     const size_t room = (size_t)sink->bucket_count * SINK_VERIFY_BATCHES;
-    if (ack->base_offset < 0 || sink->check_count == room)
-        return;
+    SLU_ASSERT(ack->base_offset >= 0 && sink->check_count < room); /* each bucket compares SINK_VERIFY_BATCHES */
     sink->checks[(sink->check_first + sink->check_count++) % room] = (sink_check){ack->bucket, ack->crc, ack->base_offset};
 }
 
