@@ -222,13 +222,14 @@ config_take(const slu_value *map, const char *prefix, slu_args *out, slu_error *
 static slu_status
 config_read(slu_args *out, slu_error *err)
 {
-    /* The texts live as long as the process: there is one command line. */
+    /* The texts live until the next command line is read: a program has one, a test several. */
     static slu_arena arena;
     SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     const slu_value *root = NULL;
     const char *path = slu_args_get(out, "config");
     if (path == NULL)
         return SLU_OK;
+    slu_arena_fini(&arena);
     slu_arena_init(&arena, SLU_GRAPH_BYTES_MAX);
     slu_buf_init(&text, 2 * SLU_GRAPH_TEXT_BYTES_MAX);
     SLU_TRY(slu_file_read(path, SLU_GRAPH_TEXT_BYTES_MAX, &text, err));
