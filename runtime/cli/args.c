@@ -175,13 +175,16 @@ slu_args_parse(const slu_verb *verb, int argc, char *const *argv, slu_args *out,
 
 /* ---- Environment and file ------------------------------------------------------------------------------------------------------ */
 
+/* What a file of options says: its texts live until the next command line is read (a program has one, a test several). */
+static slu_arena config_arena;
+
 static void
 config_setting(const char *name, const char *text, slu_args *out)
 {
     for (uint32_t i = 0; i < out->setting_count; i++)
         if (strcmp(out->settings[i].name, name) == 0)
             return;
-    char *copy = slu_strdup(name); /* lives as long as the process */
+    char *copy = slu_arena_strdup(&config_arena, name);
     if (copy == NULL || out->setting_count == SLU_ARGS_SETTINGS_MAX)
         return;
     out->setting_from_file[out->setting_count] = true;
@@ -222,18 +225,16 @@ config_take(const slu_value *map, const char *prefix, slu_args *out, slu_error *
 static slu_status
 config_read(slu_args *out, slu_error *err)
 {
-    /* The texts live until the next command line is read: a program has one, a test several. */
-    static slu_arena arena;
     SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     const slu_value *root = NULL;
     const char *path = slu_args_get(out, "config");
     if (path == NULL)
         return SLU_OK;
-    slu_arena_fini(&arena);
-    slu_arena_init(&arena, SLU_GRAPH_BYTES_MAX);
+    slu_arena_fini(&config_arena);
+    slu_arena_init(&config_arena, SLU_GRAPH_BYTES_MAX);
     slu_buf_init(&text, 2 * SLU_GRAPH_TEXT_BYTES_MAX);
     SLU_TRY(slu_file_read(path, SLU_GRAPH_TEXT_BYTES_MAX, &text, err));
-    slu_status status = slu_yaml_parse(slu_buf_view(&text), &arena, &root, err);
+    slu_status status = slu_yaml_parse(slu_buf_view(&text), &config_arena, &root, err);
     if (status == SLU_OK && root->kind != SLU_VALUE_MAP)
         status = slu_error_at(err, SLU_INVALID, root, 0, "options are a map, such as { name: value }");
     if (status == SLU_OK)
