@@ -86,7 +86,7 @@ face_close(fluss_face *face)
 slu_status
 face_wait(fluss_face *face, slu_error *err)
 {
-    SLU_TRY_IN(fluss_target_wait(face->target, FACE_WAIT_MS, err), err, "table %s.%s", face->database, face->table);
+    SLU_TRY(fluss_target_wait(face->target, FACE_WAIT_MS, err)); /* it names the table */
     return face_check(face, err);
 }
 
