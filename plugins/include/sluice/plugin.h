@@ -389,7 +389,9 @@ typedef struct slu_sink_ops {
     slu_status (*snapshot)(void *self, slu_snapshot *snapshot, slu_error *err); /* optional */
     /* The checkpoint is whole: make it visible. Idempotent: after a crash it is called again. AGAIN: not yet, call again. optional */
     slu_status (*commit)(void *self, int64_t checkpoint, const void *data, uint64_t bytes, slu_error *err);
-    slu_status (*abort)(void *self, int64_t checkpoint, slu_error *err); /* optional: what prepare staged is not wanted */
+    /* What prepare staged is not wanted. optional. The worker does not call it so far: when a checkpoint is aborted its rows are still
+     * wanted, and what was staged for it is committed with the next whole one. */
+    slu_status (*abort)(void *self, int64_t checkpoint, slu_error *err);
     uint32_t (*pending)(const void *self);                               /* optional */
     void (*close)(void *self);
 } slu_sink_ops;
