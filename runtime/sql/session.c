@@ -198,11 +198,11 @@ own_statement(slu_sql_session *session, const char *text, slu_buf *out)
     const size_t length = strcspn(text, " \t\r\n;");
     slu_buf quoted;
     slu_buf_init(&quoted, STATEMENT_BYTES_MAX);
-    char *name = slu_strndup(text, length);
+    char *name = sqlite3_mprintf("from %.*s", (int)length, text); /* where a word can only be a table, be it a keyword too */
     if (name != NULL)
         slu_sql_quote_names(name, name_resolve, session, &quoted);
-    slu_buf_printf(out, "SELECT name, type FROM pragma_table_info(%s)", length == 0 ? "''" : slu_buf_cstr(&quoted));
-    slu_free(name);
+    slu_buf_printf(out, "SELECT name, type FROM pragma_table_info(%s)", length == 0 || quoted.bytes < 5 ? "''" : slu_buf_cstr(&quoted) + 5);
+    sqlite3_free(name);
     slu_buf_fini(&quoted);
     return true;
 }
