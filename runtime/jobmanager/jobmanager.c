@@ -188,9 +188,9 @@ hello_take(slu_jobmanager *jm, peer *from, const slu_message *hello)
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------------------- */
 
-/* EXITED, REFUSED, DEPLOYED and LOG of a task manager. */
+/* EXITED, REFUSED, DEPLOYED and LOG of a task manager: of workers that are its own, for whom it declares dead is replaced. */
 static void
-node_message(slu_jobmanager *jm, const slu_message *message)
+node_message(slu_jobmanager *jm, const node *from, const slu_message *message)
 {
     job *j = jm->jobs;
     if (message->kind == SLU_MESSAGE_LOG) {
@@ -199,7 +199,8 @@ node_message(slu_jobmanager *jm, const slu_message *message)
     }
     while (j != NULL && strcmp(j->id, message->job) != 0)
         j = j->next;
-    if (j == NULL || j->attempt_id != message->attempt_id || message->worker >= j->member_count) {
+    if (j == NULL || j->attempt_id != message->attempt_id || message->worker >= j->member_count ||
+        strcmp(j->members[message->worker].node, from->id) != 0) {
         jm->fenced++;
         return;
     }
@@ -249,7 +250,7 @@ message_take(slu_jobmanager *jm, peer *from, slu_view bytes)
         else
             attempt_message(jm, from->job, &message);
     } else if (from->node != NULL) {
-        node_message(jm, &message);
+        node_message(jm, from->node, &message);
     } else {
         client_message(jm, from, &message, bytes);
     }

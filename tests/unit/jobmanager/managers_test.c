@@ -716,6 +716,33 @@ old_attempts_are_fenced(void **state)
     world_close(&w);
 }
 
+static void
+a_death_is_told_by_the_worker_s_own_node(void **state)
+{
+    slu_error err = {0};
+    world w;
+    char job[33];
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 500);
+    slu_link *stranger = NULL;
+    const slu_link_options options = {.env = &w.fake.env};
+    CHECK_OK(w.transport->dial(w.transport, "jm", &options, &stranger, &err));
+    const slu_message hello = {
+        .kind = SLU_MESSAGE_HELLO, .role = SLU_ROLE_TASKMANAGER, .node = "stranger", .version_min = 1, .version_max = 1};
+    tell(stranger, &hello);
+    run(&w, 50);
+    const uint64_t fenced = slu_jobmanager_fenced(w.jm);
+    const slu_message exited = about(living(&w, 0), SLU_MESSAGE_EXITED);
+    tell(stranger, &exited);
+    run(&w, 200);
+    assert_int_equal(slu_jobmanager_fenced(w.jm), fenced + 1);
+    CHECK_TEXT(state_of(&w, job), "RUNNING");
+    assert_int_equal(alive(&w), 2);
+    slu_link_close(&stranger);
+    world_close(&w);
+}
+
 /* Of jobs that are over the newest hundred are listed, also by the next job manager. */
 static void
 old_jobs_are_forgotten(void **state)
@@ -774,6 +801,7 @@ main(void)
         cmocka_unit_test(waits_are_answered_at_the_end),
         cmocka_unit_test(the_next_job_manager_takes_the_job_up),
         cmocka_unit_test(old_attempts_are_fenced),
+        cmocka_unit_test(a_death_is_told_by_the_worker_s_own_node),
         cmocka_unit_test(old_jobs_are_forgotten),
         cmocka_unit_test(bad_requests_have_answers),
     };
