@@ -1,6 +1,8 @@
 /* main.c: `sluice VERB ...`: finds the verb, parses for it, runs it. */
 #include "verbs.h"
 
+#include "base/crash.h"
+
 #include "base/sizes.h"
 #include "base/suggest.h"
 
@@ -169,6 +171,7 @@ verb_run(const slu_verb *verb, int argc, char *const *argv)
 int
 main(int argc, char **argv)
 {
+    slu_crash_say();
     (void)setlocale(LC_CTYPE, "");
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {

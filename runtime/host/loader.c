@@ -1,5 +1,6 @@
 #include "loader.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 
 #include <dlfcn.h>
@@ -233,7 +234,9 @@ slu_module_load(const char *path, const slu_module **out, slu_error *err)
 {
     if (!slu_path_exists(path))
         return slu_errno_set(err, ENOENT, "open", path);
+    const slu_crash_note before = slu_crash_enter(path, NULL);
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    slu_crash_leave(before);
     if (handle == NULL)
         return slu_error_set(err, SLU_INVALID, "%s", dlerror());
     /* POSIX wants this detour from an object pointer to a function pointer. */

@@ -1,5 +1,6 @@
 #include "planner.h"
 
+#include "base/crash.h"
 #include "base/sizes.h"
 #include "base/suggest.h"
 #include "descriptor.h"
@@ -590,7 +591,9 @@ operator_plan(planning *p, uint32_t index)
                            slu_options_parse(plugin, op->with, p->graph->params, &p->graph->arena, &call.options, p->err)));
     const struct ArrowSchema **outputs = slu_arena_array(&p->graph->arena, op->output_count, sizeof *outputs);
     SLU_TRY(slu_arena_status(&p->graph->arena, p->err));
+    const slu_crash_note before = slu_crash_enter(plugin->name, op->id);
     const slu_status status = plugin->plan(&call, p->err);
+    slu_crash_leave(before);
     outputs_keep(op, &call, outputs);
     SLU_TRY(operator_error(p, op, "with", status));
     SLU_TRY(outputs_check(p, op, &call));

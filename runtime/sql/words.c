@@ -106,7 +106,7 @@ transaction_verb(const char *previous, size_t length)
 }
 
 /* A table may be called `order` or `count`, and a statement with ORDER BY means the keyword all the same: such a word is a table's name
- * behind FROM or JOIN, with a suffix, or in front of a dot. */
+ * behind FROM or JOIN, with a suffix, in front of a dot, or where the text is only a name (as DESCRIBE has it). */
 static bool
 stands_as_keyword(const char *at, size_t length, const char *previous, size_t previous_length)
 {
@@ -115,7 +115,8 @@ stands_as_keyword(const char *at, size_t length, const char *previous, size_t pr
     const char *between = previous + previous_length;
     const bool adjacent = between + strspn(between, " \t\r\n") == at;
     const bool behind_from = adjacent && (is_word(previous, previous_length, "from") || is_word(previous, previous_length, "join"));
-    return sqlite3_keyword_check(at, (int)length) != 0 && at[length] != '.' && !behind_from;
+    const bool alone = previous_length == 0 && at[length] == 0;
+    return sqlite3_keyword_check(at, (int)length) != 0 && at[length] != '.' && !behind_from && !alone;
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "taskmanager/daemon.h"
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/sizes.h"
 #include "link/zmq.h"
@@ -34,6 +35,8 @@ extern char **environ;
 typedef struct child {
     pid_t pid;
     int pidfd;
+    char job[33];
+    off_t log_from; /* what the log held before */
 } child;
 
 typedef struct shell {
@@ -125,6 +128,8 @@ process_spawn(void *context, const slu_message *deploy, uint64_t *out_pid, slu_e
     if (s->child_count == WORKERS_MAX)
         return slu_error_set(err, SLU_LIMIT, "%d workers run here already", WORKERS_MAX);
     log_path(s, deploy->job, log, sizeof log);
+    struct stat before;
+    const off_t log_from = stat(log, &before) == 0 ? before.st_size : 0;
     SLU_TRY(deploy_file(s, deploy, &deploy_fd, err));
     const slu_status status = child_spawn(s, deploy_fd, log, &pid, err);
     close(deploy_fd);
@@ -138,7 +143,9 @@ process_spawn(void *context, const slu_message *deploy, uint64_t *out_pid, slu_e
         return slu_errno_set(err, number, "watch", "a worker");
     }
     (void)fcntl(pidfd, F_SETFD, FD_CLOEXEC);
-    s->children[s->child_count++] = (child){pid, pidfd};
+    child *started = &s->children[s->child_count++];
+    *started = (child){.pid = pid, .pidfd = pidfd, .log_from = log_from};
+    (void)snprintf(started->job, sizeof started->job, "%.32s", deploy->job);
     *out_pid = (uint64_t)pid;
     return SLU_OK;
 }
@@ -172,19 +179,47 @@ process_log_read(void *context, const char *job, uint64_t offset, uint64_t bytes
 
 static const slu_process_ops process_ops = {process_spawn, process_kill, process_log_read};
 
+/* A worker that a plugin brought down said whose it was as its last line: "crashed in plugin P of operator O: ...". */
+static void
+last_words(const shell *s, const child *gone, char *out, size_t bytes)
+{
+    char path[SLU_PATH_BYTES_MAX + 64], tail[513] = "";
+    struct stat info;
+    log_path(s, gone->job, path, sizeof path);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &info) == 0) {
+        const off_t from = info.st_size - gone->log_from < 512 ? gone->log_from : info.st_size - 512;
+        const ssize_t got = pread(fd, tail, sizeof tail - 1, from);
+        tail[got < 0 ? 0 : got] = 0;
+    }
+    close(fd);
+    char *line = strrchr(tail, '\n');
+    if (line == NULL)
+        return;
+    *line = 0;
+    line = strrchr(tail, '\n');
+    line = line == NULL ? tail : line + 1;
+    if (strncmp(line, SLU_CRASH_LINE, sizeof SLU_CRASH_LINE - 1) == 0)
+        (void)snprintf(out, bytes, "%s", line);
+}
+
 /* A worker's end, told once. */
 static void
 child_reap(shell *s, uint32_t at)
 {
     const child gone = s->children[at];
-    char how[64];
+    char how[256];
     int status = 0;
     if (waitpid(gone.pid, &status, WNOHANG) != gone.pid)
         return;
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status)) {
         (void)snprintf(how, sizeof how, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
-    else
+        last_words(s, &gone, how, sizeof how);
+    } else {
         (void)snprintf(how, sizeof how, "exit code %d", WEXITSTATUS(status));
+    }
     close(gone.pidfd);
     s->children[at] = s->children[--s->child_count];
     slu_taskmanager_exited(s->tm, (uint64_t)gone.pid, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), how);

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/crash.h"
 #include "base/key_group.h"
 #include "base/limits.h"
 
@@ -474,9 +475,12 @@ call_open(slu_node *node, slu_error *err)
                            .outputs = outputs,
                            .input_count = op->input_count,
                            .output_count = op->output_count};
-    if (node->source != NULL)
-        return node->source->open(node->self, &open, err);
-    return node->op != NULL ? node->op->open(node->self, &open, err) : node->sink->open(node->self, &open, err);
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, op->id);
+    const slu_status status = node->source != NULL ? node->source->open(node->self, &open, err)
+                              : node->op != NULL   ? node->op->open(node->self, &open, err)
+                                                   : node->sink->open(node->self, &open, err);
+    slu_crash_leave(before);
+    return status;
 }
 
 static slu_status
@@ -643,7 +647,10 @@ snapshot_plugin(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer,
     SLU_TRY(slu_snapshot_writer_section(
         writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_OPERATOR, .state_version = node->spec.plugin->state_version},
         err));
-    return call(node->self, &snapshot.shown, err);
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
+    const slu_status status = call(node->self, &snapshot.shown, err);
+    slu_crash_leave(before);
+    return status;
 }
 
 /* Everything staged and not yet committed: the completion of its own checkpoint may be lost. */
@@ -702,10 +709,10 @@ handle_batch(slu_node *node, uint32_t input, const slu_batch *batch, slu_error *
 {
     if (restored_wait(node))
         return SLU_AGAIN;
-    if (node->op != NULL)
-        return answered(node, node->op->process(node->self, input, batch, err));
-    const slu_status status = node->sink->write(node->self, batch, err);
-    if (status == SLU_OK)
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
+    const slu_status status = node->op != NULL ? node->op->process(node->self, input, batch, err) : node->sink->write(node->self, batch, err);
+    slu_crash_leave(before);
+    if (status == SLU_OK && node->op == NULL)
         count_out(node, batch);
     return answered(node, status);
 }
@@ -1033,7 +1040,9 @@ slu_node_without_splits(const slu_node *node)
 slu_status
 slu_node_poll(slu_node *node, slu_error *err)
 {
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
     const slu_status status = node->source->poll(node->self, err);
+    slu_crash_leave(before);
     return status < 0 ? node_failed(node, status, err) : status;
 }
 

@@ -1,6 +1,7 @@
 /* process_run.c: `sluice worker`: what surrounds the step machine in a real process. */
 #include "process.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "control/message.h"
 #include "link/zmq.h"
@@ -90,6 +91,7 @@ slu_worker_process_run(const slu_env *env)
     slu_buf deploy;
     slu_registry *registry = NULL;
     int exit_code = 1;
+    slu_crash_say();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGINT, SIG_IGN); /* a Ctrl-C at the terminal is for the task manager */
     slu_buf_init(&deploy, (size_t)SLU_CONTROL_BYTES_MAX);
