@@ -4,6 +4,8 @@
 
 #include <yaml.h>
 
+#define BRACKETS_OPEN_MAX 4096
+
 typedef struct reading {
     yaml_document_t document;
     slu_arena *arena;
@@ -179,6 +181,24 @@ parser_read(yaml_parser_t *parser, slu_view text, slu_arena *arena, const slu_va
     return status;
 }
 
+/* libyaml's time grows with the square of the brackets that are open: a megabyte of them would take it half an hour. Brackets in strings
+ * count too; no descriptor has so many of them without their other halves. */
+static slu_status
+brackets_check(slu_view text, slu_error *err)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < text.bytes; i++) {
+        const uint8_t c = text.data[i];
+        if (c == '[' || c == '{')
+            open++;
+        else if ((c == ']' || c == '}') && open > 0)
+            open--;
+        if (open > BRACKETS_OPEN_MAX)
+            return slu_error_set(err, SLU_LIMIT, "more than %d brackets are open at byte %zu", BRACKETS_OPEN_MAX, i);
+    }
+    return SLU_OK;
+}
+
 slu_status
 slu_yaml_parse(slu_view text, slu_arena *arena, const slu_value **out, slu_error *err)
 {
@@ -186,6 +206,7 @@ slu_yaml_parse(slu_view text, slu_arena *arena, const slu_value **out, slu_error
     if (text.bytes > SLU_GRAPH_TEXT_BYTES_MAX)
         return slu_error_set(err, SLU_LIMIT, "a descriptor of %zu bytes: at most %zu are allowed", text.bytes,
                              SLU_GRAPH_TEXT_BYTES_MAX);
+    SLU_TRY(brackets_check(text, err));
     if (yaml_parser_initialize(&parser) == 0)
         return slu_error_set(err, SLU_NOMEM, "no memory for the YAML parser");
     yaml_parser_set_input_string(&parser, text.data, text.bytes);

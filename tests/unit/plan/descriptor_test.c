@@ -240,6 +240,20 @@ an_option_that_nobody_knows_is_refused(void **state)
 }
 
 static void
+a_megabyte_of_open_brackets_is_refused_at_once(void **state)
+{
+    (void)state;
+    static char text[1000000];
+    slu_error err;
+    slu_graph *graph = NULL;
+    memset(text, '[', sizeof text);
+    slu_descriptor descriptor = good_descriptor(NULL, 0, NULL);
+    descriptor.text = slu_view_of(text, sizeof text);
+    CHECK_STATUS(plan(&descriptor, &graph, &err), SLU_LIMIT);
+    CHECK_MESSAGE(err, "more than 4096 brackets are open");
+}
+
+static void
 a_lookup_wants_its_options_too(void **state)
 {
     (void)state;
@@ -316,7 +330,7 @@ main(void)
         cmocka_unit_test(wrong_descriptors_give_their_reports),    cmocka_unit_test(a_good_one_is_planned),
         cmocka_unit_test(command_line_over_environment_over_file), cmocka_unit_test(an_option_that_nobody_knows_is_refused),
         cmocka_unit_test(a_settings_file_lies_between_environment_and_descriptor),
-        cmocka_unit_test(a_lookup_wants_its_options_too),          cmocka_unit_test(aliases_cannot_explode),
+        cmocka_unit_test(a_megabyte_of_open_brackets_is_refused_at_once), cmocka_unit_test(a_lookup_wants_its_options_too),          cmocka_unit_test(aliases_cannot_explode),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests_name("plan.descriptor", tests, NULL, NULL);
