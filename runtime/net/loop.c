@@ -4,6 +4,8 @@
 #include "base/assert.h"
 #include "net/net_internal.h"
 
+#include <signal.h>
+
 #include <netdb.h>
 
 struct slu_timer {
@@ -36,6 +38,16 @@ loop_woken(uv_async_t *handle)
         loop->on_wake(loop->wake_context);
 }
 
+/* libuv writes with write(): a peer that is gone must be an error of its connection, not a signal that ends the process. A handler
+ * that the program chose stays. */
+static void
+pipe_signal_ignore(void)
+{
+    struct sigaction chosen;
+    if (sigaction(SIGPIPE, NULL, &chosen) == 0 && chosen.sa_handler == SIG_DFL)
+        (void)signal(SIGPIPE, SIG_IGN);
+}
+
 slu_status
 slu_loop_open(const slu_env *env, slu_loop **out, slu_error *err)
 {
@@ -43,6 +55,7 @@ slu_loop_open(const slu_env *env, slu_loop **out, slu_error *err)
     if (loop == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for an event loop");
     loop->env = env;
+    pipe_signal_ignore();
     int rc = uv_loop_init(&loop->uv);
     if (rc != 0) {
         slu_free(loop);

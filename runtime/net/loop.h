@@ -6,6 +6,7 @@
  * Owns     every listener, connection and timer made on it: close ends what is left, without calling back.
  * Threads  everything on the owner's thread, except slu_loop_wake and slu_loop_stop: any thread, and from a signal handler.
  * Errors   NOMEM, IO.
+ * Signals  open ignores SIGPIPE where the process has left it at its default: a vanished peer is an error of its connection.
  */
 #ifndef SLU_NET_LOOP_H
 #define SLU_NET_LOOP_H
