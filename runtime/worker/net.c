@@ -219,12 +219,23 @@ inbound_find(slu_net *net, uint64_t channel)
                                                                                      : NULL;
 }
 
+/* Bytes that do not even say which attempt they belong to come from no worker of ours: anyone on the host can reach the port. What one
+ * of ours sent and lost on the way shows as a gap in its channel's sequence, or in SENT. */
+static slu_status
+stray_drop(slu_net *net)
+{
+    atomic_fetch_add_explicit(&net->dropped, 1, memory_order_relaxed);
+    return SLU_OK;
+}
+
 /* On the listener: a worker says who it is, or how much it sent. */
 static slu_status
 sender_control(slu_net *net, uint64_t peer, slu_view head, slu_error *err)
 {
     slu_message message;
     const slu_status status = control_decode(net, head, &message, err);
+    if (status == SLU_CORRUPT || status == SLU_UNSUPPORTED)
+        return stray_drop(net);
     if (status != SLU_OK)
         return status == SLU_AGAIN ? SLU_OK : status;
     if (message.kind == SLU_MESSAGE_HELLO) {
@@ -250,11 +261,8 @@ data_take(slu_net *net, slu_link_event *event, slu_error *err)
 {
     slu_remote_address address;
     slu_item item = {0};
-    SLU_TRY(slu_remote_peek(event->head, &address, err));
-    if (address.attempt_nonce != net->spec.attempt_id) {
-        atomic_fetch_add_explicit(&net->dropped, 1, memory_order_relaxed);
-        return SLU_OK;
-    }
+    if (slu_remote_peek(event->head, &address, err) != SLU_OK || address.attempt_nonce != net->spec.attempt_id)
+        return stray_drop(net);
     inbound *in = inbound_find(net, address.channel);
     if (in == NULL)
         return slu_error_set(err, SLU_CORRUPT, "a batch for channel %" PRIu32 ", which does not end here", address.channel);
