@@ -49,7 +49,8 @@ name_split(fluss_face *face, const face_options *options, const slu_value *with,
 static slu_status
 client_start(fluss_face *face, const face_options *options, bool watch, slu_error *err)
 {
-    const fluss_client_options client = {.bootstrap_servers = options->bootstrap_servers, .request_timeout_ms = options->request_timeout_ms};
+    const fluss_client_options client = {.bootstrap_servers = options->bootstrap_servers,
+                                         .request_timeout_ms = options->request_timeout_ms};
     SLU_TRY(fluss_client_open(&face->env, &client, &face->client, err));
     SLU_TRY(fluss_target_open(face->client, face->database, face->table, &face->target, err));
     if (!watch)
@@ -64,7 +65,11 @@ slu_status
 face_open(fluss_face *face, slu_host *host, const face_options *options, const slu_value *with, bool watch, slu_error *err)
 {
     face->host = host;
-    face->env = (slu_env){.now_ms = env_now_ms, .wall_ms = env_wall_ms, .random = env_random, .log = env_log, .log_level = SLU_LOG_INFO,
+    face->env = (slu_env){.now_ms = env_now_ms,
+                          .wall_ms = env_wall_ms,
+                          .random = env_random,
+                          .log = env_log,
+                          .log_level = SLU_LOG_INFO,
                           .context = host};
     SLU_TRY(name_split(face, options, with, err));
     const slu_status status = client_start(face, options, watch, err);
@@ -121,7 +126,8 @@ face_check(const fluss_face *face, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(face->target);
     if (table->partition_column_count != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "table %s.%s is partitioned, which is not served yet", face->database, face->table);
+        return slu_error_set(err, SLU_UNSUPPORTED, "table %s.%s is partitioned, which is not served yet", face->database,
+                             face->table);
     if (table->bucket_count < 1)
         return slu_error_set(err, SLU_CORRUPT, "table %s.%s has %d buckets", face->database, face->table, table->bucket_count);
     return SLU_OK;
@@ -139,7 +145,8 @@ face_column(const fluss_face *face, const char *name, const slu_value *item, int
     names[0] = 0;
     for (size_t i = 0; i < schema->column_count && at < sizeof names - 1; i++)
         at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i == 0 ? "" : ", ", schema->columns[i].name);
-    return slu_error_at(err, SLU_INVALID, item, 0, "table %s.%s has no column %s; it has %s", face->database, face->table, name, names);
+    return slu_error_at(err, SLU_INVALID, item, 0, "table %s.%s has no column %s; it has %s", face->database, face->table, name,
+                        names);
 }
 
 bool

@@ -26,12 +26,12 @@ typedef struct face_options {
 } face_options;
 
 /* The options every face has, as lines of its option table. `options_struct` holds a face_options named `face`. */
-#define FACE_OPTIONS(options_struct)                                                                                             \
-    SLU_OPTION("bootstrap.servers", STRING, options_struct, face.bootstrap_servers, NULL,                                       \
-               "the Fluss cluster, as host:port[,host:port]", .param = "fluss.bootstrap.servers", .flags = SLU_OPTION_REQUIRED), \
-        SLU_OPTION("table", STRING, options_struct, face.table, NULL, "the table, as database.table",                           \
-                   .flags = SLU_OPTION_REQUIRED),                                                                                \
-        SLU_OPTION("request-timeout", DURATION, options_struct, face.request_timeout_ms, "30s",                                  \
+#define FACE_OPTIONS(options_struct)                                                                                               \
+    SLU_OPTION("bootstrap.servers", STRING, options_struct, face.bootstrap_servers, NULL,                                          \
+               "the Fluss cluster, as host:port[,host:port]", .param = "fluss.bootstrap.servers", .flags = SLU_OPTION_REQUIRED),   \
+        SLU_OPTION("table", STRING, options_struct, face.table, NULL, "the table, as database.table",                              \
+                   .flags = SLU_OPTION_REQUIRED),                                                                                  \
+        SLU_OPTION("request-timeout", DURATION, options_struct, face.request_timeout_ms, "30s",                                    \
                    "how long a request to Fluss may take", .min = 1000, .max = 600000)
 
 typedef struct fluss_face {
@@ -45,7 +45,8 @@ typedef struct fluss_face {
 } fluss_face;
 
 /* Opens the client and begins to open the table. `watch`: let the host watch the descriptor. `face` must stay where it is. */
-SLU_CHECK slu_status face_open(fluss_face *face, slu_host *host, const face_options *options, const slu_value *with, bool watch, slu_error *err);
+SLU_CHECK slu_status face_open(fluss_face *face, slu_host *host, const face_options *options, const slu_value *with, bool watch,
+                               slu_error *err);
 void face_close(fluss_face *face);
 /* Blocks until the table is open. */
 SLU_CHECK slu_status face_wait(fluss_face *face, slu_error *err);

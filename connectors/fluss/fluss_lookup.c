@@ -66,7 +66,8 @@ keys_check(const fluss_face *face, const struct ArrowSchema *keys, slu_error *er
     char wanted[300];
     key_names(table, wanted, sizeof wanted);
     if (schema->primary_key_count == 0)
-        return slu_error_set(err, SLU_INVALID, "table %s.%s has no primary key, so it cannot be looked up", face->database, face->table);
+        return slu_error_set(err, SLU_INVALID, "table %s.%s has no primary key, so it cannot be looked up", face->database,
+                             face->table);
     for (int64_t i = 0; i < keys->n_children; i++) {
         const struct ArrowSchema *key = keys->children[i];
         const int32_t at = fluss_schema_find(schema, key->name);
@@ -78,8 +79,8 @@ keys_check(const fluss_face *face, const struct ArrowSchema *keys, slu_error *er
                                  face->database, face->table, table->arrow.children[at]->format, key->format);
     }
     if ((size_t)keys->n_children != schema->primary_key_count)
-        return slu_error_set(err, SLU_UNSUPPORTED, "table %s.%s is looked up by its whole primary key (%s)", face->database, face->table,
-                             wanted);
+        return slu_error_set(err, SLU_UNSUPPORTED, "table %s.%s is looked up by its whole primary key (%s)", face->database,
+                             face->table, wanted);
     return SLU_OK;
 }
 

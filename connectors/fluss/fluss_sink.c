@@ -11,11 +11,12 @@
 
 static const slu_option options_table[] = {
     FACE_OPTIONS(sink_options),
-    SLU_OPTION("columns", MAP, sink_options, columns, NULL, "which input column each table column takes; by the same names when left out"),
+    SLU_OPTION("columns", MAP, sink_options, columns, NULL,
+               "which input column each table column takes; by the same names when left out"),
     SLU_OPTION("identity", LIST, sink_options, identity, NULL,
                "columns of a log table that are unique for each row: makes its appends exactly-once (else at-least-once)"),
-    SLU_OPTION("linger", DURATION, sink_options, linger_ms, "5ms", "how long rows may wait for a fuller batch; a barrier does not wait",
-               .min = 0, .max = 60000),
+    SLU_OPTION("linger", DURATION, sink_options, linger_ms, "5ms",
+               "how long rows may wait for a fuller batch; a barrier does not wait", .min = 0, .max = 60000),
     SLU_OPTION("batch-rows", I64, sink_options, batch_rows, "8192", "rows, over all buckets, that wait no longer", .min = 1,
                .max = 1000000),
 };
@@ -186,10 +187,11 @@ rows_place(fluss_sink *mine, const struct ArrowArray *array, int64_t rows, slu_e
                 : fluss_table_buckets(table, &table->arrow, array, mine->rows, rows, mine->places, err));
     for (int64_t i = 0; mine->exact && i < rows; i++)
         if (!mine->buckets[mine->places[i]].owned)
-            return slu_error_set(err, SLU_INVALID,
-                                 "table %s: a row of bucket %d reached subtask %u of %u, which may not write it: put `partition: bucket` before "
-                                 "the sink",
-                                 mine->options->face.table, mine->places[i], mine->subtask, mine->parallelism);
+            return slu_error_set(
+                err, SLU_INVALID,
+                "table %s: a row of bucket %d reached subtask %u of %u, which may not write it: put `partition: bucket` before "
+                "the sink",
+                mine->options->face.table, mine->places[i], mine->subtask, mine->parallelism);
     return SLU_OK;
 }
 
@@ -371,7 +373,8 @@ static uint32_t
 sink_pending(const void *self)
 {
     const fluss_sink *mine = self;
-    return (mine->writer == NULL ? 0 : fluss_writer_pending(mine->writer)) + (uint32_t)mine->held_count + (uint32_t)mine->check_count;
+    return (mine->writer == NULL ? 0 : fluss_writer_pending(mine->writer)) + (uint32_t)mine->held_count +
+           (uint32_t)mine->check_count;
 }
 
 /* ---- `partition: bucket` ---- */
@@ -481,7 +484,8 @@ const slu_plugin fluss_sink_plugin = {
     .size = sizeof fluss_sink_plugin,
     .kind = SLU_KIND_SINK,
     .name = "fluss_sink",
-    .help = "Appends rows to a Fluss log table, exactly once where they have an identity, or upserts them into a primary key table.",
+    .help =
+        "Appends rows to a Fluss log table, exactly once where they have an identity, or upserts them into a primary key table.",
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],
     .options_bytes = sizeof(sink_options),

@@ -28,7 +28,8 @@ typedef struct source_options {
 static const slu_option options_table[] = {
     FACE_OPTIONS(source_options),
     SLU_OPTION("columns", LIST, source_options, columns, NULL, "the columns to read, in this order; all of them when left out"),
-    SLU_OPTION("start", CHOICE, source_options, start, "earliest", "where a new job begins in the log", .choices = "earliest|latest"),
+    SLU_OPTION("start", CHOICE, source_options, start, "earliest", "where a new job begins in the log",
+               .choices = "earliest|latest"),
     SLU_OPTION("stop", CHOICE, source_options, stop, "never",
                "never: follow the log; latest: end where the log ended when the job was planned", .choices = "never|latest"),
     SLU_OPTION("buffer", BYTES, source_options, buffer_bytes, "8mib", "how much is fetched ahead", .min = 65536, .max = 1 << 30),
@@ -51,7 +52,7 @@ typedef struct source {
     uint32_t split_count; /* length of splits: one more than the highest bucket assigned */
     bool assigned;        /* assign was called */
     bool bounded;
-    int32_t *selection;   /* for batches of which only some rows are meant */
+    int32_t *selection; /* for batches of which only some rows are meant */
     int64_t selection_rows;
 } source;
 
@@ -150,8 +151,8 @@ static slu_status
 offsets_list(fluss_face *face, int32_t type, int64_t *out, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(face->target);
-    return fluss_admin_list_offsets(face->client, table->table_id, -1, type, 0, fluss_target_leaders(face->target), table->bucket_count, out,
-                                    err);
+    return fluss_admin_list_offsets(face->client, table->table_id, -1, type, 0, fluss_target_leaders(face->target),
+                                    table->bucket_count, out, err);
 }
 
 /* A bounded range gets its real start, so that an empty one is over at once. */

@@ -66,7 +66,7 @@ struct fluss_sink;
 typedef struct sink_bucket {
     struct fluss_sink *sink;
     bool owned;
-    bool resumed;        /* goes on as a writer of an earlier attempt */
+    bool resumed; /* goes on as a writer of an earlier attempt */
     bool end_known;
     int32_t next_sequence;
     uint32_t verify_left; /* batches to compare after a resume */
@@ -108,7 +108,7 @@ typedef struct fluss_sink {
     uint32_t subtask;
     uint32_t parallelism;
     int phase;
-    bool exact;      /* identity was given and the table is a log table */
+    bool exact; /* identity was given and the table is a log table */
     bool restored;
     slu_error failure; /* found inside a callback */
     sink_map map;
@@ -133,7 +133,7 @@ typedef struct fluss_sink {
     size_t held_count;
     int64_t held_rows;
     int64_t held_since_ms;
-    bool flushing;       /* buckets from next_bucket on are still to be written */
+    bool flushing; /* buckets from next_bucket on are still to be written */
     int32_t next_bucket;
     int32_t *rows;   /* of the batch being divided, in order */
     int32_t *places; /* the bucket of each */

@@ -13,10 +13,12 @@ sink_identity_init(sink_identity *identity, const fluss_face *face, const slu_va
     if (list == NULL)
         return SLU_OK;
     if (table->key_column_count != 0)
-        return slu_error_at(err, SLU_INVALID, list, 0, "identity is for log tables; table %s.%s has a primary key, which does its work",
-                            face->database, face->table);
+        return slu_error_at(err, SLU_INVALID, list, 0,
+                            "identity is for log tables; table %s.%s has a primary key, which does its work", face->database,
+                            face->table);
     if (list->count == 0 || list->count > SINK_IDENTITY_MAX)
-        return slu_error_at(err, SLU_INVALID, list, 0, "identity names %u columns; 1 to %d are possible", list->count, SINK_IDENTITY_MAX);
+        return slu_error_at(err, SLU_INVALID, list, 0, "identity names %u columns; 1 to %d are possible", list->count,
+                            SINK_IDENTITY_MAX);
     for (uint32_t i = 0; i < list->count; i++) {
         SLU_TRY(face_column(face, list->items[i].text, &list->items[i], &identity->columns[i], err));
         identity->types[i] = &table->descriptor->schema.columns[identity->columns[i]].type;

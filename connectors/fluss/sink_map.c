@@ -11,11 +11,12 @@ map_column(sink_map *map, int32_t at, const char *name, const slu_value *item, c
     const struct ArrowSchema *wanted = fluss_target_table(map->face->target)->arrow.children[at];
     const int64_t from = slu_schema_find(input, name);
     if (from < 0)
-        return slu_error_at(err, SLU_INVALID, item, 0, "the input has no column %s for column %s of table %s.%s", name, wanted->name,
-                            map->face->database, map->face->table);
+        return slu_error_at(err, SLU_INVALID, item, 0, "the input has no column %s for column %s of table %s.%s", name,
+                            wanted->name, map->face->database, map->face->table);
     if (!face_formats_match(input->children[from]->format, wanted->format))
-        return slu_error_at(err, SLU_INVALID, item, 0, "column %s of the input has format %s; column %s of table %s.%s wants %s", name,
-                            input->children[from]->format, wanted->name, map->face->database, map->face->table, wanted->format);
+        return slu_error_at(err, SLU_INVALID, item, 0, "column %s of the input has format %s; column %s of table %s.%s wants %s",
+                            name, input->children[from]->format, wanted->name, map->face->database, map->face->table,
+                            wanted->format);
     map->from[at] = (int32_t)from;
     return SLU_OK;
 }
@@ -37,7 +38,8 @@ map_same_names(sink_map *map, const struct ArrowSchema *input, slu_error *err)
     for (int64_t i = 0; i < input->n_children; i++) {
         int32_t at;
         const char *name = input->children[i]->name;
-        SLU_TRY_IN(face_column(map->face, name, NULL, &at, err), err, "the input's column %s has no place (name the columns to write)", name);
+        SLU_TRY_IN(face_column(map->face, name, NULL, &at, err), err,
+                   "the input's column %s has no place (name the columns to write)", name);
         SLU_TRY(map_column(map, at, name, NULL, input, err));
     }
     return SLU_OK;
@@ -111,7 +113,8 @@ nulls_check(const sink_map *map, int64_t at, const slu_batch *batch, slu_error *
     for (int64_t i = 0; i < batch->rows; i++)
         if (!slu_column_valid(&column, slu_batch_row(batch, i)))
             return slu_error_set(err, SLU_INVALID, "a null in column %s, which is NOT NULL in table %s.%s",
-                                 fluss_target_table(map->face->target)->arrow.children[at]->name, map->face->database, map->face->table);
+                                 fluss_target_table(map->face->target)->arrow.children[at]->name, map->face->database,
+                                 map->face->table);
     return SLU_OK;
 }
 

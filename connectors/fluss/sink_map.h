@@ -14,15 +14,16 @@
 
 typedef struct sink_map {
     const fluss_face *face;
-    int32_t *from;      /* by table column: the input's column; -1: null */
-    int32_t *targets;   /* positions of the table that are written, ascending */
+    int32_t *from;    /* by table column: the input's column; -1: null */
+    int32_t *targets; /* positions of the table that are written, ascending */
     uint32_t target_count;
     struct ArrowArray *nulls; /* by table column */
     const void *no_validity[1];
 } sink_map;
 
 /* `columns`: a map of table column to input column; NULL: by the same names. */
-SLU_CHECK slu_status sink_map_init(sink_map *map, const fluss_face *face, const slu_value *columns, const struct ArrowSchema *input, slu_error *err);
+SLU_CHECK slu_status sink_map_init(sink_map *map, const fluss_face *face, const slu_value *columns, const struct ArrowSchema *input,
+                                   slu_error *err);
 void sink_map_fini(sink_map *map);
 /* The batch's rows as the table wants them; `children` has room for the table's columns. INVALID: a null where the table has NOT NULL
  * (among the batch's rows). */

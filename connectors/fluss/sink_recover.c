@@ -62,7 +62,8 @@ sink_state_decode(fluss_sink *sink, slu_view state, slu_error *err)
     const uint8_t version = slu_cursor_u8(&c);
     sink->state_table_id = (int64_t)slu_cursor_u64le(&c);
     if (version != STATE_VERSION)
-        return slu_error_set(err, SLU_UNSUPPORTED, "state of a Fluss sink in version %u; this one reads %d", version, STATE_VERSION);
+        return slu_error_set(err, SLU_UNSUPPORTED, "state of a Fluss sink in version %u; this one reads %d", version,
+                             STATE_VERSION);
     SLU_TRY(states_decode(sink, &c, err));
     SLU_TRY(sink_replay_decode(&sink->replay, &c, err));
     if (!slu_cursor_ok(&c) || slu_cursor_left(&c) != 0)
@@ -97,7 +98,8 @@ buckets_restore(fluss_sink *sink, slu_error *err)
     if (!sink->restored || !sink->exact)
         return SLU_OK;
     if (sink->state_table_id != table->table_id)
-        return slu_error_set(err, SLU_CONFLICT, "table %s was dropped and created anew: the job wrote table id %lld, it is now %lld",
+        return slu_error_set(err, SLU_CONFLICT,
+                             "table %s was dropped and created anew: the job wrote table id %lld, it is now %lld",
                              sink->options->face.table, (long long)sink->state_table_id, (long long)table->table_id);
     for (size_t i = 0; i < sink->state_count; i++) {
         const sink_restored *state = &sink->states[i];
@@ -164,8 +166,8 @@ offset_ask(fluss_sink *sink, int32_t bucket, slu_error *err)
     request.table_id = fluss_target_table(sink->face.target)->table_id;
     request.n_bucket_id = 1;
     request.bucket_id = &bucket;
-    return fluss_client_call(sink->face.client, leader, FLUSS_API_LIST_OFFSETS, &request.base, offset_answered, &sink->buckets[bucket],
-                             &sink->buckets[bucket].ask, err);
+    return fluss_client_call(sink->face.client, leader, FLUSS_API_LIST_OFFSETS, &request.base, offset_answered,
+                             &sink->buckets[bucket], &sink->buckets[bucket].ask, err);
 }
 
 static slu_status
@@ -242,7 +244,8 @@ static void
 unnamed_fail(fluss_sink *sink, const fluss_ack *ack)
 {
     slu_error err;
-    (void)slu_error_set(&err, SLU_CONFLICT, "table %s, bucket %d: batch %d of writer %lld is stored already, and the server does not say where",
+    (void)slu_error_set(&err, SLU_CONFLICT,
+                        "table %s, bucket %d: batch %d of writer %lld is stored already, and the server does not say where",
                         sink->options->face.table, ack->bucket, ack->sequence, (long long)ack->writer_id);
     err.retriable = 1;
     sink_fail(sink, &err);
@@ -285,7 +288,8 @@ writer_start(fluss_sink *sink, slu_error *err)
     sink->phase = SINK_RUNNING;
     if (sink->replay.left > 0) {
         char text[160];
-        (void)snprintf(text, sizeof text, "table %s: %llu rows of the last attempt are stored already and will be dropped from the replay",
+        (void)snprintf(text, sizeof text,
+                       "table %s: %llu rows of the last attempt are stored already and will be dropped from the replay",
                        sink->options->face.table, (unsigned long long)sink->replay.left);
         sink->face.host->log(sink->face.host, SLU_HOST_LOG_INFO, "FLUSS-REPLAY", text);
     }
@@ -359,9 +363,9 @@ check_compare(const fluss_sink *sink, const sink_check *check, const fluss_scan_
 {
     if (batch->base_offset == check->base_offset && batch->crc == check->crc)
         return SLU_OK;
-    const slu_status status =
-        slu_error_set(err, SLU_CONFLICT, "table %s, bucket %d: at offset %lld lies a batch that an earlier attempt sent (CRC %08x, not %08x)",
-                      sink->options->face.table, check->bucket, (long long)check->base_offset, batch->crc, check->crc);
+    const slu_status status = slu_error_set(
+        err, SLU_CONFLICT, "table %s, bucket %d: at offset %lld lies a batch that an earlier attempt sent (CRC %08x, not %08x)",
+        sink->options->face.table, check->bucket, (long long)check->base_offset, batch->crc, check->crc);
     if (err != NULL)
         err->retriable = 1;
     return status;

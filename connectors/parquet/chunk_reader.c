@@ -50,7 +50,8 @@ parquet_chunk_reader_fini(parquet_chunk_reader *reader)
 int64_t
 parquet_chunk_start(const parquet_chunk *chunk)
 {
-    return chunk->dictionary_offset > 0 && chunk->dictionary_offset < chunk->data_offset ? chunk->dictionary_offset : chunk->data_offset;
+    return chunk->dictionary_offset > 0 && chunk->dictionary_offset < chunk->data_offset ? chunk->dictionary_offset
+                                                                                         : chunk->data_offset;
 }
 
 static slu_status
@@ -101,8 +102,8 @@ parquet_chunk_reader_open(parquet_chunk_reader *reader, const parquet_chunk *chu
     const int64_t start = parquet_chunk_start(chunk);
     reader->page_at = start;
     if (!chunk->has_meta || chunk->foreign_file)
-        return slu_error_set(err, SLU_UNSUPPORTED, "column %.*s has its data in another file or encrypted", (int)reader->element.name.bytes,
-                             (const char *)reader->element.name.data);
+        return slu_error_set(err, SLU_UNSUPPORTED, "column %.*s has its data in another file or encrypted",
+                             (int)reader->element.name.bytes, (const char *)reader->element.name.data);
     if (chunk->type != reader->element.type)
         return page_corrupt(reader, "the chunk's type is not the schema's", err);
     if (start < 4 || chunk->compressed_bytes < 0 || start > reader->source->bytes - 8 ||
@@ -234,7 +235,7 @@ dictionary_decode(parquet_chunk_reader *reader, size_t count)
             ((slu_view *)to)[i] = plain_view(reader, &c);
         else
             ((int64_t *)to)[i] = width == 4 && reader->element.type == PARQUET_INT32 ? (int32_t)slu_cursor_u32le(&c)
-                                                                                      : (int64_t)slu_cursor_le(&c, width);
+                                                                                     : (int64_t)slu_cursor_le(&c, width);
     }
     reader->dictionary_count = count;
     return slu_cursor_ok(&c) && to != NULL;
@@ -419,8 +420,8 @@ chunk_data_page(parquet_chunk_reader *reader, const parquet_page_header *header,
         return page_corrupt(reader, "more values than the row group has rows", err);
     if (v2 && (header->repetition_bytes != 0 || header->definition_bytes < 0))
         return page_corrupt(reader, "repetition levels in a flat column", err);
-    SLU_TRY(page_decompress(reader, packed, v2 ? (size_t)header->definition_bytes : 0, (size_t)header->plain_bytes, !v2 || header->compressed,
-                            &reader->body, err));
+    SLU_TRY(page_decompress(reader, packed, v2 ? (size_t)header->definition_bytes : 0, (size_t)header->plain_bytes,
+                            !v2 || header->compressed, &reader->body, err));
     slu_cursor c = slu_cursor_of_view(slu_buf_view(&reader->body));
     SLU_TRY(page_levels(reader, header, &c, err));
     reader->values = c;
@@ -439,8 +440,9 @@ chunk_next_page(parquet_chunk_reader *reader, slu_error *err)
     if (header.compressed_bytes > reader->end - reader->at)
         return page_corrupt(reader, "the page is longer than its chunk", err);
     if (header.plain_bytes > PARQUET_PAGE_BYTES_MAX || header.compressed_bytes > PARQUET_PAGE_BYTES_MAX)
-        return slu_error_set(err, SLU_LIMIT, "page at file position %lld: %d bytes are above the limit of %lld", (long long)reader->page_at,
-                             SLU_MAX(header.plain_bytes, header.compressed_bytes), (long long)PARQUET_PAGE_BYTES_MAX);
+        return slu_error_set(err, SLU_LIMIT, "page at file position %lld: %d bytes are above the limit of %lld",
+                             (long long)reader->page_at, SLU_MAX(header.plain_bytes, header.compressed_bytes),
+                             (long long)PARQUET_PAGE_BYTES_MAX);
     SLU_TRY(chunk_window(reader, (size_t)header.compressed_bytes, &bytes, err));
     bytes.bytes = (size_t)header.compressed_bytes;
     slu_status status = SLU_OK;
@@ -531,7 +533,8 @@ values_numbers(parquet_chunk_reader *reader, size_t count)
     if (count > reader->numbers_count - reader->numbers_at)
         return false;
     if (count != 0)
-        memcpy(reader->scratch_numbers, (const int64_t *)(const void *)reader->numbers.data + reader->numbers_at, count * sizeof(int64_t));
+        memcpy(reader->scratch_numbers, (const int64_t *)(const void *)reader->numbers.data + reader->numbers_at,
+               count * sizeof(int64_t));
     reader->numbers_at += count;
     return true;
 }

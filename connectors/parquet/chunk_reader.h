@@ -16,7 +16,8 @@
 #include "reader.h"
 #include "rle.h"
 
-#define PARQUET_BATCH_COLUMN_BYTES_MAX ((size_t)256 << 20) /* string bytes of one column of one batch: a small dictionary can be repeated for ever */
+#define PARQUET_BATCH_COLUMN_BYTES_MAX                                                                                             \
+    ((size_t)256 << 20) /* string bytes of one column of one batch: a small dictionary can be repeated for ever */
 #define PARQUET_BATCH_ROWS_MAX 65536
 
 /* Where a batch's column grows. */
@@ -76,7 +77,8 @@ typedef struct parquet_chunk_reader {
 void parquet_chunk_reader_init(parquet_chunk_reader *reader, const parquet_source *source, const parquet_element *element);
 void parquet_chunk_reader_fini(parquet_chunk_reader *reader);
 /* Starts a chunk of `rows` rows; buffers are kept from the one before. */
-SLU_CHECK slu_status parquet_chunk_reader_open(parquet_chunk_reader *reader, const parquet_chunk *chunk, int64_t rows, slu_error *err);
+SLU_CHECK slu_status parquet_chunk_reader_open(parquet_chunk_reader *reader, const parquet_chunk *chunk, int64_t rows,
+                                               slu_error *err);
 /* Exactly `rows` more rows (at most PARQUET_BATCH_ROWS_MAX). */
 SLU_CHECK slu_status parquet_chunk_reader_read(parquet_chunk_reader *reader, int64_t rows, parquet_column_out *out, slu_error *err);
 /* The file position where a chunk starts: its dictionary page, or its first data page. */

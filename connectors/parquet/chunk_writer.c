@@ -139,7 +139,8 @@ page_add_views(parquet_chunk_writer *chunk, const parquet_stage *stage)
 {
     const size_t bytes = views_plain_bytes(chunk, stage->views, stage->count);
     if (chunk->dictionary_on) {
-        parquet_dictionary_views(&chunk->dictionary, stage->views, stage->count, chunk->indices + chunk->page_values, &chunk->range);
+        parquet_dictionary_views(&chunk->dictionary, stage->views, stage->count, chunk->indices + chunk->page_values,
+                                 &chunk->range);
     } else {
         for (size_t i = 0; i < stage->count; i++)
             parquet_range_bytes(&chunk->range, stage->views[i]);
@@ -259,7 +260,8 @@ page_put_values(const parquet_chunk_writer *chunk, slu_buf *body)
 
 /* Header and compressed body behind `out`; `plain_bytes` counts both as uncompressed. */
 static slu_status
-page_write(parquet_chunk_shared *shared, slu_view body, parquet_page_header *header, slu_buf *out, int64_t *plain_bytes, slu_error *err)
+page_write(parquet_chunk_shared *shared, slu_view body, parquet_page_header *header, slu_buf *out, int64_t *plain_bytes,
+           slu_error *err)
 {
     /* The header tells the compressed size, so the body is compressed first, behind the widest header, and moved up. */
     uint8_t head_bytes[64];
@@ -395,8 +397,8 @@ chunk_write_dictionary(parquet_chunk_writer *chunk, parquet_chunk_shared *shared
     slu_buf_init(&page, CHUNK_BYTES_MAX);
     const slu_view body = dictionary_body(chunk, &shared->body);
     SLU_TRY(slu_buf_status(&shared->body, err));
-    parquet_page_header header = {.type = PARQUET_PAGE_DICTIONARY, .value_count = (int32_t)chunk->dictionary.count,
-                                  .encoding = PARQUET_ENCODING_PLAIN};
+    parquet_page_header header = {
+        .type = PARQUET_PAGE_DICTIONARY, .value_count = (int32_t)chunk->dictionary.count, .encoding = PARQUET_ENCODING_PLAIN};
     SLU_TRY(page_write(shared, body, &header, &page, &chunk->pages_plain_bytes, err));
     SLU_TRY(sink->write(sink->context, page.data, page.bytes, err));
     out->dictionary_offset = *position;
@@ -406,7 +408,8 @@ chunk_write_dictionary(parquet_chunk_writer *chunk, parquet_chunk_shared *shared
 }
 
 static slu_status
-chunk_statistic(const parquet_chunk_writer *chunk, bool upper, slu_arena *arena, slu_view *out, bool *has, bool *inexact, slu_error *err)
+chunk_statistic(const parquet_chunk_writer *chunk, bool upper, slu_arena *arena, slu_view *out, bool *has, bool *inexact,
+                slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf bytes;
     bool exact = true;
@@ -425,7 +428,8 @@ chunk_statistic(const parquet_chunk_writer *chunk, bool upper, slu_arena *arena,
 }
 
 static slu_status
-chunk_describe(parquet_chunk_writer *chunk, const parquet_chunk_shared *shared, slu_arena *arena, parquet_chunk *out, slu_error *err)
+chunk_describe(parquet_chunk_writer *chunk, const parquet_chunk_shared *shared, slu_arena *arena, parquet_chunk *out,
+               slu_error *err)
 {
     out->has_meta = true;
     out->type = chunk->element.type;

@@ -32,10 +32,10 @@ typedef struct parquet_chunk_writer {
     parquet_convert convert;
     parquet_dictionary dictionary;
     bool dictionary_on;
-    bool dictionary_tested; /* the first page paid */
+    bool dictionary_tested;   /* the first page paid */
     size_t dictionary_before; /* its bytes when the page began */
-    bool with_length;       /* BYTE_ARRAY */
-    size_t number_bytes;    /* PLAIN bytes of a number: 4 or 8; 0: booleans and byte values */
+    bool with_length;         /* BYTE_ARRAY */
+    size_t number_bytes;      /* PLAIN bytes of a number: 4 or 8; 0: booleans and byte values */
     /* the page */
     uint8_t *valid; /* bitmap of PARQUET_PAGE_ROWS_MAX rows */
     uint32_t *indices;
@@ -61,8 +61,9 @@ SLU_CHECK slu_status parquet_chunk_writer_init(parquet_chunk_writer *chunk, cons
                                                const parquet_chunk_shared *shared, slu_error *err);
 void parquet_chunk_writer_fini(parquet_chunk_writer *chunk);
 /* Appends rows [from, from + rows) of the selection, or of the array. */
-SLU_CHECK slu_status parquet_chunk_writer_append(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, const struct ArrowArray *array,
-                                                 int64_t base, const int32_t *selection, int64_t from, int64_t rows, slu_error *err);
+SLU_CHECK slu_status parquet_chunk_writer_append(parquet_chunk_writer *chunk, parquet_chunk_shared *shared,
+                                                 const struct ArrowArray *array, int64_t base, const int32_t *selection,
+                                                 int64_t from, int64_t rows, slu_error *err);
 /* Uncompressed bytes of the chunk so far, and bytes held. */
 int64_t parquet_chunk_writer_plain_bytes(const parquet_chunk_writer *chunk);
 int64_t parquet_chunk_writer_held_bytes(const parquet_chunk_writer *chunk);

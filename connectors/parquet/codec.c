@@ -26,8 +26,9 @@ parquet_codec_init(parquet_codec *codec, int32_t id, int32_t level, slu_error *e
     case PARQUET_CODEC_ZSTD:
     case PARQUET_CODEC_LZ4_RAW: break;
     default:
-        return slu_error_set(err, SLU_UNSUPPORTED, "Parquet compression %s (%d) is not served: use zstd, snappy, gzip, lz4_raw or none",
-                             codec_name(id), id);
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "Parquet compression %s (%d) is not served: use zstd, snappy, gzip, lz4_raw or none", codec_name(id),
+                             id);
     }
     codec->id = id;
     codec->level = level;
@@ -57,7 +58,8 @@ zstd_compress(parquet_codec *codec, slu_view in, slu_buf *out, slu_error *err)
     const size_t bound = ZSTD_compressBound(in.bytes);
     if (!slu_buf_reserve(out, bound))
         return slu_buf_status(out, err);
-    const size_t n = ZSTD_compressCCtx(codec->context, out->data + out->bytes, bound, in.data, in.bytes, codec->level == 0 ? 1 : codec->level);
+    const size_t n =
+        ZSTD_compressCCtx(codec->context, out->data + out->bytes, bound, in.data, in.bytes, codec->level == 0 ? 1 : codec->level);
     if (ZSTD_isError(n))
         return slu_error_set(err, SLU_NOMEM, "zstd: %s", ZSTD_getErrorName(n));
     out->bytes += n;
@@ -95,7 +97,8 @@ static slu_status
 gzip_compress_into(const parquet_codec *codec, slu_view in, slu_buf *out, slu_error *err)
 {
     z_stream z = {0};
-    if (in.bytes > UINT_MAX || deflateInit2(&z, codec->level == 0 ? 6 : codec->level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (in.bytes > UINT_MAX ||
+        deflateInit2(&z, codec->level == 0 ? 6 : codec->level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return slu_error_set(err, SLU_NOMEM, "gzip cannot start on %zu bytes", in.bytes);
     const uLong bound = deflateBound(&z, (uLong)in.bytes);
     slu_status status = SLU_OK;
@@ -186,7 +189,7 @@ parquet_codec_decompress(parquet_codec *codec, slu_view in, void *out, size_t ou
             memcpy(out, in.data, out_bytes);
     }
     if (!filled)
-        return slu_error_set(err, SLU_CORRUPT, "%zu bytes of %s do not become the promised %zu bytes", in.bytes, codec_name(codec->id),
-                             out_bytes);
+        return slu_error_set(err, SLU_CORRUPT, "%zu bytes of %s do not become the promised %zu bytes", in.bytes,
+                             codec_name(codec->id), out_bytes);
     return SLU_OK;
 }

@@ -52,16 +52,16 @@
 #define PARQUET_CODEC_ZSTD 6
 #define PARQUET_CODEC_LZ4_RAW 7
 
-#define PARQUET_COLUMNS_MAX 1024           /* leaf columns of one file (SLU_COLUMNS_MAX) */
-#define PARQUET_FIXED_BYTES_MAX 65536      /* bytes of one FIXED value */
-#define PARQUET_FIELD_ID_NONE INT32_MIN    /* a column without field id (Iceberg's own are positive, reserved ones large) */
+#define PARQUET_COLUMNS_MAX 1024        /* leaf columns of one file (SLU_COLUMNS_MAX) */
+#define PARQUET_FIXED_BYTES_MAX 65536   /* bytes of one FIXED value */
+#define PARQUET_FIELD_ID_NONE INT32_MIN /* a column without field id (Iceberg's own are positive, reserved ones large) */
 
 typedef struct parquet_column {
     const char *name;
     int32_t field_id;
-    uint8_t kind;     /* PARQUET_KIND_ */
-    bool required;    /* a null in a required column is INVALID */
-    bool delta;       /* writer: INT, LONG, DATE and times as DELTA_BINARY_PACKED instead of dictionary or PLAIN */
+    uint8_t kind;      /* PARQUET_KIND_ */
+    bool required;     /* a null in a required column is INVALID */
+    bool delta;        /* writer: INT, LONG, DATE and times as DELTA_BINARY_PACKED instead of dictionary or PLAIN */
     int32_t precision; /* DECIMAL */
     int32_t scale;     /* DECIMAL */
     int32_t length;    /* FIXED: bytes */

@@ -89,16 +89,16 @@ out_put_valid(parquet_column_out *out, const uint32_t *valid, int64_t rows)
 }
 
 /* The loops below run over rows and take the next value where the row has one. */
-#define OUT_NUMBERS(TYPE, EXPRESSION)                                                                                            \
-    do {                                                                                                                         \
-        uint8_t *to_ = out->values + (size_t)out->rows * sizeof(TYPE);                                                           \
-        for (int64_t i = 0, k = 0; i < rows; i++) {                                                                              \
-            if (valid != NULL && valid[i] == 0)                                                                                  \
-                continue;                                                                                                        \
-            const int64_t v = numbers[k++];                                                                                      \
-            const TYPE value_ = (TYPE)(EXPRESSION);                                                                              \
-            memcpy(to_ + (size_t)i * sizeof(TYPE), &value_, sizeof(TYPE));                                                       \
-        }                                                                                                                        \
+#define OUT_NUMBERS(TYPE, EXPRESSION)                                                                                              \
+    do {                                                                                                                           \
+        uint8_t *to_ = out->values + (size_t)out->rows * sizeof(TYPE);                                                             \
+        for (int64_t i = 0, k = 0; i < rows; i++) {                                                                                \
+            if (valid != NULL && valid[i] == 0)                                                                                    \
+                continue;                                                                                                          \
+            const int64_t v = numbers[k++];                                                                                        \
+            const TYPE value_ = (TYPE)(EXPRESSION);                                                                                \
+            memcpy(to_ + (size_t)i * sizeof(TYPE), &value_, sizeof(TYPE));                                                         \
+        }                                                                                                                          \
     } while (0)
 
 static double

@@ -342,8 +342,8 @@ page_header_field_decode(slu_cursor *c, const parquet_thrift_field *field, parqu
         out->plain_bytes = parquet_thrift_i32(c, field);
     } else if (field->id == 3) {
         out->compressed_bytes = parquet_thrift_i32(c, field);
-    } else if (field->type == THRIFT_STRUCT && ((field->id == 5 && out->type == PARQUET_PAGE_DATA) ||
-                                                (field->id == 7 && out->type == PARQUET_PAGE_DICTIONARY))) {
+    } else if (field->type == THRIFT_STRUCT &&
+               ((field->id == 5 && out->type == PARQUET_PAGE_DATA) || (field->id == 7 && out->type == PARQUET_PAGE_DICTIONARY))) {
         data_header_decode(c, out);
         out->complete = true;
     } else if (field->type == THRIFT_STRUCT && field->id == 8 && out->type == PARQUET_PAGE_DATA_V2) {
@@ -364,8 +364,10 @@ parquet_page_header_decode(slu_cursor *in, parquet_page_header *out, slu_error *
         page_header_field_decode(&c, &field, &header);
     if (!slu_cursor_ok(&c))
         return SLU_MORE;
-    const bool known = header.type == PARQUET_PAGE_DATA || header.type == PARQUET_PAGE_DATA_V2 || header.type == PARQUET_PAGE_DICTIONARY;
-    if (header.plain_bytes < 0 || header.compressed_bytes < 0 || header.value_count < 0 || header.type < 0 || (known && !header.complete))
+    const bool known =
+        header.type == PARQUET_PAGE_DATA || header.type == PARQUET_PAGE_DATA_V2 || header.type == PARQUET_PAGE_DICTIONARY;
+    if (header.plain_bytes < 0 || header.compressed_bytes < 0 || header.value_count < 0 || header.type < 0 ||
+        (known && !header.complete))
         return slu_error_set(err, SLU_CORRUPT, "parquet page header: type %d, %d bytes, %d compressed, %d values", header.type,
                              header.plain_bytes, header.compressed_bytes, header.value_count);
     *in = c;

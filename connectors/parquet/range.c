@@ -132,9 +132,7 @@ parquet_range_merge(parquet_range *into, const parquet_range *from, slu_error *e
             range_double(into, from->low);
             range_double(into, from->high);
             break;
-        default:
-            parquet_range_bytes(into, slu_buf_view(&from->least));
-            parquet_range_bytes(into, slu_buf_view(&from->most));
+        default: parquet_range_bytes(into, slu_buf_view(&from->least)); parquet_range_bytes(into, slu_buf_view(&from->most));
         }
     }
     SLU_TRY(slu_buf_status(&from->least, err));

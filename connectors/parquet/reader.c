@@ -75,7 +75,8 @@ reader_load_footer(parquet_reader *reader, slu_error *err)
     if (memcmp(end.at, "PARE", 4) == 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "the Parquet footer is encrypted");
     if (memcmp(end.at, "PAR1", 4) != 0)
-        return slu_error_set(err, SLU_CORRUPT, "no Parquet file: it does not end with PAR1 at file position %lld", (long long)(size - 4));
+        return slu_error_set(err, SLU_CORRUPT, "no Parquet file: it does not end with PAR1 at file position %lld",
+                             (long long)(size - 4));
     if (footer_bytes > size - 12)
         return slu_error_set(err, SLU_CORRUPT, "the footer of %lld bytes is longer than the file of %lld", (long long)footer_bytes,
                              (long long)size);
@@ -90,7 +91,8 @@ reader_load_footer(parquet_reader *reader, slu_error *err)
             return slu_buf_status(&reader->footer_bytes, err);
         SLU_TRY(reader_at(reader, size - tail, to, (size_t)tail, err));
     }
-    SLU_TRY_IN(parquet_footer_decode(slu_view_of(to + tail - 8 - footer_bytes, (size_t)footer_bytes), &reader->arena, &reader->footer, err),
+    SLU_TRY_IN(parquet_footer_decode(slu_view_of(to + tail - 8 - footer_bytes, (size_t)footer_bytes), &reader->arena,
+                                     &reader->footer, err),
                err, "file position %lld", (long long)(size - 8 - footer_bytes));
     return SLU_OK;
 }
@@ -118,8 +120,10 @@ reader_read_schema(parquet_reader *reader, slu_error *err)
 {
     const parquet_footer *footer = &reader->footer;
     const int32_t count = footer->elements[0].child_count;
-    if (count < 0 || count > PARQUET_COLUMNS_MAX || (size_t)count >= footer->element_count || footer->elements[0].type != PARQUET_NONE)
-        return slu_error_set(err, SLU_CORRUPT, "the schema's root has %d children among %zu elements", count, footer->element_count);
+    if (count < 0 || count > PARQUET_COLUMNS_MAX || (size_t)count >= footer->element_count ||
+        footer->elements[0].type != PARQUET_NONE)
+        return slu_error_set(err, SLU_CORRUPT, "the schema's root has %d children among %zu elements", count,
+                             footer->element_count);
     reader->columns = slu_arena_array(&reader->arena, (size_t)count + 1, sizeof *reader->columns);
     SLU_TRY(slu_arena_status(&reader->arena, err));
     size_t at = 1;
@@ -149,8 +153,8 @@ reader_check_groups(const parquet_reader *reader, slu_error *err)
     for (size_t i = 0; i < reader->footer.group_count; i++) {
         const parquet_row_group *group = &reader->footer.groups[i];
         if (group->chunk_count != reader->leaf_count)
-            return slu_error_set(err, SLU_CORRUPT, "row group %zu has %zu column chunks, the schema %zu leaves", i, group->chunk_count,
-                                 reader->leaf_count);
+            return slu_error_set(err, SLU_CORRUPT, "row group %zu has %zu column chunks, the schema %zu leaves", i,
+                                 group->chunk_count, reader->leaf_count);
         if (group->rows < 0 || __builtin_add_overflow(rows, group->rows, &rows))
             return slu_error_set(err, SLU_CORRUPT, "row group %zu has %lld rows", i, (long long)group->rows);
     }
@@ -352,7 +356,8 @@ column_promotes(const parquet_column *from, const parquet_column *to)
     if (to->kind == PARQUET_KIND_UUID)
         return from->length == 16 && (from->kind == PARQUET_KIND_FIXED || from->kind == PARQUET_KIND_UUID);
     return from->kind == to->kind || (from->kind == PARQUET_KIND_INT && to->kind == PARQUET_KIND_LONG) ||
-           (from->kind == PARQUET_KIND_FLOAT && to->kind == PARQUET_KIND_DOUBLE) || (kind_is_bytes(from->kind) && kind_is_bytes(to->kind));
+           (from->kind == PARQUET_KIND_FLOAT && to->kind == PARQUET_KIND_DOUBLE) ||
+           (kind_is_bytes(from->kind) && kind_is_bytes(to->kind));
 }
 
 static slu_status
@@ -360,7 +365,8 @@ pick_missing(const parquet_want *want, reader_pick *pick, slu_error *err)
 {
     const char *name = want->name != NULL ? want->name : want->column.name;
     if (!want->optional || want->column.kind == PARQUET_KIND_UNKNOWN)
-        return slu_error_set(err, SLU_NOTFOUND, "the Parquet file has no column %s (field id %d)", name == NULL ? "?" : name, want->field_id);
+        return slu_error_set(err, SLU_NOTFOUND, "the Parquet file has no column %s (field id %d)", name == NULL ? "?" : name,
+                             want->field_id);
     pick->missing = true;
     pick->column = want->column;
     pick->column.required = false;
@@ -375,7 +381,8 @@ pick_init(parquet_reader *reader, const parquet_want *want, reader_pick *pick, s
         SLU_TRY(pick_missing(want, pick, err));
     } else {
         if (found->column.kind == PARQUET_KIND_UNKNOWN)
-            return slu_error_set(err, SLU_UNSUPPORTED, "column %s: nested columns and INT96, unsigned 64-bit or millisecond TIME types are not read",
+            return slu_error_set(err, SLU_UNSUPPORTED,
+                                 "column %s: nested columns and INT96, unsigned 64-bit or millisecond TIME types are not read",
                                  found->column.name);
         pick->column = want->column.kind == PARQUET_KIND_UNKNOWN ? found->column : want->column;
         pick->column.required = found->column.required;
@@ -383,12 +390,16 @@ pick_init(parquet_reader *reader, const parquet_want *want, reader_pick *pick, s
             char has[32], wants[32];
             parquet_column_format(&found->column, has, sizeof has);
             parquet_column_format(&pick->column, wants, sizeof wants);
-            return slu_error_set(err, SLU_INVALID, "column %s is %s in the file and cannot be read as %s", found->column.name, has, wants);
+            return slu_error_set(err, SLU_INVALID, "column %s is %s in the file and cannot be read as %s", found->column.name, has,
+                                 wants);
         }
         pick->source = (size_t)(found - reader->columns);
         parquet_chunk_reader_init(&pick->chunk, &reader->source, &found->element);
     }
-    const char *name = want->name != NULL ? want->name : want->column.name != NULL ? want->column.name : found == NULL ? "" : found->column.name;
+    const char *name = want->name != NULL          ? want->name
+                       : want->column.name != NULL ? want->column.name
+                       : found == NULL             ? ""
+                                                   : found->column.name;
     pick->column.name = slu_arena_strdup(&reader->arena, name);
     SLU_TRY(slu_arena_status(&reader->arena, err));
     return parquet_column_check(&pick->column, err);
@@ -564,7 +575,8 @@ reader_next_group(parquet_reader *reader, slu_error *err)
 {
     for (; reader->group < reader->group_end; reader->group++) {
         const parquet_row_group *group = &reader->footer.groups[reader->group];
-        if (group->rows != 0 && (reader->options.keep == NULL || reader->options.keep(reader->options.keep_context, reader, reader->group)))
+        if (group->rows != 0 &&
+            (reader->options.keep == NULL || reader->options.keep(reader->options.keep_context, reader, reader->group)))
             break;
         reader->group_first_row += group->rows;
     }
@@ -574,8 +586,9 @@ reader_next_group(parquet_reader *reader, slu_error *err)
     for (size_t i = 0; i < reader->pick_count; i++) {
         reader_pick *pick = &reader->picks[i];
         if (!pick->missing)
-            SLU_TRY_IN(parquet_chunk_reader_open(&pick->chunk, &group->chunks[reader->columns[pick->source].leaf], group->rows, err), err,
-                       "row group %zu", reader->group);
+            SLU_TRY_IN(
+                parquet_chunk_reader_open(&pick->chunk, &group->chunks[reader->columns[pick->source].leaf], group->rows, err), err,
+                "row group %zu", reader->group);
     }
     reader->group_rows_left = group->rows;
     return SLU_OK;

@@ -44,8 +44,9 @@ typedef struct parquet_reader_options {
 typedef struct parquet_want {
     int32_t field_id;
     const char *name;
-    bool optional;        /* missing in the file: a column of nulls of `column` type */
-    parquet_column column; /* kind and numbers wanted: INT->LONG, FLOAT->DOUBLE and wider DECIMAL are promoted; kind UNKNOWN: as the file has it */
+    bool optional; /* missing in the file: a column of nulls of `column` type */
+    parquet_column
+        column; /* kind and numbers wanted: INT->LONG, FLOAT->DOUBLE and wider DECIMAL are promoted; kind UNKNOWN: as the file has it */
 } parquet_want;
 
 SLU_CHECK slu_status parquet_reader_open(const parquet_source *source, const parquet_reader_options *options, parquet_reader **out,

@@ -1,12 +1,11 @@
 /* The table of column.h, both ways: Iceberg kind -> Parquet element, and element -> kind. */
 #include "footer.h"
 
-
 int32_t
 parquet_decimal_bytes(int32_t precision)
 {
     /* Bytes n needs for p digits: the largest p with 10^p <= 2^(8n-1). */
-    static const uint8_t bytes[] = {1, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 6, 6, 6, 7, 7, 8, 8, 9,
+    static const uint8_t bytes[] = {1, 1, 1,  2,  2,  3,  3,  4,  4,  4,  5,  5,  6,  6,  6,  7,  7,  8,  8, 9,
                                     9, 9, 10, 10, 11, 11, 11, 12, 12, 13, 13, 13, 14, 14, 15, 15, 16, 16, 16};
     return precision >= 0 && precision <= 38 ? bytes[precision] : 16;
 }
@@ -30,7 +29,7 @@ parquet_column_check(const parquet_column *column, slu_error *err)
 void
 parquet_column_format(const parquet_column *column, char *out, size_t out_bytes)
 {
-    static const char *const formats[] = {"n",    "b",        "i",    "l",        "f", "g",    NULL, "tdD", "ttu",
+    static const char *const formats[] = {"n",    "b",       "i",    "l",       "f", "g",    NULL, "tdD", "ttu",
                                           "tsu:", "tsu:UTC", "tsn:", "tsn:UTC", "u", "w:16", NULL, "z"};
     if (column->kind == PARQUET_KIND_DECIMAL)
         (void)snprintf(out, out_bytes, "d:%d,%d", column->precision, column->scale);
@@ -158,9 +157,9 @@ kind_of_bytes(const parquet_element *e)
 {
     if (element_is_decimal(e))
         return PARQUET_KIND_UNKNOWN;
-    const bool text = e->logical == PARQUET_LOGICAL_STRING || e->logical == PARQUET_LOGICAL_ENUM || e->logical == PARQUET_LOGICAL_JSON ||
-                      e->converted == PARQUET_CONVERTED_UTF8 || e->converted == PARQUET_CONVERTED_ENUM ||
-                      e->converted == PARQUET_CONVERTED_JSON;
+    const bool text = e->logical == PARQUET_LOGICAL_STRING || e->logical == PARQUET_LOGICAL_ENUM ||
+                      e->logical == PARQUET_LOGICAL_JSON || e->converted == PARQUET_CONVERTED_UTF8 ||
+                      e->converted == PARQUET_CONVERTED_ENUM || e->converted == PARQUET_CONVERTED_JSON;
     return text ? PARQUET_KIND_STRING : PARQUET_KIND_BINARY;
 }
 

@@ -131,7 +131,8 @@ parquet_convert_init(parquet_convert *convert, const parquet_column *column, con
     if (format == NULL || format[0] == 0)
         return slu_error_set(err, SLU_INVALID, "column %s: the Arrow schema has no format", column->name);
     if (format[0] == '+')
-        return slu_error_set(err, SLU_UNSUPPORTED, "column %s: nested columns (%s) are not written yet: leave it out", column->name, format);
+        return slu_error_set(err, SLU_UNSUPPORTED, "column %s: nested columns (%s) are not written yet: leave it out", column->name,
+                             format);
     convert_find(convert, column, format);
     if (convert->op == 0) {
         char wanted[32];
@@ -272,13 +273,13 @@ stage_fixed(parquet_stage *stage, const parquet_convert *convert, const uint8_t 
         stage->view_store[i] = slu_view_of(data + at[i] * convert->width, (size_t)convert->width);
 }
 
-#define STAGE_NUMBERS(TYPE, EXPRESSION)                                                                                          \
-    do {                                                                                                                         \
-        const TYPE *in_ = data;                                                                                                  \
-        for (size_t i = 0; i < stage->count; i++) {                                                                              \
-            const TYPE v = in_[at[i]];                                                                                           \
-            stage->number_store[i] = (EXPRESSION);                                                                               \
-        }                                                                                                                        \
+#define STAGE_NUMBERS(TYPE, EXPRESSION)                                                                                            \
+    do {                                                                                                                           \
+        const TYPE *in_ = data;                                                                                                    \
+        for (size_t i = 0; i < stage->count; i++) {                                                                                \
+            const TYPE v = in_[at[i]];                                                                                             \
+            stage->number_store[i] = (EXPRESSION);                                                                                 \
+        }                                                                                                                          \
     } while (0)
 
 static int64_t
@@ -290,7 +291,8 @@ double_bits(double value)
 }
 
 static slu_status
-stage_values(parquet_stage *stage, const parquet_convert *convert, const struct ArrowArray *array, const int64_t *at, slu_error *err)
+stage_values(parquet_stage *stage, const parquet_convert *convert, const struct ArrowArray *array, const int64_t *at,
+             slu_error *err)
 {
     const void *data = array->buffers[1];
     switch (convert->op) {
@@ -323,7 +325,7 @@ stage_cut(parquet_stage *stage, size_t bytes_max)
     for (size_t row = 0; row < stage->rows; row++) {
         if (bytes >= bytes_max) {
             for (size_t i = row; i < stage->rows; i++)
-                stage->valid[i >> 3] &= (uint8_t)~(1u << (i & 7));
+                stage->valid[i >> 3] &= (uint8_t) ~(1u << (i & 7));
             stage->rows = row;
             stage->count = value;
             return;

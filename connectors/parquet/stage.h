@@ -18,10 +18,10 @@
 
 typedef struct parquet_convert {
     uint8_t op;
-    int64_t factor;        /* times: multiply by it, or divide when negative */
-    int32_t width;         /* fixed bytes of a value; FIXED decimals: the Parquet width */
-    int64_t number_max;    /* decimals in 64 bits: largest magnitude that the precision allows */
-    const char *name;      /* of the column, for errors */
+    int64_t factor;     /* times: multiply by it, or divide when negative */
+    int32_t width;      /* fixed bytes of a value; FIXED decimals: the Parquet width */
+    int64_t number_max; /* decimals in 64 bits: largest magnitude that the precision allows */
+    const char *name;   /* of the column, for errors */
     bool required;
 } parquet_convert;
 
@@ -37,7 +37,8 @@ typedef struct parquet_stage {
 } parquet_stage;
 
 /* INVALID or UNSUPPORTED when the column cannot take this Arrow type. */
-SLU_CHECK slu_status parquet_convert_init(parquet_convert *convert, const parquet_column *column, const char *format, slu_error *err);
+SLU_CHECK slu_status parquet_convert_init(parquet_convert *convert, const parquet_column *column, const char *format,
+                                          slu_error *err);
 /* Rows [from, from + rows) of the selection (or of the array where there is none). `base` is the parent's offset. */
 SLU_CHECK slu_status parquet_stage_fill(parquet_stage *stage, const parquet_convert *convert, const struct ArrowArray *array,
                                         int64_t base, const int32_t *selection, int64_t from, size_t rows, size_t bytes_max,

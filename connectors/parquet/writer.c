@@ -44,7 +44,8 @@ static slu_status
 options_check(const parquet_writer_options *options, slu_error *err)
 {
     if (options->row_group_bytes < 1024 || options->page_bytes < 64 || options->page_bytes > (256 << 20))
-        return slu_error_set(err, SLU_INVALID, "row groups of %lld bytes and pages of %d bytes are out of bounds (1 KiB and more; 64 B to 256 MiB)",
+        return slu_error_set(err, SLU_INVALID,
+                             "row groups of %lld bytes and pages of %d bytes are out of bounds (1 KiB and more; 64 B to 256 MiB)",
                              (long long)options->row_group_bytes, options->page_bytes);
     if (options->metrics_truncate < PARQUET_BOUNDS_FULL)
         return slu_error_set(err, SLU_INVALID, "bounds cannot be cut at %d", options->metrics_truncate);
@@ -104,7 +105,8 @@ parquet_writer_open(const parquet_writer_options *options, const parquet_column 
 {
     SLU_TRY(options_check(options, err));
     if (column_count == 0 || column_count > PARQUET_COLUMNS_MAX)
-        return slu_error_set(err, SLU_INVALID, "a Parquet file of %zu columns: 1 to %d are allowed", column_count, PARQUET_COLUMNS_MAX);
+        return slu_error_set(err, SLU_INVALID, "a Parquet file of %zu columns: 1 to %d are allowed", column_count,
+                             PARQUET_COLUMNS_MAX);
     if (input == NULL || input->n_children != (int64_t)column_count)
         return slu_error_set(err, SLU_INVALID, "%zu Parquet columns, but the Arrow schema has %lld", column_count,
                              input == NULL ? -1LL : (long long)input->n_children);
@@ -141,7 +143,8 @@ static slu_status
 writer_group_room(parquet_writer *writer, slu_error *err)
 {
     if (writer->group_count == PARQUET_ROW_GROUPS_MAX)
-        return slu_error_set(err, SLU_LIMIT, "a Parquet file has at most %d row groups: start another file", PARQUET_ROW_GROUPS_MAX);
+        return slu_error_set(err, SLU_LIMIT, "a Parquet file has at most %d row groups: start another file",
+                             PARQUET_ROW_GROUPS_MAX);
     if (writer->group_count < writer->group_room)
         return SLU_OK;
     const size_t room = writer->group_room == 0 ? 4 : writer->group_room * 2;
@@ -190,7 +193,8 @@ static slu_status
 append_check(const parquet_writer *writer, const struct ArrowArray *array, const int32_t *selection, int64_t rows, slu_error *err)
 {
     if (writer->broken != SLU_OK || writer->finished)
-        return slu_error_set(err, SLU_INVALID, "the Parquet file is %s: nothing can be appended", writer->finished ? "finished" : "broken");
+        return slu_error_set(err, SLU_INVALID, "the Parquet file is %s: nothing can be appended",
+                             writer->finished ? "finished" : "broken");
     if (array->n_children != (int64_t)writer->chunk_count)
         return slu_error_set(err, SLU_INVALID, "a batch of %lld columns for a Parquet file of %zu", (long long)array->n_children,
                              writer->chunk_count);
@@ -212,8 +216,8 @@ writer_append_slice(parquet_writer *writer, const struct ArrowArray *array, cons
                     slu_error *err)
 {
     for (size_t i = 0; i < writer->chunk_count; i++)
-        SLU_TRY(parquet_chunk_writer_append(&writer->chunks[i], &writer->shared, array->children[i], array->offset, selection, from, rows,
-                                            err));
+        SLU_TRY(parquet_chunk_writer_append(&writer->chunks[i], &writer->shared, array->children[i], array->offset, selection, from,
+                                            rows, err));
     writer->group_rows += rows;
     writer->rows += rows;
     if (writer_group_bytes(writer) >= writer->options.row_group_bytes)
@@ -222,7 +226,8 @@ writer_append_slice(parquet_writer *writer, const struct ArrowArray *array, cons
 }
 
 slu_status
-parquet_writer_append(parquet_writer *writer, const struct ArrowArray *array, const int32_t *selection, int64_t rows, slu_error *err)
+parquet_writer_append(parquet_writer *writer, const struct ArrowArray *array, const int32_t *selection, int64_t rows,
+                      slu_error *err)
 {
     SLU_TRY(append_check(writer, array, selection, rows, err));
     for (int64_t from = 0; from < rows; from += WRITER_SLICE_ROWS) {
@@ -259,8 +264,11 @@ writer_footer_lists(parquet_writer *writer, parquet_footer *footer, slu_error *e
     footer->pair_count = writer->options.key_value_count;
     footer->pairs = slu_arena_array(&writer->arena, footer->pair_count + 1, sizeof *footer->pairs);
     SLU_TRY(slu_arena_status(&writer->arena, err));
-    footer->elements[0] = (parquet_element){.name = slu_view_of_text("table"), .type = PARQUET_NONE, .repetition = PARQUET_NONE,
-                                            .converted = PARQUET_NONE, .field_id = PARQUET_FIELD_ID_NONE,
+    footer->elements[0] = (parquet_element){.name = slu_view_of_text("table"),
+                                            .type = PARQUET_NONE,
+                                            .repetition = PARQUET_NONE,
+                                            .converted = PARQUET_NONE,
+                                            .field_id = PARQUET_FIELD_ID_NONE,
                                             .child_count = (int32_t)writer->chunk_count};
     for (size_t i = 0; i < writer->chunk_count; i++)
         footer->elements[i + 1] = writer->chunks[i].element;
@@ -274,8 +282,12 @@ writer_footer_lists(parquet_writer *writer, parquet_footer *footer, slu_error *e
 static slu_status
 writer_write_footer(parquet_writer *writer, slu_error *err)
 {
-    parquet_footer footer = {.version = 1, .rows = writer->rows, .groups = writer->groups, .group_count = writer->group_count,
-                             .created_by = slu_view_of_text(writer->options.created_by), .has_orders = true};
+    parquet_footer footer = {.version = 1,
+                             .rows = writer->rows,
+                             .groups = writer->groups,
+                             .group_count = writer->group_count,
+                             .created_by = slu_view_of_text(writer->options.created_by),
+                             .has_orders = true};
     SLU_TRY(writer_footer_lists(writer, &footer, err));
     slu_buf *body = &writer->shared.body;
     slu_buf_reset(body);
@@ -325,8 +337,12 @@ writer_metrics(parquet_writer *writer, slu_error *err)
     }
     for (size_t i = 0; i < writer->group_count; i++)
         splits[i] = writer->groups[i].file_offset;
-    writer->file = (parquet_file){.rows = writer->rows, .file_bytes = writer->position, .split_offsets = splits,
-                                  .split_count = writer->group_count, .columns = metrics, .column_count = writer->chunk_count};
+    writer->file = (parquet_file){.rows = writer->rows,
+                                  .file_bytes = writer->position,
+                                  .split_offsets = splits,
+                                  .split_count = writer->group_count,
+                                  .columns = metrics,
+                                  .column_count = writer->chunk_count};
     return SLU_OK;
 }
 

@@ -31,12 +31,12 @@ typedef struct parquet_key_value {
 } parquet_key_value;
 
 typedef struct parquet_writer_options {
-    uint8_t codec;            /* PARQUET_CODEC_; zeroed options are completed by parquet_writer_options_init */
-    int32_t level;            /* zstd and gzip; 0: the default (1 for zstd: tiering is bound by CPU) */
+    uint8_t codec; /* PARQUET_CODEC_; zeroed options are completed by parquet_writer_options_init */
+    int32_t level; /* zstd and gzip; 0: the default (1 for zstd: tiering is bound by CPU) */
     bool no_dictionary;
     int64_t row_group_bytes;
     int32_t page_bytes;
-    int32_t metrics_truncate; /* string and binary bounds keep this many code points or bytes; Iceberg's default 16 */
+    int32_t metrics_truncate;            /* string and binary bounds keep this many code points or bytes; Iceberg's default 16 */
     const parquet_key_value *key_values; /* footer metadata: iceberg.schema, delete-type ... */
     size_t key_value_count;
     const char *created_by; /* NULL: "sluice version VERSION" */

@@ -44,7 +44,8 @@ round_fail(tiering_round *round, slu_view reason)
     if (round->failed)
         return;
     round->failed = true;
-    (void)snprintf(round->reason, sizeof round->reason, "%.*s", (int)reason.bytes, reason.data == NULL ? "" : (const char *)reason.data);
+    (void)snprintf(round->reason, sizeof round->reason, "%.*s", (int)reason.bytes,
+                   reason.data == NULL ? "" : (const char *)reason.data);
 }
 
 slu_status
@@ -55,9 +56,10 @@ tiering_round_add(tiering_round *round, const tiering_piece *piece, slu_view pay
         return SLU_OK;
     }
     if (piece->kind != TIERING_RESULT || piece->split_count != round->head.split_count || round->splits[piece->split].there)
-        return slu_error_set(err, SLU_CORRUPT, "table %s.%s, epoch %lld: split %d of %d came as kind %d, %s", piece->database, piece->table,
-                             (long long)piece->tiering_epoch, piece->split, piece->split_count, piece->kind,
-                             piece->split < round->head.split_count && round->splits[piece->split].there ? "twice" : "unexpectedly");
+        return slu_error_set(err, SLU_CORRUPT, "table %s.%s, epoch %lld: split %d of %d came as kind %d, %s", piece->database,
+                             piece->table, (long long)piece->tiering_epoch, piece->split, piece->split_count, piece->kind,
+                             piece->split < round->head.split_count && round->splits[piece->split].there ? "twice"
+                                                                                                         : "unexpectedly");
     tiering_split_files *split = &round->splits[piece->split];
     split->bucket = piece->bucket;
     split->end_offset = piece->end_offset;
@@ -90,8 +92,8 @@ files_of_split(const tiering_split_files *split, const iceberg_metadata *metadat
     size_t count = 0;
     if (!split->there || split->files.bytes == 0)
         return SLU_OK;
-    SLU_TRY(iceberg_data_files_decode(slu_buf_view(&split->files), iceberg_metadata_schema(metadata), iceberg_metadata_spec(metadata),
-                                      &out->arena, &files, &count, err));
+    SLU_TRY(iceberg_data_files_decode(slu_buf_view(&split->files), iceberg_metadata_schema(metadata),
+                                      iceberg_metadata_spec(metadata), &out->arena, &files, &count, err));
     iceberg_data_file *all = slu_arena_array(&out->arena, out->count + count + 1, sizeof *all);
     SLU_TRY(slu_arena_status(&out->arena, err));
     if (out->count != 0)
@@ -150,22 +152,25 @@ check_registered(const tiering_fluss *fluss, const iceberg_metadata *metadata, c
 {
     const iceberg_snapshot *found = iceberg_metadata_find(metadata, "commit-user", TIERING_COMMIT_USER);
     if (found == NULL && known != TIERING_NO_SNAPSHOT && iceberg_metadata_snapshot_of(metadata, known) == NULL)
-        return slu_error_set(err, SLU_CONFLICT,
-                             "Fluss names lake snapshot %lld, which the lake table does not have: the lake table was replaced or rolled back; "
-                             "drop the Fluss table, or restore the lake table",
-                             (long long)known);
+        return slu_error_set(
+            err, SLU_CONFLICT,
+            "Fluss names lake snapshot %lld, which the lake table does not have: the lake table was replaced or rolled back; "
+            "drop the Fluss table, or restore the lake table",
+            (long long)known);
     if (found == NULL || !snapshot_is_newer(metadata, found, known))
         return SLU_OK;
     const char *path = iceberg_snapshot_property(found, TIERING_OFFSETS_KEY);
     if (path == NULL || strchr(path, '{') != NULL)
-        return slu_error_set(err, SLU_INVALID,
-                             "lake snapshot %lld was committed by a tiering service of Fluss 0.8 (%s): finish its round with that service first",
-                             (long long)found->id, path == NULL ? "it has no fluss-offsets" : "fluss-offsets holds JSON");
+        return slu_error_set(
+            err, SLU_INVALID,
+            "lake snapshot %lld was committed by a tiering service of Fluss 0.8 (%s): finish its round with that service first",
+            (long long)found->id, path == NULL ? "it has no fluss-offsets" : "fluss-offsets holds JSON");
     SLU_TRY_IN(fluss->commit(fluss->self, &round->head, found->id, path, true, err), err, "registering lake snapshot %lld again",
                (long long)found->id);
     out->repaired = true;
     out->snapshot = found->id;
-    return slu_error_set(err, SLU_CONFLICT, "lake snapshot %lld was not registered in Fluss; it is now, and the round is read again",
+    return slu_error_set(err, SLU_CONFLICT,
+                         "lake snapshot %lld was not registered in Fluss; it is now, and the round is read again",
                          (long long)found->id);
 }
 
@@ -173,7 +178,8 @@ static slu_status
 check_ranges_fit(const tiering_round *round, int64_t known, slu_error *err)
 {
     if (known != round->head.known_snapshot)
-        return slu_error_set(err, SLU_CONFLICT, "another tiering service committed since the round was claimed: Fluss now names lake snapshot %lld",
+        return slu_error_set(err, SLU_CONFLICT,
+                             "another tiering service committed since the round was claimed: Fluss now names lake snapshot %lld",
                              (long long)known);
     return SLU_OK;
 }
@@ -186,7 +192,8 @@ table_moved(void *context, const iceberg_metadata *base, const iceberg_metadata 
     const iceberg_snapshot *before = iceberg_metadata_find(base, "commit-user", TIERING_COMMIT_USER);
     const iceberg_snapshot *after = iceberg_metadata_find(now, "commit-user", TIERING_COMMIT_USER);
     if (after != NULL && (before == NULL || after->id != before->id))
-        return slu_error_set(err, SLU_CONFLICT, "another tiering service committed lake snapshot %lld meanwhile", (long long)after->id);
+        return slu_error_set(err, SLU_CONFLICT, "another tiering service committed lake snapshot %lld meanwhile",
+                             (long long)after->id);
     return SLU_OK;
 }
 
@@ -212,11 +219,8 @@ commit_to_lake(const iceberg_catalog *catalog, iceberg_table *table, const round
                slu_error *err)
 {
     const iceberg_property properties[] = {{"commit-user", TIERING_COMMIT_USER}, {TIERING_OFFSETS_KEY, path}};
-    const iceberg_append append = {.files = files->files,
-                                   .file_count = files->count,
-                                   .properties = properties,
-                                   .property_count = 2,
-                                   .moved = table_moved};
+    const iceberg_append append = {
+        .files = files->files, .file_count = files->count, .properties = properties, .property_count = 2, .moved = table_moved};
     return iceberg_table_append(catalog, table, &append, snapshot, err);
 }
 
@@ -229,7 +233,8 @@ round_to_lake(const tiering_fluss *fluss, const iceberg_catalog *catalog, const 
     if (round->failed)
         return slu_error_set(err, SLU_CONFLICT, "%s", round->reason);
     SLU_TRY(check_same_table(fluss, round, err));
-    SLU_TRY_IN(fluss->lake_snapshot(fluss->self, round->head.database, round->head.table, &known, err), err, "the lake snapshot that Fluss knows");
+    SLU_TRY_IN(fluss->lake_snapshot(fluss->self, round->head.database, round->head.table, &known, err), err,
+               "the lake snapshot that Fluss knows");
     SLU_TRY(check_registered(fluss, table->metadata, round, known, out, err));
     SLU_TRY(check_ranges_fit(round, known, err));
     SLU_TRY(commit_prepare(fluss, round, path, err));
@@ -240,7 +245,8 @@ round_to_lake(const tiering_fluss *fluss, const iceberg_catalog *catalog, const 
 }
 
 static slu_status
-round_commit(const tiering_fluss *fluss, const iceberg_catalog *catalog, const tiering_round *round, tiering_outcome *out, slu_error *err)
+round_commit(const tiering_fluss *fluss, const iceberg_catalog *catalog, const tiering_round *round, tiering_outcome *out,
+             slu_error *err)
 {
     SLU_AUTO(iceberg_table_fini) iceberg_table table = {0};
     SLU_AUTO(round_files_fini) round_files files = {0};
@@ -264,7 +270,8 @@ round_commit(const tiering_fluss *fluss, const iceberg_catalog *catalog, const t
 }
 
 slu_status
-tiering_round_commit(const tiering_fluss *fluss, const iceberg_catalog *catalog, tiering_round *round, tiering_outcome *out, slu_error *err)
+tiering_round_commit(const tiering_fluss *fluss, const iceberg_catalog *catalog, tiering_round *round, tiering_outcome *out,
+                     slu_error *err)
 {
     memset(out, 0, sizeof *out);
     const slu_status status = round_commit(fluss, catalog, round, out, err);

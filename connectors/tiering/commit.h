@@ -33,7 +33,8 @@ typedef struct tiering_fluss {
     slu_status (*table_id)(void *self, const char *database, const char *table, int64_t *out, slu_error *err);
     /* TIERING_NO_SNAPSHOT: none. */
     slu_status (*lake_snapshot)(void *self, const char *database, const char *table, int64_t *out, slu_error *err);
-    slu_status (*prepare)(void *self, const tiering_piece *round, const tiering_end_offset *ends, size_t count, char *path, slu_error *err);
+    slu_status (*prepare)(void *self, const tiering_piece *round, const tiering_end_offset *ends, size_t count, char *path,
+                          slu_error *err);
     /* `keep_all`: a repair, which must not drop older snapshots. */
     slu_status (*commit)(void *self, const tiering_piece *round, int64_t snapshot, const char *path, bool keep_all, slu_error *err);
     slu_status (*report)(void *self, const tiering_piece *round, bool finished, slu_error *err);

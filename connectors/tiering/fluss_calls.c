@@ -41,7 +41,8 @@ calls_lake_snapshot(void *self, const char *database, const char *table, int64_t
     SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
     slu_error own;
     request.table_path = &path;
-    const slu_status status = fluss_client_ask(self, FLUSS_TO_COORDINATOR, FLUSS_API_GET_LAKE_SNAPSHOT, &request.base, &answer, &own);
+    const slu_status status =
+        fluss_client_ask(self, FLUSS_TO_COORDINATOR, FLUSS_API_GET_LAKE_SNAPSHOT, &request.base, &answer, &own);
     if (status != SLU_OK && own.code == FLUSS_ERROR_LAKE_SNAPSHOT_NOT_EXIST) {
         *out = TIERING_NO_SNAPSHOT;
         return SLU_OK;
@@ -83,7 +84,8 @@ calls_prepare(void *self, const tiering_piece *round, const tiering_end_offset *
     SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
     Fluss__PbBucketOffset *buckets = slu_alloc_zero(count, sizeof *buckets);
     Fluss__PbBucketOffset **pointers = slu_alloc_zero(count, sizeof *pointers);
-    slu_status status = buckets == NULL || pointers == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu offsets", count) : SLU_OK;
+    slu_status status =
+        buckets == NULL || pointers == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu offsets", count) : SLU_OK;
     for (size_t i = 0; i < count && status == SLU_OK; i++) {
         fluss__pb_bucket_offset__init(&buckets[i]);
         buckets[i].bucket_id = ends[i].bucket;
@@ -111,7 +113,8 @@ committed_answer(const Fluss__CommitLakeTableSnapshotResponse *answer, int64_t t
     for (size_t i = 0; i < answer->n_table_resp; i++) {
         const Fluss__PbCommitLakeTableSnapshotRespForTable *entry = answer->table_resp[i];
         if (entry->table_id == table_id)
-            return entry->has_error_code && entry->error_code != 0 ? fluss_error_set(err, entry->error_code, entry->error_message) : SLU_OK;
+            return entry->has_error_code && entry->error_code != 0 ? fluss_error_set(err, entry->error_code, entry->error_message)
+                                                                   : SLU_OK;
     }
     return slu_error_set(err, SLU_CORRUPT, "Fluss did not answer for table id %lld", (long long)table_id);
 }

@@ -159,9 +159,9 @@ committer_tell(iceberg_committer *self, const committer_round *round)
     }
     self->host->metric_add(self->host, self->committed, 1);
     self->host->metric_add(self->host, self->rows, round->outcome.rows);
-    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %lld rows in %lld files are lake snapshot %lld", head->database,
-                   head->table, (long long)head->tiering_epoch, (long long)round->outcome.rows, (long long)round->outcome.files,
-                   (long long)round->outcome.snapshot);
+    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %lld rows in %lld files are lake snapshot %lld",
+                   head->database, head->table, (long long)head->tiering_epoch, (long long)round->outcome.rows,
+                   (long long)round->outcome.files, (long long)round->outcome.snapshot);
     self->host->log(self->host, SLU_HOST_LOG_INFO, "TIERING-COMMITTED", message);
 }
 
@@ -237,7 +237,8 @@ committer_open(void *instance, const slu_open *open, slu_error *err)
     self->committed = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRoundsCommitted");
     self->failed = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRoundsFailed");
     self->rows = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRowsCommitted");
-    const fluss_client_options client = {.bootstrap_servers = self->options->bootstrap_servers, .request_timeout_ms = COMMIT_CALL_TIMEOUT_MS};
+    const fluss_client_options client = {.bootstrap_servers = self->options->bootstrap_servers,
+                                         .request_timeout_ms = COMMIT_CALL_TIMEOUT_MS};
     slu_status status = tiering_lake_open(&self->env, &self->options->lake, &self->catalog, err);
     if (status == SLU_OK)
         status = fluss_client_open(&self->env, &client, &self->client, err);
@@ -250,8 +251,8 @@ committer_open(void *instance, const slu_open *open, slu_error *err)
 
 static const slu_option committer_option_table[] = {
     TIERING_LAKE_OPTIONS(committer_options),
-    SLU_OPTION("bootstrap.servers", STRING, committer_options, bootstrap_servers, NULL, "where Fluss is: host:port, several divided by commas",
-               .param = "fluss.bootstrap.servers"),
+    SLU_OPTION("bootstrap.servers", STRING, committer_options, bootstrap_servers, NULL,
+               "where Fluss is: host:port, several divided by commas", .param = "fluss.bootstrap.servers"),
 };
 
 static const slu_sink_ops committer_ops = {.size = sizeof committer_ops,

@@ -70,7 +70,8 @@ static void
 writer_log(iceberg_writer *self, int level, const char *event, const tiering_piece *head, const char *what)
 {
     char message[SLU_ERROR_MESSAGE_BYTES * 2];
-    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %.700s", head->database, head->table, (long long)head->tiering_epoch, what);
+    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %.700s", head->database, head->table,
+                   (long long)head->tiering_epoch, what);
     self->host->log(self->host, level, event, message);
 }
 
@@ -341,7 +342,8 @@ batch_piece(const slu_batch *batch, tiering_piece *out, slu_error *err)
         slu_cursor c = slu_cursor_of(batch->attrs[i].data, (size_t)batch->attrs[i].data_bytes);
         return tiering_piece_decode(&c, out, err);
     }
-    return slu_error_set(err, SLU_INVALID, "a batch without the attribute \"%s\": iceberg_writer reads from fluss_tiering_source only",
+    return slu_error_set(err, SLU_INVALID,
+                         "a batch without the attribute \"%s\": iceberg_writer reads from fluss_tiering_source only",
                          TIERING_PIECE);
 }
 
@@ -441,8 +443,8 @@ writer_open(void *instance, const slu_open *open, slu_error *err)
 
 static const slu_option writer_option_table[] = {
     TIERING_LAKE_OPTIONS(writer_options),
-    SLU_OPTION("memory", BYTES, writer_options, memory_bytes, "128mib", "what open data files may hold together before the fullest is ended",
-               .min = 1 << 20, .max = INT64_C(1) << 40),
+    SLU_OPTION("memory", BYTES, writer_options, memory_bytes, "128mib",
+               "what open data files may hold together before the fullest is ended", .min = 1 << 20, .max = INT64_C(1) << 40),
 };
 
 static const slu_operator_ops writer_ops = {

@@ -10,7 +10,8 @@
 #include <sluice/columns.h>
 
 #define SYSTEM_COLUMNS 3
-#define ROW_GROUP_BYTES ((int64_t)16 << 20) /* a file per bucket is open at a time: small row groups bound what they hold together */
+#define ROW_GROUP_BYTES                                                                                                            \
+    ((int64_t)16 << 20) /* a file per bucket is open at a time: small row groups bound what they hold together */
 #define WRITER_ARENA_BYTES_MAX ((size_t)64 << 20)
 
 struct tiering_lake_writer {
@@ -39,7 +40,8 @@ writer_partition(tiering_lake_writer *writer, slu_error *err)
     const iceberg_partition_spec *spec = iceberg_metadata_spec(writer->options.metadata);
     const uint8_t kind = spec != NULL && spec->field_count == 1 ? spec->fields[0].transform.kind : ICEBERG_TRANSFORM_UNKNOWN;
     if (kind != ICEBERG_TRANSFORM_IDENTITY && kind != ICEBERG_TRANSFORM_BUCKET)
-        return slu_error_set(err, SLU_CONFLICT, "the lake table is not partitioned by bucket alone (%u partition fields): its spec was changed",
+        return slu_error_set(err, SLU_CONFLICT,
+                             "the lake table is not partitioned by bucket alone (%u partition fields): its spec was changed",
                              spec == NULL ? 0 : spec->field_count);
     writer->partition = iceberg_value_of_i32(writer->options.bucket, &writer->bucket_room);
     return SLU_OK;
@@ -85,8 +87,8 @@ writer_check_columns(const tiering_lake_writer *writer, const struct ArrowSchema
 {
     const iceberg_type *root = &iceberg_metadata_schema(writer->options.metadata)->root;
     if ((int64_t)root->field_count != columns->n_children + SYSTEM_COLUMNS)
-        return slu_error_set(err, SLU_CONFLICT, "the lake table has %u columns, the Fluss table %lld and %d system columns", root->field_count,
-                             (long long)columns->n_children, SYSTEM_COLUMNS);
+        return slu_error_set(err, SLU_CONFLICT, "the lake table has %u columns, the Fluss table %lld and %d system columns",
+                             root->field_count, (long long)columns->n_children, SYSTEM_COLUMNS);
     for (int64_t i = 0; i < columns->n_children; i++)
         if (strcmp(root->fields[i].name, columns->children[i]->name) != 0)
             return slu_error_set(err, SLU_CONFLICT, "column %lld is %s in the lake table and %s in the Fluss table", (long long)i,
@@ -214,7 +216,8 @@ tiering_lake_writer_roll(tiering_lake_writer *writer, slu_error *err)
 }
 
 slu_status
-tiering_lake_writer_append(tiering_lake_writer *writer, const slu_batch *batch, int64_t base_offset, int64_t commit_timestamp, slu_error *err)
+tiering_lake_writer_append(tiering_lake_writer *writer, const slu_batch *batch, int64_t base_offset, int64_t commit_timestamp,
+                           slu_error *err)
 {
     const struct ArrowArray *array = batch->array;
     wide_batch wide;
@@ -241,8 +244,9 @@ tiering_lake_writer_finish(tiering_lake_writer *writer, slu_buf *out, slu_error 
         SLU_TRY(writer_finish_file(writer, err));
     if (writer->file_count == 0)
         return SLU_OK;
-    SLU_TRY(iceberg_data_files_encode(iceberg_metadata_schema(writer->options.metadata), iceberg_metadata_spec(writer->options.metadata),
-                                      writer->files, writer->file_count, out, err));
+    SLU_TRY(iceberg_data_files_encode(iceberg_metadata_schema(writer->options.metadata),
+                                      iceberg_metadata_spec(writer->options.metadata), writer->files, writer->file_count, out,
+                                      err));
     SLU_TRY(slu_buf_status(out, err));
     writer->given = true;
     return SLU_OK;

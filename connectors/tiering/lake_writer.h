@@ -27,7 +27,8 @@ typedef struct tiering_lake_writer_options {
     uint32_t subtask;
 } tiering_lake_writer_options;
 
-SLU_CHECK slu_status tiering_lake_writer_open(const tiering_lake_writer_options *options, tiering_lake_writer **out, slu_error *err);
+SLU_CHECK slu_status tiering_lake_writer_open(const tiering_lake_writer_options *options, tiering_lake_writer **out,
+                                              slu_error *err);
 void tiering_lake_writer_free(tiering_lake_writer **writer);
 /* The rows of a batch, through its selection. Every batch of a split has the same columns. */
 SLU_CHECK slu_status tiering_lake_writer_append(tiering_lake_writer *writer, const slu_batch *batch, int64_t base_offset,

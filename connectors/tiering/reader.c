@@ -22,7 +22,7 @@ struct tiering_reader {
     int state;
     fluss_target *target;
     fluss_scanner *scanner;
-    slu_error failure; /* of a call; status OK: none */
+    slu_error failure;  /* of a call; status OK: none */
     reader_call *calls; /* [0]: the lake snapshot; the others: offsets of one leader each */
     uint32_t call_count;
     uint32_t calls_open;
@@ -31,7 +31,7 @@ struct tiering_reader {
     int64_t *committed;
     tiering_range *ranges; /* split i is ranges[i] */
     size_t range_count;
-    bool *ended; /* its END was given */
+    bool *ended;   /* its END was given */
     int64_t *next; /* the next offset of a split; starts below any end */
 };
 
@@ -110,7 +110,8 @@ on_snapshot(void *context, fluss_answer *answer, const slu_error *failure)
     reader->head.known_snapshot = snapshot->snapshot_id;
     for (size_t i = 0; i < snapshot->n_bucket_snapshots; i++) {
         const Fluss__PbLakeSnapshotForBucket *bucket = snapshot->bucket_snapshots[i];
-        if (!bucket->has_partition_id && bucket->has_log_offset && bucket->bucket_id >= 0 && bucket->bucket_id < reader->bucket_count)
+        if (!bucket->has_partition_id && bucket->has_log_offset && bucket->bucket_id >= 0 &&
+            bucket->bucket_id < reader->bucket_count)
             reader->committed[bucket->bucket_id] = bucket->log_offset;
     }
 }
@@ -144,8 +145,8 @@ ask_snapshot(tiering_reader *reader, reader_call *call, slu_error *err)
     path.database_name = reader->head.database;
     path.table_name = reader->head.table;
     request.table_path = &path;
-    return fluss_client_call(reader->client, FLUSS_TO_COORDINATOR, FLUSS_API_GET_LAKE_SNAPSHOT, &request.base, on_snapshot, call, &call->call,
-                             err);
+    return fluss_client_call(reader->client, FLUSS_TO_COORDINATOR, FLUSS_API_GET_LAKE_SNAPSHOT, &request.base, on_snapshot, call,
+                             &call->call, err);
 }
 
 static slu_status
@@ -172,8 +173,8 @@ reader_room(tiering_reader *reader, slu_error *err)
     reader->ranges = slu_alloc_zero(buckets, sizeof *reader->ranges);
     reader->ended = slu_alloc_zero(buckets, sizeof *reader->ended);
     reader->next = slu_alloc_zero(buckets, sizeof *reader->next);
-    if (reader->calls == NULL || reader->latest == NULL || reader->committed == NULL || reader->ranges == NULL || reader->ended == NULL ||
-        reader->next == NULL)
+    if (reader->calls == NULL || reader->latest == NULL || reader->committed == NULL || reader->ranges == NULL ||
+        reader->ended == NULL || reader->next == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", reader->bucket_count);
     for (size_t i = 0; i < buckets; i++) {
         reader->latest[i] = TIERING_OFFSET_NONE;

@@ -20,8 +20,8 @@
 typedef struct tiering_reader tiering_reader;
 
 typedef struct tiering_read {
-    tiering_piece piece; /* ROWS or END */
-    fluss_scan_batch batch; /* ROWS: its rows [first, first + count) are meant */
+    tiering_piece piece;              /* ROWS or END */
+    fluss_scan_batch batch;           /* ROWS: its rows [first, first + count) are meant */
     const struct ArrowSchema *schema; /* ROWS: borrowed until close */
 } tiering_read;
 

@@ -63,8 +63,8 @@ tiering_piece_decode(slu_cursor *cursor, tiering_piece *out, slu_error *err)
     name_decode(cursor, piece.table);
     if (!slu_cursor_ok(cursor) || version != PIECE_VERSION || piece.kind < TIERING_ROWS || piece.kind > TIERING_FAILED ||
         piece.split_count == 0 || piece.split >= piece.split_count)
-        return slu_error_set(err, SLU_CORRUPT, "a tiering piece of version %d, kind %d, split %d of %d", version, piece.kind, piece.split,
-                             piece.split_count);
+        return slu_error_set(err, SLU_CORRUPT, "a tiering piece of version %d, kind %d, split %d of %d", version, piece.kind,
+                             piece.split, piece.split_count);
     *out = piece;
     return SLU_OK;
 }

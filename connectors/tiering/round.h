@@ -23,7 +23,8 @@
 #define TIERING_PIECE "tiering" /* the attribute's key */
 #define TIERING_SPLITS_MAX 65535
 #define TIERING_NAME_BYTES_MAX 256
-#define TIERING_NO_SNAPSHOT INT64_MIN /* Fluss knew no lake snapshot when the round was claimed (Iceberg ids may be any other number) */
+#define TIERING_NO_SNAPSHOT                                                                                                        \
+    INT64_MIN /* Fluss knew no lake snapshot when the round was claimed (Iceberg ids may be any other number) */
 
 #define TIERING_ROWS 1   /* rows of a split */
 #define TIERING_END 2    /* the split was read to its end offset */
@@ -39,10 +40,10 @@ typedef struct tiering_piece {
     int64_t table_id;
     int64_t tiering_epoch;
     int32_t coordinator_epoch;
-    int64_t known_snapshot; /* the lake snapshot that Fluss named when the ranges were made; TIERING_NO_SNAPSHOT */
-    int64_t base_offset;    /* ROWS: of row 0 of the array */
+    int64_t known_snapshot;   /* the lake snapshot that Fluss named when the ranges were made; TIERING_NO_SNAPSHOT */
+    int64_t base_offset;      /* ROWS: of row 0 of the array */
     int64_t commit_timestamp; /* ROWS: milliseconds */
-    int64_t end_offset;     /* END, RESULT: the next offset to read */
+    int64_t end_offset;       /* END, RESULT: the next offset to read */
     char database[TIERING_NAME_BYTES_MAX];
     char table[TIERING_NAME_BYTES_MAX];
 } tiering_piece;

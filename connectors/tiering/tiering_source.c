@@ -20,10 +20,10 @@
 
 #include <sluice/sdk/columns_build.h>
 
-#define ROUNDS_MAX 64      /* tables in work at a time */
-#define FAREWELL_MS 300    /* what close may wait to give its tables back */
+#define ROUNDS_MAX 64         /* tables in work at a time */
+#define FAREWELL_MS 300       /* what close may wait to give its tables back */
 #define PAUSE_DOUBLINGS_MAX 6 /* 1 s becomes a minute */
-#define REMEMBERED_MAX 256 /* tables whose last start is remembered, for the pause between two rounds of one */
+#define REMEMBERED_MAX 256    /* tables whose last start is remembered, for the pause between two rounds of one */
 
 typedef struct source_options {
     const char *bootstrap_servers;
@@ -299,8 +299,8 @@ source_beat(tiering_source *self)
     const uint32_t working = rounds_working(self, &all);
     b.request.has_request_table = 1;
     b.request.request_table = self->known_epoch && working < (uint32_t)self->options->rounds && all < ROUNDS_MAX;
-    const slu_status status = fluss_client_call(self->client, FLUSS_TO_COORDINATOR, FLUSS_API_LAKE_TIERING_HEARTBEAT, &b.request.base,
-                                                on_heartbeat, self, &self->heartbeat, &err);
+    const slu_status status = fluss_client_call(self->client, FLUSS_TO_COORDINATOR, FLUSS_API_LAKE_TIERING_HEARTBEAT,
+                                                &b.request.base, on_heartbeat, self, &self->heartbeat, &err);
     if (status != SLU_OK) {
         self->beat_at_ms = source_now(self) + self->options->poll_interval_ms;
         source_log(self, SLU_HOST_LOG_WARN, "TIERING-HEARTBEAT-FAILED", err.message);
@@ -565,8 +565,8 @@ source_farewell(tiering_source *self)
     beat_make(self, &b);
     if (b.request.n_failed_tables + b.request.n_finished_tables == 0)
         return;
-    if (fluss_client_call(self->client, FLUSS_TO_COORDINATOR, FLUSS_API_LAKE_TIERING_HEARTBEAT, &b.request.base, on_farewell, &done, &call,
-                          NULL) == SLU_OK &&
+    if (fluss_client_call(self->client, FLUSS_TO_COORDINATOR, FLUSS_API_LAKE_TIERING_HEARTBEAT, &b.request.base, on_farewell, &done,
+                          &call, NULL) == SLU_OK &&
         fluss_client_wait(self->client, &done, FAREWELL_MS, "the coordinator", NULL) != SLU_OK)
         fluss_call_cancel(&call);
 }
@@ -614,10 +614,10 @@ source_open(void *instance, const slu_open *open, slu_error *err)
 }
 
 static const slu_option source_option_table[] = {
-    SLU_OPTION("bootstrap.servers", STRING, source_options, bootstrap_servers, NULL, "where Fluss is: host:port, several divided by commas",
-               .param = "fluss.bootstrap.servers"),
-    SLU_OPTION("poll-interval", DURATION, source_options, poll_interval_ms, "500ms", "how often the coordinator is asked for work and told of it",
-               .min = 10, .max = 60000),
+    SLU_OPTION("bootstrap.servers", STRING, source_options, bootstrap_servers, NULL,
+               "where Fluss is: host:port, several divided by commas", .param = "fluss.bootstrap.servers"),
+    SLU_OPTION("poll-interval", DURATION, source_options, poll_interval_ms, "500ms",
+               "how often the coordinator is asked for work and told of it", .min = 10, .max = 60000),
     SLU_OPTION("pause", DURATION, source_options, pause_ms, "1s", "the shortest time between two rounds of one table", .min = 0,
                .max = 3600000),
     SLU_OPTION("rounds", I64, source_options, rounds, "4", "tables in work at a time", .min = 1, .max = ROUNDS_MAX),

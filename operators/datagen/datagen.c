@@ -71,8 +71,8 @@ static const slu_option datagen_option_table[] = {
     SLU_OPTION("batch", I64, datagen_options, batch, "8190", "rows per batch, rounded down to whole rounds", .min = ROUND_ROWS,
                .max = 1000000),
     SLU_OPTION("keys", I64, datagen_options, keys, OTHER_ACCOUNTS,
-               "kind transactions: how many other accounts there are beside the four of the frauds", .min = 1, .max = INT64_C(9998999000))
-};
+               "kind transactions: how many other accounts there are beside the four of the frauds", .min = 1,
+               .max = INT64_C(9998999000))};
 
 /* ---- Planning --------------------------------------------------------------------------------------------------------------- */
 

@@ -13,8 +13,8 @@ typedef struct my_options {
 typedef struct my_plugin {
     slu_host *host;
     const my_options *options;
-    int64_t seen;     /* rows so far: the state, saved at every checkpoint */
-    int32_t *rows;    /* scratch: the rows of a batch that go on */
+    int64_t seen;  /* rows so far: the state, saved at every checkpoint */
+    int32_t *rows; /* scratch: the rows of a batch that go on */
     int64_t capacity;
 } my_plugin;
 
@@ -73,7 +73,8 @@ my_restore(void *instance, uint32_t state_version, uint32_t key_group, const voi
     my_plugin *self = instance;
     (void)key_group;
     if (state_version != 1 || bytes != sizeof self->seen)
-        return slu_error_set(err, SLU_CORRUPT, "my_plugin: a state of version %u with %llu bytes", state_version, (unsigned long long)bytes);
+        return slu_error_set(err, SLU_CORRUPT, "my_plugin: a state of version %u with %llu bytes", state_version,
+                             (unsigned long long)bytes);
     memcpy(&self->seen, data, sizeof self->seen);
     return SLU_OK;
 }

@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-#define CHECK(fact)                                                                                                              \
-    do {                                                                                                                         \
-        if (!(fact)) {                                                                                                           \
-            (void)fprintf(stderr, "%s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #fact, err.message);                           \
-            exit(1);                                                                                                             \
-        }                                                                                                                        \
+#define CHECK(fact)                                                                                                                \
+    do {                                                                                                                           \
+        if (!(fact)) {                                                                                                             \
+            (void)fprintf(stderr, "%s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #fact, err.message);                             \
+            exit(1);                                                                                                               \
+        }                                                                                                                          \
     } while (0)
 
 int

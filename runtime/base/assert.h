@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLU_ASSERT(fact)                                                                                                         \
-    do {                                                                                                                         \
-        if (__builtin_expect(!(fact), 0)) {                                                                                      \
-            (void)fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #fact);                                  \
-            abort();                                                                                                             \
-        }                                                                                                                        \
+#define SLU_ASSERT(fact)                                                                                                           \
+    do {                                                                                                                           \
+        if (__builtin_expect(!(fact), 0)) {                                                                                        \
+            (void)fprintf(stderr, "%s:%d: assertion failed: %s\n", __FILE__, __LINE__, #fact);                                     \
+            abort();                                                                                                               \
+        }                                                                                                                          \
     } while (0)
 
 #ifdef NDEBUG

@@ -151,12 +151,36 @@ buf_be(slu_buf *buf, uint64_t value, size_t bytes)
         at[i] = (uint8_t)(value >> (8 * (bytes - 1 - i)));
 }
 
-void slu_buf_u16be(slu_buf *buf, uint16_t value) { buf_be(buf, value, 2); }
-void slu_buf_u32be(slu_buf *buf, uint32_t value) { buf_be(buf, value, 4); }
-void slu_buf_u64be(slu_buf *buf, uint64_t value) { buf_be(buf, value, 8); }
-void slu_buf_u16le(slu_buf *buf, uint16_t value) { buf_le(buf, value, 2); }
-void slu_buf_u32le(slu_buf *buf, uint32_t value) { buf_le(buf, value, 4); }
-void slu_buf_u64le(slu_buf *buf, uint64_t value) { buf_le(buf, value, 8); }
+void
+slu_buf_u16be(slu_buf *buf, uint16_t value)
+{
+    buf_be(buf, value, 2);
+}
+void
+slu_buf_u32be(slu_buf *buf, uint32_t value)
+{
+    buf_be(buf, value, 4);
+}
+void
+slu_buf_u64be(slu_buf *buf, uint64_t value)
+{
+    buf_be(buf, value, 8);
+}
+void
+slu_buf_u16le(slu_buf *buf, uint16_t value)
+{
+    buf_le(buf, value, 2);
+}
+void
+slu_buf_u32le(slu_buf *buf, uint32_t value)
+{
+    buf_le(buf, value, 4);
+}
+void
+slu_buf_u64le(slu_buf *buf, uint64_t value)
+{
+    buf_le(buf, value, 8);
+}
 
 void
 slu_buf_varint(slu_buf *buf, uint64_t value)

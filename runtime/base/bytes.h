@@ -54,7 +54,7 @@ typedef struct slu_buf {
 } slu_buf;
 
 void slu_buf_init(slu_buf *buf, size_t bytes_max);
-void slu_buf_fini(slu_buf *buf); /* safe on a zeroed buffer and safe twice */
+void slu_buf_fini(slu_buf *buf);  /* safe on a zeroed buffer and safe twice */
 void slu_buf_reset(slu_buf *buf); /* contents gone, memory and maximum kept */
 SLU_CHECK slu_status slu_buf_status(const slu_buf *buf, slu_error *err);
 

@@ -107,13 +107,41 @@ slu_cursor_be(slu_cursor *cursor, size_t bytes)
     return value;
 }
 
-static inline uint8_t slu_cursor_u8(slu_cursor *cursor) { return (uint8_t)slu_cursor_le(cursor, 1); }
-static inline uint16_t slu_cursor_u16le(slu_cursor *cursor) { return (uint16_t)slu_cursor_le(cursor, 2); }
-static inline uint32_t slu_cursor_u32le(slu_cursor *cursor) { return (uint32_t)slu_cursor_le(cursor, 4); }
-static inline uint64_t slu_cursor_u64le(slu_cursor *cursor) { return slu_cursor_le(cursor, 8); }
-static inline uint16_t slu_cursor_u16be(slu_cursor *cursor) { return (uint16_t)slu_cursor_be(cursor, 2); }
-static inline uint32_t slu_cursor_u32be(slu_cursor *cursor) { return (uint32_t)slu_cursor_be(cursor, 4); }
-static inline uint64_t slu_cursor_u64be(slu_cursor *cursor) { return slu_cursor_be(cursor, 8); }
+static inline uint8_t
+slu_cursor_u8(slu_cursor *cursor)
+{
+    return (uint8_t)slu_cursor_le(cursor, 1);
+}
+static inline uint16_t
+slu_cursor_u16le(slu_cursor *cursor)
+{
+    return (uint16_t)slu_cursor_le(cursor, 2);
+}
+static inline uint32_t
+slu_cursor_u32le(slu_cursor *cursor)
+{
+    return (uint32_t)slu_cursor_le(cursor, 4);
+}
+static inline uint64_t
+slu_cursor_u64le(slu_cursor *cursor)
+{
+    return slu_cursor_le(cursor, 8);
+}
+static inline uint16_t
+slu_cursor_u16be(slu_cursor *cursor)
+{
+    return (uint16_t)slu_cursor_be(cursor, 2);
+}
+static inline uint32_t
+slu_cursor_u32be(slu_cursor *cursor)
+{
+    return (uint32_t)slu_cursor_be(cursor, 4);
+}
+static inline uint64_t
+slu_cursor_u64be(slu_cursor *cursor)
+{
+    return slu_cursor_be(cursor, 8);
+}
 
 /* LEB128. More than 10 bytes, or bits beyond 64, fail the cursor. */
 static inline uint64_t

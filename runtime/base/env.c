@@ -53,7 +53,8 @@ log_line(int64_t wall_ms, int level, const char *event, const char *message)
     char line[SLU_ERROR_MESSAGE_BYTES + 128];
     (void)gmtime_r(&seconds, &utc);
     (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    const int bytes = snprintf(line, sizeof line, "%s.%03dZ %-5s %s %s\n", stamp, (int)(wall_ms % 1000), level_name(level), event, message);
+    const int bytes =
+        snprintf(line, sizeof line, "%s.%03dZ %-5s %s %s\n", stamp, (int)(wall_ms % 1000), level_name(level), event, message);
     const size_t length = bytes < 0 ? 0 : (size_t)bytes >= sizeof line ? sizeof line - 1 : (size_t)bytes;
     /* One write per line, so that lines of several threads do not mix. A full disk must not stop the work. */
     const ssize_t written = write(STDERR_FILENO, line, length);

@@ -91,7 +91,7 @@ temp_write(const char *path, slu_view data, bool sync, char *temp, size_t temp_b
     const char *name = slash == NULL ? path : slash + 1;
     /* A hidden name: whoever lists the folder for files like the one being written does not take a left-over for one. */
     if ((size_t)snprintf(temp, temp_bytes, "%.*s.%s.%d-%u.tmp", (int)(name - path), path, name, (int)getpid(),
-            atomic_fetch_add(&serial, 1)) >= temp_bytes)
+                         atomic_fetch_add(&serial, 1)) >= temp_bytes)
         return slu_error_set(err, SLU_LIMIT, "path %s is too long", path);
     const int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)

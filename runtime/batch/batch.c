@@ -35,7 +35,8 @@ fixed_width_bits(const char *format)
     case 'g': return 64;
     case 'd': return 128;
     case 'w': return 8 * strtoll(format + 2, NULL, 10);
-    case 't': return (format[1] == 'd' && format[2] == 'D') || (format[1] == 't' && (format[2] == 's' || format[2] == 'm')) ? 32 : 64;
+    case 't':
+        return (format[1] == 'd' && format[2] == 'D') || (format[1] == 't' && (format[2] == 's' || format[2] == 'm')) ? 32 : 64;
     default: return 0;
     }
 }
@@ -121,11 +122,13 @@ spec_check(const slu_batch_spec *spec, int64_t array_rows, slu_error *err)
     if (spec->selection == NULL)
         return SLU_OK;
     if (spec->rows < 0 || spec->rows > array_rows)
-        return slu_error_set(err, SLU_INVALID, "a selection of %lld rows out of %lld", (long long)spec->rows, (long long)array_rows);
+        return slu_error_set(err, SLU_INVALID, "a selection of %lld rows out of %lld", (long long)spec->rows,
+                             (long long)array_rows);
     int64_t last = -1;
     for (int64_t i = 0; i < spec->rows; i++) {
         if (spec->selection[i] <= last || spec->selection[i] >= array_rows)
-            return slu_error_set(err, SLU_INVALID, "selection[%lld] = %d is out of order or out of range", (long long)i, spec->selection[i]);
+            return slu_error_set(err, SLU_INVALID, "selection[%lld] = %d is out of order or out of range", (long long)i,
+                                 spec->selection[i]);
         last = spec->selection[i];
     }
     return SLU_OK;
@@ -135,7 +138,8 @@ static slu_status
 array_check(const struct ArrowSchema *schema, const struct ArrowArray *array, slu_error *err)
 {
     if (array->length < 0 || array->length > SLU_BATCH_ROWS_MAX || array->offset != 0)
-        return slu_error_set(err, SLU_LIMIT, "a batch of %lld rows at offset %lld", (long long)array->length, (long long)array->offset);
+        return slu_error_set(err, SLU_LIMIT, "a batch of %lld rows at offset %lld", (long long)array->length,
+                             (long long)array->offset);
     if (array->n_children != schema->n_children)
         return slu_error_set(err, SLU_INVALID, "a batch of %lld columns under a schema of %lld", (long long)array->n_children,
                              (long long)schema->n_children);

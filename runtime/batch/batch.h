@@ -38,6 +38,7 @@ int64_t slu_array_bytes(const struct ArrowSchema *schema, const struct ArrowArra
 
 /* A struct array of some children of another, moved in the order of `pick` (no child twice): `from` is released with the rest, success
  * or not. */
-SLU_CHECK slu_status slu_array_pick(struct ArrowArray *from, const int32_t *pick, uint32_t count, struct ArrowArray *out, slu_error *err);
+SLU_CHECK slu_status slu_array_pick(struct ArrowArray *from, const int32_t *pick, uint32_t count, struct ArrowArray *out,
+                                    slu_error *err);
 
 #endif

@@ -60,7 +60,7 @@ text_bytes(const slu_batch *piece, int64_t column)
 typedef struct column_plan {
     slu_type type;
     bool nulls;
-    size_t data_bytes;   /* varlen */
+    size_t data_bytes; /* varlen */
     size_t validity_at, values_at, data_at;
 } column_plan;
 
@@ -73,7 +73,8 @@ place(size_t *at, size_t bytes)
 }
 
 static slu_status
-plan_column(const slu_batch *const *pieces, uint32_t count, int64_t column, int64_t rows, column_plan *plan, size_t *at, slu_error *err)
+plan_column(const slu_batch *const *pieces, uint32_t count, int64_t column, int64_t rows, column_plan *plan, size_t *at,
+            slu_error *err)
 {
     plan->type = slu_type_of(pieces[0]->schema->children[column]->format);
     plan->nulls = false;
@@ -86,7 +87,7 @@ plan_column(const slu_batch *const *pieces, uint32_t count, int64_t column, int6
     if (plan->data_bytes > INT32_MAX)
         return slu_error_set(err, SLU_LIMIT, "%zu bytes in one column of a batch", plan->data_bytes);
     const size_t bits = ((size_t)rows + 7) / 8;
-    const size_t values = slu_type_is_varlen(plan->type)        ? ((size_t)rows + 1) * sizeof(int32_t)
+    const size_t values = slu_type_is_varlen(plan->type)   ? ((size_t)rows + 1) * sizeof(int32_t)
                           : plan->type.id == SLU_TYPE_BOOL ? bits
                                                            : (size_t)rows * (size_t)plan->type.width_bytes;
     plan->validity_at = place(at, plan->nulls ? bits : 0);
@@ -151,7 +152,8 @@ copy_validity(uint8_t *to, int64_t first, const slu_column *view, const slu_batc
 }
 
 static void
-copy_column(const slu_batch *const *pieces, uint32_t count, int64_t column, const column_plan *plan, uint8_t *base, struct ArrowArray *out)
+copy_column(const slu_batch *const *pieces, uint32_t count, int64_t column, const column_plan *plan, uint8_t *base,
+            struct ArrowArray *out)
 {
     int64_t first = 0;
     int32_t at = 0;
@@ -172,23 +174,31 @@ copy_column(const slu_batch *const *pieces, uint32_t count, int64_t column, cons
 }
 
 static void
-fill_array(struct ArrowArray *array, struct ArrowArray *children, struct ArrowArray **pointers, const void **buffers, const column_plan *plans,
-           int64_t columns, int64_t rows, uint8_t *base)
+fill_array(struct ArrowArray *array, struct ArrowArray *children, struct ArrowArray **pointers, const void **buffers,
+           const column_plan *plans, int64_t columns, int64_t rows, uint8_t *base)
 {
-    *array = (struct ArrowArray){.length = rows, .n_buffers = 1, .n_children = columns, .buffers = buffers, .children = pointers, .release = concat_release, .private_data = base};
+    *array = (struct ArrowArray){.length = rows,
+                                 .n_buffers = 1,
+                                 .n_children = columns,
+                                 .buffers = buffers,
+                                 .children = pointers,
+                                 .release = concat_release,
+                                 .private_data = base};
     buffers[0] = NULL;
     for (int64_t c = 0; c < columns; c++) {
         const void **mine = buffers + 1 + 3 * c;
         mine[0] = plans[c].nulls ? base + plans[c].validity_at : NULL;
         mine[1] = base + plans[c].values_at;
         mine[2] = base + plans[c].data_at;
-        children[c] = (struct ArrowArray){.length = rows, .n_buffers = slu_type_buffers(plans[c].type), .buffers = mine, .release = child_release};
+        children[c] = (struct ArrowArray){
+            .length = rows, .n_buffers = slu_type_buffers(plans[c].type), .buffers = mine, .release = child_release};
         pointers[c] = &children[c];
     }
 }
 
 static slu_status
-concat_array(const slu_batch *const *pieces, uint32_t count, int64_t rows, column_plan *plans, struct ArrowArray *array, slu_error *err)
+concat_array(const slu_batch *const *pieces, uint32_t count, int64_t rows, column_plan *plans, struct ArrowArray *array,
+             slu_error *err)
 {
     const int64_t columns = pieces[0]->schema->n_children;
     size_t at = 0;
@@ -201,8 +211,8 @@ concat_array(const slu_batch *const *pieces, uint32_t count, int64_t rows, colum
     if (base == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a batch of %lld rows", (long long)rows);
     struct ArrowArray *children = (struct ArrowArray *)(void *)(base + children_at);
-    fill_array(array, children, (struct ArrowArray **)(void *)(base + pointers_at), (const void **)(void *)(base + buffers_at), plans, columns, rows,
-               base);
+    fill_array(array, children, (struct ArrowArray **)(void *)(base + pointers_at), (const void **)(void *)(base + buffers_at),
+               plans, columns, rows, base);
     for (int64_t c = 0; c < columns; c++) {
         const size_t bits = ((size_t)rows + 7) / 8;
         if (plans[c].nulls)
@@ -255,7 +265,8 @@ slu_batch_concat(const slu_batch *const *pieces, uint32_t count, const slu_batch
     struct ArrowArray array = {0};
     SLU_TRY(check_pieces(pieces, count, &rows, err));
     column_plan *plans = slu_alloc_zero((size_t)pieces[0]->schema->n_children + 1, sizeof *plans);
-    slu_status status = plans == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a batch") : concat_kinds(pieces, count, rows, &kinds, err);
+    slu_status status =
+        plans == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a batch") : concat_kinds(pieces, count, rows, &kinds, err);
     if (status == SLU_OK)
         status = concat_array(pieces, count, rows, plans, &array, err);
     if (status == SLU_OK)

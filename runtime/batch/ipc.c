@@ -26,42 +26,42 @@
 
 typedef struct ipc_template {
     const uint8_t *bytes;
-    size_t count;            /* bytes, up to and without the buffer count */
-    size_t body_length_at;   /* i64 */
-    size_t nodes_offset_at;  /* u32, relative to itself */
-    size_t rows_at;          /* i64 */
+    size_t count;           /* bytes, up to and without the buffer count */
+    size_t body_length_at;  /* i64 */
+    size_t nodes_offset_at; /* u32, relative to itself */
+    size_t rows_at;         /* i64 */
 } ipc_template;
 
 static const uint8_t plain_bytes[] = {
-    0x14, 0, 0, 0, 0, 0, 0, 0,                                  /* root */
-    0x0c, 0, 0x16, 0, 0x0e, 0, 0x15, 0, 0x10, 0, 0x04, 0,       /* vtable: Message */
-    0x0c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                      /* Message, bodyLength */
-    0, 0, 0x04, 0, 0x10, 0, 0, 0, 0, 0x03,                      /* version V5, header, header type */
-    0x0a, 0, 0x18, 0, 0x0c, 0, 0x08, 0, 0x04, 0,                /* vtable: RecordBatch */
-    0x0a, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0, 0,                   /* RecordBatch, buffers, nodes */
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                         /* length */
+    0x14, 0, 0,    0, 0,    0, 0,    0,                      /* root */
+    0x0c, 0, 0x16, 0, 0x0e, 0, 0x15, 0, 0x10, 0,    0x04, 0, /* vtable: Message */
+    0x0c, 0, 0,    0, 0,    0, 0,    0, 0,    0,    0,    0, /* Message, bodyLength */
+    0,    0, 0x04, 0, 0x10, 0, 0,    0, 0,    0x03,          /* version V5, header, header type */
+    0x0a, 0, 0x18, 0, 0x0c, 0, 0x08, 0, 0x04, 0,             /* vtable: RecordBatch */
+    0x0a, 0, 0,    0, 0x14, 0, 0,    0, 0,    0,    0,    0, /* RecordBatch, buffers, nodes */
+    0,    0, 0,    0, 0,    0, 0,    0, 0,    0,    0,    0, /* length */
 };
 
 static const uint8_t lz4_bytes[] = {
-    0x14, 0, 0, 0, 0, 0, 0, 0,                                  /* root */
-    0x0c, 0, 0x18, 0, 0x0e, 0, 0x17, 0, 0x10, 0, 0x04, 0,       /* vtable: Message */
-    0x0c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                      /* Message, bodyLength */
-    0, 0, 0x04, 0, 0x14, 0, 0, 0, 0, 0, 0, 0x03,                /* version V5, header, header type */
-    0x0c, 0, 0x1c, 0, 0x10, 0, 0x0c, 0, 0x08, 0, 0x04, 0,       /* vtable: RecordBatch */
-    0x0c, 0, 0, 0, 0x1c, 0, 0, 0, 0x1c, 0, 0, 0, 0, 0, 0, 0,    /* RecordBatch, compression, buffers, nodes */
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                         /* length */
-    0x04, 0, 0x04, 0, 0x04, 0, 0, 0,                            /* BodyCompression: all defaults */
+    0x14, 0, 0,    0, 0,    0, 0,    0,                                  /* root */
+    0x0c, 0, 0x18, 0, 0x0e, 0, 0x17, 0, 0x10, 0, 0x04, 0,                /* vtable: Message */
+    0x0c, 0, 0,    0, 0,    0, 0,    0, 0,    0, 0,    0,                /* Message, bodyLength */
+    0,    0, 0x04, 0, 0x14, 0, 0,    0, 0,    0, 0,    0x03,             /* version V5, header, header type */
+    0x0c, 0, 0x1c, 0, 0x10, 0, 0x0c, 0, 0x08, 0, 0x04, 0,                /* vtable: RecordBatch */
+    0x0c, 0, 0,    0, 0x1c, 0, 0,    0, 0x1c, 0, 0,    0,    0, 0, 0, 0, /* RecordBatch, compression, buffers, nodes */
+    0,    0, 0,    0, 0,    0, 0,    0, 0,    0, 0,    0,                /* length */
+    0x04, 0, 0x04, 0, 0x04, 0, 0,    0,                                  /* BodyCompression: all defaults */
 };
 
 static const uint8_t zstd_bytes[] = {
-    0x14, 0, 0, 0, 0, 0, 0, 0,                                  /* root */
-    0x0c, 0, 0x18, 0, 0x0e, 0, 0x17, 0, 0x10, 0, 0x04, 0,       /* vtable: Message */
-    0x0c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                      /* Message, bodyLength */
-    0, 0, 0x04, 0, 0x14, 0, 0, 0, 0, 0, 0, 0x03,                /* version V5, header, header type */
-    0x0c, 0, 0x1e, 0, 0x10, 0, 0x0c, 0, 0x08, 0, 0x04, 0,       /* vtable: RecordBatch */
-    0x0c, 0, 0, 0, 0x20, 0, 0, 0, 0x24, 0, 0, 0, 0, 0, 0, 0,    /* RecordBatch, compression, buffers, nodes */
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                   /* length */
-    0x06, 0, 0x08, 0, 0x07, 0, 0x06, 0, 0, 0, 0, 0, 0, 0x01,    /* BodyCompression: codec 1 */
+    0x14, 0, 0,    0, 0,    0, 0,    0,                                     /* root */
+    0x0c, 0, 0x18, 0, 0x0e, 0, 0x17, 0, 0x10, 0, 0x04, 0,                   /* vtable: Message */
+    0x0c, 0, 0,    0, 0,    0, 0,    0, 0,    0, 0,    0,                   /* Message, bodyLength */
+    0,    0, 0x04, 0, 0x14, 0, 0,    0, 0,    0, 0,    0x03,                /* version V5, header, header type */
+    0x0c, 0, 0x1e, 0, 0x10, 0, 0x0c, 0, 0x08, 0, 0x04, 0,                   /* vtable: RecordBatch */
+    0x0c, 0, 0,    0, 0x20, 0, 0,    0, 0x24, 0, 0,    0,    0, 0,    0, 0, /* RecordBatch, compression, buffers, nodes */
+    0,    0, 0,    0, 0,    0, 0,    0, 0,    0, 0,    0,    0, 0,          /* length */
+    0x06, 0, 0x08, 0, 0x07, 0, 0x06, 0, 0,    0, 0,    0,    0, 0x01,       /* BodyCompression: codec 1 */
 };
 
 static const ipc_template templates[] = {
@@ -294,7 +294,8 @@ reader_metadata(ipc_reader *reader, slu_view meta, uint64_t *out_body_bytes, slu
         !flat_structs(&record, 2, &reader->buffers, &reader->buffer_count))
         return slu_error_set(err, SLU_CORRUPT, "arrow message: the record batch lies outside the metadata");
     if (rows > (uint64_t)SLU_BATCH_ROWS_MAX)
-        return slu_error_set(err, SLU_LIMIT, "arrow message: %lld rows; at most %lld", (long long)rows, (long long)SLU_BATCH_ROWS_MAX);
+        return slu_error_set(err, SLU_LIMIT, "arrow message: %lld rows; at most %lld", (long long)rows,
+                             (long long)SLU_BATCH_ROWS_MAX);
     reader->rows = (int64_t)rows;
     return reader_compression(reader, &record, err);
 }
@@ -368,8 +369,8 @@ ipc_reader_init(ipc_reader *reader, slu_view message, slu_error *err)
     SLU_TRY(reader_metadata(reader, meta, &body_bytes, err));
     SLU_TRY(body_bytes_check(body_bytes, err));
     if (body_bytes != slu_cursor_left(&c))
-        return slu_error_set(err, SLU_CORRUPT, "arrow message: a body of %llu bytes where %zu remain", (unsigned long long)body_bytes,
-                             slu_cursor_left(&c));
+        return slu_error_set(err, SLU_CORRUPT, "arrow message: a body of %llu bytes where %zu remain",
+                             (unsigned long long)body_bytes, slu_cursor_left(&c));
     reader->body = slu_cursor_view(&c, slu_cursor_left(&c));
     return SLU_OK;
 }
@@ -383,7 +384,8 @@ ipc_reader_node(ipc_reader *reader, int64_t *rows, int64_t *nulls, slu_error *er
     *rows = (int64_t)flat_le(at, 8);
     *nulls = (int64_t)flat_le(at + 8, 8);
     if (*rows < 0 || *rows > INT32_MAX || *nulls < 0 || *nulls > *rows)
-        return slu_error_set(err, SLU_CORRUPT, "arrow message: a node of %lld rows with %lld nulls", (long long)*rows, (long long)*nulls);
+        return slu_error_set(err, SLU_CORRUPT, "arrow message: a node of %lld rows with %lld nulls", (long long)*rows,
+                             (long long)*nulls);
     return SLU_OK;
 }
 

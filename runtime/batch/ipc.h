@@ -72,14 +72,14 @@ SLU_CHECK slu_status slu_ipc_decode(const struct ArrowSchema *schema, slu_view m
 /* The same for a message that was written when the table had fewer columns, or more: columns are only ever added at the end, so the
  * message's are the schema's first ones; what it lacks is null (INVALID where that column is not nullable), what it has more is passed
  * over. */
-SLU_CHECK slu_status slu_ipc_decode_prefix(const struct ArrowSchema *schema, slu_view message, slu_ipc_owner owner, slu_ipc_codec *codec,
-                                           struct ArrowArray *out, slu_error *err);
+SLU_CHECK slu_status slu_ipc_decode_prefix(const struct ArrowSchema *schema, slu_view message, slu_ipc_owner owner,
+                                           slu_ipc_codec *codec, struct ArrowArray *out, slu_error *err);
 
 /* Rewrites a message so that it holds only the named columns (strictly ascending positions in `schema`), without decompressing:
  * what a Fluss server does for a projected fetch. `compression`: the marker for the new metadata (the table's, not the
  * message's; SLU_IPC_COMPRESSION_). On failure `out` holds what it held. */
-SLU_CHECK slu_status slu_ipc_project(const struct ArrowSchema *schema, slu_view message, const int32_t *columns, size_t column_count,
-                                     uint8_t compression, slu_buf *out, slu_error *err);
+SLU_CHECK slu_status slu_ipc_project(const struct ArrowSchema *schema, slu_view message, const int32_t *columns,
+                                     size_t column_count, uint8_t compression, slu_buf *out, slu_error *err);
 
 /* How many bytes the message at the start of `in` takes. MORE: not even its head is there (the body may still be missing). */
 SLU_CHECK slu_status slu_ipc_peek(slu_view in, size_t *out_bytes, slu_error *err);

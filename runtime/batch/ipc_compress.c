@@ -53,7 +53,8 @@ zstd_compress(slu_ipc_codec *codec, int32_t level, slu_view raw, uint8_t *to, si
         codec->zstd_out = ZSTD_createCCtx();
     if (codec->zstd_out == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for ZSTD");
-    const size_t got = ZSTD_compressCCtx(codec->zstd_out, to, room, raw.data, raw.bytes, level == 0 ? SLU_IPC_ZSTD_LEVEL_DEFAULT : level);
+    const size_t got =
+        ZSTD_compressCCtx(codec->zstd_out, to, room, raw.data, raw.bytes, level == 0 ? SLU_IPC_ZSTD_LEVEL_DEFAULT : level);
     if (ZSTD_isError(got))
         return slu_error_set(err, SLU_NOMEM, "ZSTD: %s", ZSTD_getErrorName(got));
     *out_bytes = got;
@@ -97,7 +98,8 @@ ipc_compress(slu_ipc_codec *codec, uint8_t compression, int32_t level, slu_view 
     if (to == NULL)
         return slu_buf_status(out, err);
     SLU_TRY(zstd ? zstd_compress(codec, level, raw, to, room, &frame_bytes, err) : lz4_compress(raw, to, room, &frame_bytes, err));
-    if (frame_bytes > raw.bytes) { /* stored as it is, by the very rule of Java Arrow; `to` has room, the bound being above raw.bytes */
+    if (frame_bytes >
+        raw.bytes) { /* stored as it is, by the very rule of Java Arrow; `to` has room, the bound being above raw.bytes */
         memcpy(to, raw.data, raw.bytes);
         frame_bytes = raw.bytes;
         slu_buf_patch_u32le(out, length_at, 0xffffffffu);

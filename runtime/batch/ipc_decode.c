@@ -64,8 +64,9 @@ static ipc_holder *
 holder_new(const ipc_counts *counts)
 {
     const size_t arrays = counts->nodes + 1, pointers = counts->buffers + 1;
-    ipc_holder *holder = slu_alloc_zero(1, sizeof *holder + counts->buffers * sizeof(slu_view) + arrays * sizeof(struct ArrowArray) +
-                                               arrays * sizeof(void *) + pointers * sizeof(void *));
+    ipc_holder *holder =
+        slu_alloc_zero(1, sizeof *holder + counts->buffers * sizeof(slu_view) + arrays * sizeof(struct ArrowArray) +
+                              arrays * sizeof(void *) + pointers * sizeof(void *));
     if (holder == NULL)
         return NULL;
     holder->buffers = (slu_view *)(holder + 1);
@@ -117,7 +118,8 @@ buffers_inflate(ipc_holder *holder, const ipc_reader *reader, slu_ipc_codec *cod
         SLU_TRY(compressed_bytes(holder->buffers[i], &bytes, err));
         total += slu_size_align(bytes, IPC_ALIGN); /* at most count * BYTES_MAX, checked on the way */
         if (total > (size_t)SLU_BATCH_BYTES_MAX)
-            return slu_error_set(err, SLU_LIMIT, "arrow message: more than %lld bytes after decompression", (long long)SLU_BATCH_BYTES_MAX);
+            return slu_error_set(err, SLU_LIMIT, "arrow message: more than %lld bytes after decompression",
+                                 (long long)SLU_BATCH_BYTES_MAX);
     }
     uint8_t *to = holder->memory = slu_alloc_aligned(SLU_MAX(total, 1));
     if (to == NULL)
@@ -204,7 +206,8 @@ decode_validity(const struct ArrowSchema *field, slu_view bits, int64_t nulls, s
 static slu_status
 decode_values(const struct ArrowSchema *field, slu_type type, slu_view values, struct ArrowArray *array, slu_error *err)
 {
-    const size_t wanted = type.id == SLU_TYPE_BOOL ? (size_t)((array->length + 7) / 8) : (size_t)array->length * (size_t)type.width_bytes;
+    const size_t wanted =
+        type.id == SLU_TYPE_BOOL ? (size_t)((array->length + 7) / 8) : (size_t)array->length * (size_t)type.width_bytes;
     if (values.bytes < wanted)
         return short_buffer(field, "values", values.bytes, array->length, err);
     array->buffers[1] = wanted == 0 ? (const void *)nothing : values.data;
@@ -297,8 +300,8 @@ decode_field(ipc_holder *holder, ipc_reader *reader, const struct ArrowSchema *f
     array_lists(holder, slu_type_buffers(type), slu_type_is_nested(type) ? field->n_children : 0, array);
     SLU_TRY(ipc_reader_node(reader, &array->length, &nulls, err));
     if (array->length < rows_min)
-        return slu_error_set(err, SLU_CORRUPT, "arrow message: column %s has %lld rows of %lld", field->name == NULL ? "" : field->name,
-                             (long long)array->length, (long long)rows_min);
+        return slu_error_set(err, SLU_CORRUPT, "arrow message: column %s has %lld rows of %lld",
+                             field->name == NULL ? "" : field->name, (long long)array->length, (long long)rows_min);
     SLU_TRY(decode_validity(field, holder_buffer(holder), nulls, array, err));
     switch (type.id) {
     case SLU_TYPE_UTF8:
@@ -343,7 +346,8 @@ null_columns(ipc_holder *holder, const struct ArrowSchema *schema, int64_t from,
     size_t bytes = 0;
     for (int64_t i = from; i < schema->n_children; i++) {
         if (!slu_schema_nullable(schema->children[i]))
-            return slu_error_set(err, SLU_INVALID, "arrow message: column %s is NOT NULL and was not written", schema->children[i]->name);
+            return slu_error_set(err, SLU_INVALID, "arrow message: column %s is NOT NULL and was not written",
+                                 schema->children[i]->name);
         bytes = SLU_MAX(bytes, null_bytes(schema->children[i], root->length));
     }
     if (bytes == 0)
@@ -425,8 +429,8 @@ decode_message(const struct ArrowSchema *schema, slu_view message, bool prefix, 
 }
 
 slu_status
-slu_ipc_decode(const struct ArrowSchema *schema, slu_view message, slu_ipc_owner owner, slu_ipc_codec *codec, struct ArrowArray *out,
-               slu_error *err)
+slu_ipc_decode(const struct ArrowSchema *schema, slu_view message, slu_ipc_owner owner, slu_ipc_codec *codec,
+               struct ArrowArray *out, slu_error *err)
 {
     return decode_message(schema, message, false, owner, codec, out, err);
 }

@@ -170,8 +170,8 @@ encode_bools(ipc_encoder *encoder, const ipc_parts *parts, slu_error *err)
 
 /* ---- Values ---- */
 
-#define GATHER(type)                                                                                                             \
-    for (int64_t i = 0; i < rows.count; i++)                                                                                     \
+#define GATHER(type)                                                                                                               \
+    for (int64_t i = 0; i < rows.count; i++)                                                                                       \
     ((type *)(void *)to)[i] = ((const type *)(const void *)from)[rows.from[i]]
 
 typedef struct ipc_sixteen {
@@ -305,7 +305,8 @@ encode_text(ipc_encoder *encoder, const ipc_parts *parts, slu_error *err)
     if (items == 0)
         return buffer_direct(encoder, "", 0, err);
     if (parts->count == 1 && first->rows.from == NULL)
-        return buffer_direct(encoder, (const uint8_t *)first->array->buffers[2] + part_offsets(first)[first->rows.start], (size_t)items, err);
+        return buffer_direct(encoder, (const uint8_t *)first->array->buffers[2] + part_offsets(first)[first->rows.start],
+                             (size_t)items, err);
     uint8_t *to = buffer_begin(encoder, (size_t)items);
     if (to == NULL)
         return no_memory(err);
@@ -494,8 +495,8 @@ slu_ipc_encode_pieces(const struct ArrowSchema *schema, const slu_ipc_piece *pie
     const slu_ipc_options *use = options == NULL ? &plain : options;
     SLU_AUTO(slu_ipc_codec_free) slu_ipc_codec *mine = NULL;
     const size_t before = out->bytes;
-    ipc_encoder encoder = {.codec = use->codec, .compression = use->compression, .validity_always = use->validity_always != 0,
-                           .level = use->level};
+    ipc_encoder encoder = {
+        .codec = use->codec, .compression = use->compression, .validity_always = use->validity_always != 0, .level = use->level};
     if (count == 0)
         return slu_error_set(err, SLU_INVALID, "an arrow message of no pieces");
     if (use->compression > SLU_IPC_COMPRESSION_ZSTD)
@@ -582,8 +583,8 @@ project_counts(const struct ArrowSchema *schema, const int32_t *columns, size_t 
 }
 
 slu_status
-slu_ipc_project(const struct ArrowSchema *schema, slu_view message, const int32_t *columns, size_t column_count, uint8_t compression,
-                slu_buf *out, slu_error *err)
+slu_ipc_project(const struct ArrowSchema *schema, slu_view message, const int32_t *columns, size_t column_count,
+                uint8_t compression, slu_buf *out, slu_error *err)
 {
     ipc_counts counts;
     ipc_reader reader;

@@ -9,7 +9,7 @@
 #define IPC_CONTINUATION 0xffffffffu
 #define IPC_PREFIX_BYTES 8
 #define IPC_ALIGN 8
-#define IPC_STRUCT_BYTES 16      /* FieldNode {length, null_count} and Buffer {offset, length} alike */
+#define IPC_STRUCT_BYTES 16        /* FieldNode {length, null_count} and Buffer {offset, length} alike */
 #define IPC_LENGTH_RAW INT64_C(-1) /* before a buffer of a compressed body that is stored as it is */
 
 /* How many nodes and buffers a struct schema takes; UNSUPPORTED for a type that is not served. */
@@ -23,10 +23,10 @@ slu_status ipc_count(const struct ArrowSchema *field, int level, ipc_counts *cou
 /* The metadata being written: positions of its parts in the output. */
 typedef struct ipc_writer {
     slu_buf *out;
-    size_t start;       /* of the message in out */
-    size_t length_at;   /* RecordBatch.length */
-    size_t nodes_at;    /* next node */
-    size_t buffers_at;  /* next buffer */
+    size_t start;      /* of the message in out */
+    size_t length_at;  /* RecordBatch.length */
+    size_t nodes_at;   /* next node */
+    size_t buffers_at; /* next buffer */
     size_t body_at;
 } ipc_writer;
 
@@ -57,7 +57,8 @@ slu_status ipc_reader_buffer(ipc_reader *reader, slu_view *out, slu_error *err);
 /* Appends `raw` as a compressed buffer: its length, then the frame, or IPC_LENGTH_RAW and the bytes where that is not longer. */
 slu_status ipc_compress(slu_ipc_codec *codec, uint8_t compression, int32_t level, slu_view raw, slu_buf *out, slu_error *err);
 /* Exactly out_bytes bytes come out, or CORRUPT. */
-slu_status ipc_decompress(slu_ipc_codec *codec, uint8_t compression, slu_view frame, uint8_t *out, size_t out_bytes, slu_error *err);
+slu_status ipc_decompress(slu_ipc_codec *codec, uint8_t compression, slu_view frame, uint8_t *out, size_t out_bytes,
+                          slu_error *err);
 /* A cleared buffer for gathering rows before they are compressed. */
 slu_buf *ipc_codec_scratch(slu_ipc_codec *codec);
 

@@ -54,7 +54,8 @@ slu_status
 slu_schema_new(const struct ArrowSchema *source, slu_schema **out, slu_error *err)
 {
     if (source->format == NULL || strcmp(source->format, "+s") != 0)
-        return slu_error_set(err, SLU_INVALID, "a batch schema is a struct (+s), not %s", source->format == NULL ? "nothing" : source->format);
+        return slu_error_set(err, SLU_INVALID, "a batch schema is a struct (+s), not %s",
+                             source->format == NULL ? "nothing" : source->format);
     slu_schema *schema = slu_alloc_zero(1, sizeof *schema);
     if (schema == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a schema");

@@ -4,13 +4,13 @@
 
 struct slu_align {
     uint32_t count;
-    uint32_t waiting;  /* channels whose barrier of `current` is still to come */
-    int64_t current;   /* -1: none */
-    int64_t done;      /* the newest that was finished, aborted or cancelled */
+    uint32_t waiting; /* channels whose barrier of `current` is still to come */
+    int64_t current;  /* -1: none */
+    int64_t done;     /* the newest that was finished, aborted or cancelled */
     uint32_t flags;
     int64_t wall_ms;
     int64_t began_ms;
-    uint8_t *arrived;  /* per channel: 1 its barrier of `current` came, 2 it will bring no more */
+    uint8_t *arrived; /* per channel: 1 its barrier of `current` came, 2 it will bring no more */
 };
 
 #define ARRIVED 1u
@@ -86,8 +86,8 @@ finish_if_whole(slu_align *align, slu_aligned *out)
 }
 
 slu_status
-slu_align_barrier(slu_align *align, uint32_t channel, int64_t checkpoint, uint32_t flags, int64_t wall_ms, int64_t now_ms, slu_aligned *out,
-                  slu_error *err)
+slu_align_barrier(slu_align *align, uint32_t channel, int64_t checkpoint, uint32_t flags, int64_t wall_ms, int64_t now_ms,
+                  slu_aligned *out, slu_error *err)
 {
     nothing(out);
     if (checkpoint <= align->done || checkpoint < align->current)
@@ -97,7 +97,8 @@ slu_align_barrier(slu_align *align, uint32_t channel, int64_t checkpoint, uint32
     if (align->current < 0)
         begin(align, checkpoint, flags, wall_ms, now_ms);
     if ((align->arrived[channel] & ARRIVED) != 0)
-        return slu_error_set(err, SLU_CORRUPT, "the barrier of checkpoint %lld came twice on input %u", (long long)checkpoint, channel);
+        return slu_error_set(err, SLU_CORRUPT, "the barrier of checkpoint %lld came twice on input %u", (long long)checkpoint,
+                             channel);
     align->waiting -= align->arrived[channel] == 0;
     align->arrived[channel] |= ARRIVED;
     out->block = true;

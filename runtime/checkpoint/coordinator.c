@@ -28,8 +28,8 @@ struct slu_coordinator {
     int64_t last_end_ms;
     int64_t completed;
     int64_t now_ms;
-    bool started;      /* the periodic clock runs */
-    bool fresh_done;   /* checkpoint 0 is whole, or there is none */
+    bool started;    /* the periodic clock runs */
+    bool fresh_done; /* checkpoint 0 is whole, or there is none */
     bool finished;
     bool failed;
     uint32_t requested; /* a user's request waits */

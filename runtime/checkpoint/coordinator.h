@@ -27,10 +27,10 @@ typedef struct slu_coordinator_spec {
     int64_t timeout_ms;
     int64_t min_pause_ms;
     uint32_t tolerated_failures;
-    uint32_t retained;        /* at least 1 */
-    int64_t next_checkpoint;  /* the first id this attempt may use: 0 for a fresh job, else newest + 1 */
-    bool fresh;               /* checkpoint 0 first */
-    const int64_t *kept;      /* whole checkpoints that exist already, oldest first */
+    uint32_t retained;       /* at least 1 */
+    int64_t next_checkpoint; /* the first id this attempt may use: 0 for a fresh job, else newest + 1 */
+    bool fresh;              /* checkpoint 0 first */
+    const int64_t *kept;     /* whole checkpoints that exist already, oldest first */
     uint32_t kept_count;
 } slu_coordinator_spec;
 
@@ -65,9 +65,10 @@ typedef struct slu_action {
 SLU_CHECK slu_status slu_coordinator_new(const slu_coordinator_spec *spec, slu_coordinator **out, slu_error *err);
 void slu_coordinator_free(slu_coordinator **coordinator);
 
-void slu_coordinator_running(slu_coordinator *coordinator, uint32_t task);  /* it is open and restored */
-void slu_coordinator_ended(slu_coordinator *coordinator, uint32_t task);    /* its data has ended */
-SLU_CHECK slu_status slu_coordinator_ack(slu_coordinator *coordinator, const slu_ack *ack, slu_error *err); /* late ones are ignored */
+void slu_coordinator_running(slu_coordinator *coordinator, uint32_t task); /* it is open and restored */
+void slu_coordinator_ended(slu_coordinator *coordinator, uint32_t task);   /* its data has ended */
+SLU_CHECK slu_status slu_coordinator_ack(slu_coordinator *coordinator, const slu_ack *ack,
+                                         slu_error *err); /* late ones are ignored */
 void slu_coordinator_decline(slu_coordinator *coordinator, uint32_t task, int64_t checkpoint, const char *reason);
 /* A user's request: triggered as soon as nothing is pending, whatever the interval says. */
 void slu_coordinator_request(slu_coordinator *coordinator, uint32_t flags);
@@ -76,12 +77,13 @@ void slu_coordinator_finalized(slu_coordinator *coordinator, int64_t checkpoint,
 /* Lets time pass; then drain the actions. */
 void slu_coordinator_step(slu_coordinator *coordinator, int64_t now_ms, int64_t wall_ms);
 SLU_CHECK slu_status slu_coordinator_action(slu_coordinator *coordinator, slu_action *out); /* AGAIN: none */
-int64_t slu_coordinator_deadline(const slu_coordinator *coordinator); /* when step has something to do; INT64_MAX: only after events */
+int64_t
+slu_coordinator_deadline(const slu_coordinator *coordinator); /* when step has something to do; INT64_MAX: only after events */
 
 /* The acks of the pending or finalizing checkpoint, by task; valid until finalized. */
 const slu_ack *slu_coordinator_acks(const slu_coordinator *coordinator);
 /* When and how the pending one was triggered. */
-int64_t slu_coordinator_pending(const slu_coordinator *coordinator); /* -1: none */
+int64_t slu_coordinator_pending(const slu_coordinator *coordinator);   /* -1: none */
 int64_t slu_coordinator_completed(const slu_coordinator *coordinator); /* newest whole; -1: none */
 
 #endif

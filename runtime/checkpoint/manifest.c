@@ -134,7 +134,8 @@ body_decode(slu_manifest *manifest, slu_cursor *in, slu_error *err)
     const uint32_t fields = slu_unpack_array(in);
     manifest->version = unpack_u32(in);
     if (slu_cursor_ok(in) && manifest->version > SLU_MANIFEST_VERSION)
-        return slu_error_set(err, SLU_UNSUPPORTED, "manifest of format %u; this build reads up to %u", manifest->version, SLU_MANIFEST_VERSION);
+        return slu_error_set(err, SLU_UNSUPPORTED, "manifest of format %u; this build reads up to %u", manifest->version,
+                             SLU_MANIFEST_VERSION);
     if (fields < FIELDS)
         return slu_error_set(err, SLU_CORRUPT, "manifest of %u fields", fields);
     manifest->job_id = unpack_name(manifest, in);
@@ -203,7 +204,8 @@ slu_manifest_create(const slu_manifest *manifest, const char *directory, bool sy
     slu_buf_init(&bytes, SLU_MANIFEST_BYTES_MAX);
     SLU_TRY(slu_manifest_encode(manifest, &bytes, err));
     (void)snprintf(path, sizeof path, "%s/%s", directory, SLU_MANIFEST_NAME);
-    SLU_TRY_IN(slu_file_create(path, slu_buf_view(&bytes), sync, err), err, "manifest of checkpoint %lld", (long long)manifest->checkpoint);
+    SLU_TRY_IN(slu_file_create(path, slu_buf_view(&bytes), sync, err), err, "manifest of checkpoint %lld",
+               (long long)manifest->checkpoint);
     return SLU_OK;
 }
 
@@ -249,7 +251,8 @@ newest_below(const char *job_dir, int64_t below)
         const int64_t number = checkpoint_number(entry->d_name);
         if (number <= best || number >= below)
             continue;
-        if ((size_t)snprintf(path, sizeof path, "%s/chk-%" PRId64 "/%s", job_dir, number, SLU_MANIFEST_NAME) < sizeof path && slu_path_exists(path))
+        if ((size_t)snprintf(path, sizeof path, "%s/chk-%" PRId64 "/%s", job_dir, number, SLU_MANIFEST_NAME) < sizeof path &&
+            slu_path_exists(path))
             best = number;
     }
     if (dir != NULL)
@@ -267,8 +270,10 @@ slu_manifest_load_latest(const char *dir, const char *job_id, slu_manifest **out
         (void)snprintf(path, sizeof path, "%s/chk-%" PRId64, job_dir, number);
         const slu_status status = slu_manifest_load(path, out, err);
         if (status == SLU_CORRUPT)
-            return slu_error_in(err, status, "the newest checkpoint is damaged (without its directory an older one counts, and what came after it "
-                                             "may be written twice)");
+            return slu_error_in(
+                err, status,
+                "the newest checkpoint is damaged (without its directory an older one counts, and what came after it "
+                "may be written twice)");
         if (status != SLU_NOTFOUND) /* it may have been dropped since the directory was read */
             return status;
     }

@@ -71,7 +71,8 @@ close_section(slu_snapshot_writer *writer)
 slu_status
 slu_snapshot_writer_section(slu_snapshot_writer *writer, const slu_section *section, slu_error *err)
 {
-    if (strlen(section->operator_id) >= SLU_NAME_BYTES_MAX || (section->name != NULL && strlen(section->name) >= SLU_NAME_BYTES_MAX))
+    if (strlen(section->operator_id) >= SLU_NAME_BYTES_MAX ||
+        (section->name != NULL && strlen(section->name) >= SLU_NAME_BYTES_MAX))
         return slu_error_set(err, SLU_LIMIT, "a name of more than %d bytes in a snapshot", SLU_NAME_BYTES_MAX - 1);
     close_section(writer);
     slu_buf *index = &writer->index;
@@ -113,7 +114,8 @@ slu_snapshot_writer_close_entry(slu_snapshot_writer *writer, uint32_t key_group,
 }
 
 slu_status
-slu_snapshot_writer_entry(slu_snapshot_writer *writer, uint32_t key_group, int64_t tag, const void *data, size_t bytes, slu_error *err)
+slu_snapshot_writer_entry(slu_snapshot_writer *writer, uint32_t key_group, int64_t tag, const void *data, size_t bytes,
+                          slu_error *err)
 {
     slu_buf_append(&writer->file, data, bytes);
     return slu_snapshot_writer_close_entry(writer, key_group, tag, err);
@@ -218,7 +220,8 @@ read_index(slu_snapshot_reader *reader, slu_error *err)
     const uint64_t at = slu_cursor_u64le(&trailer);
     const uint64_t bytes = slu_cursor_u64le(&trailer);
     const uint32_t crc = slu_cursor_u32le(&trailer);
-    if (slu_cursor_u32le(&trailer) != TRAILER_MAGIC || at < MAGIC_BYTES || at > file->bytes || bytes != file->bytes - TRAILER_BYTES - at)
+    if (slu_cursor_u32le(&trailer) != TRAILER_MAGIC || at < MAGIC_BYTES || at > file->bytes ||
+        bytes != file->bytes - TRAILER_BYTES - at)
         return corrupt(err, "it does not end as one");
     if (slu_crc32c(0, file->data + at, bytes) != crc)
         return corrupt(err, "its index fails its checksum");
@@ -277,12 +280,14 @@ slu_snapshot_section(const slu_snapshot_reader *reader, uint32_t index)
 }
 
 slu_status
-slu_snapshot_entry(const slu_snapshot_reader *reader, uint32_t index, uint32_t at, uint32_t *key_group, int64_t *tag, slu_view *out, slu_error *err)
+slu_snapshot_entry(const slu_snapshot_reader *reader, uint32_t index, uint32_t at, uint32_t *key_group, int64_t *tag, slu_view *out,
+                   slu_error *err)
 {
     const entry *e = &reader->sections[index].entries[at];
     const uint8_t *data = reader->file.data + e->offset;
     if (slu_crc32c(0, data, e->bytes) != e->crc32c)
-        return slu_error_set(err, SLU_CORRUPT, "snapshot file: an entry of %s fails its checksum", reader->sections[index].shown.operator_id);
+        return slu_error_set(err, SLU_CORRUPT, "snapshot file: an entry of %s fails its checksum",
+                             reader->sections[index].shown.operator_id);
     *key_group = e->key_group;
     *tag = e->tag;
     *out = slu_view_of(data, e->bytes);

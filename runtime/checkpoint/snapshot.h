@@ -43,8 +43,8 @@ SLU_CHECK slu_status slu_snapshot_writer_new(slu_snapshot_writer **out, slu_erro
 void slu_snapshot_writer_free(slu_snapshot_writer **writer);
 /* Entries that follow belong to this section; entry_count is ignored. A section without entries is kept. */
 SLU_CHECK slu_status slu_snapshot_writer_section(slu_snapshot_writer *writer, const slu_section *section, slu_error *err);
-SLU_CHECK slu_status slu_snapshot_writer_entry(slu_snapshot_writer *writer, uint32_t key_group, int64_t tag, const void *data, size_t bytes,
-                                               slu_error *err);
+SLU_CHECK slu_status slu_snapshot_writer_entry(slu_snapshot_writer *writer, uint32_t key_group, int64_t tag, const void *data,
+                                               size_t bytes, slu_error *err);
 /* Room for an entry that the caller fills at once; NULL: see slu_snapshot_writer_finish. */
 uint8_t *slu_snapshot_writer_extend(slu_snapshot_writer *writer, size_t bytes);
 /* Closes the entry that `extend` calls since the last entry made up. */
@@ -60,7 +60,7 @@ SLU_CHECK slu_status slu_snapshot_reader_new(slu_buf *file, slu_snapshot_reader 
 void slu_snapshot_reader_free(slu_snapshot_reader **reader);
 uint32_t slu_snapshot_section_count(const slu_snapshot_reader *reader);
 const slu_section *slu_snapshot_section(const slu_snapshot_reader *reader, uint32_t section);
-SLU_CHECK slu_status slu_snapshot_entry(const slu_snapshot_reader *reader, uint32_t section, uint32_t entry, uint32_t *key_group, int64_t *tag,
-                                        slu_view *out, slu_error *err);
+SLU_CHECK slu_status slu_snapshot_entry(const slu_snapshot_reader *reader, uint32_t section, uint32_t entry, uint32_t *key_group,
+                                        int64_t *tag, slu_view *out, slu_error *err);
 
 #endif

@@ -49,7 +49,8 @@ static slu_descriptor
 descriptor_of(const slu_args *args, divided *settings)
 {
     const char *parallelism = slu_args_get(args, "parallelism");
-    slu_descriptor d = {.path = args->words[0], .settings = settings->said, .file_settings = settings->filed, .environment = environ};
+    slu_descriptor d = {
+        .path = args->words[0], .settings = settings->said, .file_settings = settings->filed, .environment = environ};
     for (uint32_t i = 0; i < args->setting_count; i++)
         if (args->setting_from_file[i])
             settings->filed[d.file_setting_count++] = args->settings[i];

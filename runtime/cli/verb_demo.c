@@ -11,20 +11,21 @@ static void
 summary_json(const cli_demo_summary *of, slu_buf *out)
 {
     slu_buf_printf(out,
-                   "{\"transactions\": %" PRId64 ", \"frauds_expected\": %" PRId64 ", \"frauds_stream\": %" PRId64 ", \"frauds_lake\": %" PRId64
-                   ", \"frauds_union\": %" PRId64 ", \"frauds_named\": %" PRId64
+                   "{\"transactions\": %" PRId64 ", \"frauds_expected\": %" PRId64 ", \"frauds_stream\": %" PRId64
+                   ", \"frauds_lake\": %" PRId64 ", \"frauds_union\": %" PRId64 ", \"frauds_named\": %" PRId64
                    ", \"seconds\": %.3f, \"rows_per_second\": %.0f, \"peak_pss_bytes\": %" PRId64 "}\n",
-                   of->transactions, of->frauds_expected, of->frauds_stream, of->frauds_lake, of->frauds_union, of->frauds_named, of->seconds,
-                   of->rows_per_second, of->peak_pss_bytes);
+                   of->transactions, of->frauds_expected, of->frauds_stream, of->frauds_lake, of->frauds_union, of->frauds_named,
+                   of->seconds, of->rows_per_second, of->peak_pss_bytes);
 }
 
 static void
 summary_text(const cli_demo_summary *of, const char *keep_dir, slu_buf *out)
 {
-    slu_buf_printf(out, "transactions      %" PRId64 " in %.1f s, %.0f judged per second\n", of->transactions, of->seconds, of->rows_per_second);
+    slu_buf_printf(out, "transactions      %" PRId64 " in %.1f s, %.0f judged per second\n", of->transactions, of->seconds,
+                   of->rows_per_second);
     slu_buf_printf(out, "frauds expected   %" PRId64 "\n", of->frauds_expected);
-    slu_buf_printf(out, "frauds found      %" PRId64 " in the stream, %" PRId64 " in the lake, %" PRId64 " in their union\n", of->frauds_stream,
-                   of->frauds_lake, of->frauds_union);
+    slu_buf_printf(out, "frauds found      %" PRId64 " in the stream, %" PRId64 " in the lake, %" PRId64 " in their union\n",
+                   of->frauds_stream, of->frauds_lake, of->frauds_union);
     slu_buf_printf(out, "with a name       %" PRId64 " by the lookup join\n", of->frauds_named);
     slu_buf_printf(out, "peak memory       %.1f MiB (PSS of the whole stack)\n", (double)of->peak_pss_bytes / 1048576.0);
     if (keep_dir != NULL)
@@ -39,7 +40,8 @@ options_read(const slu_args *args, cli_demo_options *out, slu_error *err)
     SLU_TRY(slu_args_i64(args, "parallelism", 1, 64, &out->parallelism, err));
     SLU_TRY(slu_args_i64(args, "taskmanagers", 1, 64, &out->taskmanagers, err));
     if (out->transactions % 10 != 0)
-        return slu_error_set(err, SLU_INVALID, "--transactions %" PRId64 ": they come in rounds of ten; give a multiple of 10", out->transactions);
+        return slu_error_set(err, SLU_INVALID, "--transactions %" PRId64 ": they come in rounds of ten; give a multiple of 10",
+                             out->transactions);
     out->keep_dir = slu_args_get(args, "keep");
     return SLU_OK;
 }
@@ -48,8 +50,12 @@ static int
 demo(const slu_args *args)
 {
     static char program[PATH_MAX];
-    cli_demo_options options = {
-        .program = program, .transactions = 1000000, .parallelism = 1, .taskmanagers = 1, .quiet = slu_args_has(args, "quiet"), .stop = slu_cli_interrupted};
+    cli_demo_options options = {.program = program,
+                                .transactions = 1000000,
+                                .parallelism = 1,
+                                .taskmanagers = 1,
+                                .quiet = slu_args_has(args, "quiet"),
+                                .stop = slu_cli_interrupted};
     cli_demo_summary summary;
     slu_error err;
     slu_buf out;
@@ -82,12 +88,13 @@ static const slu_flag flags[] = {
     {"quiet", 'q', NULL, "no progress on standard error"},
 };
 
-const slu_verb slu_verb_demo = {.name = "demo",
-                                .summary = "the main job end to end, with a live view",
-                                .usage = "",
-                                .more = "Starts table server, job manager and task managers on free ports, generates bank transactions, finds\n"
-                                        "the frauds among them, tiers them into an Iceberg table, and reads the result back.\n"
-                                        "Ends with 1 when what was expected and what was found differ.",
-                                SLU_VERB_FLAGS(flags),
-                                .json = true,
-                                .run = demo};
+const slu_verb slu_verb_demo = {
+    .name = "demo",
+    .summary = "the main job end to end, with a live view",
+    .usage = "",
+    .more = "Starts table server, job manager and task managers on free ports, generates bank transactions, finds\n"
+            "the frauds among them, tiers them into an Iceberg table, and reads the result back.\n"
+            "Ends with 1 when what was expected and what was found differ.",
+    SLU_VERB_FLAGS(flags),
+    .json = true,
+    .run = demo};

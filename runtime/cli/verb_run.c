@@ -103,8 +103,7 @@ run_submit(const slu_args *args, const slu_job_plan *plan)
     if (status == SLU_OK)
         status = slu_jobs_client(slu_cli_env(), address, &client, &err);
     if (status == SLU_OK)
-        status =
-            slu_client_submit(client, plan->graph->name, slu_buf_view(&graph), restore_path(args), job, &err);
+        status = slu_client_submit(client, plan->graph->name, slu_buf_view(&graph), restore_path(args), job, &err);
     slu_buf_fini(&graph);
     int code = status == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
     if (status == SLU_OK) {

@@ -36,8 +36,8 @@ setting_number(const slu_setting *setting, int64_t min, int64_t max, int64_t *ou
     errno = 0;
     const long long value = strtoll(setting->text, &end, 10);
     if (errno != 0 || end == setting->text || *end != 0 || value < min || value > max)
-        return slu_error_set(err, SLU_INVALID, "--%s %s: it is a whole number from %lld to %lld", setting->name, setting->text, (long long)min,
-                             (long long)max);
+        return slu_error_set(err, SLU_INVALID, "--%s %s: it is a whole number from %lld to %lld", setting->name, setting->text,
+                             (long long)min, (long long)max);
     *out = value;
     return SLU_OK;
 }
@@ -45,8 +45,8 @@ setting_number(const slu_setting *setting, int64_t min, int64_t max, int64_t *ou
 static slu_status
 setting_read(const slu_setting *setting, server_settings *out, slu_error *err)
 {
-    static const char *const known[] = {"datalake.format", "datalake.iceberg.type", "datalake.iceberg.warehouse", "default.bucket.number",
-                                        "log.segment.file-size"};
+    static const char *const known[] = {"datalake.format", "datalake.iceberg.type", "datalake.iceberg.warehouse",
+                                        "default.bucket.number", "log.segment.file-size"};
     if (strcmp(setting->name, known[0]) == 0)
         out->datalake_format = setting->text;
     else if (strcmp(setting->name, known[1]) == 0)
@@ -73,7 +73,8 @@ listen_read(const slu_args *args, char *host, size_t host_bytes, int *port, slu_
     *port = number;
     const bool loopback = strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
     if (!loopback && !slu_args_has(args, "insecure"))
-        return slu_error_set(err, SLU_INVALID, "--listen %s can be reached from other machines, without encryption: say --insecure if that is meant",
+        return slu_error_set(err, SLU_INVALID,
+                             "--listen %s can be reached from other machines, without encryption: say --insecure if that is meant",
                              host);
     return SLU_OK;
 }
@@ -117,7 +118,8 @@ server(const slu_args *args)
     slu_error err;
     server_settings settings = {0};
     fluss_server_options options = {.host = host,
-                                    .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir") : "sluice-data/server",
+                                    .data_dir =
+                                        slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir") : "sluice-data/server",
                                     .sync = slu_args_has(args, "sync")};
     slu_status status = listen_read(args, host, sizeof host, &options.port, &err);
     for (uint32_t i = 0; i < args->setting_count && status == SLU_OK; i++)
@@ -140,11 +142,12 @@ static const slu_flag flags[] = {
     {"config", 0, "FILE", "options and settings in YAML, under the names they have here"},
 };
 
-const slu_verb slu_verb_server = {.name = "server",
-                                  .summary = "a Fluss-compatible table server in the foreground",
-                                  .usage = "",
-                                  .more = "Settings, by Fluss's own names: --datalake.format iceberg, --datalake.iceberg.type hadoop,\n"
-                                          "--datalake.iceberg.warehouse DIR, --default.bucket.number N, --log.segment.file-size SIZE.\n",
-                                  SLU_VERB_FLAGS(flags),
-                                  .settings = true,
-                                  .run = server};
+const slu_verb slu_verb_server = {
+    .name = "server",
+    .summary = "a Fluss-compatible table server in the foreground",
+    .usage = "",
+    .more = "Settings, by Fluss's own names: --datalake.format iceberg, --datalake.iceberg.type hadoop,\n"
+            "--datalake.iceberg.warehouse DIR, --default.bucket.number N, --log.segment.file-size SIZE.\n",
+    SLU_VERB_FLAGS(flags),
+    .settings = true,
+    .run = server};

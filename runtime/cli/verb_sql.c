@@ -44,7 +44,8 @@ setting(const slu_args *args, const char *name)
 static slu_status
 settings_check(const slu_args *args, slu_error *err)
 {
-    static const char *const known[] = {"fluss.bootstrap.servers", "datalake.format", "datalake.iceberg.type", "datalake.iceberg.warehouse"};
+    static const char *const known[] = {"fluss.bootstrap.servers", "datalake.format", "datalake.iceberg.type",
+                                        "datalake.iceberg.warehouse"};
     for (uint32_t i = 0; i < args->setting_count; i++) {
         bool found = false;
         for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
@@ -104,7 +105,9 @@ dot_command(const char *text, slu_sql_session *session, int *format, bool *timin
         if (slu_sql_run(session, statement, *format, stdout, NULL, &err) != SLU_OK)
             (void)fprintf(stderr, "error: %s\n", err.message);
     } else if (strcmp(word, ".mode") == 0) {
-        *format = strcmp(rest, "csv") == 0 ? SLU_SQL_FORMAT_CSV : strcmp(rest, "json") == 0 ? SLU_SQL_FORMAT_JSON : SLU_SQL_FORMAT_TABLE;
+        *format = strcmp(rest, "csv") == 0    ? SLU_SQL_FORMAT_CSV
+                  : strcmp(rest, "json") == 0 ? SLU_SQL_FORMAT_JSON
+                                              : SLU_SQL_FORMAT_TABLE;
     } else if (strcmp(word, ".timing") == 0) {
         *timing = strcmp(rest, "off") != 0;
     } else {
@@ -251,15 +254,16 @@ static const slu_flag flags[] = {
     {"database", 0, "NAME", "where a name without a database is looked up (fluss)"},
 };
 
-const slu_verb slu_verb_sql = {.name = "sql",
-                               .summary = "SQL over tables, their streams and their lake",
-                               .usage = "[FILE.sql]",
-                               .more = "Tables: T is the union of lake and log, T$log the log, T$lake the lake (T$lake@SNAPSHOT as of then),\n"
-                                       "T$snapshots and T$files its Iceberg table. SHOW TABLES; DESCRIBE T.\n"
-                                       "Settings: --fluss.bootstrap.servers HOST:PORT (127.0.0.1:9123), --datalake.iceberg.warehouse DIR,\n"
-                                       "--datalake.iceberg.type hadoop.",
-                               SLU_VERB_FLAGS(flags),
-                               .words_max = 1,
-                               .settings = true,
-                               .json = true,
-                               .run = sql};
+const slu_verb slu_verb_sql = {
+    .name = "sql",
+    .summary = "SQL over tables, their streams and their lake",
+    .usage = "[FILE.sql]",
+    .more = "Tables: T is the union of lake and log, T$log the log, T$lake the lake (T$lake@SNAPSHOT as of then),\n"
+            "T$snapshots and T$files its Iceberg table. SHOW TABLES; DESCRIBE T.\n"
+            "Settings: --fluss.bootstrap.servers HOST:PORT (127.0.0.1:9123), --datalake.iceberg.warehouse DIR,\n"
+            "--datalake.iceberg.type hadoop.",
+    SLU_VERB_FLAGS(flags),
+    .words_max = 1,
+    .settings = true,
+    .json = true,
+    .run = sql};

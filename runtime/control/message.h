@@ -25,120 +25,120 @@
 #define SLU_ROLE_WORKER "worker"
 
 /* Every field there is: type, name, meaning. One meaning per name, in every message. */
-#define SLU_MESSAGE_FIELDS(X)                                                                                                    \
-    X(U64, request, "chosen by the asking side, repeated in the answer")                                                         \
-    X(TEXT, role, "SLU_ROLE_ of the one who says hello")                                                                         \
-    X(U64, version_min, "oldest protocol version spoken")                                                                        \
-    X(U64, version_max, "newest protocol version spoken; in WELCOME both are the agreed one")                                    \
-    X(TEXT, cluster, "id of the cluster; \"\": any")                                                                             \
-    X(TEXT, build, "version of the program")                                                                                     \
-    X(TEXT, node, "id of a task manager, new at each start")                                                                     \
-    X(TEXT, host, "name of the machine")                                                                                         \
-    X(TEXT, boot, "boot id of the machine: equal means the same host")                                                           \
-    X(TEXT, address, "where a link listens: ipc:///path or tcp://host:port")                                                     \
-    X(U64, heartbeat_ms, "how often a heartbeat is sent")                                                                        \
-    X(U64, timeout_ms, "a silence as long as this means dead; of WAIT: how long to wait")                                        \
-    X(U64, slots, "how many slots a task manager offers")                                                                        \
-    X(U64, slots_free, "how many of them are free")                                                                              \
-    X(U64, taskmanagers, "how many task managers are registered")                                                                \
-    X(TEXT, job, "32 hex digits; in a request of a user also a prefix or a name")                                                \
-    X(TEXT, name, "of a job, a metric, a module")                                                                                \
-    X(U64, attempt, "number of the attempt, from 1, never reused in a job")                                                      \
-    X(U64, attempt_id, "64 random bits of the attempt")                                                                          \
-    X(U64, worker, "number of a worker within the attempt, from 0")                                                              \
-    X(U64, workers, "how many workers the attempt has")                                                                          \
-    X(U64, pid, "process id")                                                                                                    \
-    X(U64, task, "task number in the layout")                                                                                    \
-    X(U64, parallelism, "of a job")                                                                                              \
-    X(U64, tasks, "how many tasks")                                                                                              \
-    X(TEXT, state, "of a job (Flink's words, upper case) or a task")                                                             \
-    X(I64, status, "slu_status of a failure")                                                                                    \
-    X(TEXT, text, "a sentence for people")                                                                                       \
-    X(I64, checkpoint, "checkpoint number, from 1; 0: none")                                                                     \
-    X(TEXT, path, "a file or directory")                                                                                         \
-    X(TEXT, restore, "directory of the checkpoint to start from; \"\": a fresh start")                                           \
-    X(I64, start_ms, "wall clock")                                                                                               \
-    X(I64, end_ms, "wall clock; 0: not yet")                                                                                     \
-    X(I64, duration_ms, "how long it took")                                                                                      \
-    X(U64, restarts, "how often a job was started anew")                                                                         \
-    X(U64, checkpoints, "how many checkpoints are complete")                                                                     \
-    X(I64, alignment_ms, "from the first barrier to the last")                                                                   \
-    X(U64, crc, "CRC-32C of a file")                                                                                             \
-    X(U64, size, "bytes of a file or of state")                                                                                  \
-    X(U64, offset, "position in a file")                                                                                         \
-    X(U64, rows_in, "rows that came in")                                                                                         \
-    X(U64, rows_out, "rows that went out")                                                                                       \
-    X(U64, remote_frames, "messages with rows or events that came from another process")                                         \
-    X(I64, value, "of a metric")                                                                                                 \
-    X(TEXT, listen, "host that a worker listens at for others' batches")                                                         \
-    X(TEXT, run_dir, "where a worker's sockets stand")                                                                           \
-    X(TEXT, transport, "link.transport: auto, ipc or tcp")                                                                       \
-    X(U64, memory_max, "bytes a worker's plugins may hold; 0: no bound")                                                         \
-    X(U64, channel, "channel number in the layout")                                                                              \
-    X(TEXT, inputs, "of a vertex: FROM:PARTITION, numbers of vertices and words of partitions, spaces between")                  \
-    X(U64, interval_ms, "between two checkpoints; 0: none")                                                                      \
-    X(U64, key_groups, "max parallelism")                                                                                        \
-    X(U64, flags, "bits, by the kind of message")                                                                                \
-    X(BYTES, graph, "an encoded slu_graph")                                                                                      \
-    X(BYTES, placement, "u32 little-endian per task: its worker")                                                                \
+#define SLU_MESSAGE_FIELDS(X)                                                                                                      \
+    X(U64, request, "chosen by the asking side, repeated in the answer")                                                           \
+    X(TEXT, role, "SLU_ROLE_ of the one who says hello")                                                                           \
+    X(U64, version_min, "oldest protocol version spoken")                                                                          \
+    X(U64, version_max, "newest protocol version spoken; in WELCOME both are the agreed one")                                      \
+    X(TEXT, cluster, "id of the cluster; \"\": any")                                                                               \
+    X(TEXT, build, "version of the program")                                                                                       \
+    X(TEXT, node, "id of a task manager, new at each start")                                                                       \
+    X(TEXT, host, "name of the machine")                                                                                           \
+    X(TEXT, boot, "boot id of the machine: equal means the same host")                                                             \
+    X(TEXT, address, "where a link listens: ipc:///path or tcp://host:port")                                                       \
+    X(U64, heartbeat_ms, "how often a heartbeat is sent")                                                                          \
+    X(U64, timeout_ms, "a silence as long as this means dead; of WAIT: how long to wait")                                          \
+    X(U64, slots, "how many slots a task manager offers")                                                                          \
+    X(U64, slots_free, "how many of them are free")                                                                                \
+    X(U64, taskmanagers, "how many task managers are registered")                                                                  \
+    X(TEXT, job, "32 hex digits; in a request of a user also a prefix or a name")                                                  \
+    X(TEXT, name, "of a job, a metric, a module")                                                                                  \
+    X(U64, attempt, "number of the attempt, from 1, never reused in a job")                                                        \
+    X(U64, attempt_id, "64 random bits of the attempt")                                                                            \
+    X(U64, worker, "number of a worker within the attempt, from 0")                                                                \
+    X(U64, workers, "how many workers the attempt has")                                                                            \
+    X(U64, pid, "process id")                                                                                                      \
+    X(U64, task, "task number in the layout")                                                                                      \
+    X(U64, parallelism, "of a job")                                                                                                \
+    X(U64, tasks, "how many tasks")                                                                                                \
+    X(TEXT, state, "of a job (Flink's words, upper case) or a task")                                                               \
+    X(I64, status, "slu_status of a failure")                                                                                      \
+    X(TEXT, text, "a sentence for people")                                                                                         \
+    X(I64, checkpoint, "checkpoint number, from 1; 0: none")                                                                       \
+    X(TEXT, path, "a file or directory")                                                                                           \
+    X(TEXT, restore, "directory of the checkpoint to start from; \"\": a fresh start")                                             \
+    X(I64, start_ms, "wall clock")                                                                                                 \
+    X(I64, end_ms, "wall clock; 0: not yet")                                                                                       \
+    X(I64, duration_ms, "how long it took")                                                                                        \
+    X(U64, restarts, "how often a job was started anew")                                                                           \
+    X(U64, checkpoints, "how many checkpoints are complete")                                                                       \
+    X(I64, alignment_ms, "from the first barrier to the last")                                                                     \
+    X(U64, crc, "CRC-32C of a file")                                                                                               \
+    X(U64, size, "bytes of a file or of state")                                                                                    \
+    X(U64, offset, "position in a file")                                                                                           \
+    X(U64, rows_in, "rows that came in")                                                                                           \
+    X(U64, rows_out, "rows that went out")                                                                                         \
+    X(U64, remote_frames, "messages with rows or events that came from another process")                                           \
+    X(I64, value, "of a metric")                                                                                                   \
+    X(TEXT, listen, "host that a worker listens at for others' batches")                                                           \
+    X(TEXT, run_dir, "where a worker's sockets stand")                                                                             \
+    X(TEXT, transport, "link.transport: auto, ipc or tcp")                                                                         \
+    X(U64, memory_max, "bytes a worker's plugins may hold; 0: no bound")                                                           \
+    X(U64, channel, "channel number in the layout")                                                                                \
+    X(TEXT, inputs, "of a vertex: FROM:PARTITION, numbers of vertices and words of partitions, spaces between")                    \
+    X(U64, interval_ms, "between two checkpoints; 0: none")                                                                        \
+    X(U64, key_groups, "max parallelism")                                                                                          \
+    X(U64, flags, "bits, by the kind of message")                                                                                  \
+    X(BYTES, graph, "an encoded slu_graph")                                                                                        \
+    X(BYTES, placement, "u32 little-endian per task: its worker")                                                                  \
     X(BYTES, data, "bytes of the message's own")
 
 /* Every kind there is: name, kind of its items (NONE: it has none), who says it and when. */
-#define SLU_MESSAGE_KINDS(X)                                                                                                     \
-    /* Everyone to the job manager, and its answers. */                                                                          \
-    X(HELLO, WORKER, "first message on a link; items: a task manager's running workers")                                         \
-    X(WELCOME, NONE, "the answer")                                                                                               \
-    X(FAILED, NONE, "any request: it was refused or failed; also to a peer that must go away")                                   \
-    X(HEARTBEAT, NONE, "both ways; to a worker: the newest whole checkpoint, as COMPLETE has it")                                \
-    /* Job manager and task manager. */                                                                                          \
-    X(DEPLOY, NONE, "start a worker")                                                                                            \
-    X(DEPLOYED, NONE, "the worker process runs")                                                                                 \
-    X(REFUSED, NONE, "the deploy was not newer than what is known, or cannot be served")                                         \
-    X(KILL, NONE, "end a worker process at once")                                                                                \
-    X(EXITED, NONE, "a worker process is gone, certainly")                                                                       \
-    X(LOG_READ, NONE, "part of a job's log file, please")                                                                        \
-    X(LOG, NONE, "the part")                                                                                                     \
-    /* Job manager and worker. */                                                                                                \
-    X(PEERS, PEER, "all workers of the attempt are there: begin")                                                                \
-    X(TASK, NONE, "a task changed its state")                                                                                    \
-    X(TRIGGER, NONE, "start this checkpoint at the sources")                                                                     \
-    X(ACK, NONE, "a task's part of a checkpoint is safe")                                                                        \
-    X(DECLINE, NONE, "a task cannot take part in a checkpoint")                                                                  \
-    X(COMPLETE, NONE, "the checkpoint is whole")                                                                                 \
-    X(ABORT, NONE, "the checkpoint is given up")                                                                                 \
-    X(METRICS, METRIC, "counters of a worker's tasks")                                                                           \
-    X(END, NONE, "stop the tasks of an attempt: flags 1: let the sources end, else cancel")                                      \
-    /* Worker and worker, beside the batches of exchange/remote.h. */                                                            \
-    X(CREDIT, TOTAL, "receiver to sender: bytes consumed per channel since the attempt began")                                   \
-    X(SENT, TOTAL, "sender to receiver, now and then: messages sent per channel")                                                \
-    X(TOTAL, NONE, "one channel of it")                                                                                          \
-    /* Command line and job manager. */                                                                                          \
-    X(SUBMIT, NONE, "run this graph")                                                                                            \
-    X(DONE, NONE, "the request was carried out")                                                                                 \
-    X(LIST, NONE, "which jobs are there?")                                                                                       \
-    X(JOBS, JOB, "those")                                                                                                        \
-    X(DESCRIBE, NONE, "everything about one job")                                                                                \
-    X(DETAILS, VERTEX, "that")                                                                                                   \
-    X(WAIT, NONE, "answer with DONE when the job is over, or when the time has passed")                                          \
-    X(CANCEL, NONE, "end a job without ceremony")                                                                                \
-    X(STOP, NONE, "let the sources of a job end, then its tasks")                                                                \
-    X(OVERVIEW, NONE, "what does the cluster look like?")                                                                        \
-    X(CLUSTER, NODE, "like that")                                                                                                \
-    X(LOGS, NONE, "part of a job's log")                                                                                         \
-    X(MEASURE, NONE, "what do the tasks of a job measure?")                                                                      \
-    X(MEASURED, METRIC, "that")                                                                                                  \
-    X(HISTORY, NONE, "which checkpoints has a job?")                                                                             \
-    X(CHECKPOINTS, CHECKPOINT, "those")                                                                                          \
-    /* Never sent: kept in the job store. */                                                                                     \
-    X(PLACED, MEMBER, "where an attempt runs")                                                                                   \
-    X(MEMBER, NONE, "one worker of it")                                                                                          \
-    /* Items: parts of other messages, never alone. */                                                                           \
-    X(WORKER, NONE, "a worker a task manager runs")                                                                              \
-    X(PEER, NONE, "where a worker listens")                                                                                      \
-    X(VERTEX, TASK, "a chain of operators and its tasks")                                                                        \
-    X(METRIC, NONE, "one number of one task")                                                                                    \
-    X(JOB, NONE, "a job in a line")                                                                                              \
-    X(NODE, NONE, "a task manager in a line")                                                                                    \
+#define SLU_MESSAGE_KINDS(X)                                                                                                       \
+    /* Everyone to the job manager, and its answers. */                                                                            \
+    X(HELLO, WORKER, "first message on a link; items: a task manager's running workers")                                           \
+    X(WELCOME, NONE, "the answer")                                                                                                 \
+    X(FAILED, NONE, "any request: it was refused or failed; also to a peer that must go away")                                     \
+    X(HEARTBEAT, NONE, "both ways; to a worker: the newest whole checkpoint, as COMPLETE has it")                                  \
+    /* Job manager and task manager. */                                                                                            \
+    X(DEPLOY, NONE, "start a worker")                                                                                              \
+    X(DEPLOYED, NONE, "the worker process runs")                                                                                   \
+    X(REFUSED, NONE, "the deploy was not newer than what is known, or cannot be served")                                           \
+    X(KILL, NONE, "end a worker process at once")                                                                                  \
+    X(EXITED, NONE, "a worker process is gone, certainly")                                                                         \
+    X(LOG_READ, NONE, "part of a job's log file, please")                                                                          \
+    X(LOG, NONE, "the part")                                                                                                       \
+    /* Job manager and worker. */                                                                                                  \
+    X(PEERS, PEER, "all workers of the attempt are there: begin")                                                                  \
+    X(TASK, NONE, "a task changed its state")                                                                                      \
+    X(TRIGGER, NONE, "start this checkpoint at the sources")                                                                       \
+    X(ACK, NONE, "a task's part of a checkpoint is safe")                                                                          \
+    X(DECLINE, NONE, "a task cannot take part in a checkpoint")                                                                    \
+    X(COMPLETE, NONE, "the checkpoint is whole")                                                                                   \
+    X(ABORT, NONE, "the checkpoint is given up")                                                                                   \
+    X(METRICS, METRIC, "counters of a worker's tasks")                                                                             \
+    X(END, NONE, "stop the tasks of an attempt: flags 1: let the sources end, else cancel")                                        \
+    /* Worker and worker, beside the batches of exchange/remote.h. */                                                              \
+    X(CREDIT, TOTAL, "receiver to sender: bytes consumed per channel since the attempt began")                                     \
+    X(SENT, TOTAL, "sender to receiver, now and then: messages sent per channel")                                                  \
+    X(TOTAL, NONE, "one channel of it")                                                                                            \
+    /* Command line and job manager. */                                                                                            \
+    X(SUBMIT, NONE, "run this graph")                                                                                              \
+    X(DONE, NONE, "the request was carried out")                                                                                   \
+    X(LIST, NONE, "which jobs are there?")                                                                                         \
+    X(JOBS, JOB, "those")                                                                                                          \
+    X(DESCRIBE, NONE, "everything about one job")                                                                                  \
+    X(DETAILS, VERTEX, "that")                                                                                                     \
+    X(WAIT, NONE, "answer with DONE when the job is over, or when the time has passed")                                            \
+    X(CANCEL, NONE, "end a job without ceremony")                                                                                  \
+    X(STOP, NONE, "let the sources of a job end, then its tasks")                                                                  \
+    X(OVERVIEW, NONE, "what does the cluster look like?")                                                                          \
+    X(CLUSTER, NODE, "like that")                                                                                                  \
+    X(LOGS, NONE, "part of a job's log")                                                                                           \
+    X(MEASURE, NONE, "what do the tasks of a job measure?")                                                                        \
+    X(MEASURED, METRIC, "that")                                                                                                    \
+    X(HISTORY, NONE, "which checkpoints has a job?")                                                                               \
+    X(CHECKPOINTS, CHECKPOINT, "those")                                                                                            \
+    /* Never sent: kept in the job store. */                                                                                       \
+    X(PLACED, MEMBER, "where an attempt runs")                                                                                     \
+    X(MEMBER, NONE, "one worker of it")                                                                                            \
+    /* Items: parts of other messages, never alone. */                                                                             \
+    X(WORKER, NONE, "a worker a task manager runs")                                                                                \
+    X(PEER, NONE, "where a worker listens")                                                                                        \
+    X(VERTEX, TASK, "a chain of operators and its tasks")                                                                          \
+    X(METRIC, NONE, "one number of one task")                                                                                      \
+    X(JOB, NONE, "a job in a line")                                                                                                \
+    X(NODE, NONE, "a task manager in a line")                                                                                      \
     X(CHECKPOINT, NONE, "a checkpoint in a line")
 
 #define SLU_MESSAGE_NONE 0

@@ -76,7 +76,8 @@ slu_channel_free(slu_channel **owned)
 static int64_t
 channel_bytes(const slu_channel *channel)
 {
-    return atomic_load_explicit(&channel->pushed_bytes, memory_order_relaxed) - atomic_load_explicit(&channel->popped_bytes, memory_order_acquire);
+    return atomic_load_explicit(&channel->pushed_bytes, memory_order_relaxed) -
+           atomic_load_explicit(&channel->popped_bytes, memory_order_acquire);
 }
 
 static bool
@@ -90,7 +91,8 @@ slu_channel_room(const slu_channel *channel)
 {
     const uint64_t head = atomic_load(&channel->head);
     const uint64_t tail = atomic_load_explicit(&channel->tail, memory_order_relaxed);
-    return channel->spill_first == channel->spill_count && channel_within(channel, tail, head, channel->items_max, channel->bytes_max);
+    return channel->spill_first == channel->spill_count &&
+           channel_within(channel, tail, head, channel->items_max, channel->bytes_max);
 }
 
 /* Puts one item into the ring if it is not full. */

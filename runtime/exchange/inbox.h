@@ -30,7 +30,7 @@ bool slu_inbox_watermark(slu_inbox *inbox, uint32_t channel, int64_t event_ms, i
 bool slu_inbox_idle(slu_inbox *inbox, uint32_t channel, bool idle, int64_t *combined);
 bool slu_inbox_end(slu_inbox *inbox, uint32_t channel, int64_t *combined);
 
-bool slu_inbox_all_idle(const slu_inbox *inbox);  /* every channel is idle or ended, and one is idle */
+bool slu_inbox_all_idle(const slu_inbox *inbox); /* every channel is idle or ended, and one is idle */
 bool slu_inbox_all_ended(const slu_inbox *inbox);
 
 #endif

@@ -33,7 +33,8 @@ keyer_add(slu_keyer *keyer, const struct ArrowSchema *schema, const char *name, 
         return slu_error_set(err, SLU_INVALID, "no column %s to partition by", name);
     column->type = slu_type_of(schema->children[column->index]->format);
     if (column->type.id == SLU_TYPE_OTHER || slu_type_is_nested(column->type))
-        return slu_error_set(err, SLU_INVALID, "column %s of type %s cannot be a key", name, schema->children[column->index]->format);
+        return slu_error_set(err, SLU_INVALID, "column %s of type %s cannot be a key", name,
+                             schema->children[column->index]->format);
     column->bytes = column->type.id == SLU_TYPE_BOOL ? 1 : (uint32_t)column->type.width_bytes;
     keyer->count++;
     return SLU_OK;
@@ -202,7 +203,8 @@ encode_variable(slu_keyer *keyer, const slu_batch *batch, slu_error *err)
         const int64_t row = slu_batch_row(batch, i);
         keyer->offsets[i] = (int32_t)(to - keyer->data);
         for (uint32_t c = 0; c < keyer->count; c++)
-            to = keyer->columns[c].bytes == 0 ? put_variable(to, &columns[c], row) : put_fixed(to, &columns[c], keyer->columns[c].bytes, row);
+            to = keyer->columns[c].bytes == 0 ? put_variable(to, &columns[c], row)
+                                              : put_fixed(to, &columns[c], keyer->columns[c].bytes, row);
     }
     keyer->offsets[batch->rows] = (int32_t)(to - keyer->data);
     return SLU_OK;
@@ -229,8 +231,8 @@ hash_i64(int64_t value)
 static bool
 is_plain_i64(const slu_keyer *keyer, const slu_column *column)
 {
-    return keyer->count == 1 && keyer->columns[0].bytes == 8 && column->type.id != SLU_TYPE_DOUBLE && column->type.id != SLU_TYPE_FIXED &&
-           column->validity == NULL;
+    return keyer->count == 1 && keyer->columns[0].bytes == 8 && column->type.id != SLU_TYPE_DOUBLE &&
+           column->type.id != SLU_TYPE_FIXED && column->validity == NULL;
 }
 
 static void

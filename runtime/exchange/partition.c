@@ -22,7 +22,7 @@ typedef struct waiting {
 
 struct slu_partition {
     slu_partition_spec spec;
-    waiting **waiting; /* [receiver_count]; made when first needed */
+    waiting **waiting;      /* [receiver_count]; made when first needed */
     uint32_t waiting_count; /* receivers for whom something waits */
     int64_t now_ms;
     slu_channel **channels;
@@ -149,7 +149,8 @@ let_wait(slu_partition *partition, uint32_t receiver, const slu_batch **batch, s
     waiting *w = partition->waiting[receiver];
     if (w == NULL && (w = partition->waiting[receiver] = slu_alloc_zero(1, sizeof *w)) == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for small batches");
-    if (w->count > 0 && slu_batch_schema(w->pieces[0]) != slu_batch_schema(*batch) && !slu_schema_equal(w->pieces[0]->schema, (*batch)->schema))
+    if (w->count > 0 && slu_batch_schema(w->pieces[0]) != slu_batch_schema(*batch) &&
+        !slu_schema_equal(w->pieces[0]->schema, (*batch)->schema))
         SLU_TRY(flush_one(partition, receiver, err));
     if (w->count == 0) {
         partition->waiting_count++;

@@ -23,16 +23,16 @@
 typedef struct slu_partition slu_partition;
 
 typedef struct slu_partition_spec {
-    uint32_t kind;              /* SLU_PARTITION_ of plan/graph.h */
-    uint32_t receiver_count;    /* FORWARD: 1 */
-    slu_channel *const *channels; /* [receiver_count]; copied */
-    uint32_t sender;            /* subtask, where REBALANCE begins */
-    uint32_t max_parallelism;   /* HASH */
+    uint32_t kind;                    /* SLU_PARTITION_ of plan/graph.h */
+    uint32_t receiver_count;          /* FORWARD: 1 */
+    slu_channel *const *channels;     /* [receiver_count]; copied */
+    uint32_t sender;                  /* subtask, where REBALANCE begins */
+    uint32_t max_parallelism;         /* HASH */
     const struct ArrowSchema *schema; /* HASH: of the sender's output */
     const char *const *keys;
     uint32_t key_count;
     int64_t flush_interval_ms; /* 0: small parts do not wait */
-    void *owner; /* BUCKET: fills one bucket per row of the batch */
+    void *owner;               /* BUCKET: fills one bucket per row of the batch */
     slu_status (*bucket)(void *owner, const slu_batch *batch, uint32_t *buckets, slu_error *err);
 } slu_partition_spec;
 

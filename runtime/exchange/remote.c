@@ -55,8 +55,8 @@ header_decode(slu_view bytes, header *h, slu_error *err)
     h->flags = slu_unpack_i64(&in);
     h->body_bytes = slu_unpack_i64(&in);
     h->extra = slu_unpack_i64(&in);
-    if (!slu_cursor_ok(&in) || slu_cursor_left(&in) != 0 || fields != FIELDS || magic != MAGIC || attempt > UINT32_MAX || channel > UINT32_MAX ||
-        kind > UINT32_MAX)
+    if (!slu_cursor_ok(&in) || slu_cursor_left(&in) != 0 || fields != FIELDS || magic != MAGIC || attempt > UINT32_MAX ||
+        channel > UINT32_MAX || kind > UINT32_MAX)
         return slu_error_set(err, SLU_CORRUPT, "not a channel header");
     h->address.attempt = (uint32_t)attempt;
     h->address.channel = (uint32_t)channel;
@@ -75,8 +75,8 @@ struct slu_remote_sender {
 };
 
 slu_status
-slu_remote_sender_new(const slu_remote_address *address, const struct ArrowSchema *schema, int64_t window_bytes, slu_remote_sender **out,
-                      slu_error *err)
+slu_remote_sender_new(const slu_remote_address *address, const struct ArrowSchema *schema, int64_t window_bytes,
+                      slu_remote_sender **out, slu_error *err)
 {
     SLU_AUTO(slu_remote_sender_free) slu_remote_sender *sender = slu_alloc_zero(1, sizeof *sender);
     if (sender == NULL)
@@ -161,7 +161,12 @@ encode_schema(slu_remote_sender *sender, const slu_batch *batch, slu_buf *body, 
 slu_status
 slu_remote_encode(slu_remote_sender *sender, const slu_item *item, slu_buf *head, slu_buf *body, slu_error *err)
 {
-    header h = {.address = sender->address, .sequence = sender->sequence, .kind = item->kind, .value = item->value, .flags = item->flags, .extra = item->wall_ms};
+    header h = {.address = sender->address,
+                .sequence = sender->sequence,
+                .kind = item->kind,
+                .value = item->value,
+                .flags = item->flags,
+                .extra = item->wall_ms};
     slu_status status = SLU_OK;
     slu_buf_reset(head);
     slu_buf_reset(body);
@@ -222,7 +227,8 @@ slu_remote_peek(slu_view bytes, slu_remote_address *out, slu_error *err)
 }
 
 slu_status
-slu_remote_receiver_new(const slu_remote_address *address, const struct ArrowSchema *schema, slu_remote_receiver **out, slu_error *err)
+slu_remote_receiver_new(const slu_remote_address *address, const struct ArrowSchema *schema, slu_remote_receiver **out,
+                        slu_error *err)
 {
     SLU_AUTO(slu_remote_receiver_free) slu_remote_receiver *receiver = slu_alloc_zero(1, sizeof *receiver);
     if (receiver == NULL)
@@ -272,7 +278,8 @@ static slu_status
 cut_body(const header *h, slu_view body, body_parts *parts, slu_error *err)
 {
     if (h->extra < 0 || h->extra > ATTRS_BYTES_MAX || h->flags < 0 || h->flags > SLU_BATCH_ROWS_MAX || (h->value & ~1) != 0)
-        return slu_error_set(err, SLU_CORRUPT, "a batch of %" PRId64 " rows and %" PRId64 " bytes of attributes", h->flags, h->extra);
+        return slu_error_set(err, SLU_CORRUPT, "a batch of %" PRId64 " rows and %" PRId64 " bytes of attributes", h->flags,
+                             h->extra);
     slu_cursor in = slu_cursor_of_view(body);
     parts->attrs = slu_cursor_view(&in, (size_t)h->extra);
     parts->kinds = slu_cursor_view(&in, h->value == 1 ? (size_t)h->flags : 0);
@@ -338,10 +345,12 @@ check_order(slu_remote_receiver *receiver, const header *h, slu_view body, slu_e
         return SLU_AGAIN;
     }
     if (h->address.channel != receiver->address.channel)
-        return slu_error_set(err, SLU_CORRUPT, "a message for channel %u came to channel %u", h->address.channel, receiver->address.channel);
+        return slu_error_set(err, SLU_CORRUPT, "a message for channel %u came to channel %u", h->address.channel,
+                             receiver->address.channel);
     if (h->sequence != receiver->sequence)
-        return slu_error_set(err, SLU_CORRUPT, "channel %u: message %" PRIu64 " came where %" PRIu64 " was due: %s", receiver->address.channel, h->sequence,
-                             receiver->sequence, h->sequence > receiver->sequence ? "some were lost" : "it came twice");
+        return slu_error_set(err, SLU_CORRUPT, "channel %u: message %" PRIu64 " came where %" PRIu64 " was due: %s",
+                             receiver->address.channel, h->sequence, receiver->sequence,
+                             h->sequence > receiver->sequence ? "some were lost" : "it came twice");
     if (h->body_bytes != (int64_t)body.bytes || h->body_bytes > SLU_BATCH_BYTES_MAX)
         return slu_error_set(err, SLU_CORRUPT, "a body of %zu bytes, of which its header says %" PRId64, body.bytes, h->body_bytes);
     return SLU_OK;
@@ -389,6 +398,7 @@ slu_status
 slu_remote_check_sent(const slu_remote_receiver *receiver, uint64_t sent, slu_error *err)
 {
     if (sent > receiver->sequence)
-        return slu_error_set(err, SLU_CORRUPT, "channel %u: %" PRIu64 " messages were sent, %" PRIu64 " came", receiver->address.channel, sent, receiver->sequence);
+        return slu_error_set(err, SLU_CORRUPT, "channel %u: %" PRIu64 " messages were sent, %" PRIu64 " came",
+                             receiver->address.channel, sent, receiver->sequence);
     return SLU_OK;
 }

@@ -37,16 +37,18 @@ typedef struct slu_remote_address {
 typedef struct slu_remote_sender slu_remote_sender;
 
 /* `schema`: of the edge, known to the receiver; NULL where it is dynamic. window_bytes 0: SLU_CREDIT_WINDOW_DEFAULT. */
-SLU_CHECK slu_status slu_remote_sender_new(const slu_remote_address *address, const struct ArrowSchema *schema, int64_t window_bytes,
-                                           slu_remote_sender **out, slu_error *err);
+SLU_CHECK slu_status slu_remote_sender_new(const slu_remote_address *address, const struct ArrowSchema *schema,
+                                           int64_t window_bytes, slu_remote_sender **out, slu_error *err);
 void slu_remote_sender_free(slu_remote_sender **sender);
 /* Encodes the item (which stays the caller's) into header and body, both reset first; body's bytes_max is at least
  * SLU_BATCH_BYTES_MAX. MORE: a schema message was made and has to be sent first; call again for the item itself. AGAIN: no credit now
  * (nothing was encoded). What was encoded has to be sent: its sequence is taken. */
-SLU_CHECK slu_status slu_remote_encode(slu_remote_sender *sender, const slu_item *item, slu_buf *header, slu_buf *body, slu_error *err);
+SLU_CHECK slu_status slu_remote_encode(slu_remote_sender *sender, const slu_item *item, slu_buf *header, slu_buf *body,
+                                       slu_error *err);
 /* The receiver's cumulative consumed bytes. */
 SLU_CHECK slu_status slu_remote_credit(slu_remote_sender *sender, int64_t consumed_bytes, slu_error *err);
-uint64_t slu_remote_sent(const slu_remote_sender *sender); /* messages so far, for the heartbeat: the receiver checks that it has as many */
+uint64_t
+slu_remote_sent(const slu_remote_sender *sender); /* messages so far, for the heartbeat: the receiver checks that it has as many */
 int64_t slu_remote_sent_bytes(const slu_remote_sender *sender);
 
 /* ---- Receiver */
@@ -62,8 +64,8 @@ void slu_remote_receiver_free(slu_remote_receiver **receiver);
 /* OK: *out is an item (its `bytes` are what credit counts). MORE: it was a schema; read on. AGAIN: of another attempt, dropped.
  * `owner` keeps the bytes of the body alive (batch/ipc.h): released once, on any thread, whatever the status is; its release NULL: the
  * body is copied. */
-SLU_CHECK slu_status slu_remote_decode(slu_remote_receiver *receiver, slu_view header, slu_view body, slu_ipc_owner owner, slu_item *out,
-                                       slu_error *err);
+SLU_CHECK slu_status slu_remote_decode(slu_remote_receiver *receiver, slu_view header, slu_view body, slu_ipc_owner owner,
+                                       slu_item *out, slu_error *err);
 uint64_t slu_remote_received(const slu_remote_receiver *receiver);
 uint64_t slu_remote_dropped(const slu_remote_receiver *receiver);
 /* A heartbeat's "messages sent": more than were received, once the transport was drained, is a loss. */

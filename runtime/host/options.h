@@ -23,7 +23,8 @@
 #define SLU_ORIGIN_COMMAND_LINE 3
 #define SLU_ORIGIN_SETTINGS_FILE 4 /* --config FILE: over the descriptor, below the environment */
 
-const char *slu_origin_name(uint32_t origin); /* "default", "file" (the descriptor), "environment", "command line", "settings file" */
+const char *
+slu_origin_name(uint32_t origin); /* "default", "file" (the descriptor), "environment", "command line", "settings file" */
 
 /* A job parameter. */
 typedef struct slu_param {

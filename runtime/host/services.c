@@ -357,7 +357,8 @@ host_wake(slu_host *host)
 /* ---- Lookups */
 
 static slu_status
-lookup_find(slu_services *services, const slu_value *use, slu_arena *arena, const slu_plugin **plugin, const void **options, slu_error *err)
+lookup_find(slu_services *services, const slu_value *use, slu_arena *arena, const slu_plugin **plugin, const void **options,
+            slu_error *err)
 {
     const slu_value *name = slu_value_get(use, "use");
     slu_registered found;
@@ -376,8 +377,8 @@ lookup_find(slu_services *services, const slu_value *use, slu_arena *arena, cons
 }
 
 static slu_status
-lookup_plan_call(slu_services *services, const slu_plugin *plugin, const void *options, const slu_value *use, const struct ArrowSchema *keys,
-                 struct ArrowSchema *out, slu_error *err)
+lookup_plan_call(slu_services *services, const slu_plugin *plugin, const void *options, const slu_value *use,
+                 const struct ArrowSchema *keys, struct ArrowSchema *out, slu_error *err)
 {
     slu_plan_call call = {.size = sizeof call,
                           .parallelism = services->spec.parallelism,
@@ -401,7 +402,8 @@ lookup_plan_call(slu_services *services, const slu_plugin *plugin, const void *o
 }
 
 static slu_status
-host_lookup_plan(slu_host *host, const slu_value *use, const struct ArrowSchema *keys, struct ArrowSchema *out_values, slu_error *err)
+host_lookup_plan(slu_host *host, const slu_value *use, const struct ArrowSchema *keys, struct ArrowSchema *out_values,
+                 slu_error *err)
 {
     slu_services *services = services_of(host);
     const slu_plugin *plugin = NULL;
@@ -734,7 +736,8 @@ slu_services_host(slu_services *services)
 }
 
 void
-slu_services_bind(slu_services *services, void *instance, slu_status (*ready)(void *instance, uint64_t cookie, uint32_t events, slu_error *err))
+slu_services_bind(slu_services *services, void *instance,
+                  slu_status (*ready)(void *instance, uint64_t cookie, uint32_t events, slu_error *err))
 {
     services->spec.instance = instance;
     services->spec.ready = ready;

@@ -27,10 +27,10 @@ typedef struct slu_services slu_services;
 
 typedef struct slu_services_spec {
     const slu_env *env;
-    slu_registry *registry; /* of lookups; NULL: none can be opened */
+    slu_registry *registry;         /* of lookups; NULL: none can be opened */
     pthread_mutex_t *registry_lock; /* NULL where nobody else uses the registry meanwhile */
-    slu_params params;      /* for their options */
-    slu_account *account;   /* NULL: none */
+    slu_params params;              /* for their options */
+    slu_account *account;           /* NULL: none */
     const char *job_id;
     const char *job_name;
     const char *operator_id;
@@ -72,6 +72,7 @@ slu_timers *slu_services_timers(slu_services *services); /* NULL: none was ever 
 /* Makes the timers (a restore that holds some). */
 SLU_CHECK slu_status slu_services_need_timers(slu_services *services, slu_error *err);
 
-void slu_services_metrics(const slu_services *services, void (*each)(void *to, const char *name, uint32_t kind, int64_t value), void *to);
+void slu_services_metrics(const slu_services *services, void (*each)(void *to, const char *name, uint32_t kind, int64_t value),
+                          void *to);
 
 #endif

@@ -116,8 +116,9 @@ slu_watches_fill(const slu_watches *watches, struct pollfd *out, uint32_t room)
     uint32_t n = 0;
     for (; n < watches->count && n < room; n++) {
         const uint32_t events = watches->items[n].events;
-        out[n] = (struct pollfd){.fd = watches->items[n].fd,
-                                 .events = (short)(((events & SLU_IO_READ) != 0 ? POLLIN : 0) | ((events & SLU_IO_WRITE) != 0 ? POLLOUT : 0))};
+        out[n] = (struct pollfd){
+            .fd = watches->items[n].fd,
+            .events = (short)(((events & SLU_IO_READ) != 0 ? POLLIN : 0) | ((events & SLU_IO_WRITE) != 0 ? POLLOUT : 0))};
     }
     return n;
 }

@@ -21,7 +21,8 @@ SLU_CHECK slu_status slu_watches_new(int bell_fd, slu_watches **out, slu_error *
 void slu_watches_free(slu_watches **watches);
 /* `owner` and `ready` are called back by slu_watches_poll. events 0 forgets the descriptor. */
 SLU_CHECK slu_status slu_watches_set(slu_watches *watches, int fd, uint32_t events, uint64_t cookie, void *owner,
-                                     slu_status (*ready)(void *owner, uint64_t cookie, uint32_t events, slu_error *err), slu_error *err);
+                                     slu_status (*ready)(void *owner, uint64_t cookie, uint32_t events, slu_error *err),
+                                     slu_error *err);
 /* Forgets every descriptor of an owner. */
 void slu_watches_forget(slu_watches *watches, const void *owner);
 uint32_t slu_watches_count(const slu_watches *watches);

@@ -141,7 +141,9 @@ restore_check(slu_jobmanager *jm, const job *j, slu_error *err)
     SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, checkpoint_whole, &whole, err));
     if (whole < 0 || (j->own && j->completed >= whole))
         return SLU_OK;
-    return slu_error_set(err, SLU_NOTFOUND, "checkpoint %" PRId64 " is gone from %s: run the job again from a checkpoint that is there, or without one",
+    return slu_error_set(err, SLU_NOTFOUND,
+                         "checkpoint %" PRId64
+                         " is gone from %s: run the job again from a checkpoint that is there, or without one",
                          whole, checkpoint_dir(jm, j));
 }
 

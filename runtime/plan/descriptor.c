@@ -166,7 +166,8 @@ static void
 param_override(const making *m, slu_param *param)
 {
     const slu_descriptor *d = m->descriptor;
-    const char *said[] = {setting_text(d->settings, d->setting_count, param->name), slu_setting_environment(d->environment, param->name),
+    const char *said[] = {setting_text(d->settings, d->setting_count, param->name),
+                          slu_setting_environment(d->environment, param->name),
                           setting_text(d->file_settings, d->file_setting_count, param->name)};
     static const uint32_t origins[] = {SLU_ORIGIN_COMMAND_LINE, SLU_ORIGIN_ENVIRONMENT, SLU_ORIGIN_SETTINGS_FILE};
     for (size_t i = 0; i < 3; i++)

@@ -133,7 +133,8 @@ gather(sqlite3_context *context, int count, sqlite3_value **values)
     sum->count++;
     if (type == SQLITE_INTEGER) {
         gather_exact(sum, (decimal){sqlite3_value_int64(values[0]), 0});
-    } else if (type == SQLITE_TEXT && decimal_parse((const char *)sqlite3_value_text(values[0]), (size_t)sqlite3_value_bytes(values[0]), &number)) {
+    } else if (type == SQLITE_TEXT &&
+               decimal_parse((const char *)sqlite3_value_text(values[0]), (size_t)sqlite3_value_bytes(values[0]), &number)) {
         sum->decimals = true;
         gather_exact(sum, number);
     } else {

@@ -129,8 +129,8 @@ name_resolve(void *context, const slu_sql_name *name, char *shown, size_t shown_
         return false;
     (void)snprintf(shown, shown_bytes, "%s%s%s%s%s", elsewhere ? database : "", elsewhere ? "." : "", name->table,
                    name->suffix[0] != 0 ? "$" : "", name->suffix);
-    char *sql = sqlite3_mprintf("CREATE VIRTUAL TABLE IF NOT EXISTS temp.\"%w\" USING sluice('%q','%q','%q')", shown, database, name->table,
-                                name->suffix);
+    char *sql = sqlite3_mprintf("CREATE VIRTUAL TABLE IF NOT EXISTS temp.\"%w\" USING sluice('%q','%q','%q')", shown, database,
+                                name->table, name->suffix);
     if (sql == NULL || sqlite3_exec(session->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         session->failed = session->source.err.status != SLU_OK ? session->source.err.status : SLU_INVALID;
     sqlite3_free(sql);
@@ -201,7 +201,8 @@ own_statement(slu_sql_session *session, const char *text, slu_buf *out)
     char *name = sqlite3_mprintf("from %.*s", (int)length, text); /* where a word can only be a table, be it a keyword too */
     if (name != NULL)
         slu_sql_quote_names(name, name_resolve, session, &quoted);
-    slu_buf_printf(out, "SELECT name, type FROM pragma_table_info(%s)", length == 0 || quoted.bytes < 5 ? "''" : slu_buf_cstr(&quoted) + 5);
+    slu_buf_printf(out, "SELECT name, type FROM pragma_table_info(%s)",
+                   length == 0 || quoted.bytes < 5 ? "''" : slu_buf_cstr(&quoted) + 5);
     sqlite3_free(name);
     slu_buf_fini(&quoted);
     return true;

@@ -75,8 +75,8 @@ struct slu_sql_catalog {
     slu_status (*list)(const slu_sql_catalog *catalog, void (*found)(void *to, const char *database, const char *table), void *to,
                        slu_error *err);
     /* `suffix` is what follows the first `$` ("lake", "lake@123", "log", "snapshots"), "" for the table itself. */
-    slu_status (*open)(const slu_sql_catalog *catalog, const char *database, const char *table, const char *suffix, slu_sql_table **out,
-                       slu_error *err);
+    slu_status (*open)(const slu_sql_catalog *catalog, const char *database, const char *table, const char *suffix,
+                       slu_sql_table **out, slu_error *err);
 };
 
 #endif

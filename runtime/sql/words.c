@@ -101,8 +101,8 @@ static bool
 transaction_verb(const char *previous, size_t length)
 {
     return is_word(previous, length, "begin") || is_word(previous, length, "commit") || is_word(previous, length, "end") ||
-           is_word(previous, length, "rollback") || is_word(previous, length, "deferred") || is_word(previous, length, "immediate") ||
-           is_word(previous, length, "exclusive");
+           is_word(previous, length, "rollback") || is_word(previous, length, "deferred") ||
+           is_word(previous, length, "immediate") || is_word(previous, length, "exclusive");
 }
 
 /* A table may be called `order` or `count`, and a statement with ORDER BY means the keyword all the same: such a word is a table's name

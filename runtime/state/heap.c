@@ -58,7 +58,8 @@ spec_check(const slu_state_spec *spec, slu_error *err)
         return slu_error_set(err, SLU_INVALID, "state %s: values of %u bytes; 1 to %u are possible", spec->name, spec->value_bytes,
                              SLU_STATE_VALUE_BYTES_MAX);
     if (spec->key_bytes > SLU_STATE_KEY_BYTES_MAX || spec->ttl_ms < 0)
-        return slu_error_set(err, SLU_INVALID, "state %s: keys of %u bytes, ttl %lld ms", spec->name, spec->key_bytes, (long long)spec->ttl_ms);
+        return slu_error_set(err, SLU_INVALID, "state %s: keys of %u bytes, ttl %lld ms", spec->name, spec->key_bytes,
+                             (long long)spec->ttl_ms);
     return SLU_OK;
 }
 
@@ -206,7 +207,8 @@ run_set(slu_state *state, run *set, slu_view bytes, slu_error *err)
         return slu_error_set(err, SLU_LIMIT, "state %s: a value of %zu bytes", state->name, bytes.bytes);
     if (bytes.bytes > set->capacity || set->data == NULL) {
         const uint32_t capacity = (uint32_t)slu_size_align(bytes.bytes + 1, 16);
-        uint8_t *data = slu_account_take(state->account, (int64_t)capacity - set->capacity) ? slu_realloc(set->data, capacity) : NULL;
+        uint8_t *data =
+            slu_account_take(state->account, (int64_t)capacity - set->capacity) ? slu_realloc(set->data, capacity) : NULL;
         if (data == NULL)
             return slu_error_set(err, SLU_NOMEM, "state %s: no memory for a value of %zu bytes", state->name, bytes.bytes);
         state->run_bytes += (int64_t)capacity - set->capacity;
@@ -260,7 +262,8 @@ table_resize(slu_state *state, uint64_t capacity, slu_error *err)
     const int64_t bytes = (int64_t)(capacity * state->stride);
     uint8_t *slots = slu_account_take(state->account, bytes) ? slu_alloc_aligned((size_t)bytes) : NULL;
     if (slots == NULL)
-        return slu_error_set(err, SLU_NOMEM, "state %s: no memory for a table of %llu MiB", state->name, (unsigned long long)bytes >> 20);
+        return slu_error_set(err, SLU_NOMEM, "state %s: no memory for a table of %llu MiB", state->name,
+                             (unsigned long long)bytes >> 20);
     ask_for_huge_pages(slots, (size_t)bytes);
     memset(slots, 0, (size_t)bytes);
     slu_state old = *state;
@@ -336,7 +339,8 @@ static slu_status
 keys_check(const slu_state *state, const slu_keys *keys, slu_error *err)
 {
     if (keys->key_bytes != state->spec.key_bytes && state->spec.key_bytes != 0)
-        return slu_error_set(err, SLU_INVALID, "state %s has keys of %u bytes, not %u", state->name, state->spec.key_bytes, keys->key_bytes);
+        return slu_error_set(err, SLU_INVALID, "state %s has keys of %u bytes, not %u", state->name, state->spec.key_bytes,
+                             keys->key_bytes);
     if (keys->count > 0 && (keys->hashes == NULL || keys->data == NULL || (keys->key_bytes == 0 && keys->offsets == NULL)))
         return slu_error_set(err, SLU_INVALID, "state %s: keys without bytes, hashes or offsets", state->name);
     return SLU_OK;
@@ -567,14 +571,15 @@ sort_slots(const slu_state *state, uint32_t *groups, uint64_t *firsts, uint32_t 
 }
 
 slu_status
-slu_state_snapshot(const slu_state *state, slu_status (*entry)(void *to, uint32_t key_group, slu_view bytes, slu_error *err), void *to,
-                   slu_error *err)
+slu_state_snapshot(const slu_state *state, slu_status (*entry)(void *to, uint32_t key_group, slu_view bytes, slu_error *err),
+                   void *to, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf blob = {0};
     uint32_t *groups = slu_alloc((size_t)(state->count + 1) * sizeof *groups);
     uint32_t *order = slu_alloc((size_t)(state->count + 1) * sizeof *order);
     uint64_t *firsts = slu_alloc_zero((size_t)state->max_parallelism + 1, sizeof *firsts);
-    slu_status status = groups == NULL || order == NULL || firsts == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a snapshot") : SLU_OK;
+    slu_status status =
+        groups == NULL || order == NULL || firsts == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a snapshot") : SLU_OK;
     slu_buf_init(&blob, SIZE_MAX / 2);
     if (status == SLU_OK)
         sort_slots(state, groups, firsts, order);
@@ -634,8 +639,9 @@ slu_state_restore(slu_state *state, slu_view bytes, int64_t now_ms, slu_error *e
         return slu_error_set(err, SLU_CORRUPT, "state %s: not a snapshot of a state (version %u)", state->name, version);
     if (key_bytes != state->spec.key_bytes || value_bytes != (state->spec.kind == SLU_STATE_FIXED ? state->spec.value_bytes : 0))
         return slu_error_set(err, SLU_INVALID,
-                             "state %s: the snapshot has keys of %u and values of %u bytes (0: any), the operator wants %u and %u", state->name,
-                             key_bytes, value_bytes, state->spec.key_bytes, state->spec.kind == SLU_STATE_FIXED ? state->spec.value_bytes : 0);
+                             "state %s: the snapshot has keys of %u and values of %u bytes (0: any), the operator wants %u and %u",
+                             state->name, key_bytes, value_bytes, state->spec.key_bytes,
+                             state->spec.kind == SLU_STATE_FIXED ? state->spec.value_bytes : 0);
     bool grown;
     SLU_TRY(table_room(state, count, &grown, err));
     for (size_t i = 0; i < count; i++)

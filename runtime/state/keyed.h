@@ -22,7 +22,8 @@
 #define SLU_STATE_VALUE_BYTES_MAX 65536u
 #define SLU_STATE_KEY_BYTES_MAX 65536u
 
-SLU_CHECK slu_status slu_state_new(const slu_state_spec *spec, uint32_t max_parallelism, slu_account *account, slu_state **out, slu_error *err);
+SLU_CHECK slu_status slu_state_new(const slu_state_spec *spec, uint32_t max_parallelism, slu_account *account, slu_state **out,
+                                   slu_error *err);
 void slu_state_free(slu_state **state);
 const slu_state_spec *slu_state_get_spec(const slu_state *state);
 int64_t slu_state_count(const slu_state *state);
@@ -33,11 +34,13 @@ SLU_CHECK slu_status slu_state_upsert_many(slu_state *state, const slu_keys *key
 SLU_CHECK slu_status slu_state_erase_many(slu_state *state, const slu_keys *keys, slu_error *err);
 SLU_CHECK slu_status slu_state_get_bytes(slu_state *state, const slu_keys *keys, int64_t now_ms, slu_attr *views, slu_error *err);
 /* data NULL erases the key. */
-SLU_CHECK slu_status slu_state_put_bytes(slu_state *state, const slu_keys *keys, int64_t now_ms, const slu_attr *values, slu_error *err);
+SLU_CHECK slu_status slu_state_put_bytes(slu_state *state, const slu_keys *keys, int64_t now_ms, const slu_attr *values,
+                                         slu_error *err);
 
 /* Hands out one run of bytes per key group that has keys; the callback copies. */
-SLU_CHECK slu_status slu_state_snapshot(const slu_state *state, slu_status (*entry)(void *to, uint32_t key_group, slu_view bytes, slu_error *err),
-                                        void *to, slu_error *err);
+SLU_CHECK slu_status slu_state_snapshot(const slu_state *state,
+                                        slu_status (*entry)(void *to, uint32_t key_group, slu_view bytes, slu_error *err), void *to,
+                                        slu_error *err);
 /* One such run of bytes, into what is there. */
 SLU_CHECK slu_status slu_state_restore(slu_state *state, slu_view bytes, int64_t now_ms, slu_error *err);
 

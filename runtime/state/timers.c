@@ -80,8 +80,8 @@ bucket_of(const slu_timers *timers, uint32_t domain, uint32_t key_hash, uint64_t
 static bool
 entry_is(const entry *a, const slu_timer *timer)
 {
-    return a->domain == timer->domain && a->tag == timer->tag && a->key_hash == timer->key_hash && a->key_bytes == timer->key_bytes &&
-           (a->key_bytes == 0 || memcmp(a->key, timer->key, a->key_bytes) == 0);
+    return a->domain == timer->domain && a->tag == timer->tag && a->key_hash == timer->key_hash &&
+           a->key_bytes == timer->key_bytes && (a->key_bytes == 0 || memcmp(a->key, timer->key, a->key_bytes) == 0);
 }
 
 static uint32_t
@@ -278,7 +278,12 @@ slu_timers_pop(slu_timers *timers, uint32_t domain, int64_t now_ms, slu_timer *o
         return SLU_AGAIN;
     const uint32_t i = heap_of(timers, domain)->items[0];
     const entry *due = &timers->entries[i];
-    *out = (slu_timer){.size = sizeof *out, .domain = domain, .at_ms = due->at_ms, .key_hash = due->key_hash, .key_bytes = due->key_bytes, .tag = due->tag};
+    *out = (slu_timer){.size = sizeof *out,
+                       .domain = domain,
+                       .at_ms = due->at_ms,
+                       .key_hash = due->key_hash,
+                       .key_bytes = due->key_bytes,
+                       .tag = due->tag};
     slu_free(timers->popped);
     timers->popped = entry_remove(timers, i);
     out->key = timers->popped;
@@ -318,8 +323,8 @@ sort_entries(const slu_timers *timers, uint32_t *firsts, uint32_t *order)
 }
 
 slu_status
-slu_timers_snapshot(const slu_timers *timers, slu_status (*entry_out)(void *to, uint32_t key_group, slu_view bytes, slu_error *err), void *to,
-                    slu_error *err)
+slu_timers_snapshot(const slu_timers *timers, slu_status (*entry_out)(void *to, uint32_t key_group, slu_view bytes, slu_error *err),
+                    void *to, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf blob = {0};
     uint32_t *firsts = slu_alloc_zero(timers->max_parallelism + 1u, sizeof *firsts);

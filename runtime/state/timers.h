@@ -25,8 +25,8 @@ int64_t slu_timers_next(const slu_timers *timers, uint32_t domain); /* INT64_MAX
 SLU_CHECK slu_status slu_timers_pop(slu_timers *timers, uint32_t domain, int64_t now_ms, slu_timer *out);
 uint32_t slu_timers_count(const slu_timers *timers);
 SLU_CHECK slu_status slu_timers_snapshot(const slu_timers *timers,
-                                         slu_status (*entry)(void *to, uint32_t key_group, slu_view bytes, slu_error *err), void *to,
-                                         slu_error *err);
+                                         slu_status (*entry)(void *to, uint32_t key_group, slu_view bytes, slu_error *err),
+                                         void *to, slu_error *err);
 SLU_CHECK slu_status slu_timers_restore(slu_timers *timers, slu_view bytes, slu_error *err);
 
 #endif

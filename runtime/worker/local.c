@@ -71,7 +71,9 @@ look_for_strangers(slu_local *local, slu_error *err)
     slu_manifest_free(&stranger);
     if (local->restore_from[0] != 0)
         return SLU_OK;
-    return slu_error_set(err, SLU_CONFLICT, "%s/%s holds checkpoints of an earlier run (the newest is %" PRId64 "): restore from one of them, or choose another job id",
+    return slu_error_set(err, SLU_CONFLICT,
+                         "%s/%s holds checkpoints of an earlier run (the newest is %" PRId64
+                         "): restore from one of them, or choose another job id",
                          local->dir, local->job_id, local->newest_stranger);
 }
 
@@ -242,7 +244,8 @@ static void
 command(slu_local *local, uint32_t kind, const slu_action *action)
 {
     slu_error err = {0};
-    const slu_worker_command all = {.kind = kind, .flags = action->flags, .checkpoint = action->checkpoint, .wall_ms = action->wall_ms, .final = action->final};
+    const slu_worker_command all = {
+        .kind = kind, .flags = action->flags, .checkpoint = action->checkpoint, .wall_ms = action->wall_ms, .final = action->final};
     if (slu_worker_command_all(local->worker, &all, &err) != SLU_OK)
         slu_log_warn(local->env, "COMMAND", "job %s: %s", local->job_id, err.message);
 }
@@ -284,7 +287,8 @@ do_action(slu_local *local, const slu_action *action)
     case SLU_ACTION_COMPLETE: completed(local, action); return true;
     case SLU_ACTION_ABORT:
         local->status.failed_checkpoints++;
-        slu_log_warn(local->env, "CHECKPOINT-ABORT", "job %s: checkpoint %" PRId64 ": %s", local->job_id, action->checkpoint, action->reason);
+        slu_log_warn(local->env, "CHECKPOINT-ABORT", "job %s: checkpoint %" PRId64 ": %s", local->job_id, action->checkpoint,
+                     action->reason);
         command(local, SLU_WORKER_ABORT, action);
         return true;
     case SLU_ACTION_DROP: drop(local, action->checkpoint); return true;
@@ -310,7 +314,9 @@ do_event(slu_local *local, const slu_worker_event *event)
         if (slu_coordinator_ack(local->coordinator, &event->ack, &err) != SLU_OK)
             slu_coordinator_decline(local->coordinator, event->task, event->checkpoint, err.message);
         return true;
-    case SLU_WORKER_DECLINED: slu_coordinator_decline(local->coordinator, event->task, event->checkpoint, event->error.message); return true;
+    case SLU_WORKER_DECLINED:
+        slu_coordinator_decline(local->coordinator, event->task, event->checkpoint, event->error.message);
+        return true;
     case SLU_WORKER_ENDED: slu_coordinator_ended(local->coordinator, event->task); return true;
     case SLU_WORKER_FINISHED:
         if (++local->finished < local->layout->task_count)
@@ -422,7 +428,8 @@ copy_path(char *to, const char *path, slu_error *err)
 }
 
 slu_status
-slu_local_open(const slu_graph *graph, slu_registry *registry, const slu_env *env, const slu_local_options *options, slu_local **out, slu_error *err)
+slu_local_open(const slu_graph *graph, slu_registry *registry, const slu_env *env, const slu_local_options *options,
+               slu_local **out, slu_error *err)
 {
     static const slu_local_options none;
     const slu_local_options *use = options == NULL ? &none : options;
@@ -441,7 +448,9 @@ slu_local_open(const slu_graph *graph, slu_registry *registry, const slu_env *en
         return slu_error_set(err, SLU_INVALID, "a job id has 32 hex digits, not \"%s\"", use->job_id);
     if (use->job_id != NULL)
         memcpy(local->job_id, use->job_id, 33);
-    const char *dir = use->checkpoint_dir != NULL ? use->checkpoint_dir : graph->checkpoint.dir == NULL ? "" : graph->checkpoint.dir;
+    const char *dir = use->checkpoint_dir != NULL     ? use->checkpoint_dir
+                      : graph->checkpoint.dir == NULL ? ""
+                                                      : graph->checkpoint.dir;
     SLU_TRY(copy_path(local->dir, dir, err));
     SLU_TRY(copy_path(local->restore_from, use->restore_from == NULL ? "" : use->restore_from, err));
     SLU_TRY(slu_bell_init(&local->bell, true, err));
@@ -464,8 +473,8 @@ slu_local_close(slu_local **owned)
 }
 
 slu_status
-slu_local_run(const slu_graph *graph, slu_registry *registry, const slu_env *env, const slu_local_options *options, slu_local_status *status,
-              slu_error *err)
+slu_local_run(const slu_graph *graph, slu_registry *registry, const slu_env *env, const slu_local_options *options,
+              slu_local_status *status, slu_error *err)
 {
     SLU_AUTO(slu_local_close) slu_local *local = NULL;
     SLU_TRY(slu_local_open(graph, registry, env, options, &local, err));

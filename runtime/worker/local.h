@@ -35,11 +35,11 @@ typedef struct slu_local_status {
 } slu_local_status;
 
 /* From start to end. OK: every task finished; CLOSED: cancelled. `status` may be NULL. */
-SLU_CHECK slu_status slu_local_run(const slu_graph *graph, slu_registry *registry, const slu_env *env, const slu_local_options *options,
-                                   slu_local_status *status, slu_error *err);
+SLU_CHECK slu_status slu_local_run(const slu_graph *graph, slu_registry *registry, const slu_env *env,
+                                   const slu_local_options *options, slu_local_status *status, slu_error *err);
 
-SLU_CHECK slu_status slu_local_open(const slu_graph *graph, slu_registry *registry, const slu_env *env, const slu_local_options *options,
-                                    slu_local **out, slu_error *err);
+SLU_CHECK slu_status slu_local_open(const slu_graph *graph, slu_registry *registry, const slu_env *env,
+                                    const slu_local_options *options, slu_local **out, slu_error *err);
 /* MORE: call again at once; AGAIN: nothing to do before *deadline (now_ms clock); END: the job is over; a failure: it failed. */
 SLU_CHECK slu_status slu_local_step(slu_local *local, int64_t *deadline, slu_error *err);
 /* Sleeps until something happens or the deadline passes (real clocks only). */

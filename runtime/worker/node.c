@@ -139,8 +139,8 @@ on_watermark(void *owner, int64_t event_ms, slu_error *err)
 
 /* ---- Restoring */
 
-typedef slu_status (*restore_entry)(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
-                                    slu_error *err);
+typedef slu_status (*restore_entry)(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes,
+                                    void *to, slu_error *err);
 
 static uint32_t
 group_first(const slu_node *node)
@@ -158,7 +158,8 @@ group_last(const slu_node *node)
 static bool
 owns_file(const slu_node *node, uint32_t file)
 {
-    return node->spec.restore->parallelisms[file] != node->spec.op->parallelism || node->spec.restore->subtasks[file] == node->spec.subtask;
+    return node->spec.restore->parallelisms[file] != node->spec.op->parallelism ||
+           node->spec.restore->subtasks[file] == node->spec.subtask;
 }
 
 static slu_status
@@ -171,7 +172,8 @@ restore_section(slu_node *node, uint32_t file, uint32_t index, restore_entry eac
         int64_t tag;
         slu_view bytes;
         SLU_TRY(slu_snapshot_entry(reader, index, e, &key_group, &tag, &bytes, err));
-        const bool mine = key_group == SLU_KEY_GROUP_NONE ? owns_file(node, file) : key_group >= group_first(node) && key_group <= group_last(node);
+        const bool mine = key_group == SLU_KEY_GROUP_NONE ? owns_file(node, file)
+                                                          : key_group >= group_first(node) && key_group <= group_last(node);
         if (mine)
             SLU_TRY(each(node, section, key_group, tag, bytes, to, err));
     }
@@ -186,7 +188,8 @@ restore_each(slu_node *node, uint32_t kind, const char *name, restore_entry each
         const slu_snapshot_reader *reader = node->spec.restore->readers[file];
         for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++) {
             const slu_section *section = slu_snapshot_section(reader, s);
-            if (section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0 && (name == NULL || strcmp(section->name, name) == 0))
+            if (section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0 &&
+                (name == NULL || strcmp(section->name, name) == 0))
                 SLU_TRY(restore_section(node, file, s, each, to, err));
         }
     }
@@ -194,7 +197,8 @@ restore_each(slu_node *node, uint32_t kind, const char *name, restore_entry each
 }
 
 static slu_status
-restore_keyed_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+restore_keyed_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
+                    slu_error *err)
 {
     (void)section;
     (void)key_group;
@@ -207,12 +211,14 @@ on_restore_state(void *owner, slu_state *state, slu_error *err)
 {
     const slu_node *node = owner;
     if (node->restore_over) /* the bytes are gone; to begin empty would be a lie */
-        return slu_error_set(err, SLU_INVALID, "state %s: after a restore, states can be opened in open and restore only", slu_state_get_spec(state)->name);
+        return slu_error_set(err, SLU_INVALID, "state %s: after a restore, states can be opened in open and restore only",
+                             slu_state_get_spec(state)->name);
     return restore_each(owner, SLU_SECTION_KEYED, slu_state_get_spec(state)->name, restore_keyed_entry, state, err);
 }
 
 static slu_status
-restore_timers_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+restore_timers_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
+                     slu_error *err)
 {
     (void)node;
     (void)section;
@@ -231,14 +237,16 @@ on_restore_timers(void *owner, slu_timers *timers, slu_error *err)
 }
 
 static slu_status
-restore_operator_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+restore_operator_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
+                       slu_error *err)
 {
     (void)tag;
     (void)to;
     if (section->state_version > node->spec.plugin->state_version)
-        return slu_error_set(err, SLU_UNSUPPORTED, "the checkpoint holds state of version %u; this plugin knows up to %u", section->state_version,
-                             node->spec.plugin->state_version);
-    slu_status (*restore)(void *, uint32_t, uint32_t, const void *, uint64_t, slu_error *) = node->op != NULL ? node->op->restore : node->sink->restore;
+        return slu_error_set(err, SLU_UNSUPPORTED, "the checkpoint holds state of version %u; this plugin knows up to %u",
+                             section->state_version, node->spec.plugin->state_version);
+    slu_status (*restore)(void *, uint32_t, uint32_t, const void *, uint64_t, slu_error *) =
+        node->op != NULL ? node->op->restore : node->sink->restore;
     if (restore == NULL)
         return slu_error_set(err, SLU_INVALID, "the checkpoint holds state for it, which it cannot restore");
     return restore(node->self, section->state_version, key_group, bytes.data, bytes.bytes, err);
@@ -273,7 +281,8 @@ rescaled(const slu_node *node)
 }
 
 static slu_status
-restore_committable_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+restore_committable_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
+                          slu_error *err)
 {
     uint32_t *index = to;
     (void)section;
@@ -305,7 +314,8 @@ split_list_add(slu_node *node, split_list *list, const slu_split *split, slu_err
 }
 
 static slu_status
-restore_split_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to, slu_error *err)
+restore_split_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
+                    slu_error *err)
 {
     (void)section;
     (void)key_group;
@@ -315,7 +325,8 @@ restore_split_entry(slu_node *node, const slu_section *section, uint32_t key_gro
     const char *id = slu_arena_strndup(&node->arena, (const char *)bytes.data, id_bytes);
     if (id == NULL)
         return slu_arena_status(&node->arena, err);
-    const slu_split split = {.size = sizeof split, .id = id, .data = bytes.data + id_bytes, .data_bytes = (uint32_t)(bytes.bytes - id_bytes)};
+    const slu_split split = {
+        .size = sizeof split, .id = id, .data = bytes.data + id_bytes, .data_bytes = (uint32_t)(bytes.bytes - id_bytes)};
     return split_list_add(node, to, &split, err);
 }
 
@@ -502,7 +513,10 @@ open_steps(slu_node *node, slu_error *err)
     memset(node->self, 0, node->spec.plugin->instance_bytes + 1u);
     SLU_TRY(call_open(node, err));
     node->open = true;
-    slu_services_bind(node->services, node->self, node->source != NULL ? node->source->ready : node->op != NULL ? node->op->ready : node->sink->ready);
+    slu_services_bind(node->services, node->self,
+                      node->source != NULL ? node->source->ready
+                      : node->op != NULL   ? node->op->ready
+                                           : node->sink->ready);
     SLU_TRY(restore_all(node, err));
     return node->source != NULL ? assign_splits(node, err) : SLU_OK;
 }
@@ -599,14 +613,15 @@ snapshot_host_state(slu_node *node, slu_snapshot_writer *writer, slu_error *err)
     for (uint32_t i = 0; i < slu_services_state_count(node->services); i++) {
         const slu_state *state = slu_services_state(node->services, i);
         const slu_state_spec *spec = slu_state_get_spec(state);
-        const slu_section section = {node->spec.op->id, spec->name, SLU_SECTION_KEYED, node->spec.plugin->state_version, spec->key_bytes,
-                                     spec->value_bytes, spec->ttl_ms, 0};
+        const slu_section section = {node->spec.op->id, spec->name,        SLU_SECTION_KEYED, node->spec.plugin->state_version,
+                                     spec->key_bytes,   spec->value_bytes, spec->ttl_ms,      0};
         SLU_TRY(slu_snapshot_writer_section(writer, &section, err));
         SLU_TRY(slu_state_snapshot(state, write_group, &target, err));
     }
     if (slu_services_timers(node->services) == NULL)
         return SLU_OK;
-    SLU_TRY(slu_snapshot_writer_section(writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_TIMERS}, err));
+    SLU_TRY(slu_snapshot_writer_section(
+        writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_TIMERS}, err));
     return slu_timers_snapshot(slu_services_timers(node->services), write_group, &target, err);
 }
 
@@ -633,7 +648,8 @@ static slu_status
 snapshot_source(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
 {
     plugin_splits list = {{sizeof list.shown, 0, plugin_add_split}, writer};
-    SLU_TRY(slu_snapshot_writer_section(writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_SPLITS}, err));
+    SLU_TRY(slu_snapshot_writer_section(
+        writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_SPLITS}, err));
     return node->source->snapshot(node->self, checkpoint, &list.shown, err);
 }
 
@@ -644,9 +660,12 @@ snapshot_plugin(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer,
     if (call == NULL)
         return SLU_OK;
     plugin_snapshot snapshot = {{sizeof snapshot.shown, 0, checkpoint, plugin_write}, node, writer};
-    SLU_TRY(slu_snapshot_writer_section(
-        writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_OPERATOR, .state_version = node->spec.plugin->state_version},
-        err));
+    SLU_TRY(slu_snapshot_writer_section(writer,
+                                        &(slu_section){.operator_id = node->spec.op->id,
+                                                       .name = "",
+                                                       .kind = SLU_SECTION_OPERATOR,
+                                                       .state_version = node->spec.plugin->state_version},
+                                        err));
     const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
     const slu_status status = call(node->self, &snapshot.shown, err);
     slu_crash_leave(before);
@@ -659,7 +678,8 @@ snapshot_committables(slu_node *node, slu_snapshot_writer *writer, slu_error *er
 {
     if (node->staged == NULL)
         return SLU_OK;
-    SLU_TRY(slu_snapshot_writer_section(writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_COMMITTABLES}, err));
+    SLU_TRY(slu_snapshot_writer_section(
+        writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_COMMITTABLES}, err));
     for (const committable *c = node->staged; c != NULL; c = c->next)
         SLU_TRY(slu_snapshot_writer_entry(writer, SLU_KEY_GROUP_NONE, c->checkpoint, c->data, c->bytes, err));
     return SLU_OK;
@@ -668,12 +688,17 @@ snapshot_committables(slu_node *node, slu_snapshot_writer *writer, slu_error *er
 slu_status
 slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
 {
-    slu_status status = node->source != NULL ? snapshot_source(node, checkpoint, writer, err) : snapshot_plugin(node, checkpoint, writer, err);
+    slu_status status =
+        node->source != NULL ? snapshot_source(node, checkpoint, writer, err) : snapshot_plugin(node, checkpoint, writer, err);
     if (status == SLU_OK)
         status = snapshot_host_state(node, writer, err);
     if (status == SLU_OK)
         status = snapshot_committables(node, writer, err);
-    return status == SLU_OK ? SLU_OK : node_failed(node, status < 0 ? status : slu_error_set(err, SLU_INVALID, "snapshot answered %s", slu_status_name(status)), err);
+    return status == SLU_OK
+               ? SLU_OK
+               : node_failed(node,
+                             status < 0 ? status : slu_error_set(err, SLU_INVALID, "snapshot answered %s", slu_status_name(status)),
+                             err);
 }
 
 /* ---- Items */
@@ -710,7 +735,8 @@ handle_batch(slu_node *node, uint32_t input, const slu_batch *batch, slu_error *
     if (restored_wait(node))
         return SLU_AGAIN;
     const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
-    const slu_status status = node->op != NULL ? node->op->process(node->self, input, batch, err) : node->sink->write(node->self, batch, err);
+    const slu_status status =
+        node->op != NULL ? node->op->process(node->self, input, batch, err) : node->sink->write(node->self, batch, err);
     slu_crash_leave(before);
     if (status == SLU_OK && node->op == NULL)
         count_out(node, batch);
@@ -852,7 +878,8 @@ queue_push(slu_node *node, uint32_t input, slu_item *item, slu_error *err)
         const uint32_t capacity = node->queue_capacity == 0 ? 8 : 2 * node->queue_capacity;
         queued *grown = capacity > SLU_CHANNEL_SPILL_MAX ? NULL : slu_alloc(capacity * sizeof *grown);
         if (grown == NULL)
-            return slu_error_set(err, capacity > SLU_CHANNEL_SPILL_MAX ? SLU_LIMIT : SLU_NOMEM, "%u items wait for %s", capacity, node->spec.op->id);
+            return slu_error_set(err, capacity > SLU_CHANNEL_SPILL_MAX ? SLU_LIMIT : SLU_NOMEM, "%u items wait for %s", capacity,
+                                 node->spec.op->id);
         for (uint32_t i = 0; i < node->queue_count; i++)
             grown[i] = node->queue[(node->queue_first + i) % node->queue_capacity];
         slu_free(node->queue);

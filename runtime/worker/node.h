@@ -51,10 +51,11 @@ typedef struct slu_node_spec {
 SLU_CHECK slu_status slu_node_new(const slu_node_spec *spec, slu_node **out, slu_error *err);
 /* Where one output of a node leads. */
 SLU_CHECK slu_status slu_node_add_child(slu_node *node, uint32_t output, slu_node *child, uint32_t input, slu_error *err);
-SLU_CHECK slu_status slu_node_add_partition(slu_node *node, uint32_t output, slu_partition **partition, slu_error *err); /* takes it */
+SLU_CHECK slu_status slu_node_add_partition(slu_node *node, uint32_t output, slu_partition **partition,
+                                            slu_error *err); /* takes it */
 /* open, restore, restored committables, assign. */
 SLU_CHECK slu_status slu_node_open(slu_node *node, slu_error *err);
-void slu_node_close(slu_node *node);  /* the instance's close; the services stay for batches under way */
+void slu_node_close(slu_node *node); /* the instance's close; the services stay for batches under way */
 void slu_node_drop_items(slu_node *node);
 void slu_node_free(slu_node **node);
 
@@ -69,9 +70,10 @@ void slu_node_retry(slu_node *node);
 int64_t slu_node_deadline(const slu_node *node, int64_t now_ms);
 bool slu_node_clear(const slu_node *node);
 bool slu_node_holds_barrier(const slu_node *node); /* a barrier waits for its pending work or its prepare */
-bool slu_node_room(slu_node *node); /* of its own partitions */
-SLU_CHECK slu_status slu_node_flush(slu_node *node, int64_t now_ms, bool all, bool *sent, slu_error *err); /* small batches that wait in them */
-bool slu_node_committed(const slu_node *node); /* nothing left to commit */
+bool slu_node_room(slu_node *node);                /* of its own partitions */
+SLU_CHECK slu_status slu_node_flush(slu_node *node, int64_t now_ms, bool all, bool *sent,
+                                    slu_error *err); /* small batches that wait in them */
+bool slu_node_committed(const slu_node *node);       /* nothing left to commit */
 
 bool slu_node_without_splits(const slu_node *node); /* a source of splits that was given none */
 /* Sources. poll: OK, AGAIN, MORE or END. */
@@ -94,7 +96,7 @@ SLU_CHECK slu_status slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_s
 uint32_t slu_node_kind(const slu_node *node);
 const char *slu_node_id(const slu_node *node);
 slu_services *slu_node_services(const slu_node *node);
-bool slu_node_leaves(const slu_node *node); /* what it emits leaves the task (a sink's too) */
+bool slu_node_leaves(const slu_node *node);      /* what it emits leaves the task (a sink's too) */
 int64_t slu_node_rows_out(const slu_node *node); /* emitted; of a sink: written */
 int64_t slu_node_bytes_out(const slu_node *node);
 int64_t slu_node_batches_out(const slu_node *node);

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 #define COMMANDS_MAX 64u
-#define INPUTS_PER_STEP 8 /* batches between two looks at commands, descriptors and deadlines */
+#define INPUTS_PER_STEP 8  /* batches between two looks at commands, descriptors and deadlines */
 #define SLEEP_MS_MAX 60000 /* a guard only: bells and descriptors wake */
 #define BUSY_TELL_MS 100
 
@@ -32,7 +32,7 @@ struct slu_task_loop {
     slu_node **nodes;
     bucketer *bucketers;
     const struct ArrowSchema ***input_schemas; /* [node][input] */
-    slu_inbox *inbox; /* NULL: a source */
+    slu_inbox *inbox;                          /* NULL: a source */
     slu_align *align;
     uint32_t *channel_inputs; /* input of the head, per inbox channel */
     slu_watches *watches;
@@ -256,7 +256,8 @@ add_output(slu_task_loop *task, const slu_link_edge *link, slu_error *err)
     const uint32_t receivers = link->partition == SLU_PARTITION_FORWARD ? 1 : task->layout->vertices[link->to_vertex].parallelism;
     const slu_edge *edge = &task->graph->operators[link->to_operator].inputs[link->to_input];
     slu_schema *schema = task->spec.schemas[link->from_operator][link->from_output];
-    const uint32_t first = link->channel_first + (link->partition == SLU_PARTITION_FORWARD ? task->subtask : task->subtask * receivers);
+    const uint32_t first =
+        link->channel_first + (link->partition == SLU_PARTITION_FORWARD ? task->subtask : task->subtask * receivers);
     SLU_AUTO(slu_partition_free) slu_partition *partition = NULL;
     slu_partition_spec spec = {.kind = link->partition,
                                .receiver_count = receivers,
@@ -307,12 +308,14 @@ add_inputs(slu_task_loop *task, slu_error *err)
         return SLU_OK;
     slu_channel **channels = slu_alloc_zero(count, sizeof *channels);
     task->channel_inputs = slu_alloc_zero(count, sizeof *task->channel_inputs);
-    slu_status status = channels == NULL || task->channel_inputs == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %u inputs", count) : SLU_OK;
+    slu_status status =
+        channels == NULL || task->channel_inputs == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %u inputs", count) : SLU_OK;
     uint32_t n = 0;
     for (uint32_t i = 0; status == SLU_OK && i < task->vertex->input_count; i++) {
         const slu_link_edge *link = &links[i];
         for (uint32_t sender = 0; sender < channels_of_link(task, link); sender++) {
-            const uint32_t at = link->partition == SLU_PARTITION_FORWARD ? task->subtask : sender * task->vertex->parallelism + task->subtask;
+            const uint32_t at =
+                link->partition == SLU_PARTITION_FORWARD ? task->subtask : sender * task->vertex->parallelism + task->subtask;
             task->channel_inputs[n] = link->to_input;
             channels[n++] = task->spec.channels[link->channel_first + at];
         }
@@ -536,7 +539,8 @@ use_aligned(slu_task_loop *task, const slu_aligned *aligned, slu_error *err)
         SLU_TRY(slu_node_input(task->nodes[0], 0, &item, err));
     }
     if (aligned->ready >= 0) {
-        slu_item barrier = {.kind = SLU_ITEM_BARRIER, .flags = aligned->flags, .value = aligned->ready, .wall_ms = aligned->wall_ms};
+        slu_item barrier = {
+            .kind = SLU_ITEM_BARRIER, .flags = aligned->flags, .value = aligned->ready, .wall_ms = aligned->wall_ms};
         task->alignment_ms = now_of(task) - aligned->began_ms;
         SLU_TRY(slu_node_input(task->nodes[0], 0, &barrier, err));
     }
@@ -590,7 +594,8 @@ run_command(slu_task_loop *task, const slu_worker_command *command, slu_error *e
     switch (command->kind) {
     case SLU_WORKER_TRIGGER:
         if (task->inbox == NULL && command->checkpoint > task->last_trigger) {
-            task->trigger = (slu_item){.kind = SLU_ITEM_BARRIER, .flags = command->flags, .value = command->checkpoint, .wall_ms = command->wall_ms};
+            task->trigger = (slu_item){
+                .kind = SLU_ITEM_BARRIER, .flags = command->flags, .value = command->checkpoint, .wall_ms = command->wall_ms};
             task->last_trigger = command->checkpoint;
         }
         return SLU_OK;
@@ -715,16 +720,15 @@ take_item(slu_task_loop *task, slu_error *err)
     case SLU_ITEM_BARRIER:
         SLU_TRY(slu_align_barrier(task->align, channel, item.value, item.flags, item.wall_ms, now_of(task), &aligned, err));
         if (aligned.aborted >= 0)
-            tell(task, SLU_WORKER_DECLINED, aligned.aborted, &(slu_error){.status = SLU_CONFLICT, .message = "a newer barrier came first"});
+            tell(task, SLU_WORKER_DECLINED, aligned.aborted,
+                 &(slu_error){.status = SLU_CONFLICT, .message = "a newer barrier came first"});
         if (aligned.unblock)
             slu_inbox_unblock_all(task->inbox);
         if (aligned.block)
             slu_inbox_block(task->inbox, channel);
         aligned.unblock = aligned.ready >= 0;
         return use_aligned(task, &aligned, err);
-    case SLU_ITEM_CANCEL:
-        slu_align_cancel(task->align, item.value, &aligned);
-        return use_aligned(task, &aligned, err);
+    case SLU_ITEM_CANCEL: slu_align_cancel(task->align, item.value, &aligned); return use_aligned(task, &aligned, err);
     case SLU_ITEM_WATERMARK: advanced = slu_inbox_watermark(task->inbox, channel, item.value, &combined); break;
     case SLU_ITEM_IDLE:
         advanced = slu_inbox_idle(task->inbox, channel, item.value != 0, &combined);

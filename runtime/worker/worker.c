@@ -247,7 +247,8 @@ name_the_left_behind(const slu_worker *worker, const slu_manifest_file *file)
         for (uint32_t v = 0; v < worker->spec.layout->vertex_count; v++)
             there = there || vertex_has(worker, &worker->spec.layout->vertices[v], file->operators[o]);
         if (!there)
-            slu_log_warn(worker->spec.env, "STATE-LEFT", "the checkpoint knows an operator %s, the job does not: what it remembered is left behind",
+            slu_log_warn(worker->spec.env, "STATE-LEFT",
+                         "the checkpoint knows an operator %s, the job does not: what it remembered is left behind",
                          file->operators[o]);
     }
 }
@@ -273,8 +274,8 @@ load_restore(slu_worker *worker, slu_error *err)
     if (manifest == NULL)
         return SLU_OK;
     if (manifest->max_parallelism != worker->spec.layout->graph->max_parallelism)
-        return slu_error_set(err, SLU_INVALID, "the checkpoint has %u key groups, the job %u: max-parallelism cannot change", manifest->max_parallelism,
-                             worker->spec.layout->graph->max_parallelism);
+        return slu_error_set(err, SLU_INVALID, "the checkpoint has %u key groups, the job %u: max-parallelism cannot change",
+                             manifest->max_parallelism, worker->spec.layout->graph->max_parallelism);
     worker->restore.readers = slu_alloc_zero(manifest->file_count + 1u, sizeof *worker->restore.readers);
     uint32_t *subtasks = slu_alloc_zero(manifest->file_count + 1u, sizeof *subtasks);
     uint32_t *parallelisms = slu_alloc_zero(manifest->file_count + 1u, sizeof *parallelisms);
@@ -497,14 +498,16 @@ slu_channel *
 slu_worker_outbound(slu_worker *worker, uint32_t channel)
 {
     const slu_channel_plan *plan = &worker->spec.layout->channels[channel];
-    return worker->run_of_task[plan->from_task] != NULL && worker->run_of_task[plan->to_task] == NULL ? worker->channels[channel] : NULL;
+    return worker->run_of_task[plan->from_task] != NULL && worker->run_of_task[plan->to_task] == NULL ? worker->channels[channel]
+                                                                                                      : NULL;
 }
 
 slu_channel *
 slu_worker_inbound(slu_worker *worker, uint32_t channel)
 {
     const slu_channel_plan *plan = &worker->spec.layout->channels[channel];
-    return worker->run_of_task[plan->to_task] != NULL && worker->run_of_task[plan->from_task] == NULL ? worker->channels[channel] : NULL;
+    return worker->run_of_task[plan->to_task] != NULL && worker->run_of_task[plan->from_task] == NULL ? worker->channels[channel]
+                                                                                                      : NULL;
 }
 
 void
@@ -543,7 +546,9 @@ one_metric(void *to, const char *name, uint32_t kind, int64_t value)
 
 void
 slu_worker_metrics(slu_worker *worker,
-                   void (*each)(void *to, const char *operator_id, uint32_t subtask, const char *name, uint32_t kind, int64_t value), void *to)
+                   void (*each)(void *to, const char *operator_id, uint32_t subtask, const char *name, uint32_t kind,
+                                int64_t value),
+                   void *to)
 {
     for (uint32_t i = 0; i < worker->count; i++) {
         const slu_task_loop *task = worker->runs[i].task;

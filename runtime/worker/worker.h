@@ -31,17 +31,17 @@ typedef struct slu_worker_spec {
     const slu_env *env;
     const slu_layout *layout;
     slu_registry *registry;
-    const char *job_id; /* 32 hex digits */
-    uint32_t attempt;   /* from 1 */
+    const char *job_id;    /* 32 hex digits */
+    uint32_t attempt;      /* from 1 */
     const uint32_t *tasks; /* numbers of the layout; NULL: all of them */
     uint32_t task_count;
-    const char *checkpoint_dir;   /* files go to <dir>/<job id>/chk-<n>/; "": they are kept in memory until the checkpoint ends */
-    const slu_manifest *restore;  /* NULL: a fresh start */
-    bool hold_sources;            /* sources wait for COMPLETE of checkpoint 0 */
-    bool threads;                 /* false: driven by slu_worker_step */
-    int64_t memory_max;           /* bytes that plugins may hold by host.alloc and state; 0: no bound */
-    slu_bell *event_bell;         /* rings when an event waits; NULL: none */
-    slu_bell *net_bell;           /* see Channels; NULL when every channel is local */
+    const char *checkpoint_dir;  /* files go to <dir>/<job id>/chk-<n>/; "": they are kept in memory until the checkpoint ends */
+    const slu_manifest *restore; /* NULL: a fresh start */
+    bool hold_sources;           /* sources wait for COMPLETE of checkpoint 0 */
+    bool threads;                /* false: driven by slu_worker_step */
+    int64_t memory_max;          /* bytes that plugins may hold by host.alloc and state; 0: no bound */
+    slu_bell *event_bell;        /* rings when an event waits; NULL: none */
+    slu_bell *net_bell;          /* see Channels; NULL when every channel is local */
 } slu_worker_spec;
 
 #define SLU_WORKER_RUNNING 1  /* the task is open and restored */
@@ -104,8 +104,9 @@ void slu_worker_rows(const slu_worker *worker, int64_t *emitted, int64_t *writte
 /* By position in spec->tasks. */
 slu_task_counters slu_worker_counters(const slu_worker *worker, uint32_t position);
 /* Every metric of every plugin: name "operator_id.subtask.metric". Any thread. */
-void slu_worker_metrics(slu_worker *worker, void (*each)(void *to, const char *operator_id, uint32_t subtask, const char *name, uint32_t kind,
-                                                         int64_t value),
+void slu_worker_metrics(slu_worker *worker,
+                        void (*each)(void *to, const char *operator_id, uint32_t subtask, const char *name, uint32_t kind,
+                                     int64_t value),
                         void *to);
 
 #endif

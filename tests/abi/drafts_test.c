@@ -139,7 +139,8 @@ join_pending(const void *instance)
     return (uint32_t)(self->next - self->first);
 }
 
-static const slu_operator_ops join_ops = {.size = sizeof join_ops, .open = join_open, .process = join_process, .pending = join_pending};
+static const slu_operator_ops join_ops = {
+    .size = sizeof join_ops, .open = join_open, .process = join_process, .pending = join_pending};
 
 static void
 a_lookup_join_keeps_order_and_holds_the_barrier(void **state)
@@ -193,7 +194,8 @@ tiering_poll(void *instance, slu_error *err)
     tiering *self = instance;
     static const slu_attr attrs[] = {{"table", "fraud", 5}, {"epoch", "7", 1}};
     struct ArrowArray array = {0};
-    slu_emit emit = {.size = sizeof emit, .array = &array, .schema = &self->schemas[self->round++ % 2], .attrs = attrs, .attr_count = 2};
+    slu_emit emit = {
+        .size = sizeof emit, .array = &array, .schema = &self->schemas[self->round++ % 2], .attrs = attrs, .attr_count = 2};
     SLU_TRY(self->host->emit(self->host, &emit, err));
     return SLU_MORE;
 }
@@ -222,7 +224,7 @@ a_tiering_source_sends_schemas_of_its_own(void **state)
 
 typedef struct two_phase {
     int64_t written;
-    int64_t *visible;       /* the other system */
+    int64_t *visible;        /* the other system */
     int64_t *last_committed; /* and what it remembers of us */
 } two_phase;
 

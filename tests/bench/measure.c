@@ -82,7 +82,8 @@ main(int count, char **words)
     const double seconds = now() - before;
     struct rusage usage;
     (void)getrusage(RUSAGE_CHILDREN, &usage);
-    const double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    const double cpu =
+        (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
     const double also_cpu = also > 0 ? cpu_of(also) - also_before : 0;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         (void)printf("%-44s FAILED\n", words[1]);

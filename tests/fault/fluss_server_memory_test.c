@@ -98,11 +98,12 @@ kv_batch_of(slu_buf *out, int round)
     fluss_kv_writer_end(&w);
 }
 
-static const char table_json[] = "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":"
-                           "\"INTEGER\",\"nullable\":false}},"
-                           "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[]"
-                           ",\"bucket_key\":[\"k\"],"
-                           "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
+static const char table_json[] =
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":"
+    "\"INTEGER\",\"nullable\":false}},"
+    "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[]"
+    ",\"bucket_key\":[\"k\"],"
+    "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
 
 /* Opens everything, makes the table if it is not there, writes and reads. */
 static slu_status

@@ -25,12 +25,14 @@ static slu_env env;
 static fluss_client *client;
 
 static const char log_table[] =
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},\"id\":0},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},"
+    "\"id\":0},"
     "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2},\"id\":1},"
     "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"},\"id\":2}],\"highest_field_id\":2},\"partition_key\":[],"
     "\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{},\"custom_properties\":{}}";
 static const char key_table[] =
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},\"id\":0},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},"
+    "\"id\":0},"
     "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2},\"id\":1},"
     "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"},\"id\":2}],\"primary_key\":[\"id\"],\"highest_field_id\":2},"
     "\"partition_key\":[],\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{},\"custom_properties\":{}}";
@@ -106,7 +108,8 @@ what_is_appended_is_scanned(void **state)
         write_rows(writer, table, first, 1000);
     CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
     assert_int_equal(acked_rows, ROWS);
-    CHECK_OK(fluss_admin_list_offsets(client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(target), BUCKETS, ends, &err));
+    CHECK_OK(fluss_admin_list_offsets(client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(target), BUCKETS,
+                                      ends, &err));
     assert_int_equal(ends[0] + ends[1] + ends[2], ROWS);
 
     CHECK_OK(fluss_scanner_open(target, &(fluss_scanner_options){.columns = columns, .column_count = 2}, &scanner, &err));
@@ -168,7 +171,8 @@ a_batch_sent_again_is_a_duplicate(void **state)
         CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
         fluss_writer_close(&writer);
     }
-    CHECK_OK(fluss_admin_list_offsets(client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(target), BUCKETS, ends, &err));
+    CHECK_OK(fluss_admin_list_offsets(client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(target), BUCKETS,
+                                      ends, &err));
     assert_int_equal(ends[0] + ends[1] + ends[2], 100);
     fluss_target_close(&target);
 }
@@ -290,13 +294,15 @@ write_through(fluss_target *target, int64_t first, int64_t count)
 
 /* Reads `rows` rows of bucket 0. Column `id_at` of what comes is the id; column `extra_at` (-1: not asked for) is null below `since`. */
 static void
-read_through(fluss_target *target, const int32_t *columns, uint32_t column_count, int64_t rows, int id_at, int extra_at, int64_t since)
+read_through(fluss_target *target, const int32_t *columns, uint32_t column_count, int64_t rows, int id_at, int extra_at,
+             int64_t since)
 {
     slu_error err = {0};
     fluss_scanner *scanner = NULL;
     int64_t count = 0;
     slu_status status = SLU_AGAIN;
-    CHECK_OK(fluss_scanner_open(target, &(fluss_scanner_options){.columns = columns, .column_count = column_count}, &scanner, &err));
+    CHECK_OK(
+        fluss_scanner_open(target, &(fluss_scanner_options){.columns = columns, .column_count = column_count}, &scanner, &err));
     CHECK_OK(fluss_scanner_add(scanner, 0, FLUSS_OFFSET_EARLIEST, rows, &err));
     for (int i = 0; i < 1000 && status != SLU_END; i++) {
         fluss_scan_batch batch;
@@ -402,7 +408,8 @@ a_server_that_is_not_there_is_named(void **state)
     slu_error err = {0};
     fluss_client *lonely = NULL;
     bool exists;
-    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = "127.0.0.1:1", .connect_timeout_ms = 1000}, &lonely, &err));
+    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = "127.0.0.1:1", .connect_timeout_ms = 1000},
+                               &lonely, &err));
     assert_true(fluss_admin_table_exists(lonely, "a", "b", &exists, &err) < 0);
     CHECK_MESSAGE(err, "127.0.0.1:1");
     CHECK_MESSAGE(err, "bootstrap.servers");
@@ -435,12 +442,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_appended_is_scanned),
-        cmocka_unit_test(a_batch_sent_again_is_a_duplicate),
-        cmocka_unit_test(what_is_upserted_is_looked_up),
-        cmocka_unit_test(columns_added_since_are_null),
-        cmocka_unit_test(values_of_before_are_looked_up),
-        cmocka_unit_test(what_is_not_there_is_said),
+        cmocka_unit_test(what_is_appended_is_scanned),         cmocka_unit_test(a_batch_sent_again_is_a_duplicate),
+        cmocka_unit_test(what_is_upserted_is_looked_up),       cmocka_unit_test(columns_added_since_are_null),
+        cmocka_unit_test(values_of_before_are_looked_up),      cmocka_unit_test(what_is_not_there_is_said),
         cmocka_unit_test(a_server_that_is_not_there_is_named),
     };
     return cmocka_run_group_tests_name("fluss.client", tests, setup, teardown);

@@ -142,7 +142,8 @@ typedef struct asker_options {
     const slu_value *lookup;
 } asker_options;
 
-static const slu_option asker_table[] = {SLU_OPTION("lookup", VALUE, asker_options, lookup, NULL, "the lookup", .flags = SLU_OPTION_REQUIRED)};
+static const slu_option asker_table[] = {
+    SLU_OPTION("lookup", VALUE, asker_options, lookup, NULL, "the lookup", .flags = SLU_OPTION_REQUIRED)};
 static _Atomic int64_t found_rows, missed_rows, wrong_rows;
 
 static void
@@ -181,7 +182,11 @@ asker_open(void *self, const slu_open *open, slu_error *err)
     const asker_options *options = open->options;
     mine->host = open->host;
     asker_schemas(mine);
-    const slu_lookup_spec spec = {.size = sizeof spec, .use = options->lookup, .keys = &mine->keys, .values = &mine->values, .owner = mine,
+    const slu_lookup_spec spec = {.size = sizeof spec,
+                                  .use = options->lookup,
+                                  .keys = &mine->keys,
+                                  .values = &mine->values,
+                                  .owner = mine,
                                   .on_answer = asker_answer};
     return mine->host->lookup_open(mine->host, &spec, &mine->port, err);
 }
@@ -252,7 +257,8 @@ run_job(const char *text, slu_local_status *out, slu_error *failure)
     slu_registry *registry = NULL;
     slu_graph *graph = NULL;
     const slu_setting settings[] = {{"fluss.bootstrap.servers", bootstrap}, {"checkpoint.dir", checkpoints}};
-    const slu_descriptor descriptor = {.path = "job.yaml", .text = slu_view_of_text(text), .settings = settings, .setting_count = 2};
+    const slu_descriptor descriptor = {
+        .path = "job.yaml", .text = slu_view_of_text(text), .settings = settings, .setting_count = 2};
     CHECK_OK(slu_dir_remove(checkpoints, &err));
     CHECK_OK(slu_registry_new(&registry, &err));
     CHECK_OK(slu_registry_add_dir(registry, SLUICE_TEST_PLUGINS, &err));
@@ -268,10 +274,10 @@ run_job(const char *text, slu_local_status *out, slu_error *failure)
     return status;
 }
 
-#define COLUMNS                                                                                                                  \
-    "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"                                                  \
-    "{\"name\":\"accountId\",\"data_type\":{\"type\":\"BIGINT\"}},"                                                              \
-    "{\"name\":\"createdAt\",\"data_type\":{\"type\":\"BIGINT\"}},"                                                              \
+#define COLUMNS                                                                                                                    \
+    "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"                                                    \
+    "{\"name\":\"accountId\",\"data_type\":{\"type\":\"BIGINT\"}},"                                                                \
+    "{\"name\":\"createdAt\",\"data_type\":{\"type\":\"BIGINT\"}},"                                                                \
     "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}}"
 
 static void
@@ -280,10 +286,11 @@ make_table(const char *name, const char *columns, const char *keys, const char *
     slu_error err = {0};
     slu_buf json;
     slu_buf_init(&json, 1 << 16);
-    slu_buf_printf(&json,
-                   "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[%s]%s},\"partition_key\":[],\"bucket_key\":[%s],\"bucket_count\":4,"
-                   "\"properties\":{},\"custom_properties\":{}}",
-                   columns, keys, bucket_key);
+    slu_buf_printf(
+        &json,
+        "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[%s]%s},\"partition_key\":[],\"bucket_key\":[%s],\"bucket_count\":4,"
+        "\"properties\":{},\"custom_properties\":{}}",
+        columns, keys, bucket_key);
     CHECK_OK(fluss_admin_create_database(client, "faces", true, &err));
     CHECK_OK(fluss_admin_drop_table(client, "faces", name, true, &err));
     CHECK_OK(fluss_admin_create_table(client, "faces", name, slu_buf_view(&json), false, &err));
@@ -311,8 +318,8 @@ count_ids(const char *name, uint8_t *seen, int64_t ids)
     int64_t count = 0;
     const int32_t column = 0;
     memset(seen, 0, (size_t)ids);
-    CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(target),
-                                      BUCKETS, ends, &err));
+    CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0,
+                                      fluss_target_leaders(target), BUCKETS, ends, &err));
     CHECK_OK(fluss_scanner_open(target, &(fluss_scanner_options){.columns = &column, .column_count = 1}, &scanner, &err));
     for (int32_t bucket = 0; bucket < BUCKETS; bucket++)
         CHECK_OK(fluss_scanner_add(scanner, bucket, FLUSS_OFFSET_EARLIEST, ends[bucket], &err));
@@ -351,10 +358,10 @@ check_each_once(const char *name, int64_t first, int64_t rows)
     free(seen);
 }
 
-#define GENERATE(rows)                                                                                                           \
-    "job: load\nparams: { fluss.bootstrap.servers: }\n"                                                                          \
-    "operators:\n"                                                                                                               \
-    "  - { id: rows, use: datagen, with: { kind: transactions, rows: " #rows " } }\n"                                            \
+#define GENERATE(rows)                                                                                                             \
+    "job: load\nparams: { fluss.bootstrap.servers: }\n"                                                                            \
+    "operators:\n"                                                                                                                 \
+    "  - { id: rows, use: datagen, with: { kind: transactions, rows: " #rows " } }\n"                                              \
     "  - { id: out, use: fluss_sink, from: rows, with: { table: faces.transaction } }\n"
 
 static int64_t first_id;
@@ -382,10 +389,11 @@ rows_are_copied_by_bucket(void **state)
     slu_error err = {0};
     slu_local_status status;
     make_table("copy", COLUMNS, "", "\"id\"");
-    CHECK_OK(run_job("job: copy\nparallelism: 2\nparams: { fluss.bootstrap.servers: }\noperators:\n"
-                     "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest, columns: [amount, id] } }\n"
-                     "  - { id: out, use: fluss_sink, from: in, with: { table: faces.copy, columns: { id: id, amount: amount } } }\n",
-                     &status, &err));
+    CHECK_OK(
+        run_job("job: copy\nparallelism: 2\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest, columns: [amount, id] } }\n"
+                "  - { id: out, use: fluss_sink, from: in, with: { table: faces.copy, columns: { id: id, amount: amount } } }\n",
+                &status, &err));
     assert_int_equal(status.rows_in, ROWS);
     check_each_once("copy", first_id, ROWS);
 }
@@ -397,12 +405,13 @@ stumble_thrice(const char *bucket_key)
     slu_local_status status;
     make_table("once", COLUMNS, "", bucket_key);
     atomic_store(&stumbles, 0);
-    CHECK_OK(run_job("job: once\nparallelism: 2\ncheckpoint: { interval: 20ms }\nrestart: { strategy: fixed-delay, attempts: 10, delay: 10ms }\n"
-                     "params: { fluss.bootstrap.servers: }\noperators:\n"
-                     "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest } }\n"
-                     "  - { id: bad, use: stumble, from: in, with: { after: 6000, times: 3 } }\n"
-                     "  - { id: out, use: fluss_sink, from: bad, with: { table: faces.once, identity: [id] } }\n",
-                     &status, &err));
+    CHECK_OK(run_job(
+        "job: once\nparallelism: 2\ncheckpoint: { interval: 20ms }\nrestart: { strategy: fixed-delay, attempts: 10, delay: 10ms }\n"
+        "params: { fluss.bootstrap.servers: }\noperators:\n"
+        "  - { id: in, use: fluss_source, with: { table: faces.transaction, stop: latest } }\n"
+        "  - { id: bad, use: stumble, from: in, with: { after: 6000, times: 3 } }\n"
+        "  - { id: out, use: fluss_sink, from: bad, with: { table: faces.once, identity: [id] } }\n",
+        &status, &err));
     assert_true(status.restarts >= 1);
     assert_true(atomic_load(&stumbles) >= 1);
     check_each_once("once", first_id, ROWS);
@@ -431,8 +440,8 @@ last_batch(fluss_target *target, int32_t bucket, int64_t *out_writer, int32_t *o
     fluss_scanner *scanner = NULL;
     int64_t ends[BUCKETS];
     slu_status status = SLU_AGAIN;
-    CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(target),
-                                      BUCKETS, ends, &err));
+    CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0,
+                                      fluss_target_leaders(target), BUCKETS, ends, &err));
     if (ends[bucket] == 0)
         return false;
     CHECK_OK(fluss_scanner_open(target, NULL, &scanner, &err));
@@ -454,7 +463,8 @@ last_batch(fluss_target *target, int32_t bucket, int64_t *out_writer, int32_t *o
 }
 
 static void
-send_as(fluss_target *target, int32_t bucket, int64_t writer_id, int32_t sequence, const slu_batch *batch, const int32_t *rows, int64_t count)
+send_as(fluss_target *target, int32_t bucket, int64_t writer_id, int32_t sequence, const slu_batch *batch, const int32_t *rows,
+        int64_t count)
 {
     slu_error err = {0};
     fluss_writer *writer = NULL;
@@ -483,7 +493,8 @@ intrude(const slu_batch *batch)
     fluss_target *target = open_table("once");
     (void)count_ids("once", seen, ROWS + 2);
     const slu_column ids = slu_batch_column(batch, 0);
-    CHECK_OK(fluss_table_buckets(fluss_target_table(target), batch->schema, batch->array, batch->selection, batch->rows, buckets, &err));
+    CHECK_OK(
+        fluss_table_buckets(fluss_target_table(target), batch->schema, batch->array, batch->selection, batch->rows, buckets, &err));
     for (int32_t bucket = 0; bucket < BUCKETS && atomic_load(&intrusions) == 0; bucket++) {
         int64_t count = 0, writer_id;
         int32_t sequence;
@@ -587,13 +598,15 @@ wrong_jobs_are_refused(void **state)
                   "  - id: in\n    use: fluss_source\n    with: { table: transaction }\n"
                   "  - { id: out, use: blackhole, from: in }\n",
                   "database.table", 6);
+    check_refused(
+        "job: a\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+        "  - { id: rows, use: datagen, with: { kind: transactions, rows: 10 } }\n"
+        "  - id: out\n    use: fluss_sink\n    from: rows\n    with:\n      table: faces.strict\n      columns: { id: amount }\n",
+        "wants l", 10);
     check_refused("job: a\nparams: { fluss.bootstrap.servers: }\noperators:\n"
                   "  - { id: rows, use: datagen, with: { kind: transactions, rows: 10 } }\n"
-                  "  - id: out\n    use: fluss_sink\n    from: rows\n    with:\n      table: faces.strict\n      columns: { id: amount }\n",
-                  "wants l", 10);
-    check_refused("job: a\nparams: { fluss.bootstrap.servers: }\noperators:\n"
-                  "  - { id: rows, use: datagen, with: { kind: transactions, rows: 10 } }\n"
-                  "  - id: out\n    use: fluss_sink\n    from: rows\n    with:\n      table: faces.strict\n      columns: { amount: amount }\n",
+                  "  - id: out\n    use: fluss_sink\n    from: rows\n    with:\n      table: faces.strict\n      columns: { "
+                  "amount: amount }\n",
                   "NOT NULL", 9);
     check_refused("job: a\nparams: { fluss.bootstrap.servers: }\noperators:\n"
                   "  - { id: in, use: fluss_source, with: { table: faces.nowhere } }\n"
@@ -628,12 +641,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_written),           cmocka_unit_test(rows_are_copied_by_bucket),
-        cmocka_unit_test(exactly_once_over_failures), cmocka_unit_test(exactly_once_without_a_bucket_key),
+        cmocka_unit_test(rows_are_written),
+        cmocka_unit_test(rows_are_copied_by_bucket),
+        cmocka_unit_test(exactly_once_over_failures),
+        cmocka_unit_test(exactly_once_without_a_bucket_key),
         cmocka_unit_test(a_late_request_of_a_dead_worker_is_found),
         cmocka_unit_test(upserts_converge),
         cmocka_unit_test(keys_are_looked_up),
-        cmocka_unit_test(an_empty_table_ends),         cmocka_unit_test(wrong_jobs_are_refused),
+        cmocka_unit_test(an_empty_table_ends),
+        cmocka_unit_test(wrong_jobs_are_refused),
     };
     return cmocka_run_group_tests_name("fluss.faces", tests, start, stop);
 }

@@ -14,9 +14,9 @@
 #include "sql/session.h"
 
 #define WAIT_MS 20000
-#define COLUMNS                                                                                                                  \
-    "\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},\"id\":0},"                          \
-    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2},\"id\":1},"                        \
+#define COLUMNS                                                                                                                    \
+    "\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},\"id\":0},"                              \
+    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2},\"id\":1},"                            \
     "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"},\"id\":2}],"
 #define REST "\"partition_key\":[],\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{},\"custom_properties\":{}}"
 
@@ -51,7 +51,8 @@ fill(const char *table, const char *json, int64_t count, const uint8_t *kinds, i
             for (int64_t i = 0; i < n; i++)
                 if (buckets[i] == bucket)
                     selection[selected++] = (int32_t)i;
-            CHECK_OK(fluss_writer_write(writer, bucket, &rows.schema, &rows.array, selection, selected, pass == 0 ? NULL : kinds, &err));
+            CHECK_OK(
+                fluss_writer_write(writer, bucket, &rows.schema, &rows.array, selection, selected, pass == 0 ? NULL : kinds, &err));
         }
         CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
         test_rows_fini(&rows);
@@ -90,7 +91,8 @@ a_primary_key_table_is_its_last_state(void **state)
 {
     (void)state;
     static const uint8_t kinds[4] = {SLU_ROW_DELETE, SLU_ROW_UPDATE_AFTER, SLU_ROW_DELETE, SLU_ROW_UPDATE_AFTER};
-    fill("keyed", "{\"version\":1,\"schema\":{\"version\":1," COLUMNS "\"primary_key\":[\"id\"],\"highest_field_id\":2}," REST, 1000, kinds, 4);
+    fill("keyed", "{\"version\":1,\"schema\":{\"version\":1," COLUMNS "\"primary_key\":[\"id\"],\"highest_field_id\":2}," REST,
+         1000, kinds, 4);
     check_csv("select count(*) n, min(id) i, sum(id) s from keyed", "n,i,s\n998,1,499498\n");
     check_csv("select amount from keyed where id in (0, 1, 2, 3) order by id", "amount\n0.01\n0.03\n");
 }

@@ -149,12 +149,25 @@ stage_metric_add(slu_host *host, slu_metric *metric, int64_t delta)
 static void
 stage_open(stage *self, const slu_plugin *plugin, const void *options, const struct ArrowSchema *input)
 {
-    slu_plan_call plan = {.size = sizeof plan, .host = &self->host, .options = options, .inputs = &input, .input_count = input != NULL,
-                          .outputs = &self->output, .output_count = plugin->output_count};
+    slu_plan_call plan = {.size = sizeof plan,
+                          .host = &self->host,
+                          .options = options,
+                          .inputs = &input,
+                          .input_count = input != NULL,
+                          .outputs = &self->output,
+                          .output_count = plugin->output_count};
     memset(self, 0, sizeof *self);
-    self->host = (slu_host){.size = sizeof self->host, .abi = SLU_ABI, .context = self, .log = stage_log, .now_ms = stage_now,
-                            .emit = stage_emit, .watch = stage_watch, .deadline = stage_deadline, .wake = stage_wake,
-                            .metric = stage_metric, .metric_add = stage_metric_add};
+    self->host = (slu_host){.size = sizeof self->host,
+                            .abi = SLU_ABI,
+                            .context = self,
+                            .log = stage_log,
+                            .now_ms = stage_now,
+                            .emit = stage_emit,
+                            .watch = stage_watch,
+                            .deadline = stage_deadline,
+                            .wake = stage_wake,
+                            .metric = stage_metric,
+                            .metric_add = stage_metric_add};
     self->plugin = plugin;
     self->fd = -1;
     self->self = calloc(1, plugin->instance_bytes);
@@ -268,10 +281,12 @@ pipeline_step(pipeline *p)
 /* ---- tables and rows ---- */
 
 static const char table_json[] =
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},\"id\":0},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},"
+    "\"id\":0},"
     "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2},\"id\":1},"
     "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"},\"id\":2}],%s\"highest_field_id\":2},\"partition_key\":[],"
-    "\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":\"%s\"},"
+    "\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":"
+    "\"%s\"},"
     "\"custom_properties\":{}}";
 
 static void
@@ -412,8 +427,8 @@ run_until_rows(pipeline *p, const char *name, int64_t rows)
         if (lake.rows >= rows && registered(name, &lake, rows))
             break;
         if (slu_now_ms(&env) > end)
-            fail_msg("%s: %lld of %lld rows in the lake; source: %s; writer: %s; committer: %s", name, (long long)lake.rows, (long long)rows,
-                     p->source.last, p->writer.last, p->committer.last);
+            fail_msg("%s: %lld of %lld rows in the lake; source: %s; writer: %s; committer: %s", name, (long long)lake.rows,
+                     (long long)rows, p->source.last, p->writer.last, p->committer.last);
     }
     assert_true(lake.rows == rows);
     assert_true(lake.id_sum == rows * (rows - 1) / 2);
@@ -524,8 +539,8 @@ program_start(void)
     const int out = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
     (void)dup2(out, 1);
     (void)dup2(out, 2);
-    (void)execl(getenv("SLUICE_PROGRAM"), "sluice", "run", "--local", SLUICE_TEST_DATA "/../jobs/tiering.yaml", "--fluss.bootstrap.servers",
-                bootstrap, "--datalake.iceberg.warehouse", warehouse, (char *)NULL);
+    (void)execl(getenv("SLUICE_PROGRAM"), "sluice", "run", "--local", SLUICE_TEST_DATA "/../jobs/tiering.yaml",
+                "--fluss.bootstrap.servers", bootstrap, "--datalake.iceberg.warehouse", warehouse, (char *)NULL);
     _exit(127);
 }
 

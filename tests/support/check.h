@@ -20,24 +20,24 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CHECK_STATUS(expression, expected)                                                                                       \
-    do {                                                                                                                         \
-        const slu_status check_got_ = (expression);                                                                              \
-        if (check_got_ != (expected))                                                                                            \
-            fail_msg("%s: got %s, expected %s", #expression, slu_status_name(check_got_), slu_status_name(expected));           \
+#define CHECK_STATUS(expression, expected)                                                                                         \
+    do {                                                                                                                           \
+        const slu_status check_got_ = (expression);                                                                                \
+        if (check_got_ != (expected))                                                                                              \
+            fail_msg("%s: got %s, expected %s", #expression, slu_status_name(check_got_), slu_status_name(expected));              \
     } while (0)
 
-#define CHECK_OK(expression)                                                                                                     \
-    do {                                                                                                                         \
-        const slu_status check_got_ = (expression);                                                                              \
-        if (check_got_ != SLU_OK)                                                                                                \
-            fail_msg("%s: %s: %s", #expression, slu_status_name(check_got_), err.message);                                      \
+#define CHECK_OK(expression)                                                                                                       \
+    do {                                                                                                                           \
+        const slu_status check_got_ = (expression);                                                                                \
+        if (check_got_ != SLU_OK)                                                                                                  \
+            fail_msg("%s: %s: %s", #expression, slu_status_name(check_got_), err.message);                                         \
     } while (0)
 
-#define CHECK_MESSAGE(error, text)                                                                                               \
-    do {                                                                                                                         \
-        if (strstr((error).message, (text)) == NULL)                                                                             \
-            fail_msg("message \"%s\" lacks \"%s\"", (error).message, (text));                                                   \
+#define CHECK_MESSAGE(error, text)                                                                                                 \
+    do {                                                                                                                           \
+        if (strstr((error).message, (text)) == NULL)                                                                               \
+            fail_msg("message \"%s\" lacks \"%s\"", (error).message, (text));                                                      \
     } while (0)
 
 #define CHECK_TEXT(got, expected) assert_string_equal((got), (expected))

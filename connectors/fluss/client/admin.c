@@ -62,7 +62,8 @@ fluss_admin_list_databases(fluss_client *client, fluss_name_found found, void *t
 }
 
 slu_status
-fluss_admin_create_table(fluss_client *client, const char *database, const char *table, slu_view json, bool ignore_if_exists, slu_error *err)
+fluss_admin_create_table(fluss_client *client, const char *database, const char *table, slu_view json, bool ignore_if_exists,
+                         slu_error *err)
 {
     Fluss__CreateTableRequest request = FLUSS__CREATE_TABLE_REQUEST__INIT;
     Fluss__PbTablePath path = table_path(database, table);
@@ -113,7 +114,8 @@ offsets_take(const Fluss__ListOffsetsResponse *answer, int32_t bucket_count, int
     for (size_t i = 0; i < answer->n_buckets_resp; i++) {
         const Fluss__PbListOffsetsRespForBucket *bucket = answer->buckets_resp[i];
         if (bucket->has_error_code)
-            return slu_error_in(err, fluss_error_set(err, bucket->error_code, bucket->error_message), "offset of bucket %d", bucket->bucket_id);
+            return slu_error_in(err, fluss_error_set(err, bucket->error_code, bucket->error_message), "offset of bucket %d",
+                                bucket->bucket_id);
         if (bucket->bucket_id >= 0 && bucket->bucket_id < bucket_count && bucket->has_offset)
             out[bucket->bucket_id] = bucket->offset;
     }
@@ -122,8 +124,8 @@ offsets_take(const Fluss__ListOffsetsResponse *answer, int32_t bucket_count, int
 
 /* One request for all buckets that `leader` leads. */
 static slu_status
-offsets_of_leader(fluss_client *client, Fluss__ListOffsetsRequest *request, int32_t leader, const int32_t *leaders, int32_t bucket_count,
-                  int64_t *out, slu_error *err)
+offsets_of_leader(fluss_client *client, Fluss__ListOffsetsRequest *request, int32_t leader, const int32_t *leaders,
+                  int32_t bucket_count, int64_t *out, slu_error *err)
 {
     SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
     request->n_bucket_id = 0;

@@ -24,8 +24,10 @@ SLU_CHECK slu_status fluss_admin_create_table(fluss_client *client, const char *
                                               bool ignore_if_exists, slu_error *err);
 SLU_CHECK slu_status fluss_admin_drop_table(fluss_client *client, const char *database, const char *table, bool ignore_if_missing,
                                             slu_error *err);
-SLU_CHECK slu_status fluss_admin_list_tables(fluss_client *client, const char *database, fluss_name_found found, void *to, slu_error *err);
-SLU_CHECK slu_status fluss_admin_table_exists(fluss_client *client, const char *database, const char *table, bool *out, slu_error *err);
+SLU_CHECK slu_status fluss_admin_list_tables(fluss_client *client, const char *database, fluss_name_found found, void *to,
+                                             slu_error *err);
+SLU_CHECK slu_status fluss_admin_table_exists(fluss_client *client, const char *database, const char *table, bool *out,
+                                              slu_error *err);
 
 /* Offsets of the buckets 0 .. bucket_count-1 of a table (partition_id -1: not partitioned), asked of each bucket's leader.
  * `leaders[bucket]` are node ids as table.h knows them. */

@@ -27,15 +27,16 @@ bootstrap_parse(fluss_client *client, const char *servers, slu_error *err)
         char address[SLU_ADDRESS_BYTES_MAX];
         const size_t bytes = strcspn(at, ",");
         if (bytes >= sizeof address || client->bootstrap_count == BOOTSTRAP_MAX)
-            return slu_error_set(err, SLU_INVALID, "bootstrap.servers: an address is too long, or there are more than %d", BOOTSTRAP_MAX);
+            return slu_error_set(err, SLU_INVALID, "bootstrap.servers: an address is too long, or there are more than %d",
+                                 BOOTSTRAP_MAX);
         memcpy(address, at, bytes);
         address[bytes] = 0;
         at += bytes + (at[bytes] == ',');
         at += strspn(at, " ");
         if (bytes == 0)
             continue;
-        SLU_TRY_IN(slu_address_split(address, client->bootstrap[client->bootstrap_count].host,
-                                     sizeof client->bootstrap[0].host, &client->bootstrap[client->bootstrap_count].port, err),
+        SLU_TRY_IN(slu_address_split(address, client->bootstrap[client->bootstrap_count].host, sizeof client->bootstrap[0].host,
+                                     &client->bootstrap[client->bootstrap_count].port, err),
                    err, "bootstrap.servers");
         client->bootstrap_count++;
     }
@@ -162,13 +163,15 @@ ask_answered(void *context, fluss_answer *answer, const slu_error *failure)
 }
 
 slu_status
-fluss_client_ask(fluss_client *client, int32_t node, int16_t api, const ProtobufCMessage *request, fluss_answer **out, slu_error *err)
+fluss_client_ask(fluss_client *client, int32_t node, int16_t api, const ProtobufCMessage *request, fluss_answer **out,
+                 slu_error *err)
 {
     asked ask = {0};
     fluss_call *call = NULL;
     SLU_TRY(fluss_client_call(client, node, api, request, ask_answered, &ask, &call, err));
     /* The call itself times out; the margin only guards against a clock that stands still. */
-    const slu_status status = fluss_client_wait(client, &ask.done, client->request_timeout_ms + 2 * EXPIRE_EVERY_MS, "fluss call", err);
+    const slu_status status =
+        fluss_client_wait(client, &ask.done, client->request_timeout_ms + 2 * EXPIRE_EVERY_MS, "fluss call", err);
     if (status != SLU_OK) {
         fluss_call_cancel(&call);
         return status;

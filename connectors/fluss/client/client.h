@@ -44,7 +44,8 @@ int fluss_client_fd(const fluss_client *client);
 int fluss_client_timeout_ms(fluss_client *client);
 void fluss_client_step(fluss_client *client, int wait_ms);
 /* Steps until *done or until timeout_ms has passed (TIMEOUT, naming `what`). For tools and tests. */
-SLU_CHECK slu_status fluss_client_wait(fluss_client *client, const bool *done, int64_t timeout_ms, const char *what, slu_error *err);
+SLU_CHECK slu_status fluss_client_wait(fluss_client *client, const bool *done, int64_t timeout_ms, const char *what,
+                                       slu_error *err);
 
 /* A decoded answer with the memory it lives in. */
 typedef struct fluss_answer {

@@ -33,8 +33,8 @@ waiting_send(fluss_client *client)
             link_send(link, call);
             continue;
         }
-        (void)slu_error_set(&err, SLU_NOTFOUND, "the fluss cluster has no %s %d", call->node == FLUSS_TO_COORDINATOR ? "coordinator" : "node",
-                            call->node);
+        (void)slu_error_set(&err, SLU_NOTFOUND, "the fluss cluster has no %s %d",
+                            call->node == FLUSS_TO_COORDINATOR ? "coordinator" : "node", call->node);
         err.retriable = 1;
         call_fail_later(client, call, &err);
     }
@@ -89,9 +89,11 @@ cluster_ask(fluss_client *client)
     slu_error err = {0};
     if (client->asking)
         return;
-    link_t *link = link_get(client, client->bootstrap[client->bootstrap_at].host, client->bootstrap[client->bootstrap_at].port, &err);
+    link_t *link =
+        link_get(client, client->bootstrap[client->bootstrap_at].host, client->bootstrap[client->bootstrap_at].port, &err);
     fluss_call *call =
-        link == NULL ? NULL : call_new(client, fluss_api_find(FLUSS_API_GET_METADATA), &request.base, cluster_answered, client, &err);
+        link == NULL ? NULL
+                     : call_new(client, fluss_api_find(FLUSS_API_GET_METADATA), &request.base, cluster_answered, client, &err);
     if (call == NULL) {
         bootstrap_next(client, &err);
         return;

@@ -52,7 +52,7 @@ struct link {
     slu_conn *conn;
     int32_t next_id;
     call_list sent;
-    call_list waiting; /* for READY */
+    call_list waiting;         /* for READY */
     int8_t version[API_COUNT]; /* -1: not served */
 };
 
@@ -96,8 +96,8 @@ void call_finish(fluss_client *client, fluss_call *call, fluss_answer *answer, c
 void calls_fail(fluss_client *client, call_list *list, const slu_error *failure);
 void call_fail_later(fluss_client *client, fluss_call *call, const slu_error *failure);
 void calls_fail_now(fluss_client *client);
-fluss_call *call_new(fluss_client *client, const fluss_api *api, const ProtobufCMessage *request, fluss_on_answer on_answer, void *context,
-                     slu_error *err);
+fluss_call *call_new(fluss_client *client, const fluss_api *api, const ProtobufCMessage *request, fluss_on_answer on_answer,
+                     void *context, slu_error *err);
 
 /* link.c */
 link_t *link_get(fluss_client *client, const char *host, uint16_t port, slu_error *err);

@@ -51,8 +51,8 @@ call_send_ready(link_t *link, fluss_call *call)
     const int version = api_version(link, call->api->key);
     if (version < 0) {
         slu_error err;
-        (void)slu_error_set(&err, SLU_UNSUPPORTED, "fluss server %s:%u does not serve %s in a version we speak", link->host, link->port,
-                            call->api->name);
+        (void)slu_error_set(&err, SLU_UNSUPPORTED, "fluss server %s:%u does not serve %s in a version we speak", link->host,
+                            link->port, call->api->name);
         call_fail_later(link->client, call, &err);
         return;
     }
@@ -98,7 +98,8 @@ link_opened(void *context, slu_conn *conn)
     request.client_software_name = (char *)(uintptr_t)SOFTWARE_NAME;
     request.client_software_version = (char *)(uintptr_t)SOFTWARE_VERSION;
     link->state = LINK_HANDSHAKE;
-    fluss_call *call = call_new(link->client, fluss_api_find(FLUSS_API_API_VERSIONS), &request.base, handshake_answered, link, &err);
+    fluss_call *call =
+        call_new(link->client, fluss_api_find(FLUSS_API_API_VERSIONS), &request.base, handshake_answered, link, &err);
     if (call == NULL)
         link_drop(link, &err);
     else

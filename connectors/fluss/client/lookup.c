@@ -92,8 +92,9 @@ values_decode(asked *of, uint8_t *found, struct ArrowArray *out, slu_error *err)
         SLU_TRY(fluss_value_split(of->values[row], &schema_id, &bytes, err));
         const size_t columns = fluss_target_columns_of(of->lookup->target, schema_id);
         if (columns == 0)
-            return slu_error_set(err, SLU_UNSUPPORTED, "a row was written with schema %d, the table was opened with schema %d: open it again",
-                                 schema_id, table->schema_id);
+            return slu_error_set(err, SLU_UNSUPPORTED,
+                                 "a row was written with schema %d, the table was opened with schema %d: open it again", schema_id,
+                                 table->schema_id);
         SLU_TRY(fluss_rows_append(of->lookup->rows, table->kv_format, bytes, columns, err));
     }
     return fluss_rows_finish(of->lookup->rows, out, err);
@@ -155,7 +156,8 @@ part_take(part *mine, const Fluss__PbLookupRespForBucket *bucket, slu_error *err
         return fluss_error_set(err, bucket->error_code, bucket->error_message);
     }
     if (bucket->n_values != (size_t)mine->count)
-        return slu_error_set(err, SLU_CORRUPT, "bucket %d answered %zu values for %d keys", mine->bucket, bucket->n_values, mine->count);
+        return slu_error_set(err, SLU_CORRUPT, "bucket %d answered %zu values for %d keys", mine->bucket, bucket->n_values,
+                             mine->count);
     for (int32_t i = 0; i < mine->count; i++) {
         const Fluss__PbValue *value = bucket->values[i];
         mine->of->values[mine->rows[i]] = value->has_values ? fluss_bytes_view(&value->values) : slu_view_of(NULL, 0);
@@ -323,7 +325,8 @@ parts_make(asked *of, const int32_t *buckets, slu_error *err)
     for (int32_t bucket = 0; bucket < bucket_count; bucket++) {
         const int32_t count = counts[bucket + 1];
         if (count > 0)
-            of->parts[of->part_count++] = (part){.of = of, .bucket = bucket, .rows = of->row_memory + counts[bucket], .count = count};
+            of->parts[of->part_count++] =
+                (part){.of = of, .bucket = bucket, .rows = of->row_memory + counts[bucket], .count = count};
         counts[bucket + 1] += counts[bucket];
     }
     for (int64_t row = 0; row < of->row_count; row++)

@@ -19,14 +19,16 @@
 typedef struct fluss_lookup fluss_lookup;
 
 /* values: `rows` rows of all columns of the table (NULL on failure); found[i] 0: no such key, its row is null. */
-typedef void (*fluss_lookup_done)(void *context, uint64_t token, struct ArrowArray *values, const uint8_t *found, const slu_error *failure);
+typedef void (*fluss_lookup_done)(void *context, uint64_t token, struct ArrowArray *values, const uint8_t *found,
+                                  const slu_error *failure);
 
 /* The target must be ready and have a primary key (INVALID otherwise). */
-SLU_CHECK slu_status fluss_lookup_open(fluss_target *target, fluss_lookup_done on_done, void *context, fluss_lookup **out, slu_error *err);
+SLU_CHECK slu_status fluss_lookup_open(fluss_target *target, fluss_lookup_done on_done, void *context, fluss_lookup **out,
+                                       slu_error *err);
 void fluss_lookup_close(fluss_lookup **lookup);
 /* The first `rows` rows (or the selected ones) of an array that holds the primary key's columns by the table's names. */
-SLU_CHECK slu_status fluss_lookup_submit(fluss_lookup *lookup, uint64_t token, const struct ArrowSchema *schema, const struct ArrowArray *keys,
-                                         const int32_t *selection, int64_t rows, slu_error *err);
+SLU_CHECK slu_status fluss_lookup_submit(fluss_lookup *lookup, uint64_t token, const struct ArrowSchema *schema,
+                                         const struct ArrowArray *keys, const int32_t *selection, int64_t rows, slu_error *err);
 uint32_t fluss_lookup_pending(const fluss_lookup *lookup);
 
 #endif

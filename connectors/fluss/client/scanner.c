@@ -21,9 +21,9 @@ typedef struct fetch fetch;
 
 typedef struct bucket_scan {
     bool active;
-    bool paused;       /* after an error, until the timer fires */
-    fetch *fetching;   /* the request under way that asks for it */
-    bool answer_stale; /* that request asked for another offset: what it brings is dropped */
+    bool paused;        /* after an error, until the timer fires */
+    fetch *fetching;    /* the request under way that asks for it */
+    bool answer_stale;  /* that request asked for another offset: what it brings is dropped */
     int64_t wanted;     /* next offset to hand out; -2: the start, not known yet */
     int64_t fetch_from; /* next offset to ask for */
     int64_t stop;
@@ -242,7 +242,8 @@ bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, co
         scanner_fail(scanner, &err);
         return;
     }
-    if (part->has_records && records_take(scanner, answer, part->bucket_id, projected, fluss_bytes_view(&part->records), &err) != SLU_OK)
+    if (part->has_records &&
+        records_take(scanner, answer, part->bucket_id, projected, fluss_bytes_view(&part->records), &err) != SLU_OK)
         scanner_fail(scanner, &err);
 }
 
@@ -335,8 +336,8 @@ fetch_send(fluss_scanner *scanner, fetch *made, Fluss__PbFetchLogReqForBucket **
     }
     table.n_buckets_req = count;
     table.buckets_req = parts;
-    return fluss_client_call(fluss_target_client(scanner->target), made->node, FLUSS_API_FETCH_LOG, &request.base, fetch_answered, made,
-                             &made->call, err);
+    return fluss_client_call(fluss_target_client(scanner->target), made->node, FLUSS_API_FETCH_LOG, &request.base, fetch_answered,
+                             made, &made->call, err);
 }
 
 /* The buckets that a node leads and that want rows, marked as asked for by `made`. Returns how many. */
@@ -552,12 +553,12 @@ entry_rows(fluss_scanner *scanner, const entry *from, const fluss_log_header *he
     const struct ArrowSchema *arrow = from->projected ? &scanner->wire : &table->arrow;
     const slu_ipc_owner owner = {.release = answer_release, .context = fluss_answer_ref(from->answer)};
     /* A projection either holds all its columns or was refused. */
-    const slu_status status =
-        header->schema_id == table->schema_id || from->projected
-            ? fluss_log_decode(table->log_format, &table->descriptor->schema, arrow, header, from->bytes, owner, scanner->codec, out, err)
-            : fluss_log_decode_other(table->log_format, &table->descriptor->schema, arrow,
-                                     fluss_target_columns_of(scanner->target, header->schema_id), header, from->bytes, owner,
-                                     scanner->codec, out, err);
+    const slu_status status = header->schema_id == table->schema_id || from->projected
+                                  ? fluss_log_decode(table->log_format, &table->descriptor->schema, arrow, header, from->bytes,
+                                                     owner, scanner->codec, out, err)
+                                  : fluss_log_decode_other(table->log_format, &table->descriptor->schema, arrow,
+                                                           fluss_target_columns_of(scanner->target, header->schema_id), header,
+                                                           from->bytes, owner, scanner->codec, out, err);
     if (status != SLU_OK)
         answer_release(owner.context);
     return status;
@@ -596,7 +597,8 @@ static bool
 scanner_ended(const fluss_scanner *scanner)
 {
     for (int32_t bucket = 0; bucket < scanner->bucket_count; bucket++)
-        if (scanner->buckets[bucket].active && (scanner->buckets[bucket].wanted < 0 || scanner->buckets[bucket].wanted < scanner->buckets[bucket].stop))
+        if (scanner->buckets[bucket].active &&
+            (scanner->buckets[bucket].wanted < 0 || scanner->buckets[bucket].wanted < scanner->buckets[bucket].stop))
             return false;
     return true;
 }

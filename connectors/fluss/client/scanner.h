@@ -25,16 +25,16 @@ typedef struct fluss_scanner fluss_scanner;
 typedef struct fluss_scanner_options {
     const int32_t *columns; /* NULL: all */
     uint32_t column_count;
-    size_t buffer_bytes_max; /* 0: 8 MiB */
-    int32_t fetch_bytes_max; /* 0: 4 MiB over all buckets of a node */
+    size_t buffer_bytes_max;  /* 0: 8 MiB */
+    int32_t fetch_bytes_max;  /* 0: 4 MiB over all buckets of a node */
     int32_t bucket_bytes_max; /* 0: 1 MiB */
-    int32_t wait_ms;         /* 0: 500, the long poll */
+    int32_t wait_ms;          /* 0: 500, the long poll */
 } fluss_scanner_options;
 
 typedef struct fluss_scan_batch {
     int32_t bucket;
-    int32_t sequence;  /* of the writer's batch; -1 */
-    int64_t writer_id; /* -1 */
+    int32_t sequence;    /* of the writer's batch; -1 */
+    int64_t writer_id;   /* -1 */
     int64_t base_offset; /* of row 0 of the array */
     int64_t next_offset; /* where to go on behind this batch (at most the stop offset) */
     int64_t commit_timestamp;
@@ -48,7 +48,8 @@ typedef struct fluss_scan_batch {
 void fluss_scan_batch_fini(fluss_scan_batch *batch);
 
 /* The target must be ready. */
-SLU_CHECK slu_status fluss_scanner_open(fluss_target *target, const fluss_scanner_options *options, fluss_scanner **out, slu_error *err);
+SLU_CHECK slu_status fluss_scanner_open(fluss_target *target, const fluss_scanner_options *options, fluss_scanner **out,
+                                        slu_error *err);
 void fluss_scanner_close(fluss_scanner **scanner);
 /* Reads [offset, stop_offset). A bucket that is there already moves. */
 SLU_CHECK slu_status fluss_scanner_add(fluss_scanner *scanner, int32_t bucket, int64_t offset, int64_t stop_offset, slu_error *err);

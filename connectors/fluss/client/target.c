@@ -103,8 +103,8 @@ info_ask(fluss_target *target)
     path.database_name = constant(target->database);
     path.table_name = constant(target->table_name);
     request.table_path = &path;
-    if (fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_TABLE_INFO, &request.base, info_answered, target, &target->info_call,
-                          &err) != SLU_OK)
+    if (fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_TABLE_INFO, &request.base, info_answered, target,
+                          &target->info_call, &err) != SLU_OK)
         target_fail(target, &err);
 }
 
@@ -121,8 +121,8 @@ schema_answered(void *context, fluss_answer *answer, const slu_error *failure)
     slu_arena_init(&arena, TARGET_ARENA_BYTES_MAX);
     if (failure != NULL) {
         target_fail(target, failure);
-    } else if (fluss_schema_decode(fluss_bytes_view(&((const Fluss__GetTableSchemaResponse *)answer->message)->schema_json), &arena, &schema,
-                                   &err) != SLU_OK) {
+    } else if (fluss_schema_decode(fluss_bytes_view(&((const Fluss__GetTableSchemaResponse *)answer->message)->schema_json), &arena,
+                                   &schema, &err) != SLU_OK) {
         target_fail(target, &err);
     } else {
         target->schema_columns[target->schema_next++] = schema.column_count;

@@ -17,7 +17,8 @@
 
 typedef struct fluss_target fluss_target;
 
-SLU_CHECK slu_status fluss_target_open(fluss_client *client, const char *database, const char *table, fluss_target **out, slu_error *err);
+SLU_CHECK slu_status fluss_target_open(fluss_client *client, const char *database, const char *table, fluss_target **out,
+                                       slu_error *err);
 void fluss_target_close(fluss_target **target);
 /* OK: everything below may be asked. */
 SLU_CHECK slu_status fluss_target_poll(const fluss_target *target, slu_error *err);

@@ -110,8 +110,8 @@ writer_id_ask(fluss_writer *writer)
         request.n_table_path = 1;
         request.table_path = paths;
     }
-    if (fluss_client_call(fluss_target_client(writer->target), FLUSS_TO_ANY, FLUSS_API_INIT_WRITER, &request.base, writer_id_answered, writer,
-                          &writer->init_call, &err) != SLU_OK)
+    if (fluss_client_call(fluss_target_client(writer->target), FLUSS_TO_ANY, FLUSS_API_INIT_WRITER, &request.base,
+                          writer_id_answered, writer, &writer->init_call, &err) != SLU_OK)
         writer_fail(writer, &err);
 }
 
@@ -226,7 +226,8 @@ verdict_find(const fluss_writer *writer, const fluss_answer *answer, int32_t buc
         if (part->bucket_id != bucket)
             continue;
         const int64_t base = part->has_base_offset ? part->base_offset : -1;
-        said = (verdict){true, part->has_error_code ? part->error_code : 0, part->error_message, base, base < 0 ? -1 : base + of->rows};
+        said = (verdict){true, part->has_error_code ? part->error_code : 0, part->error_message, base,
+                         base < 0 ? -1 : base + of->rows};
     }
     return said;
 }
@@ -300,8 +301,8 @@ produce_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
     request.n_buckets_req = made->count;
     request.buckets_req = pointers;
     if (status == SLU_OK)
-        status = fluss_client_call(fluss_target_client(writer->target), node, FLUSS_API_PRODUCE_LOG, &request.base, flight_answered, made,
-                                   &made->call, err);
+        status = fluss_client_call(fluss_target_client(writer->target), node, FLUSS_API_PRODUCE_LOG, &request.base, flight_answered,
+                                   made, &made->call, err);
     slu_free(parts);
     slu_free(pointers);
     return status;
@@ -328,8 +329,8 @@ put_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
     request.n_buckets_req = made->count;
     request.buckets_req = pointers;
     if (status == SLU_OK)
-        status = fluss_client_call(fluss_target_client(writer->target), node, FLUSS_API_PUT_KV, &request.base, flight_answered, made,
-                                   &made->call, err);
+        status = fluss_client_call(fluss_target_client(writer->target), node, FLUSS_API_PUT_KV, &request.base, flight_answered,
+                                   made, &made->call, err);
     slu_free(parts);
     slu_free(pointers);
     return status;
@@ -470,8 +471,8 @@ slu_status
 fluss_writer_resume(fluss_writer *writer, int32_t bucket, int64_t writer_id, int32_t next_sequence, slu_error *err)
 {
     if (bucket < 0 || bucket >= writer->bucket_count || writer->buckets[bucket].first != NULL || writer_id < 0 || next_sequence < 0)
-        return slu_error_set(err, SLU_INVALID, "table %s: bucket %d cannot go on as writer %lld at batch %d", fluss_target_name(writer->target),
-                             bucket, (long long)writer_id, next_sequence);
+        return slu_error_set(err, SLU_INVALID, "table %s: bucket %d cannot go on as writer %lld at batch %d",
+                             fluss_target_name(writer->target), bucket, (long long)writer_id, next_sequence);
     writer->buckets[bucket].writer_id = writer_id;
     writer->buckets[bucket].next_sequence = next_sequence;
     return SLU_OK;
@@ -490,8 +491,8 @@ fluss_writer_poll(const fluss_writer *writer, slu_error *err)
 }
 
 static slu_status
-batch_encode(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const fluss_piece *pieces, size_t count, batch *out,
-             slu_error *err)
+batch_encode(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const fluss_piece *pieces, size_t count,
+             batch *out, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(writer->target);
     fluss_log_header header;
@@ -516,8 +517,8 @@ fluss_writer_write(fluss_writer *writer, int32_t bucket, const struct ArrowSchem
 }
 
 slu_status
-fluss_writer_write_pieces(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const fluss_piece *pieces, size_t count,
-                          slu_error *err)
+fluss_writer_write_pieces(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const fluss_piece *pieces,
+                          size_t count, slu_error *err)
 {
     int64_t rows = 0;
     for (size_t i = 0; i < count; i++)

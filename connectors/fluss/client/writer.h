@@ -16,9 +16,9 @@
 #include "fluss/record/row.h"
 #include "target.h"
 
-#define FLUSS_WRITER_FLIGHT_MAX 5                  /* batches a server remembers per writer and bucket */
-#define FLUSS_WRITER_BYTES_MAX ((size_t)32 << 20)  /* encoded bytes not yet acknowledged */
-#define FLUSS_WRITER_RETRIES_MAX 600               /* of one batch, FLUSS_STALE_PAUSE_MS apart and more */
+#define FLUSS_WRITER_FLIGHT_MAX 5                 /* batches a server remembers per writer and bucket */
+#define FLUSS_WRITER_BYTES_MAX ((size_t)32 << 20) /* encoded bytes not yet acknowledged */
+#define FLUSS_WRITER_RETRIES_MAX 600              /* of one batch, FLUSS_STALE_PAUSE_MS apart and more */
 
 typedef struct fluss_writer fluss_writer;
 
@@ -42,16 +42,19 @@ typedef struct fluss_writer_options {
 } fluss_writer_options;
 
 /* The target must be ready. */
-SLU_CHECK slu_status fluss_writer_open(fluss_target *target, const fluss_writer_options *options, fluss_writer **out, slu_error *err);
+SLU_CHECK slu_status fluss_writer_open(fluss_target *target, const fluss_writer_options *options, fluss_writer **out,
+                                       slu_error *err);
 void fluss_writer_close(fluss_writer **writer);
 /* Before the first write to the bucket: goes on where another writer stopped. */
-SLU_CHECK slu_status fluss_writer_resume(fluss_writer *writer, int32_t bucket, int64_t writer_id, int32_t next_sequence, slu_error *err);
+SLU_CHECK slu_status fluss_writer_resume(fluss_writer *writer, int32_t bucket, int64_t writer_id, int32_t next_sequence,
+                                         slu_error *err);
 /* OK: poll says nothing against writing. AGAIN: the writer id is on its way. */
 SLU_CHECK slu_status fluss_writer_poll(const fluss_writer *writer, slu_error *err);
 /* Rows of one bucket: `selection` (NULL: the first `rows`) of an array under `schema`, whose columns are the table's (log tables: all,
  * in order; primary-key tables: by name). kinds: one per row of the array, NULL: append or upsert. */
-SLU_CHECK slu_status fluss_writer_write(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const struct ArrowArray *array,
-                                        const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_error *err);
+SLU_CHECK slu_status fluss_writer_write(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema,
+                                        const struct ArrowArray *array, const int32_t *selection, int64_t rows,
+                                        const uint8_t *kinds, slu_error *err);
 /* The same for several pieces of rows (record/row.h), one behind the other, as one batch. */
 SLU_CHECK slu_status fluss_writer_write_pieces(fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema,
                                                const fluss_piece *pieces, size_t count, slu_error *err);

@@ -4,7 +4,8 @@
 #include "json.h"
 
 static slu_status
-properties_from_json(const json_t *object, const char *key, slu_arena *arena, fluss_property **out, size_t *out_count, slu_error *err)
+properties_from_json(const json_t *object, const char *key, slu_arena *arena, fluss_property **out, size_t *out_count,
+                     slu_error *err)
 {
     json_t *map = json_object_get(object, key);
     const char *name;
@@ -18,7 +19,8 @@ properties_from_json(const json_t *object, const char *key, slu_arena *arena, fl
         return slu_error_set(err, SLU_CORRUPT, "\"%s\" is no object of at most %d members", key, FLUSS_PROPERTIES_MAX);
     fluss_property *properties = slu_arena_array(arena, json_object_size(map) + 1, sizeof *properties);
     SLU_TRY(slu_arena_status(arena, err));
-    json_object_foreach(map, name, value) {
+    json_object_foreach(map, name, value)
+    {
         if (!json_is_string(value))
             return slu_error_set(err, SLU_CORRUPT, "\"%s\": the value of \"%s\" is no string", key, name);
         properties[count].key = slu_arena_strdup(arena, name);

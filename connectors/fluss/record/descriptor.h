@@ -48,7 +48,8 @@ typedef struct fluss_database_descriptor {
     size_t custom_property_count;
 } fluss_database_descriptor;
 
-SLU_CHECK slu_status fluss_database_descriptor_decode(slu_view json, slu_arena *arena, fluss_database_descriptor *out, slu_error *err);
+SLU_CHECK slu_status fluss_database_descriptor_decode(slu_view json, slu_arena *arena, fluss_database_descriptor *out,
+                                                      slu_error *err);
 SLU_CHECK slu_status fluss_database_descriptor_encode(const fluss_database_descriptor *descriptor, slu_buf *out, slu_error *err);
 
 /* ---- What follows from a descriptor ---- */
@@ -79,8 +80,8 @@ typedef struct fluss_table {
     struct ArrowSchema arrow; /* of descriptor->schema */
     int64_t table_id;
     int16_t schema_id;
-    uint8_t log_format;        /* FLUSS_LOG_ */
-    uint8_t log_compression;   /* SLU_IPC_COMPRESSION_ */
+    uint8_t log_format;      /* FLUSS_LOG_ */
+    uint8_t log_compression; /* SLU_IPC_COMPRESSION_ */
     int32_t log_zstd_level;
     uint8_t kv_format;         /* FLUSS_ROW_ */
     uint8_t kv_format_version; /* 1, 2 */
@@ -90,7 +91,7 @@ typedef struct fluss_table {
     uint8_t bucket_encoding;   /* FLUSS_KEY_ of the bucket key */
     uint8_t bucket_function;   /* FLUSS_BUCKET_ */
     int32_t bucket_count;
-    int32_t *key_columns; /* the physical primary key: declared order minus partition keys */
+    int32_t *key_columns;    /* the physical primary key: declared order minus partition keys */
     size_t key_column_count; /* 0: a log table */
     int32_t *bucket_columns;
     size_t bucket_column_count; /* 0: any bucket will do */

@@ -210,7 +210,8 @@ key_check(const fluss_type *const *types, const slu_column *columns, size_t coun
 {
     for (size_t i = 0; i < count; i++) {
         if (!value_fits(types[i], columns[i].type))
-            return slu_error_set(err, SLU_INVALID, "key column %zu is not of its table's type, or of a type that cannot be a key", i);
+            return slu_error_set(err, SLU_INVALID, "key column %zu is not of its table's type, or of a type that cannot be a key",
+                                 i);
         if (!slu_column_valid(&columns[i], row))
             return slu_error_set(err, SLU_INVALID, "key column %zu is null in row %lld", i, (long long)row);
     }
@@ -237,8 +238,8 @@ compacted_encode(const fluss_type *const *types, const slu_column *columns, size
 }
 
 slu_status
-fluss_key_encode(uint8_t encoding, const fluss_type *const *types, const slu_column *columns, size_t count, int64_t row, slu_buf *out,
-                 slu_error *err)
+fluss_key_encode(uint8_t encoding, const fluss_type *const *types, const slu_column *columns, size_t count, int64_t row,
+                 slu_buf *out, slu_error *err)
 {
     SLU_TRY(key_check(types, columns, count, row, err));
     if (encoding == FLUSS_KEY_COMPACTED)
@@ -276,8 +277,8 @@ key_columns_find(const fluss_table *table, const int32_t *positions, size_t coun
         out->types[i] = &column->type;
         out->columns[i] = slu_column_child(schema, array, at);
         if (!value_fits(&column->type, out->columns[i].type))
-            return slu_error_set(err, SLU_INVALID, "key column %s: Arrow format %s is not what the table's type wants", column->name,
-                                 schema->children[at]->format);
+            return slu_error_set(err, SLU_INVALID, "key column %s: Arrow format %s is not what the table's type wants",
+                                 column->name, schema->children[at]->format);
     }
     return SLU_OK;
 }
@@ -318,8 +319,8 @@ buckets_of_integers(const fluss_table *table, const key_columns *keys, const int
 #define KEYS_BYTES_MAX ((size_t)1 << 30)
 
 slu_status
-fluss_table_buckets(const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array, const int32_t *selection,
-                    int64_t rows, int32_t *out_buckets, slu_error *err)
+fluss_table_buckets(const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array,
+                    const int32_t *selection, int64_t rows, int32_t *out_buckets, slu_error *err)
 {
     key_columns keys;
     SLU_AUTO(slu_buf_fini) slu_buf key = {0};
@@ -331,23 +332,24 @@ fluss_table_buckets(const fluss_table *table, const struct ArrowSchema *schema, 
     slu_buf_init(&key, KEYS_BYTES_MAX);
     for (int64_t i = 0; i < rows; i++) {
         slu_buf_reset(&key);
-        SLU_TRY(fluss_key_encode(table->bucket_encoding, keys.types, keys.columns, keys.count, selection == NULL ? i : selection[i], &key,
-                                 err));
+        SLU_TRY(fluss_key_encode(table->bucket_encoding, keys.types, keys.columns, keys.count, selection == NULL ? i : selection[i],
+                                 &key, err));
         out_buckets[i] = fluss_bucket_of(table->bucket_function, slu_buf_view(&key), table->bucket_count);
     }
     return SLU_OK;
 }
 
 slu_status
-fluss_table_keys(const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array, const int32_t *selection,
-                 int64_t rows, slu_buf *out, uint32_t *offsets, slu_error *err)
+fluss_table_keys(const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array,
+                 const int32_t *selection, int64_t rows, slu_buf *out, uint32_t *offsets, slu_error *err)
 {
     key_columns keys;
     const size_t start = out->bytes;
     SLU_TRY(key_columns_find(table, table->key_columns, table->key_column_count, schema, array, &keys, err));
     offsets[0] = 0;
     for (int64_t i = 0; i < rows; i++) {
-        SLU_TRY(fluss_key_encode(table->key_encoding, keys.types, keys.columns, keys.count, selection == NULL ? i : selection[i], out, err));
+        SLU_TRY(fluss_key_encode(table->key_encoding, keys.types, keys.columns, keys.count, selection == NULL ? i : selection[i],
+                                 out, err));
         if (out->bytes - start > UINT32_MAX)
             return slu_error_set(err, SLU_LIMIT, "the keys of %lld rows are longer than 4 GiB", (long long)rows);
         offsets[i + 1] = (uint32_t)(out->bytes - start);

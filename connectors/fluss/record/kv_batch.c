@@ -8,7 +8,7 @@
 
 #define KV_CRC_AT 5
 #define KV_CRC_FROM 9
-#define KV_RECORD_BYTES_MIN 5    /* length, key length */
+#define KV_RECORD_BYTES_MIN 5 /* length, key length */
 #define VALUE_HEADER_BYTES 9
 #define VALUE_RECORD_BYTES_MIN 6 /* length, schema id */
 
@@ -143,7 +143,8 @@ static slu_status
 kv_put_rows(fluss_kv_writer *writer, kv_source *source, const struct ArrowSchema *schema, const fluss_piece *piece, slu_error *err)
 {
     slu_buf_reset(&source->keys);
-    SLU_TRY(fluss_table_keys(source->table, schema, piece->array, piece->selection, piece->rows, &source->keys, source->offsets, err));
+    SLU_TRY(
+        fluss_table_keys(source->table, schema, piece->array, piece->selection, piece->rows, &source->keys, source->offsets, err));
     for (int64_t i = 0; i < piece->rows; i++) {
         const int64_t row = piece->selection == NULL ? i : piece->selection[i];
         const uint8_t kind = piece->kinds == NULL ? SLU_ROW_INSERT : piece->kinds[row];
@@ -154,7 +155,8 @@ kv_put_rows(fluss_kv_writer *writer, kv_source *source, const struct ArrowSchema
 }
 
 static slu_status
-kv_put_piece(fluss_kv_writer *writer, const fluss_table *table, const struct ArrowSchema *schema, const fluss_piece *piece, slu_error *err)
+kv_put_piece(fluss_kv_writer *writer, const fluss_table *table, const struct ArrowSchema *schema, const fluss_piece *piece,
+             slu_error *err)
 {
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     kv_source source = {.table = table};
@@ -162,8 +164,9 @@ kv_put_piece(fluss_kv_writer *writer, const fluss_table *table, const struct Arr
     SLU_TRY(fluss_row_columns_init(&source.columns, &table->descriptor->schema, schema, piece->array, &arena, err));
     slu_buf_init(&source.keys, (size_t)SLU_BATCH_BYTES_MAX);
     source.offsets = slu_alloc(((size_t)piece->rows + 1) * sizeof *source.offsets);
-    const slu_status status = source.offsets == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %lld keys", (long long)piece->rows)
-                                                     : kv_put_rows(writer, &source, schema, piece, err);
+    const slu_status status = source.offsets == NULL
+                                  ? slu_error_set(err, SLU_NOMEM, "no memory for %lld keys", (long long)piece->rows)
+                                  : kv_put_rows(writer, &source, schema, piece, err);
     slu_buf_fini(&source.keys);
     slu_free(source.offsets);
     return status;
@@ -188,8 +191,9 @@ fluss_kv_encode_pieces(const fluss_table *table, const struct ArrowSchema *schem
 }
 
 slu_status
-fluss_kv_encode(const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array, const int32_t *selection,
-                int64_t rows, const uint8_t *kinds, int64_t writer_id, int32_t sequence, slu_buf *out, slu_error *err)
+fluss_kv_encode(const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array,
+                const int32_t *selection, int64_t rows, const uint8_t *kinds, int64_t writer_id, int32_t sequence, slu_buf *out,
+                slu_error *err)
 {
     const fluss_piece piece = {array, selection, rows, kinds};
     return fluss_kv_encode_pieces(table, schema, &piece, 1, writer_id, sequence, out, err);
@@ -218,7 +222,8 @@ fluss_value_reader_init(fluss_value_reader *reader, slu_view batch, slu_error *e
     const uint32_t count = slu_cursor_u32le(&c);
     (void)slu_cursor_count(&c, count, VALUE_RECORD_BYTES_MIN);
     if (!slu_cursor_ok(&c) || (size_t)length + 4 != batch.bytes || count > INT32_MAX)
-        return slu_error_set(err, SLU_CORRUPT, "value batch: %u records, %u bytes announced, %zu there", count, length, batch.bytes);
+        return slu_error_set(err, SLU_CORRUPT, "value batch: %u records, %u bytes announced, %zu there", count, length,
+                             batch.bytes);
     if (magic != 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "value batch: magic %u is not known", magic);
     reader->records_left = (int32_t)count;
@@ -230,7 +235,8 @@ slu_status
 fluss_value_next(fluss_value_reader *reader, slu_view *out_value, slu_error *err)
 {
     if (reader->records_left == 0)
-        return slu_cursor_left(&reader->left) == 0 ? SLU_END : slu_error_set(err, SLU_CORRUPT, "value batch: bytes behind its records");
+        return slu_cursor_left(&reader->left) == 0 ? SLU_END
+                                                   : slu_error_set(err, SLU_CORRUPT, "value batch: bytes behind its records");
     const slu_view value = slu_cursor_view(&reader->left, slu_cursor_u32le(&reader->left));
     if (!slu_cursor_ok(&reader->left))
         return slu_error_set(err, SLU_CORRUPT, "value batch: a record is cut short");

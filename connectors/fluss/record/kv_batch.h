@@ -54,8 +54,8 @@ void fluss_kv_writer_end(fluss_kv_writer *writer);
 /* Appends one batch with the chosen rows of an Arrow batch: keys and rows as the table wants them. kinds (one per row of the array;
  * NULL: all upserts): -D deletes, -U is skipped (its +U follows). */
 SLU_CHECK slu_status fluss_kv_encode(const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array,
-                                     const int32_t *selection, int64_t rows, const uint8_t *kinds, int64_t writer_id, int32_t sequence,
-                                     slu_buf *out, slu_error *err);
+                                     const int32_t *selection, int64_t rows, const uint8_t *kinds, int64_t writer_id,
+                                     int32_t sequence, slu_buf *out, slu_error *err);
 
 /* The same for several pieces. */
 SLU_CHECK slu_status fluss_kv_encode_pieces(const fluss_table *table, const struct ArrowSchema *schema, const fluss_piece *pieces,

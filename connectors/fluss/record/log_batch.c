@@ -62,7 +62,8 @@ fluss_log_peek(slu_view in, fluss_log_header *out, slu_error *err)
     const uint32_t length = slu_cursor_u32le(&c);
     out->magic = slu_cursor_u8(&c);
     if (out->magic > MAGIC_MAX)
-        return slu_error_set(err, SLU_UNSUPPORTED, "log batch at %lld: magic %u is not known", (long long)out->base_offset, out->magic);
+        return slu_error_set(err, SLU_UNSUPPORTED, "log batch at %lld: magic %u is not known", (long long)out->base_offset,
+                             out->magic);
     const size_t fixed = header_bytes(out->magic);
     if (length > (uint64_t)SLU_BATCH_BYTES_MAX || length + FLUSS_LOG_PREFIX_BYTES < fixed)
         return slu_error_set(err, SLU_CORRUPT, "log batch at %lld: a length of %u bytes", (long long)out->base_offset, length);
@@ -86,7 +87,8 @@ fluss_log_verify(slu_view batch, fluss_log_header *out, slu_error *err)
     const size_t from = (out->magic == 2 ? CRC_AT + 4 : CRC_AT) + 4;
     const uint32_t crc = slu_crc32c(0, batch.data + from, batch.bytes - from);
     if (crc != out->crc)
-        return slu_error_set(err, SLU_CORRUPT, "log batch at %lld: CRC %08x, computed %08x", (long long)out->base_offset, out->crc, crc);
+        return slu_error_set(err, SLU_CORRUPT, "log batch at %lld: CRC %08x, computed %08x", (long long)out->base_offset, out->crc,
+                             crc);
     return SLU_OK;
 }
 
@@ -121,7 +123,8 @@ kinds_check(const fluss_log_header *header, const uint8_t *kinds, slu_error *err
     for (int32_t i = 0; i < header->record_count; i++)
         worst = kinds[i] > worst ? kinds[i] : worst;
     if (worst > SLU_ROW_DELETE)
-        return slu_error_set(err, SLU_CORRUPT, "log batch at %lld: change type %u is not known", (long long)header->base_offset, worst);
+        return slu_error_set(err, SLU_CORRUPT, "log batch at %lld: change type %u is not known", (long long)header->base_offset,
+                             worst);
     return SLU_OK;
 }
 
@@ -139,7 +142,8 @@ arrow_decode(const struct ArrowSchema *arrow, bool other, const fluss_log_header
     if ((header->attributes & FLUSS_LOG_APPEND_ONLY) == 0) {
         const uint8_t *kinds = slu_cursor_bytes(body, (size_t)header->record_count);
         if (kinds == NULL)
-            return slu_error_set(err, SLU_CORRUPT, "log batch at %lld ends within its change types", (long long)header->base_offset);
+            return slu_error_set(err, SLU_CORRUPT, "log batch at %lld ends within its change types",
+                                 (long long)header->base_offset);
         SLU_TRY(kinds_check(header, kinds, err));
         SLU_TRY(kinds_new(header, &out->kinds, err));
         memcpy(out->kinds, kinds, (size_t)header->record_count);
@@ -209,7 +213,8 @@ empty_decode(const struct ArrowSchema *arrow, struct ArrowArray *out, slu_error 
 /* `columns` 0: those of another schema id, not known how many. */
 static slu_status
 log_decode(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, bool other, size_t columns,
-           const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out, slu_error *err)
+           const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out,
+           slu_error *err)
 {
     fluss_log_rows rows;
     slu_status status;
@@ -247,8 +252,8 @@ fluss_log_decode(uint8_t log_format, const fluss_schema *schema, const struct Ar
 
 slu_status
 fluss_log_decode_other(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, size_t columns,
-                       const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out,
-                       slu_error *err)
+                       const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec,
+                       fluss_log_rows *out, slu_error *err)
 {
     return log_decode(log_format, schema, arrow, true, columns, header, batch, owner, codec, out, err);
 }
@@ -329,8 +334,8 @@ records_encode(uint8_t format, const fluss_row_columns *columns, const fluss_pie
 }
 
 static slu_status
-rows_encode(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow, const fluss_piece *pieces, size_t count,
-            slu_buf *out, slu_error *err)
+rows_encode(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow, const fluss_piece *pieces,
+            size_t count, slu_buf *out, slu_error *err)
 {
     const uint8_t format = spec->log_format == FLUSS_LOG_INDEXED ? FLUSS_ROW_INDEXED : FLUSS_ROW_COMPACTED;
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
@@ -361,8 +366,8 @@ pieces_check(const fluss_piece *pieces, size_t count, int64_t *out_rows, slu_err
 }
 
 slu_status
-fluss_log_encode_pieces(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow, const fluss_piece *pieces,
-                        size_t count, slu_buf *out, slu_error *err)
+fluss_log_encode_pieces(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow,
+                        const fluss_piece *pieces, size_t count, slu_buf *out, slu_error *err)
 {
     const size_t start = out->bytes;
     int64_t rows = 0;
@@ -383,8 +388,9 @@ fluss_log_encode_pieces(const fluss_log_spec *spec, const fluss_schema *schema, 
 }
 
 slu_status
-fluss_log_encode(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow, const struct ArrowArray *array,
-                 const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_buf *out, slu_error *err)
+fluss_log_encode(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow,
+                 const struct ArrowArray *array, const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_buf *out,
+                 slu_error *err)
 {
     const fluss_piece piece = {array, selection, rows, kinds};
     return fluss_log_encode_pieces(spec, schema, arrow, &piece, 1, out, err);
@@ -393,8 +399,8 @@ fluss_log_encode(const fluss_log_spec *spec, const fluss_schema *schema, const s
 /* ---- Projection ---- */
 
 static slu_status
-project_body(const struct ArrowSchema *arrow, const fluss_log_header *header, slu_view batch, const int32_t *columns, size_t column_count,
-             uint8_t compression, slu_buf *out, slu_error *err)
+project_body(const struct ArrowSchema *arrow, const fluss_log_header *header, slu_view batch, const int32_t *columns,
+             size_t column_count, uint8_t compression, slu_buf *out, slu_error *err)
 {
     slu_cursor body = slu_cursor_of(batch.data + header->body_at, batch.bytes - header->body_at);
     if (header->record_count == 0)
@@ -402,7 +408,8 @@ project_body(const struct ArrowSchema *arrow, const fluss_log_header *header, sl
     if ((header->attributes & FLUSS_LOG_APPEND_ONLY) == 0) {
         const slu_view kinds = slu_cursor_view(&body, (size_t)header->record_count);
         if (!slu_cursor_ok(&body))
-            return slu_error_set(err, SLU_CORRUPT, "log batch at %lld ends within its change types", (long long)header->base_offset);
+            return slu_error_set(err, SLU_CORRUPT, "log batch at %lld ends within its change types",
+                                 (long long)header->base_offset);
         slu_buf_append(out, kinds.data, kinds.bytes);
     }
     const slu_view message = slu_cursor_view(&body, slu_cursor_left(&body));

@@ -85,9 +85,9 @@ SLU_CHECK slu_status fluss_log_decode(uint8_t log_format, const fluss_schema *sc
 /* The same for a batch of another schema id of the same table, whose columns are the first of `schema`'s, or those and more: what it
  * lacks is null, what it has more is passed over. `columns`: how many it was written with; 0: not known, which will do for ARROW
  * (UNSUPPORTED otherwise). */
-SLU_CHECK slu_status fluss_log_decode_other(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, size_t columns,
-                                            const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec,
-                                            fluss_log_rows *out, slu_error *err);
+SLU_CHECK slu_status fluss_log_decode_other(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow,
+                                            size_t columns, const fluss_log_header *header, slu_view batch, slu_ipc_owner owner,
+                                            slu_ipc_codec *codec, fluss_log_rows *out, slu_error *err);
 
 /* ---- Batches out of rows ---- */
 
@@ -95,7 +95,7 @@ typedef struct fluss_log_spec {
     int64_t writer_id; /* -1: not idempotent */
     int32_t sequence;  /* -1: not idempotent */
     int16_t schema_id;
-    uint8_t log_format; /* FLUSS_LOG_ */
+    uint8_t log_format;  /* FLUSS_LOG_ */
     slu_ipc_options ipc; /* for ARROW */
 } fluss_log_spec;
 
@@ -108,14 +108,16 @@ SLU_CHECK slu_status fluss_log_encode(const fluss_log_spec *spec, const fluss_sc
                                       const struct ArrowArray *array, const int32_t *selection, int64_t rows, const uint8_t *kinds,
                                       slu_buf *out, slu_error *err);
 /* The same for several pieces (1 to FLUSS_PIECES_MAX); either all of them have kinds, or none. */
-SLU_CHECK slu_status fluss_log_encode_pieces(const fluss_log_spec *spec, const fluss_schema *schema, const struct ArrowSchema *arrow,
-                                             const fluss_piece *pieces, size_t count, slu_buf *out, slu_error *err);
+SLU_CHECK slu_status fluss_log_encode_pieces(const fluss_log_spec *spec, const fluss_schema *schema,
+                                             const struct ArrowSchema *arrow, const fluss_piece *pieces, size_t count, slu_buf *out,
+                                             slu_error *err);
 /* A batch without records (what a KV batch without effect leaves in the changelog). */
 void fluss_log_encode_empty(const fluss_log_spec *spec, slu_buf *out);
 
 /* The batch with only some columns, as a server answers a projected fetch: ascending positions; ARROW only. The header is kept, its
  * CRC too (which is then wrong, as in the original), statistics are dropped. */
 SLU_CHECK slu_status fluss_log_project(const struct ArrowSchema *arrow, const fluss_log_header *header, slu_view batch,
-                                       const int32_t *columns, size_t column_count, uint8_t compression, slu_buf *out, slu_error *err);
+                                       const int32_t *columns, size_t column_count, uint8_t compression, slu_buf *out,
+                                       slu_error *err);
 
 #endif

@@ -47,8 +47,8 @@ put_null_bits(const fluss_row_columns *columns, int64_t row, slu_buf *out, slu_e
         if (has_value(columns, i, row))
             continue;
         if (!schema->columns[i].type.nullable)
-            return slu_error_set(err, SLU_INVALID, "column %s is NOT NULL and row %lld has no value for it", schema->columns[i].name,
-                                 (long long)row);
+            return slu_error_set(err, SLU_INVALID, "column %s is NOT NULL and row %lld has no value for it",
+                                 schema->columns[i].name, (long long)row);
         slu_bit_set(out->data + at, (int64_t)i);
     }
     return SLU_OK;
@@ -59,8 +59,8 @@ compacted_encode(const fluss_row_columns *columns, int64_t row, slu_buf *out, sl
 {
     for (size_t i = 0; i < columns->schema->column_count; i++)
         if (has_value(columns, i, row))
-            SLU_TRY_IN(value_put_compacted(&columns->schema->columns[i].type, &columns->columns[i], row, out, err), err, "column %s",
-                       columns->schema->columns[i].name);
+            SLU_TRY_IN(value_put_compacted(&columns->schema->columns[i].type, &columns->columns[i], row, out, err), err,
+                       "column %s", columns->schema->columns[i].name);
     return SLU_OK;
 }
 
@@ -175,7 +175,8 @@ builders_init(fluss_rows *rows, slu_error *err)
         const fluss_column *column = &rows->schema->columns[i];
         struct ArrowSchema arrow;
         if (column->type.id >= FLUSS_TYPE_ARRAY)
-            return slu_error_set(err, SLU_UNSUPPORTED, "column %s: ARRAY, MAP and ROW in row formats are not served yet", column->name);
+            return slu_error_set(err, SLU_UNSUPPORTED, "column %s: ARRAY, MAP and ROW in row formats are not served yet",
+                                 column->name);
         SLU_TRY(fluss_type_to_arrow(&column->type, column->name, &arrow, err));
         const slu_status status = sdk_builder_init(&rows->builders[i], arrow.format, NULL);
         slu_schema_release(&arrow);
@@ -332,7 +333,8 @@ slu_status
 fluss_rows_append(fluss_rows *rows, uint8_t format, slu_view row, size_t written_columns, slu_error *err)
 {
     if (written_columns > rows->schema->column_count)
-        return slu_error_set(err, SLU_INVALID, "a row of %zu columns for a schema of %zu", written_columns, rows->schema->column_count);
+        return slu_error_set(err, SLU_INVALID, "a row of %zu columns for a schema of %zu", written_columns,
+                             rows->schema->column_count);
     const slu_status status = row_walk(rows->schema, format, row, written_columns, rows->builders, err);
     if (status != SLU_OK) {
         rows->spoilt = true;

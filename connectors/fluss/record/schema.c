@@ -66,7 +66,8 @@ type_check(const fluss_type *type, slu_error *err)
         break;
     case FLUSS_TYPE_DECIMAL:
         if (type->precision < 1 || type->precision > 38 || type->scale < 0 || type->scale > type->precision)
-            return slu_error_set(err, SLU_INVALID, "DECIMAL(%d, %d): precision is 1..38, scale 0..precision", type->precision, type->scale);
+            return slu_error_set(err, SLU_INVALID, "DECIMAL(%d, %d): precision is 1..38, scale 0..precision", type->precision,
+                                 type->scale);
         break;
     case FLUSS_TYPE_TIME:
     case FLUSS_TYPE_TIMESTAMP:

@@ -122,7 +122,8 @@ type_id_of(slu_type type)
     }
 }
 
-static slu_status column_from_arrow(const struct ArrowSchema *arrow, slu_arena *arena, int level, fluss_column *out, slu_error *err);
+static slu_status column_from_arrow(const struct ArrowSchema *arrow, slu_arena *arena, int level, fluss_column *out,
+                                    slu_error *err);
 
 static slu_status
 children_from_arrow(const struct ArrowSchema *arrow, slu_arena *arena, int level, fluss_type *type, slu_error *err)

@@ -94,7 +94,8 @@ table_keys(fluss_table *table, slu_arena *arena, slu_error *err)
         if (!holds(table->partition_columns, table->partition_column_count, schema->primary_key[i]))
             table->key_columns[table->key_column_count++] = schema->primary_key[i];
     table->bucket_column_count = descriptor->bucket_key_count;
-    SLU_TRY(find_columns(table, descriptor->bucket_keys, descriptor->bucket_key_count, "bucket key", arena, &table->bucket_columns, err));
+    SLU_TRY(find_columns(table, descriptor->bucket_keys, descriptor->bucket_key_count, "bucket key", arena, &table->bucket_columns,
+                         err));
     if (table->bucket_column_count == 0 && schema->primary_key_count != 0) {
         table->bucket_columns = table->key_columns;
         table->bucket_column_count = table->key_column_count;

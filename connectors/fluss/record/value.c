@@ -94,7 +94,7 @@ value_decimal_from_bytes(slu_view bytes, slu_i128_natural *out)
 {
     if (bytes.bytes < 1 || bytes.bytes > 16)
         return false;
-    __extension__ unsigned __int128 value = bytes.data[0] >= 0x80 ? ~(__extension__ (unsigned __int128)0) : 0;
+    __extension__ unsigned __int128 value = bytes.data[0] >= 0x80 ? ~(__extension__(unsigned __int128) 0) : 0;
     for (size_t i = 0; i < bytes.bytes; i++)
         value = value << 8 | bytes.data[i];
     *out = (slu_i128_natural)value;

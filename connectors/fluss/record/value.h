@@ -8,8 +8,8 @@
 
 #include <sluice/sdk/columns_build.h>
 
-#define FLUSS_DECIMAL_COMPACT 18    /* digits that travel as a 64-bit integer */
-#define FLUSS_TIMESTAMP_COMPACT 3   /* digits that travel as milliseconds alone */
+#define FLUSS_DECIMAL_COMPACT 18  /* digits that travel as a 64-bit integer */
+#define FLUSS_TIMESTAMP_COMPACT 3 /* digits that travel as milliseconds alone */
 
 /* Whether a column of this Arrow type can be written as the Fluss type. */
 bool value_fits(const fluss_type *type, slu_type arrow);
@@ -27,7 +27,8 @@ size_t value_decimal_bytes(slu_i128_natural value, uint8_t out[16]);
 bool value_decimal_from_bytes(slu_view bytes, slu_i128_natural *out);
 
 /* Appends a value (not null) as CompactedRow and CompactedKeyEncoder write it. */
-SLU_CHECK slu_status value_put_compacted(const fluss_type *type, const slu_column *column, int64_t row, slu_buf *out, slu_error *err);
+SLU_CHECK slu_status value_put_compacted(const fluss_type *type, const slu_column *column, int64_t row, slu_buf *out,
+                                         slu_error *err);
 /* Reads one into a builder of the type's Arrow column; NULL: only checks. A failure marks the cursor. */
 void value_get_compacted(const fluss_type *type, slu_cursor *c, sdk_builder *builder);
 

@@ -3,14 +3,11 @@
 
 #include "base/sizes.h"
 
-#define API(NAME, VERSION_MAX, ROLE, message)                                                                                    \
-    {FLUSS_API_##NAME,                                                                                                           \
-     0,                                                                                                                          \
-     VERSION_MAX,                                                                                                                \
-     FLUSS_ROLE_##ROLE,                                                                                                          \
-     #NAME,                                                                                                                      \
-     &fluss__##message##_request__descriptor,                                                                                    \
-     &fluss__##message##_response__descriptor}
+#define API(NAME, VERSION_MAX, ROLE, message)                                                                                      \
+    {                                                                                                                              \
+        FLUSS_API_##NAME, 0, VERSION_MAX, FLUSS_ROLE_##ROLE, #NAME, &fluss__##message##_request__descriptor,                       \
+            &fluss__##message##_response__descriptor                                                                               \
+    }
 
 static const fluss_api apis[] = {
     API(API_VERSIONS, 0, BOTH, api_versions),

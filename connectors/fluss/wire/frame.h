@@ -19,9 +19,9 @@
 #include <protobuf-c/protobuf-c.h>
 
 #define FLUSS_FRAME_PREFIX_BYTES 4
-#define FLUSS_REQUEST_HEADER_BYTES 8                                /* after the prefix */
-#define FLUSS_FRAME_BYTES_MAX ((size_t)100 << 20)                   /* netty.server.max-request-size, prefix included */
-#define FLUSS_RESPONSE_BYTES_MAX ((size_t)256 << 20)                /* a client takes no larger answer */
+#define FLUSS_REQUEST_HEADER_BYTES 8                 /* after the prefix */
+#define FLUSS_FRAME_BYTES_MAX ((size_t)100 << 20)    /* netty.server.max-request-size, prefix included */
+#define FLUSS_RESPONSE_BYTES_MAX ((size_t)256 << 20) /* a client takes no larger answer */
 
 #define FLUSS_RESPONSE_SUCCESS 0
 #define FLUSS_RESPONSE_ERROR 1
@@ -60,7 +60,8 @@ void fluss_response_failure_encode(slu_buf *out, int32_t code, const char *messa
  * prefix, and the encoders append one without it. */
 SLU_CHECK slu_status fluss_request_decode_rest(slu_view rest, fluss_request_frame *out, slu_error *err);
 SLU_CHECK slu_status fluss_response_decode_rest(slu_view rest, fluss_response_frame *out, slu_error *err);
-void fluss_request_encode_rest(slu_buf *out, int16_t api_key, int16_t api_version, int32_t request_id, const ProtobufCMessage *body);
+void fluss_request_encode_rest(slu_buf *out, int16_t api_key, int16_t api_version, int32_t request_id,
+                               const ProtobufCMessage *body);
 void fluss_response_encode_rest(slu_buf *out, int32_t request_id, const ProtobufCMessage *body);
 void fluss_response_error_encode_rest(slu_buf *out, int32_t request_id, int32_t code, const char *message);
 void fluss_response_failure_encode_rest(slu_buf *out, int32_t code, const char *message);

@@ -21,8 +21,7 @@ fluss_message_decode(const ProtobufCMessageDescriptor *type, slu_view body, slu_
 {
     static const uint8_t nothing[1];
     ProtobufCAllocator allocator = {message_alloc, message_free, arena};
-    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, body.bytes,
-                                                          body.data == NULL ? nothing : body.data);
+    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, body.bytes, body.data == NULL ? nothing : body.data);
     SLU_TRY_IN(slu_arena_status(arena, err), err, "%s of %zu bytes", type->short_name, body.bytes);
     if (message == NULL)
         return slu_error_set(err, SLU_CORRUPT, "%zu bytes are not a %s (or lack a required field)", body.bytes, type->short_name);

@@ -20,9 +20,9 @@
 /* A miss in a lookup answer takes 2 bytes on the wire and 64 in memory, so honest messages do grow; what is dense and large at the
  * same time is refused. */
 #define FLUSS_MESSAGE_DENSE_BYTES_MAX ((size_t)64 << 20)
-#define FLUSS_MESSAGE_ARENA_BYTES(body_bytes)                                                                                    \
-    ((size_t)(body_bytes) * 2 + ((size_t)1 << 20) +                                                                              \
-     ((size_t)(body_bytes) > FLUSS_MESSAGE_DENSE_BYTES_MAX / 64 ? FLUSS_MESSAGE_DENSE_BYTES_MAX : (size_t)(body_bytes) * 64))
+#define FLUSS_MESSAGE_ARENA_BYTES(body_bytes)                                                                                      \
+    ((size_t)(body_bytes)*2 + ((size_t)1 << 20) +                                                                                  \
+     ((size_t)(body_bytes) > FLUSS_MESSAGE_DENSE_BYTES_MAX / 64 ? FLUSS_MESSAGE_DENSE_BYTES_MAX : (size_t)(body_bytes)*64))
 
 SLU_CHECK slu_status fluss_message_decode(const ProtobufCMessageDescriptor *type, slu_view body, slu_arena *arena,
                                           ProtobufCMessage **out, slu_error *err);

@@ -88,7 +88,7 @@ typedef struct slu_batch {
     const struct ArrowSchema *schema;
     const struct ArrowArray *array;
     const int32_t *selection; /* NULL: every row of array; else `rows` ascending row numbers of array */
-    const uint8_t *kinds;     /* NULL: every row is an append or insert; else one SLU_ROW_ per row of array (not per selected row) */
+    const uint8_t *kinds; /* NULL: every row is an append or insert; else one SLU_ROW_ per row of array (not per selected row) */
     const slu_attr *attrs;
     int64_t bytes; /* what the buffers weigh, for credit and memory accounts */
 } slu_batch;

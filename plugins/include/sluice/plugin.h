@@ -94,10 +94,10 @@ typedef struct slu_option {
 
 /* One line of an option table:
  *     SLU_OPTION("table", STRING, my_options, table, NULL, "the table to read, as database.table", .flags = SLU_OPTION_REQUIRED) */
-#define SLU_OPTION(option_name, option_type, options_struct, field, default_text, help_text, ...)                                \
-    {                                                                                                                            \
-        .size = sizeof(slu_option), .type = SLU_OPTION_##option_type, .name = (option_name), .text_default = (default_text),     \
-        .help = (help_text), .offset = (uint32_t)offsetof(options_struct, field), ##__VA_ARGS__                                  \
+#define SLU_OPTION(option_name, option_type, options_struct, field, default_text, help_text, ...)                                  \
+    {                                                                                                                              \
+        .size = sizeof(slu_option), .type = SLU_OPTION_##option_type, .name = (option_name), .text_default = (default_text),       \
+        .help = (help_text), .offset = (uint32_t)offsetof(options_struct, field), ##__VA_ARGS__                                    \
     }
 
 /* ---- Planning ---------------------------------------------------------------------------------------------------------- */
@@ -106,9 +106,9 @@ typedef struct slu_option {
 typedef struct slu_plan_call {
     uint32_t size;
     uint32_t parallelism;
-    slu_host *host;        /* log, alloc, clocks, lookup_plan; no state, no emit */
-    const void *options;   /* the plugin's options struct, parsed */
-    const slu_value *with; /* the same as written, for positions (may be NULL) */
+    slu_host *host;                          /* log, alloc, clocks, lookup_plan; no state, no emit */
+    const void *options;                     /* the plugin's options struct, parsed */
+    const slu_value *with;                   /* the same as written, for positions (may be NULL) */
     const struct ArrowSchema *const *inputs; /* "+s" each; for a lookup: inputs[0] holds the key columns, by the lookup's names */
     uint32_t input_count;
     uint32_t output_count;       /* as the plugin declares */
@@ -144,7 +144,7 @@ typedef struct slu_open {
     slu_host *host;    /* valid until close */
     const void *options;
     const slu_value *with;
-    const char *job_id;      /* 32 hex digits */
+    const char *job_id; /* 32 hex digits */
     const char *job_name;
     const char *operator_id; /* the identity of its state */
     uint32_t subtask;        /* 0 .. parallelism-1 */
@@ -244,8 +244,8 @@ typedef struct slu_lookup_answer {
     uint32_t size;
     uint32_t reserved;
     uint64_t token;
-    const slu_batch *values; /* NULL on failure; borrowed: batch_ref to keep */
-    const uint8_t *found;    /* values->array->length bytes; borrowed for the call */
+    const slu_batch *values;  /* NULL on failure; borrowed: batch_ref to keep */
+    const uint8_t *found;     /* values->array->length bytes; borrowed for the call */
     const slu_error *failure; /* NULL: fine */
 } slu_lookup_answer;
 
@@ -266,7 +266,7 @@ typedef struct slu_metric slu_metric;
 
 struct slu_host {
     uint32_t size;
-    uint32_t abi; /* SLU_ABI of the host */
+    uint32_t abi;  /* SLU_ABI of the host */
     void *context; /* the host's own */
 
     /* `event` is a stable id in capitals. Secrets and rows are never logged. Any thread. */
@@ -314,7 +314,8 @@ struct slu_host {
     slu_status (*lookup_submit)(slu_host *host, slu_lookup_port *port, uint64_t token, struct ArrowArray *keys, slu_error *err);
     void (*lookup_close)(slu_host *host, slu_lookup_port **port);
     /* Called by a lookup plugin: the answer to `token`. `values` (NULL on failure) is moved. */
-    slu_status (*lookup_answer)(slu_host *host, uint64_t token, struct ArrowArray *values, const uint8_t *found, const slu_error *failure);
+    slu_status (*lookup_answer)(slu_host *host, uint64_t token, struct ArrowArray *values, const uint8_t *found,
+                                const slu_error *failure);
 
     /* Handles live as long as the instance. */
     slu_metric *(*metric)(slu_host *host, uint32_t kind, const char *name);
@@ -359,13 +360,14 @@ typedef struct slu_operator_ops {
     uint32_t size;
     uint32_t reserved;
     slu_status (*open)(void *self, const slu_open *open, slu_error *err);
-    slu_status (*restore)(void *self, uint32_t state_version, uint32_t key_group, const void *data, uint64_t bytes, slu_error *err); /* optional */
+    slu_status (*restore)(void *self, uint32_t state_version, uint32_t key_group, const void *data, uint64_t bytes,
+                          slu_error *err); /* optional */
     /* OK; MORE: taken, call `more`; AGAIN: not taken (K batches are in flight). */
     slu_status (*process)(void *self, uint32_t input, const slu_batch *batch, slu_error *err);
-    slu_status (*more)(void *self, slu_error *err);                                       /* optional: after MORE */
-    slu_status (*watermark)(void *self, int64_t event_ms, slu_error *err);                /* optional; the host forwards it */
-    slu_status (*timer)(void *self, const slu_timer *timer, slu_error *err);              /* optional */
-    slu_status (*ready)(void *self, uint64_t cookie, uint32_t events, slu_error *err);    /* optional */
+    slu_status (*more)(void *self, slu_error *err);                                    /* optional: after MORE */
+    slu_status (*watermark)(void *self, int64_t event_ms, slu_error *err);             /* optional; the host forwards it */
+    slu_status (*timer)(void *self, const slu_timer *timer, slu_error *err);           /* optional */
+    slu_status (*ready)(void *self, uint64_t cookie, uint32_t events, slu_error *err); /* optional */
     /* Batches in flight: watermarks, barriers and the end wait until it says 0. optional: 0 */
     uint32_t (*pending)(const void *self);
     /* All inputs have ended; the last chance to emit. OK or MORE. optional */
@@ -379,7 +381,8 @@ typedef struct slu_sink_ops {
     uint32_t size;
     uint32_t reserved;
     slu_status (*open)(void *self, const slu_open *open, slu_error *err);
-    slu_status (*restore)(void *self, uint32_t state_version, uint32_t key_group, const void *data, uint64_t bytes, slu_error *err); /* optional */
+    slu_status (*restore)(void *self, uint32_t state_version, uint32_t key_group, const void *data, uint64_t bytes,
+                          slu_error *err); /* optional */
     /* OK: taken; AGAIN: not taken. */
     slu_status (*write)(void *self, const slu_batch *batch, slu_error *err);
     slu_status (*ready)(void *self, uint64_t cookie, uint32_t events, slu_error *err); /* optional */
@@ -392,7 +395,7 @@ typedef struct slu_sink_ops {
     /* What prepare staged is not wanted. optional. The worker does not call it so far: when a checkpoint is aborted its rows are still
      * wanted, and what was staged for it is committed with the next whole one. */
     slu_status (*abort)(void *self, int64_t checkpoint, slu_error *err);
-    uint32_t (*pending)(const void *self);                               /* optional */
+    uint32_t (*pending)(const void *self); /* optional */
     void (*close)(void *self);
 } slu_sink_ops;
 
@@ -413,9 +416,10 @@ typedef struct slu_store_ops {
     uint32_t reserved;
     slu_status (*open)(void *self, const slu_open *open, slu_error *err);
     /* `grow` gives room for `bytes` more and is called until all is there. */
-    slu_status (*get)(void *self, const char *name, uint64_t offset, uint64_t bytes_max, void *(*grow)(void *to, uint64_t bytes), void *to,
-                      slu_error *err);
-    slu_status (*put)(void *self, const char *name, const void *data, uint64_t bytes, uint32_t exclusive, slu_error *err); /* CONFLICT */
+    slu_status (*get)(void *self, const char *name, uint64_t offset, uint64_t bytes_max, void *(*grow)(void *to, uint64_t bytes),
+                      void *to, slu_error *err);
+    slu_status (*put)(void *self, const char *name, const void *data, uint64_t bytes, uint32_t exclusive,
+                      slu_error *err); /* CONFLICT */
     slu_status (*remove)(void *self, const char *name, slu_error *err);
     slu_status (*list)(void *self, const char *prefix, slu_status (*found)(void *to, const char *name, uint64_t bytes), void *to,
                        slu_error *err);
@@ -453,7 +457,7 @@ typedef struct slu_plugin {
     uint32_t flags;
     slu_status (*plan)(slu_plan_call *call, slu_error *err);
     const void *ops; /* slu_source_ops, slu_operator_ops, slu_sink_ops, slu_lookup_ops or slu_store_ops, by kind */
-    const slu_partitioner_ops *partitioner; /* NULL: no `bucket` partition */
+    const slu_partitioner_ops *partitioner;         /* NULL: no `bucket` partition */
     const void *(*get_extension)(const char *name); /* optional */
 } slu_plugin;
 
@@ -477,16 +481,16 @@ typedef struct slu_module {
 SLU_EXPORT const slu_module *slu_plugin_entry(void);
 
 /* An error with the position of a descriptor node (`offset`: characters into its text, for a caret in an expression). */
-#define slu_error_at(err, status, value, offset, ...)                                                                            \
-    (__extension__({                                                                                                             \
-        slu_error *const slu_at_err_ = (err);                                                                                    \
-        const slu_value *const slu_at_value_ = (value);                                                                          \
-        const slu_status slu_at_status_ = slu_error_set(slu_at_err_, (status), __VA_ARGS__);                                     \
-        if (slu_at_err_ != NULL && slu_at_value_ != NULL && slu_at_value_->line != 0) {                                          \
-            slu_at_err_->line = slu_at_value_->line;                                                                             \
-            slu_at_err_->column = slu_at_value_->column + (uint32_t)(offset);                                                    \
-        }                                                                                                                        \
-        slu_at_status_;                                                                                                          \
+#define slu_error_at(err, status, value, offset, ...)                                                                              \
+    (__extension__({                                                                                                               \
+        slu_error *const slu_at_err_ = (err);                                                                                      \
+        const slu_value *const slu_at_value_ = (value);                                                                            \
+        const slu_status slu_at_status_ = slu_error_set(slu_at_err_, (status), __VA_ARGS__);                                       \
+        if (slu_at_err_ != NULL && slu_at_value_ != NULL && slu_at_value_->line != 0) {                                            \
+            slu_at_err_->line = slu_at_value_->line;                                                                               \
+            slu_at_err_->column = slu_at_value_->column + (uint32_t)(offset);                                                      \
+        }                                                                                                                          \
+        slu_at_status_;                                                                                                            \
     }))
 
 /* The value of a key of a map; NULL when there is none. */

@@ -61,12 +61,12 @@ typedef struct slu_error {
 #define SLU_AUTO(free_fn) __attribute__((cleanup(free_fn)))
 
 /* Moves a pointer out of a variable, which becomes NULL: return slu_take(&thing); */
-#define slu_take(pointer_to)                                                                                                     \
-    (__extension__({                                                                                                             \
-        __typeof__(pointer_to) slu_take_from_ = (pointer_to);                                                                    \
-        __typeof__(*slu_take_from_) slu_taken_ = *slu_take_from_;                                                                \
-        *slu_take_from_ = NULL;                                                                                                  \
-        slu_taken_;                                                                                                              \
+#define slu_take(pointer_to)                                                                                                       \
+    (__extension__({                                                                                                               \
+        __typeof__(pointer_to) slu_take_from_ = (pointer_to);                                                                      \
+        __typeof__(*slu_take_from_) slu_taken_ = *slu_take_from_;                                                                  \
+        *slu_take_from_ = NULL;                                                                                                    \
+        slu_taken_;                                                                                                                \
     }))
 
 static inline const char *
@@ -143,19 +143,19 @@ slu_error_in(slu_error *err, slu_status status, const char *format, ...)
 }
 
 /* Hands any status but OK to the caller. */
-#define SLU_TRY(expression)                                                                                                      \
-    do {                                                                                                                         \
-        const slu_status slu_try_status_ = (expression);                                                                         \
-        if (slu_try_status_ != SLU_OK)                                                                                           \
-            return slu_try_status_;                                                                                              \
+#define SLU_TRY(expression)                                                                                                        \
+    do {                                                                                                                           \
+        const slu_status slu_try_status_ = (expression);                                                                           \
+        if (slu_try_status_ != SLU_OK)                                                                                             \
+            return slu_try_status_;                                                                                                \
     } while (0)
 
 /* The same, adding context to a failure. */
-#define SLU_TRY_IN(expression, err, ...)                                                                                         \
-    do {                                                                                                                         \
-        const slu_status slu_try_status_ = (expression);                                                                         \
-        if (slu_try_status_ != SLU_OK)                                                                                           \
-            return slu_error_in((err), slu_try_status_, __VA_ARGS__);                                                            \
+#define SLU_TRY_IN(expression, err, ...)                                                                                           \
+    do {                                                                                                                           \
+        const slu_status slu_try_status_ = (expression);                                                                           \
+        if (slu_try_status_ != SLU_OK)                                                                                             \
+            return slu_error_in((err), slu_try_status_, __VA_ARGS__);                                                              \
     } while (0)
 
 #ifdef __cplusplus

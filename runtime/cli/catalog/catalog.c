@@ -63,8 +63,10 @@ log_bounds(const cli_catalog *catalog, fluss_target *target, int64_t *start, int
 {
     const fluss_table *table = fluss_target_table(target);
     const int32_t *leaders = fluss_target_leaders(target);
-    SLU_TRY(fluss_admin_list_offsets(catalog->client, table->table_id, -1, FLUSS_OFFSETS_EARLIEST, 0, leaders, table->bucket_count, start, err));
-    return fluss_admin_list_offsets(catalog->client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, leaders, table->bucket_count, stop, err);
+    SLU_TRY(fluss_admin_list_offsets(catalog->client, table->table_id, -1, FLUSS_OFFSETS_EARLIEST, 0, leaders, table->bucket_count,
+                                     start, err));
+    return fluss_admin_list_offsets(catalog->client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, leaders, table->bucket_count,
+                                    stop, err);
 }
 
 static slu_status
@@ -73,7 +75,8 @@ log_open(const cli_catalog *catalog, fluss_target **target, slu_sql_table **out,
     const size_t buckets = (size_t)fluss_target_table(*target)->bucket_count;
     int64_t *start = slu_alloc(buckets * sizeof *start);
     int64_t *stop = slu_alloc(buckets * sizeof *stop);
-    slu_status status = start == NULL || stop == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu buckets", buckets) : SLU_OK;
+    slu_status status =
+        start == NULL || stop == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu buckets", buckets) : SLU_OK;
     if (status == SLU_OK)
         status = log_bounds(catalog, *target, start, stop, err);
     if (status == SLU_OK)
@@ -90,7 +93,8 @@ target_open(const cli_catalog *catalog, const char *database, const char *table,
     SLU_TRY(fluss_target_open(catalog->client, database, table, &target, err));
     slu_status status = fluss_target_wait(target, OPEN_TIMEOUT_MS, err);
     if (status == SLU_OK && fluss_target_table(target)->partition_column_count > 0)
-        status = slu_error_set(err, SLU_UNSUPPORTED, "table %s is partitioned: its partitions are not read yet", fluss_target_name(target));
+        status = slu_error_set(err, SLU_UNSUPPORTED, "table %s is partitioned: its partitions are not read yet",
+                               fluss_target_name(target));
     if (status != SLU_OK) {
         fluss_target_close(&target);
         return status;
@@ -123,8 +127,8 @@ lake_suffix(const char *suffix, int64_t *snapshot_id)
 
 /* The lake snapshot that the table's cluster calls readable, and the log behind it. NOTFOUND: there is none yet. */
 static slu_status
-union_bounds(const cli_catalog *catalog, const char *database, const char *table, fluss_target *target, int64_t *snapshot_id, int64_t *start,
-             int64_t *stop, slu_error *err)
+union_bounds(const cli_catalog *catalog, const char *database, const char *table, fluss_target *target, int64_t *snapshot_id,
+             int64_t *start, int64_t *stop, slu_error *err)
 {
     const int32_t buckets = fluss_target_table(target)->bucket_count;
     SLU_TRY(fluss_admin_lake_snapshot(catalog->client, database, table, true, snapshot_id, start, buckets, err));
@@ -136,8 +140,8 @@ union_bounds(const cli_catalog *catalog, const char *database, const char *table
 }
 
 static slu_status
-union_open_at(const cli_catalog *catalog, const char *database, const char *table, fluss_target **target, int64_t *start, int64_t *stop,
-              slu_sql_table **out, slu_error *err)
+union_open_at(const cli_catalog *catalog, const char *database, const char *table, fluss_target **target, int64_t *start,
+              int64_t *stop, slu_sql_table **out, slu_error *err)
 {
     int64_t snapshot_id = -1;
     slu_sql_table *lake = NULL;
@@ -156,12 +160,14 @@ union_open_at(const cli_catalog *catalog, const char *database, const char *tabl
 }
 
 static slu_status
-union_open(const cli_catalog *catalog, const char *database, const char *table, fluss_target **target, slu_sql_table **out, slu_error *err)
+union_open(const cli_catalog *catalog, const char *database, const char *table, fluss_target **target, slu_sql_table **out,
+           slu_error *err)
 {
     const size_t buckets = (size_t)fluss_target_table(*target)->bucket_count;
     int64_t *start = slu_alloc(buckets * sizeof *start);
     int64_t *stop = slu_alloc(buckets * sizeof *stop);
-    slu_status status = start == NULL || stop == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu buckets", buckets) : SLU_OK;
+    slu_status status =
+        start == NULL || stop == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu buckets", buckets) : SLU_OK;
     if (status == SLU_OK)
         status = union_open_at(catalog, database, table, target, start, stop, out, err);
     slu_free(start);
@@ -170,7 +176,8 @@ union_open(const cli_catalog *catalog, const char *database, const char *table, 
 }
 
 static slu_status
-catalog_open(const slu_sql_catalog *sql, const char *database, const char *table, const char *suffix, slu_sql_table **out, slu_error *err)
+catalog_open(const slu_sql_catalog *sql, const char *database, const char *table, const char *suffix, slu_sql_table **out,
+             slu_error *err)
 {
     const cli_catalog *catalog = sql->context;
     fluss_target *target = NULL;
@@ -184,7 +191,8 @@ catalog_open(const slu_sql_catalog *sql, const char *database, const char *table
         return cli_lake_list_new(catalog->lake, database, table, suffix, out, err);
     }
     if (strcmp(suffix, "") != 0 && strcmp(suffix, "log") != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "%s$%s: there are $log, $lake, $lake@SNAPSHOT, $snapshots and $files", table, suffix);
+        return slu_error_set(err, SLU_UNSUPPORTED, "%s$%s: there are $log, $lake, $lake@SNAPSHOT, $snapshots and $files", table,
+                             suffix);
     SLU_TRY(target_open(catalog, database, table, &target, err));
     const bool with_lake = *suffix == 0 && fluss_target_table(target)->lake_enabled;
     const slu_status status =
@@ -206,7 +214,8 @@ cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_cat
     if (status == SLU_OK && options->lake_warehouse != NULL)
         status = cli_lake_open(env, options->lake_type, options->lake_warehouse, &catalog->lake, err);
     if (status == SLU_OK)
-        status = fluss_client_open(env, &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers}, &catalog->client, err);
+        status =
+            fluss_client_open(env, &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers}, &catalog->client, err);
     if (status != SLU_OK) {
         cli_catalog_close(&catalog);
         return status;

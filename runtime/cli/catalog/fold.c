@@ -178,7 +178,8 @@ cli_fold_add(cli_fold *fold, fluss_scan_batch *batch, slu_error *err)
     slu_buf_init(&keys, KEY_BYTES_MAX);
     fold->rows_bytes += slu_array_bytes(fold->schema, &batch->array);
     if (status == SLU_OK && fold->rows_bytes > LOG_FOLD_BYTES_MAX)
-        status = slu_error_set(err, SLU_LIMIT, "the changelog is larger than the %lld bytes a query may hold", (long long)LOG_FOLD_BYTES_MAX);
+        status = slu_error_set(err, SLU_LIMIT, "the changelog is larger than the %lld bytes a query may hold",
+                               (long long)LOG_FOLD_BYTES_MAX);
     if (status == SLU_OK)
         status = fluss_table_keys(fold->table, fold->schema, &batch->array, NULL, rows, &keys, offsets, err);
     if (status == SLU_OK)

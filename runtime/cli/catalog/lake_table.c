@@ -61,7 +61,8 @@ predicates_of(const lake_table *self, const slu_sql_scan_spec *spec, iceberg_pre
     size_t count = 0;
     for (uint32_t i = 0; i < spec->filter_count; i++) {
         const slu_sql_filter *filter = &spec->filters[i];
-        const iceberg_field *field = iceberg_schema_column(iceberg_metadata_schema(self->moment.metadata), self->schema.children[filter->column]->name);
+        const iceberg_field *field =
+            iceberg_schema_column(iceberg_metadata_schema(self->moment.metadata), self->schema.children[filter->column]->name);
         const iceberg_literal literal = {.kind = (uint8_t)filter->type,
                                          .i64 = filter->i64,
                                          .f64 = filter->f64,
@@ -90,8 +91,8 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
                                           .predicates = predicates,
                                           .predicate_count = predicates_of(self, spec, predicates, room)};
     scan->base = (slu_sql_scan){scan_next, scan_close};
-    const slu_status status = iceberg_read_open(iceberg_catalog_store(cli_lake_catalog(self->lake), &self->moment), self->moment.metadata, &options,
-                                                &scan->read, err);
+    const slu_status status = iceberg_read_open(iceberg_catalog_store(cli_lake_catalog(self->lake), &self->moment),
+                                                self->moment.metadata, &options, &scan->read, err);
     if (status != SLU_OK) {
         slu_free(scan);
         return status;
@@ -107,12 +108,14 @@ moment_load(lake_table *self, const char *database, const char *table, int64_t s
     const iceberg_metadata *metadata = self->moment.metadata;
     self->snapshot = snapshot_id < 0 ? iceberg_metadata_snapshot(metadata) : iceberg_metadata_snapshot_of(metadata, snapshot_id);
     if (snapshot_id >= 0 && self->snapshot == NULL)
-        return slu_error_set(err, SLU_NOTFOUND, "table %s.%s has no lake snapshot %lld (expired?)", database, table, (long long)snapshot_id);
+        return slu_error_set(err, SLU_NOTFOUND, "table %s.%s has no lake snapshot %lld (expired?)", database, table,
+                             (long long)snapshot_id);
     return SLU_OK;
 }
 
 slu_status
-cli_lake_table_new(const cli_lake *lake, const char *database, const char *table, int64_t snapshot_id, slu_sql_table **out, slu_error *err)
+cli_lake_table_new(const cli_lake *lake, const char *database, const char *table, int64_t snapshot_id, slu_sql_table **out,
+                   slu_error *err)
 {
     lake_table *self = slu_alloc_zero(1, sizeof *self);
     if (self == NULL)
@@ -173,7 +176,8 @@ list_batch(const list_table *self, struct ArrowSchema *schema, struct ArrowArray
 {
     if (!self->files)
         return iceberg_snapshots_batch(self->moment.metadata, schema, array, err);
-    return iceberg_files_batch(iceberg_catalog_store(cli_lake_catalog(self->lake), &self->moment), self->moment.metadata, NULL, schema, array, err);
+    return iceberg_files_batch(iceberg_catalog_store(cli_lake_catalog(self->lake), &self->moment), self->moment.metadata, NULL,
+                               schema, array, err);
 }
 
 static slu_status
@@ -212,7 +216,8 @@ list_close(slu_sql_table *base)
 }
 
 slu_status
-cli_lake_list_new(const cli_lake *lake, const char *database, const char *table, const char *what, slu_sql_table **out, slu_error *err)
+cli_lake_list_new(const cli_lake *lake, const char *database, const char *table, const char *what, slu_sql_table **out,
+                  slu_error *err)
 {
     list_table *self = slu_alloc_zero(1, sizeof *self);
     if (self == NULL)

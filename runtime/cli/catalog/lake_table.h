@@ -14,7 +14,7 @@
 SLU_CHECK slu_status cli_lake_table_new(const cli_lake *lake, const char *database, const char *table, int64_t snapshot_id,
                                         slu_sql_table **out, slu_error *err);
 /* `what`: "snapshots" or "files". */
-SLU_CHECK slu_status cli_lake_list_new(const cli_lake *lake, const char *database, const char *table, const char *what, slu_sql_table **out,
-                                       slu_error *err);
+SLU_CHECK slu_status cli_lake_list_new(const cli_lake *lake, const char *database, const char *table, const char *what,
+                                       slu_sql_table **out, slu_error *err);
 
 #endif

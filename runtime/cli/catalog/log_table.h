@@ -22,6 +22,7 @@ SLU_CHECK slu_status cli_log_scan_fold(slu_sql_scan *scan, slu_error *err);
 bool cli_log_scan_touched(const slu_sql_scan *scan, slu_view key);
 
 /* `target` (ready) is taken on success. start[bucket] may be FLUSS_OFFSET_EARLIEST. */
-SLU_CHECK slu_status cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *stop, slu_sql_table **out, slu_error *err);
+SLU_CHECK slu_status cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *stop, slu_sql_table **out,
+                                       slu_error *err);
 
 #endif

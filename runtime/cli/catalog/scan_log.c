@@ -37,7 +37,8 @@ cli_scan_log_next(fluss_target *target, fluss_scanner *scanner, fluss_scan_batch
         else if (status != SLU_AGAIN)
             return status;
         else if (slu_now_ms(env) >= deadline_ms)
-            return slu_error_set(err, SLU_TIMEOUT, "table %s: no answer for %d ms", fluss_target_name(target), LOG_TABLE_TIMEOUT_MS);
+            return slu_error_set(err, SLU_TIMEOUT, "table %s: no answer for %d ms", fluss_target_name(target),
+                                 LOG_TABLE_TIMEOUT_MS);
         else
             fluss_client_step(fluss_target_client(target), STEP_MS);
     }

@@ -17,7 +17,7 @@ typedef struct union_scan {
     const union_table *of;
     slu_sql_scan *lake; /* NULL: at its end */
     slu_sql_scan *log;
-    uint32_t column_count; /* wanted; what lake batches hold beyond them are key columns */
+    uint32_t column_count;    /* wanted; what lake batches hold beyond them are key columns */
     struct ArrowSchema keyed; /* of the lake's batches, when keys are compared */
 } union_scan;
 
@@ -42,7 +42,9 @@ untouched_select(const union_scan *scan, slu_sql_batch *batch, slu_error *err)
     uint32_t *offsets = slu_alloc((size_t)(rows + 1) * sizeof *offsets);
     batch->selection = slu_alloc((size_t)rows * sizeof *batch->selection);
     slu_buf_init(&keys, (size_t)1 << 31);
-    slu_status status = offsets == NULL || batch->selection == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %lld keys", (long long)rows) : SLU_OK;
+    slu_status status = offsets == NULL || batch->selection == NULL
+                            ? slu_error_set(err, SLU_NOMEM, "no memory for %lld keys", (long long)rows)
+                            : SLU_OK;
     if (status == SLU_OK)
         status = fluss_table_keys(scan->of->table, &scan->keyed, &batch->array, NULL, rows, &keys, offsets, err);
     batch->rows = 0;
@@ -167,13 +169,15 @@ columns_check(const slu_sql_table *lake, const fluss_target *target, slu_error *
     const struct ArrowSchema *own = &fluss_target_table(target)->arrow;
     for (int64_t i = 0; i < own->n_children; i++)
         if (i >= lake->schema->n_children || strcmp(own->children[i]->name, lake->schema->children[i]->name) != 0)
-            return slu_error_set(err, SLU_UNSUPPORTED, "table %s: its lake table lacks column %s at its place; read $log and $lake by themselves",
+            return slu_error_set(err, SLU_UNSUPPORTED,
+                                 "table %s: its lake table lacks column %s at its place; read $log and $lake by themselves",
                                  fluss_target_name(target), own->children[i]->name);
     return SLU_OK;
 }
 
 slu_status
-cli_union_table_new(slu_sql_table **lake, fluss_target **target, const int64_t *start, const int64_t *stop, slu_sql_table **out, slu_error *err)
+cli_union_table_new(slu_sql_table **lake, fluss_target **target, const int64_t *start, const int64_t *stop, slu_sql_table **out,
+                    slu_error *err)
 {
     SLU_TRY(columns_check(*lake, *target, err));
     union_table *self = slu_alloc_zero(1, sizeof *self);

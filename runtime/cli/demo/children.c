@@ -286,7 +286,8 @@ cli_children_pss_bytes(void)
     uint32_t count = 0;
     int64_t bytes = 0;
     DIR *folder = opendir("/proc");
-    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL && count < PROCESSES_MAX; entry = readdir(folder)) {
+    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL && count < PROCESSES_MAX;
+         entry = readdir(folder)) {
         const int pid = atoi(entry->d_name);
         if (pid > 0)
             all[count++] = (process){pid, parent_of(pid)};

@@ -36,10 +36,11 @@ SLU_CHECK slu_status cli_children_init(cli_children *children, const char *log_d
 /* argv[0] is the program's path; NULL-terminated. */
 SLU_CHECK slu_status cli_child_start(cli_children *children, const char *name, const char *const *argv, slu_error *err);
 /* Waits for the ready line of the child started last; its address. `stop` (may be NULL) ends the waiting early: CLOSED. */
-SLU_CHECK slu_status cli_child_ready(cli_children *children, char *address, size_t address_bytes, bool (*stop)(void), slu_error *err);
+SLU_CHECK slu_status cli_child_ready(cli_children *children, char *address, size_t address_bytes, bool (*stop)(void),
+                                     slu_error *err);
 /* Runs a command to its end; its standard output goes to `out` (may be NULL). A non-zero exit code is IO with what it said. */
-SLU_CHECK slu_status cli_child_run(cli_children *children, const char *name, const char *const *argv, slu_buf *out, bool (*stop)(void),
-                                   slu_error *err);
+SLU_CHECK slu_status cli_child_run(cli_children *children, const char *name, const char *const *argv, slu_buf *out,
+                                   bool (*stop)(void), slu_error *err);
 /* A daemon that has ended by itself: IO, with its last words. */
 SLU_CHECK slu_status cli_children_check(cli_children *children, slu_error *err);
 void cli_children_end(cli_children *children);

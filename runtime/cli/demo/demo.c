@@ -27,18 +27,20 @@
 #define TABLE_END ",\"bucket_count\":4,\"custom_properties\":{},\"partition_key\":[],\"version\":1"
 
 static const char transaction_json[] =
-    "{\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":" BIGINT "},{\"name\":\"accountId\",\"data_type\":" BIGINT
-    "},{\"name\":\"createdAt\",\"data_type\":" BIGINT
+    "{\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":" BIGINT
+    "},{\"name\":\"accountId\",\"data_type\":" BIGINT "},{\"name\":\"createdAt\",\"data_type\":" BIGINT
     "},{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}}]},"
     "\"bucket_key\":[\"accountId\"],\"properties\":{}" TABLE_END "}";
 static const char account_json[] =
     "{\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"
-    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"updatedAt\",\"data_type\":" BIGINT "}],\"primary_key\":[\"id\"]},"
+    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"updatedAt\",\"data_type\":" BIGINT
+    "}],\"primary_key\":[\"id\"]},"
     "\"bucket_key\":[\"id\"],\"properties\":{}" TABLE_END "}";
-static const char fraud_json[] =
-    "{\"schema\":{\"version\":1,\"columns\":[{\"name\":\"transactionId\",\"data_type\":" BIGINT "},{\"name\":\"accountId\",\"data_type\":" BIGINT
-    "},{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}}]},\"bucket_key\":[\"transactionId\"],"
-    "\"properties\":{\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":\"2s\",\"table.datalake.auto-compaction\":\"true\"}" TABLE_END "}";
+static const char fraud_json[] = "{\"schema\":{\"version\":1,\"columns\":[{\"name\":\"transactionId\",\"data_type\":" BIGINT
+                                 "},{\"name\":\"accountId\",\"data_type\":" BIGINT
+                                 "},{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}}]},\"bucket_key\":[\"transactionId\"],"
+                                 "\"properties\":{\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":\"2s\",\"table."
+                                 "datalake.auto-compaction\":\"true\"}" TABLE_END "}";
 
 static const char accounts_yaml[] = "job: accounts\n"
                                     "parallelism: 1\n"
@@ -95,8 +97,8 @@ rows_in(demo *of, fluss_target *target, int64_t *out, slu_error *err)
 {
     int64_t ends[BUCKETS];
     *out = 0;
-    SLU_TRY(fluss_admin_list_offsets(cli_catalog_client(of->catalog), fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0,
-                                     fluss_target_leaders(target), BUCKETS, ends, err));
+    SLU_TRY(fluss_admin_list_offsets(cli_catalog_client(of->catalog), fluss_target_table(target)->table_id, -1,
+                                     FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(target), BUCKETS, ends, err));
     for (int i = 0; i < BUCKETS; i++)
         *out += ends[i];
     return SLU_OK;
@@ -124,7 +126,8 @@ rows_judged(demo *of, int64_t *out, slu_error *err)
     const slu_message *details = NULL;
     SLU_TRY(slu_client_describe(of->jobs, "fraud-detection", &details, err));
     if (strcmp(details->state, "FAILED") == 0 || details->restarts > RESTARTS_MAX)
-        return slu_error_set(err, SLU_IO, "the fraud job is %s after %" PRIu64 " restarts: %s", details->state, details->restarts, details->text);
+        return slu_error_set(err, SLU_IO, "the fraud job is %s after %" PRIu64 " restarts: %s", details->state, details->restarts,
+                             details->text);
     for (uint32_t i = 0; i < details->item_count; i++)
         if (strncmp(details->items[i].name, "transactions", 12) == 0)
             *out = (int64_t)details->items[i].rows_out;
@@ -139,9 +142,10 @@ progress_print(demo *of, bool last)
     if (of->options->quiet || (!last && slu_now_ms(of->env) - of->printed_ms < every_ms))
         return;
     of->printed_ms = slu_now_ms(of->env);
-    (void)fprintf(stderr, "%s%6.1f s  %" PRId64 " transactions  %.0f rows/s  %" PRId64 " frauds  %" PRId64 " in the lake  %.0f MiB%s",
-                  of->terminal ? "\r\033[K" : "", seconds, of->now.transactions, seconds > 0 ? (double)of->now.judged / seconds : 0.0,
-                  of->now.frauds, of->now.tiered, (double)of->peak_pss_bytes / 1048576.0, of->terminal && !last ? "" : "\n");
+    (void)fprintf(
+        stderr, "%s%6.1f s  %" PRId64 " transactions  %.0f rows/s  %" PRId64 " frauds  %" PRId64 " in the lake  %.0f MiB%s",
+        of->terminal ? "\r\033[K" : "", seconds, of->now.transactions, seconds > 0 ? (double)of->now.judged / seconds : 0.0,
+        of->now.frauds, of->now.tiered, (double)of->peak_pss_bytes / 1048576.0, of->terminal && !last ? "" : "\n");
     (void)fflush(stderr);
 }
 
@@ -166,8 +170,10 @@ look(demo *of, slu_error *err)
     }
     progress_print(of, false);
     if (slu_now_ms(of->env) - of->moved_ms > STALL_MS)
-        return slu_error_set(err, SLU_TIMEOUT, "nothing has moved for %d s: %" PRId64 " transactions, %" PRId64 " judged, %" PRId64 " frauds, %" PRId64
-                             " in the lake (logs: %s)", STALL_MS / 1000, seen.transactions, seen.judged, seen.frauds, seen.tiered, of->stack.children.log_dir);
+        return slu_error_set(err, SLU_TIMEOUT,
+                             "nothing has moved for %d s: %" PRId64 " transactions, %" PRId64 " judged, %" PRId64
+                             " frauds, %" PRId64 " in the lake (logs: %s)",
+                             STALL_MS / 1000, seen.transactions, seen.judged, seen.frauds, seen.tiered, of->stack.children.log_dir);
     return SLU_OK;
 }
 
@@ -283,7 +289,8 @@ demo_run(demo *of, cli_demo_summary *out, slu_error *err)
     SLU_TRY(result_read(of, out, err));
     out->transactions = of->now.transactions;
     out->frauds_expected = of->options->transactions / ROUND_ROWS;
-    out->rows_per_second = (double)of->options->transactions * 1000.0 / (double)(of->judged_ms > of->started_ms ? of->judged_ms - of->started_ms : 1);
+    out->rows_per_second =
+        (double)of->options->transactions * 1000.0 / (double)(of->judged_ms > of->started_ms ? of->judged_ms - of->started_ms : 1);
     out->peak_pss_bytes = of->peak_pss_bytes;
     return SLU_OK;
 }
@@ -342,8 +349,8 @@ cli_demo_run(const slu_env *env, const cli_demo_options *options, cli_demo_summa
     if (options->keep_dir == NULL && (status == SLU_OK || status == SLU_CLOSED))
         (void)!slu_dir_remove(of.stack.dir, NULL);
     else if (options->keep_dir != NULL && status != SLU_OK)
-        (void)fprintf(stderr, "sluice demo: what it made so far is in %s/server, %s/warehouse and %s/log\n", of.stack.dir, of.stack.dir,
-                      of.stack.dir);
+        (void)fprintf(stderr, "sluice demo: what it made so far is in %s/server, %s/warehouse and %s/log\n", of.stack.dir,
+                      of.stack.dir, of.stack.dir);
     else if (options->keep_dir == NULL)
         (void)fprintf(stderr, "sluice demo: what the processes said is in %s/log\n", of.stack.dir);
     return status;

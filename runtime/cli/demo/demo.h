@@ -29,8 +29,8 @@ typedef struct cli_demo_summary {
     int64_t frauds_stream;
     int64_t frauds_lake;
     int64_t frauds_union;
-    int64_t frauds_named; /* with the account's name from the lookup join */
-    double seconds;       /* from the generator's start to the last fraud in the lake */
+    int64_t frauds_named;   /* with the account's name from the lookup join */
+    double seconds;         /* from the generator's start to the last fraud in the lake */
     double rows_per_second; /* transactions through the fraud job */
     int64_t peak_pss_bytes;
 } cli_demo_summary;

@@ -10,8 +10,19 @@ server_start(cli_stack *stack, slu_error *err)
     char data_dir[STACK_PATH_BYTES];
     (void)snprintf(data_dir, sizeof data_dir, "%s/server", stack->dir);
     (void)snprintf(stack->warehouse, sizeof stack->warehouse, "%s/warehouse", stack->dir);
-    const char *const argv[] = {stack->options->program,     "server",  "--listen", "127.0.0.1:0", "--data-dir", data_dir, "--datalake.format", "iceberg",
-                                "--datalake.iceberg.type", "hadoop", "--datalake.iceberg.warehouse", stack->warehouse, NULL};
+    const char *const argv[] = {stack->options->program,
+                                "server",
+                                "--listen",
+                                "127.0.0.1:0",
+                                "--data-dir",
+                                data_dir,
+                                "--datalake.format",
+                                "iceberg",
+                                "--datalake.iceberg.type",
+                                "hadoop",
+                                "--datalake.iceberg.warehouse",
+                                stack->warehouse,
+                                NULL};
     SLU_TRY(slu_dir_make(stack->warehouse, err));
     SLU_TRY(cli_child_start(&stack->children, "server", argv, err));
     return cli_child_ready(&stack->children, stack->server, sizeof stack->server, stack->options->stop, err);
@@ -22,7 +33,8 @@ jobmanager_start(cli_stack *stack, slu_error *err)
 {
     char data_dir[STACK_PATH_BYTES];
     (void)snprintf(data_dir, sizeof data_dir, "%s/jobmanager", stack->dir);
-    const char *const argv[] = {stack->options->program, "jobmanager", "--listen", "127.0.0.1:0", "--rest-listen", "", "--data-dir", data_dir, NULL};
+    const char *const argv[] = {
+        stack->options->program, "jobmanager", "--listen", "127.0.0.1:0", "--rest-listen", "", "--data-dir", data_dir, NULL};
     SLU_TRY(cli_child_start(&stack->children, "jobmanager", argv, err));
     return cli_child_ready(&stack->children, stack->jobmanager, sizeof stack->jobmanager, stack->options->stop, err);
 }
@@ -38,7 +50,8 @@ taskmanager_start(cli_stack *stack, int64_t number, slu_error *err)
     (void)snprintf(name, sizeof name, "taskmanager-%" PRId64, number);
     (void)snprintf(data_dir, sizeof data_dir, "%s/%s", stack->dir, name);
     (void)snprintf(slots, sizeof slots, "%" PRId64, 4 * stack->options->parallelism);
-    const char *const argv[] = {stack->options->program, "taskmanager", "--jobmanager", stack->jobmanager, "--data-dir", data_dir, "--slots", slots, NULL};
+    const char *const argv[] = {
+        stack->options->program, "taskmanager", "--jobmanager", stack->jobmanager, "--data-dir", data_dir, "--slots", slots, NULL};
     SLU_TRY(cli_child_start(&stack->children, name, argv, err));
     return cli_child_ready(&stack->children, address, sizeof address, stack->options->stop, err);
 }
@@ -67,8 +80,19 @@ cli_stack_submit(cli_stack *stack, const char *name, const char *yaml, int64_t p
     (void)snprintf(path, sizeof path, "%s/jobs/%s.yaml", stack->dir, name);
     (void)snprintf(command, sizeof command, "run-%s", name);
     (void)snprintf(parallel, sizeof parallel, "%" PRId64, parallelism);
-    const char *const argv[] = {stack->options->program,      "run",         path, "--detached", "--jobmanager", stack->jobmanager, "--parallelism", parallel,
-                                "--fluss.bootstrap.servers", stack->server, lake ? "--datalake.iceberg.warehouse" : NULL, stack->warehouse, NULL};
+    const char *const argv[] = {stack->options->program,
+                                "run",
+                                path,
+                                "--detached",
+                                "--jobmanager",
+                                stack->jobmanager,
+                                "--parallelism",
+                                parallel,
+                                "--fluss.bootstrap.servers",
+                                stack->server,
+                                lake ? "--datalake.iceberg.warehouse" : NULL,
+                                stack->warehouse,
+                                NULL};
     SLU_TRY(slu_file_write(path, slu_view_of_text(yaml), false, err));
     return cli_child_run(&stack->children, command, argv, NULL, stack->options->stop, err);
 }

@@ -24,6 +24,7 @@ typedef struct cli_stack {
 
 SLU_CHECK slu_status cli_stack_start(cli_stack *stack, slu_error *err);
 /* Writes DIR/jobs/NAME.yaml and submits it, detached. `lake`: it is told where the warehouse is. */
-SLU_CHECK slu_status cli_stack_submit(cli_stack *stack, const char *name, const char *yaml, int64_t parallelism, bool lake, slu_error *err);
+SLU_CHECK slu_status cli_stack_submit(cli_stack *stack, const char *name, const char *yaml, int64_t parallelism, bool lake,
+                                      slu_error *err);
 
 #endif

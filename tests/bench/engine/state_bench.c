@@ -46,15 +46,16 @@ main(void)
             fill(data + 9 * ROWS * b, hashes + ROWS * b, &seed);
         const double begin = cpu_s();
         for (uint32_t b = 0; b < 64; b++) {
-            const slu_keys keys = {.size = sizeof keys, .key_bytes = 9, .count = ROWS, .data = data + 9 * ROWS * b, .hashes = hashes + ROWS * b};
+            const slu_keys keys = {
+                .size = sizeof keys, .key_bytes = 9, .count = ROWS, .data = data + 9 * ROWS * b, .hashes = hashes + ROWS * b};
             if (slu_state_upsert_many(state, &keys, 0, values, &err) != SLU_OK)
                 return 1;
             for (uint32_t i = 0; i < ROWS; i++)
                 ++*(int64_t *)values[i];
         }
         if (round % 5 == 0)
-            printf("%lld keys, %.1f M rows per CPU s, %.1f MiB\n", (long long)slu_state_count(state), 64 * ROWS / (cpu_s() - begin) / 1e6,
-                   (double)slu_state_bytes(state) / 1048576);
+            printf("%lld keys, %.1f M rows per CPU s, %.1f MiB\n", (long long)slu_state_count(state),
+                   64 * ROWS / (cpu_s() - begin) / 1e6, (double)slu_state_bytes(state) / 1048576);
     }
     slu_state_free(&state);
     free(data);

@@ -67,7 +67,8 @@ batch_init(bench_batch *b)
         b->columns[c] = (struct ArrowArray){.length = BATCH, .n_buffers = c == 2 ? 3 : 2, .buffers = b->buffers[c]};
         b->children[c] = &b->columns[c];
     }
-    b->array = (struct ArrowArray){.length = BATCH, .n_buffers = 1, .buffers = b->no_buffer, .n_children = 3, .children = b->children};
+    b->array =
+        (struct ArrowArray){.length = BATCH, .n_buffers = 1, .buffers = b->no_buffer, .n_children = 3, .children = b->children};
 }
 
 static slu_status
@@ -132,8 +133,9 @@ bench(const char *what, uint64_t people, int64_t rows, slu_error *err)
     slu_buf_init(&out, (size_t)4 << 30);
     SLU_TRY(bench_write(people, rows, &out, &write_seconds, err));
     SLU_TRY(bench_read(&out, &read_rows, &read_seconds, err));
-    (void)printf("%-32s %9lld rows  write %6.2f M rows/CPU s  read %6.2f M rows/CPU s  %5.2f bytes/row\n", what, (long long)read_rows,
-                 (double)read_rows / write_seconds / 1e6, (double)read_rows / read_seconds / 1e6, (double)out.bytes / (double)read_rows);
+    (void)printf("%-32s %9lld rows  write %6.2f M rows/CPU s  read %6.2f M rows/CPU s  %5.2f bytes/row\n", what,
+                 (long long)read_rows, (double)read_rows / write_seconds / 1e6, (double)read_rows / read_seconds / 1e6,
+                 (double)out.bytes / (double)read_rows);
     return SLU_OK;
 }
 

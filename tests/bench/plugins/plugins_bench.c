@@ -105,13 +105,15 @@ keyed(const char *dir, int64_t keys, int64_t rows, sdk_harness **out_source)
     char with[256];
     sdk_harness *h = harness_of(dir, "datagen"), *projected = harness_of(dir, "project");
     (void)snprintf(with, sizeof with,
-                   "{ kind: columns, columns: \"id BIGINT NOT NULL, a INT NOT NULL, amount DECIMAL(6,2) NOT NULL\", rows: %lld }", (long long)rows);
+                   "{ kind: columns, columns: \"id BIGINT NOT NULL, a INT NOT NULL, amount DECIMAL(6,2) NOT NULL\", rows: %lld }",
+                   (long long)rows);
     must(sdk_harness_with(h, with, &err), &err);
     must(sdk_harness_open(h, &err), &err);
     must(sdk_harness_drain(h, &err), &err);
-    (void)snprintf(with, sizeof with,
-                   "{ columns: { id: id, accountId: \"(id * 7919) %% %lld\", createdAt: id, amount: \"cast(amount as decimal(10,2))\" } }",
-                   (long long)keys);
+    (void)snprintf(
+        with, sizeof with,
+        "{ columns: { id: id, accountId: \"(id * 7919) %% %lld\", createdAt: id, amount: \"cast(amount as decimal(10,2))\" } }",
+        (long long)keys);
     must(sdk_harness_with(projected, with, &err), &err);
     must(sdk_harness_input(projected, "id BIGINT NOT NULL, a INT NOT NULL, amount DECIMAL(6,2) NOT NULL", &err), &err);
     must(sdk_harness_open(projected, &err), &err);
@@ -131,20 +133,26 @@ main(int argc, char **argv)
     sdk_harness *source = generated(dir, 16380); /* two batches: they stay in the cache, as they do behind a source */
     must(sdk_harness_drain(source, &err), &err);
     const int rounds = (int)(rows * 40 / 16380);
-    bench_operator("filter amount > 1000.00 (DECIMAL against a constant)", dir, "filter", "{ where: \"amount > 1000.00\" }", source, rounds);
-    bench_operator("filter accountId < 5000000000 (BIGINT)", dir, "filter", "{ where: \"accountId < 5000000000\" }", source, rounds);
-    bench_operator("filter amount < 1.00 or amount > 1000.00", dir, "filter", "{ where: \"amount < 1.00 or amount > 1000.00\" }", source, rounds);
-    bench_operator("project accountId, amount * 2", dir, "project", "{ columns: { a: accountId, b: \"amount * 2\" } }", source, rounds / 8);
+    bench_operator("filter amount > 1000.00 (DECIMAL against a constant)", dir, "filter", "{ where: \"amount > 1000.00\" }", source,
+                   rounds);
+    bench_operator("filter accountId < 5000000000 (BIGINT)", dir, "filter", "{ where: \"accountId < 5000000000\" }", source,
+                   rounds);
+    bench_operator("filter amount < 1.00 or amount > 1000.00", dir, "filter", "{ where: \"amount < 1.00 or amount > 1000.00\" }",
+                   source, rounds);
+    bench_operator("project accountId, amount * 2", dir, "project", "{ columns: { a: accountId, b: \"amount * 2\" } }", source,
+                   rounds / 8);
     sdk_harness_free(&source);
     source = generated(dir, rows);
     must(sdk_harness_drain(source, &err), &err);
     bench_operator("fraud_filter, generated transactions", dir, "fraud_filter",
-                   "{ rules: [ { sequence: [ \"amount < 1.00\", \"amount > 1000.00\" ], within: 60s, time: createdAt } ] }", source, 4);
+                   "{ rules: [ { sequence: [ \"amount < 1.00\", \"amount > 1000.00\" ], within: 60s, time: createdAt } ] }", source,
+                   4);
     sdk_harness_free(&source);
     sdk_harness *shared = NULL;
     source = keyed(dir, 1000000, rows, &shared);
     bench_operator("fraud_filter, 1 M keys, one event in ten is small", dir, "fraud_filter",
-                   "{ rules: [ { sequence: [ \"amount < 1000.00\", \"amount > 9900.00\" ], within: 1d, time: createdAt } ] }", source, 4);
+                   "{ rules: [ { sequence: [ \"amount < 1000.00\", \"amount > 9900.00\" ], within: 1d, time: createdAt } ] }",
+                   source, 4);
     sdk_harness_free(&source);
     sdk_harness_free(&shared);
     return 0;

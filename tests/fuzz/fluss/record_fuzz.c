@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static const char schema_json[] =
     "{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"
-    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"d\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":30,\"scale\":2}},"
+    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"d\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":30,"
+    "\"scale\":2}},"
     "{\"name\":\"t\",\"data_type\":{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":6}},"
     "{\"name\":\"c\",\"data_type\":{\"type\":\"CHAR\",\"length\":4}}],\"primary_key\":[\"id\"]}";
 
@@ -65,7 +66,8 @@ read_rows(const fluss_schema *schema, uint8_t format, slu_view row)
     fluss_rows *rows = NULL;
     if (fluss_rows_new(schema, &rows, &err) != SLU_OK)
         return;
-    if (fluss_rows_append(rows, format, row, schema->column_count, &err) == SLU_OK && fluss_rows_finish(rows, &array, &err) == SLU_OK)
+    if (fluss_rows_append(rows, format, row, schema->column_count, &err) == SLU_OK &&
+        fluss_rows_finish(rows, &array, &err) == SLU_OK)
         array.release(&array);
     fluss_rows_free(&rows);
 }
@@ -94,7 +96,8 @@ read_descriptor(slu_view json, slu_arena *arena)
     if (fluss_descriptor_decode(json, arena, &descriptor, &err) != SLU_OK)
         return;
     slu_buf_init(&out, (size_t)1 << 24);
-    if (fluss_descriptor_encode(&descriptor, &out, &err) == SLU_OK && fluss_table_init(&table, &descriptor, 1, 1, arena, &err) == SLU_OK)
+    if (fluss_descriptor_encode(&descriptor, &out, &err) == SLU_OK &&
+        fluss_table_init(&table, &descriptor, 1, 1, arena, &err) == SLU_OK)
         fluss_table_fini(&table);
     slu_buf_fini(&out);
 }

@@ -27,11 +27,13 @@ static const golden_table tables[] = {
      "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}}",
      "", "accountId"},
     {"account",
-     "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}},"
+     "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},{\"name\":\"name\",\"data_type\":{\"type\":"
+     "\"STRING\"}},"
      "{\"name\":\"updatedAt\",\"data_type\":{\"type\":\"BIGINT\"}}",
      ",\"primary_key\":[\"id\"]", "id"},
     {"fraud",
-     "{\"name\":\"transactionId\",\"data_type\":{\"type\":\"BIGINT\"}},{\"name\":\"accountId\",\"data_type\":{\"type\":\"BIGINT\"}},"
+     "{\"name\":\"transactionId\",\"data_type\":{\"type\":\"BIGINT\"}},{\"name\":\"accountId\",\"data_type\":{\"type\":\"BIGINT\"}}"
+     ","
      "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}}",
      "", "transactionId"},
 };
@@ -43,11 +45,12 @@ open_table(const golden_table *golden, const char *compression, bool iceberg, sl
     slu_buf json;
     fluss_descriptor *descriptor = slu_arena_alloc(arena, sizeof *descriptor);
     slu_buf_init(&json, 1 << 16);
-    slu_buf_printf(&json,
-                   "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[%s]%s},\"partition_key\":[],\"bucket_key\":[\"%s\"],"
-                   "\"bucket_count\":4,\"properties\":{\"table.log.arrow.compression.type\":\"%s\",\"table.kv.format-version\":\"2\"%s},"
-                   "\"custom_properties\":{}}",
-                   golden->columns, golden->keys, golden->bucket_key, compression, iceberg ? ",\"table.datalake.format\":\"iceberg\"" : "");
+    slu_buf_printf(
+        &json,
+        "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[%s]%s},\"partition_key\":[],\"bucket_key\":[\"%s\"],"
+        "\"bucket_count\":4,\"properties\":{\"table.log.arrow.compression.type\":\"%s\",\"table.kv.format-version\":\"2\"%s},"
+        "\"custom_properties\":{}}",
+        golden->columns, golden->keys, golden->bucket_key, compression, iceberg ? ",\"table.datalake.format\":\"iceberg\"" : "");
     CHECK_OK(fluss_descriptor_decode(slu_buf_view(&json), arena, descriptor, &err));
     CHECK_OK(fluss_table_init(table, descriptor, 1, 1, arena, &err));
     slu_buf_fini(&json);
@@ -90,7 +93,8 @@ print_rows(const fluss_table *table, const fluss_log_header *header, const fluss
 {
     static const char *const kinds[] = {"+A", "+I", "-U", "+U", "-D"};
     for (int64_t i = 0; i < rows->array.length; i++) {
-        slu_buf_printf(out, "%s,%d,%lld", kinds[rows->kinds == NULL ? 0 : rows->kinds[i]], bucket, (long long)(header->base_offset + i));
+        slu_buf_printf(out, "%s,%d,%lld", kinds[rows->kinds == NULL ? 0 : rows->kinds[i]], bucket,
+                       (long long)(header->base_offset + i));
         for (int64_t c = 0; c < table->arrow.n_children; c++) {
             const slu_column column = slu_column_child(&table->arrow, &rows->array, c);
             slu_buf_text(out, ",");
@@ -113,7 +117,8 @@ check_buckets(const fluss_table *table, const fluss_log_rows *rows, int bucket)
 
 /* The rows, encoded with the recorded writer and stamped with the recorded offset and time, are the recorded batch. */
 static void
-check_encoding(const fluss_table *table, const fluss_log_header *header, const fluss_log_rows *rows, slu_view batch, slu_ipc_codec *codec)
+check_encoding(const fluss_table *table, const fluss_log_header *header, const fluss_log_rows *rows, slu_view batch,
+               slu_ipc_codec *codec)
 {
     slu_error err = {0};
     slu_buf again;
@@ -121,8 +126,8 @@ check_encoding(const fluss_table *table, const fluss_log_header *header, const f
     spec.writer_id = header->writer_id;
     spec.sequence = header->sequence;
     slu_buf_init(&again, 1 << 20);
-    CHECK_OK(fluss_log_encode(&spec, &table->descriptor->schema, &table->arrow, &rows->array, NULL, rows->array.length, rows->kinds, &again,
-                              &err));
+    CHECK_OK(fluss_log_encode(&spec, &table->descriptor->schema, &table->arrow, &rows->array, NULL, rows->array.length, rows->kinds,
+                              &again, &err));
     fluss_log_stamp(again.data, header->base_offset, header->commit_timestamp);
     assert_int_equal(again.bytes, batch.bytes);
     assert_memory_equal(again.data, batch.data, batch.bytes);
@@ -171,8 +176,8 @@ check_table(const char *folder, const char *compression, const golden_table *gol
     CHECK_OK(slu_ipc_codec_new(&codec, &err));
     open_table(golden, compression, strncmp(folder, "iceberg", 7) == 0, &arena, &table);
     for (int bucket = 0; bucket < 4; bucket++) {
-        (void)snprintf(path, sizeof path, "%s/golden/fluss/%s/%s.bucket%d.00000000000000000000.log", SLUICE_TEST_DATA, folder, golden->name,
-                       bucket);
+        (void)snprintf(path, sizeof path, "%s/golden/fluss/%s/%s.bucket%d.00000000000000000000.log", SLUICE_TEST_DATA, folder,
+                       golden->name, bucket);
         read_whole(path, &segment);
         read_segment(&table, slu_buf_view(&segment), bucket, codec, &printed);
     }

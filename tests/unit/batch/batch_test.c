@@ -22,7 +22,8 @@ make_array(struct ArrowArray *out)
     static struct ArrowArray column = {.length = 4, .n_buffers = 2, .buffers = column_buffers};
     static struct ArrowArray *children[1] = {&column};
     static const void *buffers[1] = {NULL};
-    *out = (struct ArrowArray){.length = 4, .n_buffers = 1, .buffers = buffers, .n_children = 1, .children = children, .release = array_gone};
+    *out = (struct ArrowArray){
+        .length = 4, .n_buffers = 1, .buffers = buffers, .n_children = 1, .children = children, .release = array_gone};
 }
 
 static slu_schema *

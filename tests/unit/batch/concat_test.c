@@ -21,9 +21,10 @@ every_type_in_order(void **state)
                                    {.name = "c", .format = "s", .values = narrow, .nulls = nulls},
                                    {.name = "d", .format = "b", .values = bits},
                                    {.name = "e", .format = "u", .texts = texts}};
-    const slu_batch *pieces[3] = {test_batch_make(columns, 5, 2, NULL),
-                                  test_batch_make(columns, 5, 5, &(slu_batch_spec){.selection = selection, .rows = 3, .kinds = kinds}),
-                                  test_batch_make(columns, 5, 5, NULL)};
+    const slu_batch *pieces[3] = {
+        test_batch_make(columns, 5, 2, NULL),
+        test_batch_make(columns, 5, 5, &(slu_batch_spec){.selection = selection, .rows = 3, .kinds = kinds}),
+        test_batch_make(columns, 5, 5, NULL)};
     static const int expected[] = {0, 1, 1, 2, 4, 0, 1, 2, 3, 4};
     slu_status status = SLU_NOMEM;
     for (uint64_t n = 1; status == SLU_NOMEM; n++) { /* with every allocation failing once before */

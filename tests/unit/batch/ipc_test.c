@@ -11,7 +11,8 @@
 
 #define ROWS 300
 
-static const char *const formats[] = {"b", "c", "s", "i", "l", "f", "g", "u", "z", "w:5", "d:10,2", "d:38,9", "tdD", "ttm", "ttu", "tsm:", "tsu:", "tsn:UTC"};
+static const char *const formats[] = {"b",   "c",      "s",      "i",   "l",   "f",   "g",    "u",    "z",
+                                      "w:5", "d:10,2", "d:38,9", "tdD", "ttm", "ttu", "tsm:", "tsu:", "tsn:UTC"};
 #define COLUMNS ((int64_t)(sizeof formats / sizeof formats[0]))
 
 static void
@@ -28,7 +29,9 @@ append(sdk_builder *builder, int64_t column, int64_t row)
     case SLU_TYPE_DOUBLE: sdk_builder_f64(builder, (double)row / 4); break;
     case SLU_TYPE_DECIMAL: sdk_builder_decimal(builder, (slu_i128_natural)row * -12345678901); break;
     case SLU_TYPE_UTF8:
-    case SLU_TYPE_BINARY: sdk_builder_bytes(builder, text, (size_t)snprintf(text, sizeof text, "row %d", (int)row) * (row % 4 != 0)); break;
+    case SLU_TYPE_BINARY:
+        sdk_builder_bytes(builder, text, (size_t)snprintf(text, sizeof text, "row %d", (int)row) * (row % 4 != 0));
+        break;
     case SLU_TYPE_FIXED: sdk_builder_bytes(builder, &"abcdefghijklmnop"[row % 8], 5); break;
     default: sdk_builder_int(builder, row * 3 - 100); break;
     }
@@ -74,8 +77,8 @@ check_value(const slu_column *a, int64_t i, const slu_column *b, int64_t j)
 }
 
 static void
-check_rows(const struct ArrowSchema *schema, const struct ArrowArray *before, const struct ArrowArray *after, const int32_t *selection,
-           int64_t rows)
+check_rows(const struct ArrowSchema *schema, const struct ArrowArray *before, const struct ArrowArray *after,
+           const int32_t *selection, int64_t rows)
 {
     assert_int_equal(after->length, rows);
     for (int64_t c = 0; c < schema->n_children; c++) {
@@ -96,8 +99,8 @@ count_release(void *context)
 }
 
 static void
-go_round(const struct ArrowSchema *schema, const struct ArrowArray *array, const int32_t *selection, int64_t rows, uint8_t compression,
-         slu_ipc_codec *codec)
+go_round(const struct ArrowSchema *schema, const struct ArrowArray *array, const int32_t *selection, int64_t rows,
+         uint8_t compression, slu_ipc_codec *codec)
 {
     slu_error err = {0};
     const slu_ipc_options options = {.compression = compression, .validity_always = rows % 2 == 0, .codec = codec};
@@ -175,7 +178,8 @@ pieces_become_one_message(void **state)
     slu_buf_init(&out, 1 << 24);
     for (uint8_t compression = 0; compression <= SLU_IPC_COMPRESSION_ZSTD; compression++) {
         const slu_ipc_options options = {.compression = compression, .validity_always = compression == 0};
-        const slu_ipc_piece pieces[] = {{&array, NULL, 13}, {&array, some, 6}, {&array, NULL, 0}, {&slice, NULL, 100}, {&slice, some, 4}};
+        const slu_ipc_piece pieces[] = {
+            {&array, NULL, 13}, {&array, some, 6}, {&array, NULL, 0}, {&slice, NULL, 100}, {&slice, some, 4}};
         slu_buf_reset(&out);
         CHECK_OK(slu_ipc_encode_pieces(&schema, pieces, 5, &options, &out, &err));
         CHECK_OK(slu_ipc_decode(&schema, slu_buf_view(&out), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err));
@@ -348,13 +352,15 @@ damage_is_noticed(void **state)
     CHECK_OK(slu_ipc_encode(&schema, &array, NULL, 20, NULL, &out, &err));
     for (size_t bytes = 0; bytes < out.bytes; bytes += bytes < 1000 ? 1 : 37) {
         uint8_t *part = guarded_copy(out.data, bytes);
-        CHECK_STATUS(slu_ipc_decode(&schema, slu_view_of(part, bytes), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err), SLU_CORRUPT);
+        CHECK_STATUS(slu_ipc_decode(&schema, slu_view_of(part, bytes), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err),
+                     SLU_CORRUPT);
         guarded_free(part, bytes);
     }
     for (size_t at = 0; at < 1200; at++) {
         uint8_t *part = guarded_copy(out.data, out.bytes);
         part[at] ^= 0x81;
-        const slu_status status = slu_ipc_decode(&schema, slu_view_of(part, out.bytes), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err);
+        const slu_status status =
+            slu_ipc_decode(&schema, slu_view_of(part, out.bytes), (slu_ipc_owner){NULL, NULL}, NULL, &back, &err);
         if (status == SLU_OK)
             back.release(&back);
         guarded_free(part, out.bytes);
@@ -436,11 +442,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_type_goes_round),        cmocka_unit_test(lists_go_round),
-        cmocka_unit_test(projection_keeps_the_columns), cmocka_unit_test(damage_is_noticed),
+        cmocka_unit_test(every_type_goes_round),         cmocka_unit_test(lists_go_round),
+        cmocka_unit_test(projection_keeps_the_columns),  cmocka_unit_test(damage_is_noticed),
         cmocka_unit_test(offsets_that_fall_are_corrupt), cmocka_unit_test(allocations_may_fail),
-        cmocka_unit_test(pieces_become_one_message),
-        cmocka_unit_test(columns_may_have_been_added_since),
+        cmocka_unit_test(pieces_become_one_message),     cmocka_unit_test(columns_may_have_been_added_since),
     };
     return cmocka_run_group_tests_name("batch.ipc", tests, NULL, NULL);
 }

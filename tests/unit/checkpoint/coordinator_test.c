@@ -158,7 +158,8 @@ static void
 checkpoint_0_then_the_interval_and_the_pause(void **state)
 {
     (void)state;
-    fixture f = begin((slu_coordinator_spec){.fresh = true, .interval_ms = 100, .min_pause_ms = 30, .timeout_ms = 500, .retained = 2});
+    fixture f =
+        begin((slu_coordinator_spec){.fresh = true, .interval_ms = 100, .min_pause_ms = 30, .timeout_ms = 500, .retained = 2});
     whole(&f, 0);
     expect_nothing(&f);
     assert_int_equal(slu_coordinator_deadline(f.c), 1100);
@@ -192,7 +193,8 @@ static void
 failures_are_counted_once_per_id_and_reset_by_success(void **state)
 {
     (void)state;
-    fixture f = begin((slu_coordinator_spec){.next_checkpoint = 10, .interval_ms = 100, .timeout_ms = 50, .tolerated_failures = 1, .retained = 1});
+    fixture f = begin((slu_coordinator_spec){
+        .next_checkpoint = 10, .interval_ms = 100, .timeout_ms = 50, .tolerated_failures = 1, .retained = 1});
     f.now += 100;
     expect_nothing(&f);
     f.now += 100;

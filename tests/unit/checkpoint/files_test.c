@@ -14,11 +14,16 @@ static slu_view
 write_snapshot(slu_snapshot_writer *writer)
 {
     slu_view bytes;
-    CHECK_OK(slu_snapshot_writer_section(writer, &(slu_section){.operator_id = "count", .name = "seen", .kind = SLU_SECTION_KEYED, .state_version = 2, .a = 9, .b = 16, .c = -5}, &err));
+    CHECK_OK(slu_snapshot_writer_section(
+        writer,
+        &(slu_section){
+            .operator_id = "count", .name = "seen", .kind = SLU_SECTION_KEYED, .state_version = 2, .a = 9, .b = 16, .c = -5},
+        &err));
     for (uint32_t g = 0; g < 4; g++)
         CHECK_OK(slu_snapshot_writer_entry(writer, g * 30, g, "group bytes", g * 3, &err));
     CHECK_OK(slu_snapshot_writer_section(writer, &(slu_section){.operator_id = "empty", .kind = SLU_SECTION_TIMERS}, &err));
-    CHECK_OK(slu_snapshot_writer_section(writer, &(slu_section){.operator_id = "source", .name = "", .kind = SLU_SECTION_SPLITS}, &err));
+    CHECK_OK(
+        slu_snapshot_writer_section(writer, &(slu_section){.operator_id = "source", .name = "", .kind = SLU_SECTION_SPLITS}, &err));
     memcpy(slu_snapshot_writer_extend(writer, 4), "spli", 4);
     memcpy(slu_snapshot_writer_extend(writer, 2), "ts", 2);
     CHECK_OK(slu_snapshot_writer_close_entry(writer, UINT32_MAX, 4, &err));
@@ -100,12 +105,37 @@ static slu_manifest
 make_manifest(int64_t checkpoint)
 {
     static const char *const operators[] = {"transactions", "suspicious"};
-    static slu_manifest_file files[] = {
-        {.task = 0, .subtask = 0, .parallelism = 2, .vertex = "a -> b", .path = "task-0-1.state", .bytes = 100, .crc32c = 7, .operator_count = 2, .operators = operators},
-        {.task = 1, .subtask = 1, .parallelism = 2, .vertex = "a -> b", .path = "task-1-1.state", .bytes = 0, .crc32c = 0xffffffff, .operator_count = 0, .operators = operators}};
-    return (slu_manifest){.version = 1, .job_id = "00112233445566778899aabbccddeeff", .job_name = "fraud", .checkpoint = checkpoint, .attempt = 3,
-                          .attempt_nonce = UINT64_MAX, .wall_ms = 1, .duration_ms = 2, .final = 1, .max_parallelism = 128, .layout_version = 1,
-                          .file_count = 2, .files = files};
+    static slu_manifest_file files[] = {{.task = 0,
+                                         .subtask = 0,
+                                         .parallelism = 2,
+                                         .vertex = "a -> b",
+                                         .path = "task-0-1.state",
+                                         .bytes = 100,
+                                         .crc32c = 7,
+                                         .operator_count = 2,
+                                         .operators = operators},
+                                        {.task = 1,
+                                         .subtask = 1,
+                                         .parallelism = 2,
+                                         .vertex = "a -> b",
+                                         .path = "task-1-1.state",
+                                         .bytes = 0,
+                                         .crc32c = 0xffffffff,
+                                         .operator_count = 0,
+                                         .operators = operators}};
+    return (slu_manifest){.version = 1,
+                          .job_id = "00112233445566778899aabbccddeeff",
+                          .job_name = "fraud",
+                          .checkpoint = checkpoint,
+                          .attempt = 3,
+                          .attempt_nonce = UINT64_MAX,
+                          .wall_ms = 1,
+                          .duration_ms = 2,
+                          .final = 1,
+                          .max_parallelism = 128,
+                          .layout_version = 1,
+                          .file_count = 2,
+                          .files = files};
 }
 
 static void

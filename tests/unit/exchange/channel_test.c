@@ -133,8 +133,8 @@ two_threads_keep_the_order(void **state)
     CHECK_OK(slu_bell_init(&producer, true, &err));
     CHECK_OK(slu_bell_init(&consumer, true, &err));
     slu_channel *channel = NULL;
-    CHECK_OK(slu_channel_new(&(slu_channel_spec){.items_max = 16, .bytes_max = 1000, .producer = &producer, .consumer = &consumer}, &channel,
-                             &err));
+    CHECK_OK(slu_channel_new(&(slu_channel_spec){.items_max = 16, .bytes_max = 1000, .producer = &producer, .consumer = &consumer},
+                             &channel, &err));
     pthread_t thread;
     pipe_end end = {channel, &producer};
     assert_int_equal(pthread_create(&thread, NULL, produce, &end), 0);

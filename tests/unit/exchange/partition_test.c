@@ -29,7 +29,8 @@ column_of(const char *name, const char *format, const char *text, uint8_t *stora
     if (format[0] == 'b')
         storage[0] = strcmp(text, "true") == 0;
     *texts = *null ? NULL : text;
-    return (test_column){.name = name, .format = format, .values = storage, .texts = format[0] == 'u' ? texts : NULL, .nulls = null};
+    return (test_column){
+        .name = name, .format = format, .values = storage, .texts = format[0] == 'u' ? texts : NULL, .nulls = null};
 }
 
 static void
@@ -250,8 +251,9 @@ small_parts_are_put_together(void **state)
         ids[i] = i;
     const slu_batch *batch = test_batch_make(&(test_column){.name = "id", .format = "l", .values = ids}, 1, 100, NULL);
     CHECK_OK(slu_channel_new(&(slu_channel_spec){.items_max = 100}, &channel, &err));
-    CHECK_OK(slu_partition_new(&(slu_partition_spec){.kind = SLU_PARTITION_GLOBAL, .receiver_count = 1, .channels = &channel, .flush_interval_ms = 5},
-                               &partition, &err));
+    CHECK_OK(slu_partition_new(
+        &(slu_partition_spec){.kind = SLU_PARTITION_GLOBAL, .receiver_count = 1, .channels = &channel, .flush_interval_ms = 5},
+        &partition, &err));
     CHECK_OK(slu_partition_flush(partition, 1000, false, &sent, &err));
     for (int i = 0; i < 3; i++)
         CHECK_OK(slu_partition_write(partition, batch, &err));
@@ -355,12 +357,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_match_the_golden_vectors),
-        cmocka_unit_test(hash_and_bucket_split_whole_batches_and_selections),
-        cmocka_unit_test(many_receivers_get_each_row_once),
-        cmocka_unit_test(small_parts_are_put_together),
-        cmocka_unit_test(the_other_kinds_move_references),
-        cmocka_unit_test(ranges_of_key_groups_cover_all_once),
+        cmocka_unit_test(keys_match_the_golden_vectors),    cmocka_unit_test(hash_and_bucket_split_whole_batches_and_selections),
+        cmocka_unit_test(many_receivers_get_each_row_once), cmocka_unit_test(small_parts_are_put_together),
+        cmocka_unit_test(the_other_kinds_move_references),  cmocka_unit_test(ranges_of_key_groups_cover_all_once),
     };
     return cmocka_run_group_tests_name("exchange.partition", tests, NULL, NULL);
 }

@@ -49,7 +49,8 @@ receive(wire *w, slu_item *out)
     uint8_t *copy = malloc(w->body.bytes + 1);
     if (w->body.bytes > 0)
         memcpy(copy, w->body.data, w->body.bytes);
-    return slu_remote_decode(w->receiver, slu_buf_view(&w->header), slu_view_of(copy, w->body.bytes), (slu_ipc_owner){release, copy}, out, &err);
+    return slu_remote_decode(w->receiver, slu_buf_view(&w->header), slu_view_of(copy, w->body.bytes),
+                             (slu_ipc_owner){release, copy}, out, &err);
 }
 
 static const slu_batch *
@@ -61,7 +62,8 @@ make_batch(void)
     static const int32_t selection[] = {1, 2, 3};
     static const slu_attr attrs[] = {{"split", "s-1", 3}, {"trace", "", 0}};
     const test_column columns[] = {{.name = "id", .format = "l", .values = ids}, {.name = "name", .format = "u", .texts = names}};
-    return test_batch_make(columns, 2, 4, &(slu_batch_spec){.kinds = kinds, .selection = selection, .rows = 3, .attrs = attrs, .attr_count = 2});
+    return test_batch_make(columns, 2, 4,
+                           &(slu_batch_spec){.kinds = kinds, .selection = selection, .rows = 3, .attrs = attrs, .attr_count = 2});
 }
 
 static void
@@ -187,7 +189,8 @@ damaged_messages_are_refused(void **state)
         else
             w.body.bytes = (at * 7) % body_bytes;
         const slu_status status = receive(&w, &got); /* a flipped bit in a value is not seen: links have their own checksums */
-        assert_true(status == SLU_OK || status == SLU_CORRUPT || status == SLU_UNSUPPORTED || status == SLU_INVALID || status == SLU_LIMIT || status == SLU_AGAIN || status == SLU_MORE);
+        assert_true(status == SLU_OK || status == SLU_CORRUPT || status == SLU_UNSUPPORTED || status == SLU_INVALID ||
+                    status == SLU_LIMIT || status == SLU_AGAIN || status == SLU_MORE);
         if (status == SLU_OK)
             slu_item_drop(&got);
         wire_close(&w);
@@ -212,7 +215,8 @@ without_memory_it_says_so(void **state)
         memcpy(copy, w.body.data, w.body.bytes);
         released = 0;
         (void)slu_alloc_fail_from(n);
-        status = slu_remote_decode(w.receiver, slu_buf_view(&w.header), slu_view_of(copy, w.body.bytes), (slu_ipc_owner){release, copy}, &got, &err);
+        status = slu_remote_decode(w.receiver, slu_buf_view(&w.header), slu_view_of(copy, w.body.bytes),
+                                   (slu_ipc_owner){release, copy}, &got, &err);
         (void)slu_alloc_fail_from(0);
         if (status != SLU_OK)
             assert_int_equal(released, 1);

@@ -53,7 +53,8 @@ doubler_submit(void *self, uint64_t token, const slu_batch *keys, slu_error *err
     if (mode == 0)
         return doubler_answer(d, token, keys);
     if (mode == 2)
-        return d->host->lookup_answer(d->host, token, NULL, NULL, &(slu_error){.status = SLU_IO, .message = "the other side is on fire"});
+        return d->host->lookup_answer(d->host, token, NULL, NULL,
+                                      &(slu_error){.status = SLU_IO, .message = "the other side is on fire"});
     if (mode == 3 || d->count == 2)
         return SLU_AGAIN;
     d->tokens[d->count] = token;
@@ -106,7 +107,8 @@ static const slu_plugin doubler_plugin = {.size = sizeof doubler_plugin,
                                           .plan = doubler_plan,
                                           .ops = &doubler_ops};
 static const slu_plugin *const plugins[] = {&doubler_plugin};
-static const slu_module module = {.size = sizeof module, .abi = SLU_ABI, .name = "test", .version = "1", .plugins = plugins, .plugin_count = 1};
+static const slu_module module = {
+    .size = sizeof module, .abi = SLU_ABI, .name = "test", .version = "1", .plugins = plugins, .plugin_count = 1};
 
 /* ---- The runner's side */
 
@@ -410,7 +412,8 @@ metrics_are_kept_and_a_planning_host_refuses(void **state)
     CHECK_OK(slu_services_new(&(slu_services_spec){.env = &f.fake.env, .operator_id = "planned"}, &plan, &err));
     slu_host *host = slu_services_host(plan);
     slu_state *none = NULL;
-    CHECK_STATUS(host->state_open(host, &(slu_state_spec){.size = sizeof(slu_state_spec), .name = "x"}, &none, &err), SLU_UNSUPPORTED);
+    CHECK_STATUS(host->state_open(host, &(slu_state_spec){.size = sizeof(slu_state_spec), .name = "x"}, &none, &err),
+                 SLU_UNSUPPORTED);
     CHECK_STATUS(host->emit(host, &(slu_emit){.size = sizeof(slu_emit)}, &err), SLU_UNSUPPORTED);
     CHECK_MESSAGE(err, "planned");
     slu_services_free(&plan);

@@ -26,7 +26,7 @@ rle_gives_back_what_was_put(void **state)
         uint32_t values[1000], got[1000];
         for (size_t i = 0; i < 1000; i++) /* runs of random length between random values */
             values[i] = i > 0 && next_random(&seed) % 10 < 7 ? values[i - 1]
-                                                              : (uint32_t)(next_random(&seed) & ((UINT64_C(1) << width) - 1));
+                                                             : (uint32_t)(next_random(&seed) & ((UINT64_C(1) << width) - 1));
         for (size_t count = 0; count <= 1000; count += 37) {
             slu_buf buf;
             slu_buf_init(&buf, 1 << 20);
@@ -189,7 +189,8 @@ codecs_give_back_the_bytes_and_refuse_other_sizes(void **state)
         assert_memory_equal(in, out, sizeof in);
         CHECK_STATUS(parquet_codec_decompress(&reading, slu_buf_view(&packed), out, sizeof in + 1, &err), SLU_CORRUPT);
         CHECK_STATUS(parquet_codec_decompress(&reading, slu_buf_view(&packed), out, sizeof in - 1, &err), SLU_CORRUPT);
-        CHECK_STATUS(parquet_codec_decompress(&reading, slu_view_of(packed.data, packed.bytes / 2), out, sizeof in, &err), SLU_CORRUPT);
+        CHECK_STATUS(parquet_codec_decompress(&reading, slu_view_of(packed.data, packed.bytes / 2), out, sizeof in, &err),
+                     SLU_CORRUPT);
         parquet_codec_fini(&writing);
         parquet_codec_fini(&reading);
         slu_buf_fini(&packed);
@@ -268,7 +269,8 @@ decimal_bounds_are_minimal_big_endian(void **state)
     parquet_range_fini(&range);
     parquet_range_init(&range, &wide);
     parquet_range_bytes(&range, slu_view_of("\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9)); /* -1 */
-    parquet_range_bytes(&range, slu_view_of("\x00\x00\x00\x00\x00\x00\x00\x00\x01", 9)); /* 1: above, although its first byte is less */
+    parquet_range_bytes(&range,
+                        slu_view_of("\x00\x00\x00\x00\x00\x00\x00\x00\x01", 9)); /* 1: above, although its first byte is less */
     check_bound(&range, &wide, false, 16, "\xff", 1);
     check_bound(&range, &wide, true, 16, "\x01", 1);
     parquet_range_fini(&range);
@@ -321,8 +323,8 @@ static void
 decimal_widths_follow_the_format(void **state)
 {
     (void)state;
-    static const int widths[][2] = {{9, 4}, {18, 8}, {19, 9}, {21, 9}, {22, 10}, {23, 10}, {24, 11}, {26, 11}, {27, 12}, {28, 12}, {29, 13},
-                                    {31, 13}, {32, 14}, {33, 14}, {34, 15}, {35, 15}, {36, 16}, {38, 16}};
+    static const int widths[][2] = {{9, 4},   {18, 8},  {19, 9},  {21, 9},  {22, 10}, {23, 10}, {24, 11}, {26, 11}, {27, 12},
+                                    {28, 12}, {29, 13}, {31, 13}, {32, 14}, {33, 14}, {34, 15}, {35, 15}, {36, 16}, {38, 16}};
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++)
         assert_int_equal(parquet_decimal_bytes(widths[i][0]), widths[i][1]);
 }

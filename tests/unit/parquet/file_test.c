@@ -439,7 +439,8 @@ a_file_of_java_is_read(void **state)
                      u = slu_column_child(&schema, &batch, 4);
     int32_t bytes = 0;
     assert_true(slu_column_i64s(&l)[0] == INT64_C(1099511627776) && slu_column_i64s(&l)[1] == INT64_MIN);
-    assert_true(slu_column_decimals(&d)[0] == (slu_i128)INT64_C(1234567890123456789) * 10000000000 * 1000000000 + INT64_C(123456780123456789));
+    assert_true(slu_column_decimals(&d)[0] ==
+                (slu_i128)INT64_C(1234567890123456789) * 10000000000 * 1000000000 + INT64_C(123456780123456789));
     assert_true(slu_column_i64s(&ts)[0] == INT64_C(1709212455123456));
     assert_memory_equal(slu_column_bytes(&s, 0, &bytes), "plain", 5);
     assert_int_equal(bytes, 5);

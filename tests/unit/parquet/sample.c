@@ -29,8 +29,8 @@ const parquet_column sample_columns[SAMPLE_COLUMNS] = {
 };
 
 /* The Arrow types that come in: some are converted on the way (tinyint, millisecond times). */
-static const char *const sample_formats[SAMPLE_COLUMNS] = {"l",       "b",       "c",        "i",   "l",    "f",    "g",       "d:9,2", "d:18,4", "d:38,10",
-                                                           "tdD",     "ttm",     "tsm:",     "tsu:UTC", "u", "u", "z", "w:5", "u"};
+static const char *const sample_formats[SAMPLE_COLUMNS] = {
+    "l", "b", "c", "i", "l", "f", "g", "d:9,2", "d:18,4", "d:38,10", "tdD", "ttm", "tsm:", "tsu:UTC", "u", "u", "z", "w:5", "u"};
 
 void
 sample_schema(struct ArrowSchema *out)
@@ -127,7 +127,10 @@ sample_text(int column, int64_t i, char *out, size_t room)
     switch (column) {
     case 14: return (size_t)snprintf(out, room, "name-%lld", (long long)(i % 100));
     case 15: return (size_t)snprintf(out, room, "a unique text of row %lld \xc3\xa4", (long long)i);
-    default: return (size_t)snprintf(out, room, "%.*s", (int)(i % 20), "\xff\x01" "abcdefghijklmnopqrstuv");
+    default:
+        return (size_t)snprintf(out, room, "%.*s", (int)(i % 20),
+                                "\xff\x01"
+                                "abcdefghijklmnopqrstuv");
     }
 }
 

@@ -205,7 +205,8 @@ a_settings_file_lies_between_environment_and_descriptor(void **state)
     slu_graph *graph = NULL;
     uint32_t origin;
     static const slu_setting settings[] = {{"names.table", "x.y"}};
-    static const slu_setting filed[] = {{"parallelism", "7"}, {"names.table", "z"}, {"checkpoint.interval", "4s"}, {"fluss.bootstrap.servers", "f:1"}};
+    static const slu_setting filed[] = {
+        {"parallelism", "7"}, {"names.table", "z"}, {"checkpoint.interval", "4s"}, {"fluss.bootstrap.servers", "f:1"}};
     static char *environment[] = {(char *)(uintptr_t) "SLUICE_CHECKPOINT_INTERVAL=3s", NULL};
     slu_descriptor descriptor = good_descriptor(settings, 1, environment);
     descriptor.file_settings = filed;
@@ -327,10 +328,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_descriptors_give_their_reports),    cmocka_unit_test(a_good_one_is_planned),
-        cmocka_unit_test(command_line_over_environment_over_file), cmocka_unit_test(an_option_that_nobody_knows_is_refused),
+        cmocka_unit_test(wrong_descriptors_give_their_reports),
+        cmocka_unit_test(a_good_one_is_planned),
+        cmocka_unit_test(command_line_over_environment_over_file),
+        cmocka_unit_test(an_option_that_nobody_knows_is_refused),
         cmocka_unit_test(a_settings_file_lies_between_environment_and_descriptor),
-        cmocka_unit_test(a_megabyte_of_open_brackets_is_refused_at_once), cmocka_unit_test(a_lookup_wants_its_options_too),          cmocka_unit_test(aliases_cannot_explode),
+        cmocka_unit_test(a_megabyte_of_open_brackets_is_refused_at_once),
+        cmocka_unit_test(a_lookup_wants_its_options_too),
+        cmocka_unit_test(aliases_cannot_explode),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests_name("plan.descriptor", tests, NULL, NULL);

@@ -13,7 +13,8 @@ static const uint8_t amount_valid[1] = {0x2f}; /* row 4 is null */
 static const char name_bytes[] = "annbobcarlda\"ve,";
 static const int32_t name_offsets[ROWS + 1] = {0, 3, 6, 10, 16, 16, 16};
 
-static struct ArrowSchema columns[3] = {{.format = "l", .name = "id"}, {.format = "d:10,2", .name = "amount"}, {.format = "u", .name = "name"}};
+static struct ArrowSchema columns[3] = {
+    {.format = "l", .name = "id"}, {.format = "d:10,2", .name = "amount"}, {.format = "u", .name = "name"}};
 static struct ArrowSchema *children[3] = {&columns[0], &columns[1], &columns[2]};
 static const struct ArrowSchema schema = {.format = "+s", .name = "", .n_children = 3, .children = children};
 
@@ -47,15 +48,16 @@ scan_next(slu_sql_scan *base, slu_sql_batch *out, slu_error *err)
     (void)err;
     for (uint32_t i = 0; i < self->count; i++) {
         const uint32_t column = self->columns[i];
-        self->arrays[i] = (struct ArrowArray){.length = 3, .offset = first, .n_buffers = column == 2 ? 3 : 2, .buffers = self->buffers[i]};
+        self->arrays[i] =
+            (struct ArrowArray){.length = 3, .offset = first, .n_buffers = column == 2 ? 3 : 2, .buffers = self->buffers[i]};
         self->buffers[i][0] = column == 1 ? amount_valid : NULL;
         self->arrays[i].null_count = column == 1 ? -1 : 0;
         self->buffers[i][1] = column == 0 ? (const void *)ids : column == 1 ? (const void *)amounts : (const void *)name_offsets;
         self->buffers[i][2] = name_bytes;
         self->pointers[i] = &self->arrays[i];
     }
-    *out = (slu_sql_batch){
-        .array = {.length = 3, .n_children = self->count, .children = self->pointers, .release = array_release}, .rows = 3};
+    *out = (slu_sql_batch){.array = {.length = 3, .n_children = self->count, .children = self->pointers, .release = array_release},
+                           .rows = 3};
     return SLU_OK;
 }
 
@@ -99,7 +101,8 @@ catalog_list(const slu_sql_catalog *catalog, void (*found)(void *, const char *,
 }
 
 static slu_status
-catalog_open(const slu_sql_catalog *catalog, const char *database, const char *table, const char *suffix, slu_sql_table **out, slu_error *err)
+catalog_open(const slu_sql_catalog *catalog, const char *database, const char *table, const char *suffix, slu_sql_table **out,
+             slu_error *err)
 {
     static slu_sql_table opened = {.schema = &schema, .rows = ROWS, .scan = table_scan, .close = table_close};
     (void)catalog;
@@ -191,7 +194,8 @@ formats_show_the_same_rows(void **state)
     memset(out, 0, sizeof out);
     CHECK_OK(run("SHOW TABLES;", SLU_SQL_FORMAT_CSV, out, sizeof out, &err));
     CHECK_TEXT(out, "database,table\nfluss,transaction\nother,account\n");
-    check_csv("select ';' x; -- a comment;\n show tables; select 2 y", "x\n;\ndatabase,table\nfluss,transaction\nother,account\ny\n2\n");
+    check_csv("select ';' x; -- a comment;\n show tables; select 2 y",
+              "x\n;\ndatabase,table\nfluss,transaction\nother,account\ny\n2\n");
 }
 
 static void

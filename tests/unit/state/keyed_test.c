@@ -141,7 +141,8 @@ random_steps_agree(bool variable, int64_t ttl)
 {
     static model m;
     static snapshot_room snapshot;
-    const slu_state_spec spec = {.size = sizeof spec, .kind = SLU_STATE_FIXED, .name = "s", .key_bytes = variable ? 0 : 9, .value_bytes = 8, .ttl_ms = ttl};
+    const slu_state_spec spec = {
+        .size = sizeof spec, .kind = SLU_STATE_FIXED, .name = "s", .key_bytes = variable ? 0 : 9, .value_bytes = 8, .ttl_ms = ttl};
     slu_account account = {0};
     slu_state *state = NULL, *halves[2] = {0};
     memset(&m, 0, sizeof m);
@@ -168,7 +169,8 @@ random_steps_agree(bool variable, int64_t ttl)
         const size_t length = key_bytes_of(key, variable, bytes);
         const uint32_t hash = (uint32_t)slu_hash64(bytes, length);
         const int32_t offsets[2] = {0, (int32_t)length};
-        const slu_keys keys = {.size = sizeof keys, .key_bytes = variable ? 0 : 9, .count = 1, .data = bytes, .offsets = offsets, .hashes = &hash};
+        const slu_keys keys = {
+            .size = sizeof keys, .key_bytes = variable ? 0 : 9, .count = 1, .data = bytes, .offsets = offsets, .hashes = &hash};
         CHECK_OK(slu_state_find_many(halves[slu_key_group(hash, 128) / 64], &keys, now, &value, &err));
         assert_int_equal(value != NULL, model_has(&m, key, now, ttl));
         if (value != NULL)
@@ -251,7 +253,8 @@ bytes_values_grow_shrink_and_go(void **state)
             one.keys.data = room.data + 9 * i;
             one.keys.hashes = room.hashes + i;
             memset(pattern, (int)(key % 256), sizeof pattern);
-            CHECK_OK(slu_state_put_bytes(s, &one.keys, 0, &(slu_attr){.data = erase ? NULL : pattern, .data_bytes = (int64_t)bytes}, &err));
+            CHECK_OK(slu_state_put_bytes(s, &one.keys, 0, &(slu_attr){.data = erase ? NULL : pattern, .data_bytes = (int64_t)bytes},
+                                         &err));
             there[key] = !erase;
             lengths[key] = bytes;
         }
@@ -321,7 +324,12 @@ timers_fire_in_order_move_and_survive(void **state)
     CHECK_OK(slu_timers_new(128, &account, &restored, &err));
     for (int step = 0; step < 20000; step++) {
         const int64_t key = (int64_t)(next_random() % 1000);
-        slu_timer timer = {.size = sizeof timer, .domain = SLU_TIME_EVENT, .at_ms = (int64_t)(next_random() % 100000) + 1, .key = &key, .key_bytes = 8, .tag = 5};
+        slu_timer timer = {.size = sizeof timer,
+                           .domain = SLU_TIME_EVENT,
+                           .at_ms = (int64_t)(next_random() % 100000) + 1,
+                           .key = &key,
+                           .key_bytes = 8,
+                           .tag = 5};
         timer.key_hash = (uint32_t)slu_hash64(&key, 8);
         if (next_random() % 4 == 0) {
             slu_timers_clear(timers, &timer);
@@ -362,10 +370,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fixed_values_agree_with_the_model),
-        cmocka_unit_test(the_comparison_notices_a_fault),
-        cmocka_unit_test(bytes_values_grow_shrink_and_go),
-        cmocka_unit_test(bounds_and_foreign_bytes_are_refused),
+        cmocka_unit_test(fixed_values_agree_with_the_model),     cmocka_unit_test(the_comparison_notices_a_fault),
+        cmocka_unit_test(bytes_values_grow_shrink_and_go),       cmocka_unit_test(bounds_and_foreign_bytes_are_refused),
         cmocka_unit_test(timers_fire_in_order_move_and_survive),
     };
     return cmocka_run_group_tests_name("state.keyed", tests, NULL, NULL);

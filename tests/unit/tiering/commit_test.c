@@ -138,7 +138,8 @@ static tiering_round *
 make_round(const char *name, int64_t epoch, int64_t known, int64_t first)
 {
     tiering_round *round = NULL;
-    tiering_piece piece = {.kind = TIERING_RESULT, .split_count = 2, .table_id = 1, .tiering_epoch = epoch, .known_snapshot = known};
+    tiering_piece piece = {
+        .kind = TIERING_RESULT, .split_count = 2, .table_id = 1, .tiering_epoch = epoch, .known_snapshot = known};
     (void)snprintf(piece.database, sizeof piece.database, "db");
     (void)snprintf(piece.table, sizeof piece.table, "%s", name);
     CHECK_OK(tiering_round_new(&piece, &round, &err));
@@ -233,7 +234,7 @@ a_lost_registration_is_repaired_and_the_round_read_again(void **state)
     CHECK_STATUS(commit(&fluss, make_round("lost", 2, TIERING_NO_SNAPSHOT, 0), &outcome), SLU_CONFLICT);
     CHECK_MESSAGE(err, "was not registered in Fluss; it is now");
     assert_true(outcome.repaired && !outcome.committed && fluss.snapshot == lost && fluss.repairs == 1);
-    CHECK_TEXT(fluss.path, "/offsets/1"); /* of the first round */
+    CHECK_TEXT(fluss.path, "/offsets/1");        /* of the first round */
     assert_int_equal(data_files("lost"), files); /* the second round's own are deleted */
     assert_true(lake_rows("lost") == 200);
     CHECK_OK(commit(&fluss, make_round("lost", 3, lost, 100), &outcome));
@@ -300,8 +301,13 @@ a_round_without_rows_moves_the_offsets(void **state)
     fake_fluss fluss = {.table_id = 1, .snapshot = TIERING_NO_SNAPSHOT};
     tiering_outcome outcome;
     tiering_round *round = NULL;
-    tiering_piece piece = {.kind = TIERING_RESULT, .split_count = 1, .table_id = 1, .known_snapshot = TIERING_NO_SNAPSHOT, .end_offset = 5,
-                           .database = "db", .table = "moved"};
+    tiering_piece piece = {.kind = TIERING_RESULT,
+                           .split_count = 1,
+                           .table_id = 1,
+                           .known_snapshot = TIERING_NO_SNAPSHOT,
+                           .end_offset = 5,
+                           .database = "db",
+                           .table = "moved"};
     create_lake_table("moved");
     CHECK_OK(tiering_round_new(&piece, &round, &err));
     CHECK_OK(tiering_round_add(round, &piece, slu_view_of(NULL, 0), &err));

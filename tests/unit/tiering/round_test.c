@@ -9,9 +9,17 @@ static slu_error err;
 static tiering_piece
 piece_make(void)
 {
-    tiering_piece piece = {.kind = TIERING_ROWS, .split = 2, .split_count = 3, .bucket = 7, .table_id = INT64_MAX, .tiering_epoch = 5,
-                           .coordinator_epoch = -1, .known_snapshot = TIERING_NO_SNAPSHOT, .base_offset = 100,
-                           .commit_timestamp = 1700000000000, .end_offset = 200};
+    tiering_piece piece = {.kind = TIERING_ROWS,
+                           .split = 2,
+                           .split_count = 3,
+                           .bucket = 7,
+                           .table_id = INT64_MAX,
+                           .tiering_epoch = 5,
+                           .coordinator_epoch = -1,
+                           .known_snapshot = TIERING_NO_SNAPSHOT,
+                           .base_offset = 100,
+                           .commit_timestamp = 1700000000000,
+                           .end_offset = 200};
     (void)snprintf(piece.database, sizeof piece.database, "fluss");
     (void)snprintf(piece.table, sizeof piece.table, "fraud");
     return piece;

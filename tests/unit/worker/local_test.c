@@ -61,7 +61,8 @@ static void
 source_filter_sink_in_one_chain(void **state)
 {
     (void)state;
-    const test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 1, .rows = 10000}, {.id = "e", .use = "even", .parallelism = 1},
+    const test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 1, .rows = 10000},
+                           {.id = "e", .use = "even", .parallelism = 1},
                            {.id = "t", .use = "tally", .parallelism = 1}};
     slu_graph *graph = test_graph(ops, 3);
     slu_local_status status;
@@ -205,7 +206,7 @@ committables_come_back_to_their_subtask_or_are_dealt_out(void **state)
             temporary_dir(dir);
             test_world_reset();
             world.fault_kind = TEST_FAULT_COMMIT; /* the checkpoint is whole, its commit never happened */
-            world.fault_at = 2 * at; /* of the second subtask, after the first has committed */
+            world.fault_at = 2 * at;              /* of the second subtask, after the first has committed */
             CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir, .job_id = job}, &status, 1000000), SLU_IO);
             slu_graph_free(&graph);
             ops[1].parallelism = ops[2].parallelism = sinks;
@@ -213,8 +214,10 @@ committables_come_back_to_their_subtask_or_are_dealt_out(void **state)
             (void)snprintf(from, sizeof from, "%s/%s/chk-%lld", dir, job, (long long)status.completed_checkpoint);
             CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.restore_from = from}, &status, 1000000), SLU_END);
             for (int64_t i = 0; i < 24000; i++)
-                if (world.committed[i] == 0 || (sinks == 2 && world.committed[i] != 1)) /* the ledger knows a commit by its subtask */
-                    fail_msg("id %lld was committed %u times (%u sinks, commit %lld)", (long long)i, world.committed[i], sinks, (long long)at);
+                if (world.committed[i] == 0 ||
+                    (sinks == 2 && world.committed[i] != 1)) /* the ledger knows a commit by its subtask */
+                    fail_msg("id %lld was committed %u times (%u sinks, commit %lld)", (long long)i, world.committed[i], sinks,
+                             (long long)at);
             slu_graph_free(&graph);
             CHECK_OK(slu_dir_remove(dir, &err));
         }
@@ -226,7 +229,8 @@ a_new_source_begins_at_its_beginning(void **state)
 {
     (void)state;
     static const char job[] = "00000000000000000000000000000005";
-    test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 2, .rows = 4000, .batch_rows = 20}, {.id = "f", .use = "fail", .parallelism = 2},
+    test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 2, .rows = 4000, .batch_rows = 20},
+                     {.id = "f", .use = "fail", .parallelism = 2},
                      {.id = "l", .use = "ledger", .parallelism = 2}};
     slu_local_status status;
     char dir[64], from[128];
@@ -294,7 +298,8 @@ one_random_job(uint64_t number)
     const int64_t ids = rows * ops[0].parallelism;
     for (int64_t i = 0; i < ids; i++)
         if (world.committed[i] != (i % 2 == 0))
-            fail_msg("seed %llu: id %lld came %u times (attempts %u)", (unsigned long long)number, (long long)i, world.committed[i], status.attempt);
+            fail_msg("seed %llu: id %lld came %u times (attempts %u)", (unsigned long long)number, (long long)i, world.committed[i],
+                     status.attempt);
     check_counts(ids);
     assert_int_equal(world.first_write_before_checkpoint_0, 0);
     assert_int_equal(world.opens, world.closes);
@@ -488,7 +493,8 @@ static void
 errors_name_the_operator_and_a_job_that_never_ran_does_not_restart(void **state)
 {
     (void)state;
-    const test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 1, .rows = 10, .batch_rows = 10}, {.id = "t", .use = "tally", .parallelism = 1}};
+    const test_op ops[] = {{.id = "n", .use = "numbers", .parallelism = 1, .rows = 10, .batch_rows = 10},
+                           {.id = "t", .use = "tally", .parallelism = 1}};
     slu_graph *graph = test_graph(ops, 2);
     slu_local_status status;
     test_world_reset();

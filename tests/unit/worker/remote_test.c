@@ -51,15 +51,17 @@ net_open(net *n, const slu_graph *graph)
                                                     .checkpoint_dir = "",
                                                     .hold_sources = true},
                                  &n->workers[side], &err));
-    CHECK_OK(slu_coordinator_new(&(slu_coordinator_spec){.task_count = n->layout->task_count, .interval_ms = 1, .timeout_ms = 10000, .fresh = true},
-                                 &n->coordinator, &err));
+    CHECK_OK(slu_coordinator_new(
+        &(slu_coordinator_spec){.task_count = n->layout->task_count, .interval_ms = 1, .timeout_ms = 10000, .fresh = true},
+        &n->coordinator, &err));
     for (uint32_t channel = 0; channel < n->layout->channel_count; channel++)
         for (uint32_t side = 0; side < SIDES; side++) {
             slu_channel *from = slu_worker_outbound(n->workers[side], channel);
             if (from == NULL)
                 continue;
             const slu_link_edge *edge = &n->layout->links[n->layout->channels[channel].edge];
-            const struct ArrowSchema *schema = channel % 2 == 0 ? graph->operators[edge->from_operator].outputs[edge->from_output] : NULL;
+            const struct ArrowSchema *schema =
+                channel % 2 == 0 ? graph->operators[edge->from_operator].outputs[edge->from_output] : NULL;
             const slu_remote_address address = {1, 99, channel};
             cable *made = &n->cables[n->cable_count++];
             made->from = from;
@@ -103,7 +105,9 @@ carry(net *n, cable *c)
         if (status == SLU_AGAIN)
             return false;
         assert_true(status == SLU_OK || status == SLU_MORE);
-        CHECK_STATUS(slu_remote_decode(c->receiver, slu_buf_view(&n->header), slu_buf_view(&n->body), (slu_ipc_owner){0}, &got, &err), status);
+        CHECK_STATUS(
+            slu_remote_decode(c->receiver, slu_buf_view(&n->header), slu_buf_view(&n->body), (slu_ipc_owner){0}, &got, &err),
+            status);
         n->messages++;
     } while (status == SLU_MORE);
     CHECK_STATUS(slu_channel_pop(c->from, &item), SLU_OK);

@@ -36,7 +36,7 @@ typedef struct test_world {
     _Atomic int64_t fault_kind; /* a TEST_FAULT_: which call fails once, at its fault_at-th time */
     _Atomic int64_t fault_at;
     _Atomic int64_t opens, closes;
-    _Atomic int64_t restored; /* opens that a restore followed */
+    _Atomic int64_t restored;                        /* opens that a restore followed */
     _Atomic int64_t first_write_before_checkpoint_0; /* must stay 0 */
     _Atomic int64_t commits;
     _Atomic int64_t commit_refusals; /* how many commits answer AGAIN first */
@@ -148,7 +148,8 @@ numbers_poll(void *self, slu_error *err)
             ids[i] = part + (split->next + i) * split->parts;
             keys[i] = ids[i] % 100;
         }
-        const test_column columns[2] = {{.name = "id", .format = "l", .values = ids}, {.name = "key", .format = "l", .values = keys}};
+        const test_column columns[2] = {{.name = "id", .format = "l", .values = ids},
+                                        {.name = "key", .format = "l", .values = keys}};
         struct ArrowArray array;
         test_array_make(&array, columns, 2, rows);
         const int64_t last = ids[rows - 1];
@@ -251,7 +252,8 @@ pass_watermark(void *self, int64_t event_ms, slu_error *err)
 }
 
 static const slu_operator_ops even_ops = {.size = sizeof even_ops, .open = pass_open, .process = even_process, .close = any_close};
-static const slu_operator_ops fail_ops = {.size = sizeof fail_ops, .open = pass_open, .process = fail_process, .watermark = pass_watermark, .close = any_close};
+static const slu_operator_ops fail_ops = {
+    .size = sizeof fail_ops, .open = pass_open, .process = fail_process, .watermark = pass_watermark, .close = any_close};
 
 static slu_status
 slow_process(void *self, uint32_t input, const slu_batch *batch, slu_error *err)
@@ -300,8 +302,12 @@ slow_close(void *self)
     any_close(self);
 }
 
-static const slu_operator_ops slow_ops = {
-    .size = sizeof slow_ops, .open = pass_open, .process = slow_process, .ready = slow_ready, .pending = slow_pending, .close = slow_close};
+static const slu_operator_ops slow_ops = {.size = sizeof slow_ops,
+                                          .open = pass_open,
+                                          .process = slow_process,
+                                          .ready = slow_ready,
+                                          .pending = slow_pending,
+                                          .close = slow_close};
 
 /* ---- count */
 
@@ -340,7 +346,8 @@ count_some(count_op *c, const slu_batch *batch, slu_error *err)
         free(values);
         return status;
     }
-    int64_t *ids = malloc((size_t)batch->rows * 8 + 1), *key = malloc((size_t)batch->rows * 8 + 1), *counts = malloc((size_t)batch->rows * 8 + 1);
+    int64_t *ids = malloc((size_t)batch->rows * 8 + 1), *key = malloc((size_t)batch->rows * 8 + 1),
+            *counts = malloc((size_t)batch->rows * 8 + 1);
     for (int64_t i = 0; i < batch->rows; i++) {
         const int64_t row = slu_batch_row(batch, i);
         ids[i] = ((const int64_t *)batch->array->children[0]->buffers[1])[row];
@@ -435,8 +442,13 @@ alarm_process(void *self, uint32_t input, const slu_batch *batch, slu_error *err
     SLU_TRY(slu_keyer_encode(a->keyer, batch, &keys, err));
     for (int64_t i = 0; i < batch->rows; i++) {
         const int64_t id = ((const int64_t *)batch->array->children[0]->buffers[1])[slu_batch_row(batch, i)];
-        const slu_timer timer = {.size = sizeof timer, .domain = SLU_TIME_EVENT, .at_ms = id + 500, .key_hash = keys.hashes[i], .key_bytes = 9,
-                                 .key = keys.data + 9 * i, .tag = (uint64_t)id};
+        const slu_timer timer = {.size = sizeof timer,
+                                 .domain = SLU_TIME_EVENT,
+                                 .at_ms = id + 500,
+                                 .key_hash = keys.hashes[i],
+                                 .key_bytes = 9,
+                                 .key = keys.data + 9 * i,
+                                 .tag = (uint64_t)id};
         SLU_TRY(a->host->timer_set(a->host, &timer, err));
     }
     return SLU_OK;
@@ -627,10 +639,10 @@ plan_nothing(slu_plan_call *call, slu_error *err)
     return slu_error_set(err, SLU_UNSUPPORTED, "graphs of tests are built by hand");
 }
 
-#define TEST_PLUGIN(plugin_name, plugin_kind, instance, plugin_ops, ...)                                                         \
-    {                                                                                                                            \
-        .size = sizeof(slu_plugin), .kind = SLU_KIND_##plugin_kind, .name = (plugin_name), .help = "a test.",                    \
-        .instance_bytes = sizeof(instance), .state_version = 1, .plan = plan_nothing, .ops = &(plugin_ops), ##__VA_ARGS__         \
+#define TEST_PLUGIN(plugin_name, plugin_kind, instance, plugin_ops, ...)                                                           \
+    {                                                                                                                              \
+        .size = sizeof(slu_plugin), .kind = SLU_KIND_##plugin_kind, .name = (plugin_name), .help = "a test.",                      \
+        .instance_bytes = sizeof(instance), .state_version = 1, .plan = plan_nothing, .ops = &(plugin_ops), ##__VA_ARGS__          \
     }
 
 static const slu_plugin test_plugins[] = {
@@ -717,7 +729,8 @@ test_graph_splits(slu_graph *graph, slu_operator *made, const test_op *op)
     for (uint32_t i = 0; i < op->parallelism; i++) {
         number_split *data = slu_arena_alloc(&graph->arena, sizeof *data);
         *data = (number_split){0, op->rows, op->parallelism};
-        splits[i] = (slu_split){.size = sizeof *splits, .id = slu_arena_printf(&graph->arena, "%u", i), .data = data, .data_bytes = sizeof *data};
+        splits[i] = (slu_split){
+            .size = sizeof *splits, .id = slu_arena_printf(&graph->arena, "%u", i), .data = data, .data_bytes = sizeof *data};
     }
     made->splits = splits;
     made->split_count = op->parallelism;
@@ -745,7 +758,12 @@ test_graph(const test_op *ops, uint32_t count)
         for (size_t p = 0; p < sizeof test_plugins / sizeof test_plugins[0]; p++)
             if (strcmp(test_plugins[p].name, ops[i].use) == 0)
                 kind = test_plugins[p].kind;
-        *made = (slu_operator){.id = ops[i].id, .use = ops[i].use, .module = "test", .module_sha256 = "", .kind = kind, .parallelism = ops[i].parallelism};
+        *made = (slu_operator){.id = ops[i].id,
+                               .use = ops[i].use,
+                               .module = "test",
+                               .module_sha256 = "",
+                               .kind = kind,
+                               .parallelism = ops[i].parallelism};
         counted = counted || strcmp(ops[i].use, "count") == 0;
         if (kind != SLU_KIND_SINK) {
             const struct ArrowSchema **outputs = slu_arena_array(&graph->arena, 1, sizeof *outputs);
@@ -761,7 +779,9 @@ test_graph(const test_op *ops, uint32_t count)
         slu_edge *edge = slu_arena_alloc(&graph->arena, sizeof *edge);
         const bool equal = ops[i].parallelism == ops[i - 1].parallelism;
         *edge = (slu_edge){.from = i - 1,
-                           .partition = ops[i].partition != 0 ? ops[i].partition : equal ? SLU_PARTITION_FORWARD : SLU_PARTITION_REBALANCE,
+                           .partition = ops[i].partition != 0 ? ops[i].partition
+                                        : equal               ? SLU_PARTITION_FORWARD
+                                                              : SLU_PARTITION_REBALANCE,
                            .keys = keys,
                            .key_count = 1};
         made->inputs = edge;

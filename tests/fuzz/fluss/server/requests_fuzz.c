@@ -30,7 +30,8 @@ static const char key_table[] =
     "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
 
 static const char versioned_table[] =
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}}"
+    ","
     "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[],\"bucket_key\":[\"k\"],"
     "\"bucket_count\":1,\"properties\":{\"table.merge-engine\":\"versioned\",\"table.merge-engine.versioned.ver-column\":\"v\"},"
     "\"custom_properties\":{}}";

@@ -113,8 +113,10 @@ compacted_keys(void **state)
     COMPACTED("{\"type\":\"STRING\"}", "u", 0, 0, "hello", "0568656c6c6f");
     COMPACTED("{\"type\":\"DECIMAL\",\"precision\":5,\"scale\":2}", "d:5,2", 9, 0, NULL, "09");
     COMPACTED("{\"type\":\"DECIMAL\",\"precision\":20,\"scale\":0}", "d:20,0", 10, 0, NULL, "010a");
-    COMPACTED("{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":1}", "tsm:", INT64_C(1698235273182), 0, NULL, "de9fd7b5b631");
-    COMPACTED("{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":5}", "tsu:", INT64_C(1698235273182000), 0, NULL, "de9fd7b5b63100");
+    COMPACTED("{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":1}", "tsm:", INT64_C(1698235273182), 0, NULL,
+              "de9fd7b5b631");
+    COMPACTED("{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":5}", "tsu:", INT64_C(1698235273182000), 0, NULL,
+              "de9fd7b5b63100");
     COMPACTED("{\"type\":\"TIMESTAMP_WITH_LOCAL_TIME_ZONE\",\"precision\":5}", "tsu:UTC", INT64_C(1698235273182000), 0, NULL,
               "de9fd7b5b63100");
     COMPACTED("{\"type\":\"INTEGER\"}", "i", -1, 0, NULL, "ffffffff0f");
@@ -130,7 +132,8 @@ lake_keys(void **state)
     check_key(FLUSS_KEY_ICEBERG, "{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}", "d:10,2", -129, 0, NULL, "ff7f");
     check_key(FLUSS_KEY_PAIMON, "{\"type\":\"BIGINT\"}", "l", 1006, 0, NULL, "0000000000000000 ee03000000000000");
     check_key(FLUSS_KEY_PAIMON, "{\"type\":\"STRING\"}", "u", 0, 0, "abc", "0000000000000000 6162630000000083");
-    check_key(FLUSS_KEY_PAIMON, "{\"type\":\"STRING\"}", "u", 0, 0, "eight!!!", "0000000000000000 0800000010000000 6569676874212121");
+    check_key(FLUSS_KEY_PAIMON, "{\"type\":\"STRING\"}", "u", 0, 0, "eight!!!",
+              "0000000000000000 0800000010000000 6569676874212121");
 }
 
 static void
@@ -166,8 +169,9 @@ buckets(void **state)
 
 /* ---- Batches (15.2) ---- */
 
-static const char two_columns[] = "{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
-                                  "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}}],\"primary_key\":[\"id\"]}";
+static const char two_columns[] =
+    "{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
+    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"}}],\"primary_key\":[\"id\"]}";
 
 static void
 one_row(const fluss_schema *schema, struct ArrowSchema *arrow, struct ArrowArray *array)
@@ -186,7 +190,8 @@ one_row(const fluss_schema *schema, struct ArrowSchema *arrow, struct ArrowArray
     CHECK_OK(sdk_struct(columns, 2, 2, array, &err));
 }
 
-static const char kv_hex[] = "28000000 00 754d6e47 0100 00 ffffffffffffffff ffffffff 02000000 06000000 01 01 00 01 01 61 02000000 01 02";
+static const char kv_hex[] =
+    "28000000 00 754d6e47 0100 00 ffffffffffffffff ffffffff 02000000 06000000 01 01 00 01 01 61 02000000 01 02";
 
 static void
 kv_batch(void **state)
@@ -244,11 +249,12 @@ log_batches(void **state)
     one_row(&schema, &arrow, &array);
     slu_buf_init(&out, 1000);
     CHECK_OK(fluss_log_encode(&spec, &schema, &arrow, &array, NULL, 1, NULL, &out, &err));
-    check_hex(slu_buf_view(&out), "0000000000000000 33000000 00 0000000000000000 907788a7 0100 01 00000000 ffffffffffffffff ffffffff "
-                                  "01000000 0b000000 00 00 01000000 01000000 61");
+    check_hex(slu_buf_view(&out),
+              "0000000000000000 33000000 00 0000000000000000 907788a7 0100 01 00000000 ffffffffffffffff ffffffff "
+              "01000000 0b000000 00 00 01000000 01000000 61");
     CHECK_OK(fluss_log_verify(slu_buf_view(&out), &header, &err));
-    CHECK_OK(fluss_log_decode(FLUSS_LOG_INDEXED, &schema, &arrow, &header, slu_buf_view(&out), (slu_ipc_owner){NULL, NULL}, NULL, &rows,
-                              &err));
+    CHECK_OK(fluss_log_decode(FLUSS_LOG_INDEXED, &schema, &arrow, &header, slu_buf_view(&out), (slu_ipc_owner){NULL, NULL}, NULL,
+                              &rows, &err));
     assert_int_equal(rows.array.length, 1);
     assert_null(rows.kinds);
     fluss_log_rows_fini(&rows);
@@ -260,12 +266,13 @@ log_batches(void **state)
     }
     slu_buf_reset(&out);
     fluss_log_encode_empty(&spec, &out);
-    check_hex(slu_buf_view(&out), "0000000000000000 24000000 00 0000000000000000 1f2b1728 0100 00 00000000 ffffffffffffffff ffffffff "
-                                  "00000000");
+    check_hex(slu_buf_view(&out),
+              "0000000000000000 24000000 00 0000000000000000 1f2b1728 0100 00 00000000 ffffffffffffffff ffffffff "
+              "00000000");
     CHECK_OK(fluss_log_verify(slu_buf_view(&out), &header, &err));
     assert_int_equal(fluss_log_next_offset(&header), 1);
-    CHECK_OK(fluss_log_decode(FLUSS_LOG_ARROW, &schema, &arrow, &header, slu_buf_view(&out), (slu_ipc_owner){NULL, NULL}, NULL, &rows,
-                              &err));
+    CHECK_OK(fluss_log_decode(FLUSS_LOG_ARROW, &schema, &arrow, &header, slu_buf_view(&out), (slu_ipc_owner){NULL, NULL}, NULL,
+                              &rows, &err));
     assert_int_equal(rows.array.length, 0);
     fluss_log_rows_fini(&rows);
     slu_buf_fini(&out);
@@ -299,8 +306,8 @@ projected_batches(void **state)
     CHECK_OK(fluss_log_peek(slu_buf_view(&some), &header, &err));
     CHECK_OK(slu_schema_init_struct(&narrow));
     CHECK_OK(slu_schema_add_copy(&narrow, arrow.children[1], NULL));
-    CHECK_OK(fluss_log_decode(FLUSS_LOG_ARROW, &schema, &narrow, &header, slu_buf_view(&some), (slu_ipc_owner){NULL, NULL}, NULL, &rows,
-                              &err));
+    CHECK_OK(fluss_log_decode(FLUSS_LOG_ARROW, &schema, &narrow, &header, slu_buf_view(&some), (slu_ipc_owner){NULL, NULL}, NULL,
+                              &rows, &err));
     assert_int_equal(rows.array.length, 2);
     assert_memory_equal(rows.kinds, kinds, 2);
     fluss_log_rows_fini(&rows);
@@ -314,13 +321,16 @@ projected_batches(void **state)
 /* ---- Rows ---- */
 
 static const char every_type[] =
-    "{\"version\":1,\"columns\":[{\"name\":\"c0\",\"data_type\":{\"type\":\"BOOLEAN\"}},{\"name\":\"c1\",\"data_type\":{\"type\":\"TINYINT\"}},"
+    "{\"version\":1,\"columns\":[{\"name\":\"c0\",\"data_type\":{\"type\":\"BOOLEAN\"}},{\"name\":\"c1\",\"data_type\":{\"type\":"
+    "\"TINYINT\"}},"
     "{\"name\":\"c2\",\"data_type\":{\"type\":\"SMALLINT\"}},{\"name\":\"c3\",\"data_type\":{\"type\":\"INTEGER\"}},"
     "{\"name\":\"c4\",\"data_type\":{\"type\":\"BIGINT\"}},{\"name\":\"c5\",\"data_type\":{\"type\":\"FLOAT\"}},"
     "{\"name\":\"c6\",\"data_type\":{\"type\":\"DOUBLE\"}},{\"name\":\"c7\",\"data_type\":{\"type\":\"CHAR\",\"length\":9}},"
     "{\"name\":\"c8\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"c9\",\"data_type\":{\"type\":\"BINARY\",\"length\":5}},"
-    "{\"name\":\"c10\",\"data_type\":{\"type\":\"BYTES\"}},{\"name\":\"c11\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":18,\"scale\":2}},"
-    "{\"name\":\"c12\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":38,\"scale\":4}},{\"name\":\"c13\",\"data_type\":{\"type\":\"DATE\"}},"
+    "{\"name\":\"c10\",\"data_type\":{\"type\":\"BYTES\"}},{\"name\":\"c11\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":18,"
+    "\"scale\":2}},"
+    "{\"name\":\"c12\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":38,\"scale\":4}},{\"name\":\"c13\",\"data_type\":{"
+    "\"type\":\"DATE\"}},"
     "{\"name\":\"c14\",\"data_type\":{\"type\":\"TIME_WITHOUT_TIME_ZONE\",\"precision\":3}},"
     "{\"name\":\"c15\",\"data_type\":{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":3}},"
     "{\"name\":\"c16\",\"data_type\":{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":6}},"
@@ -344,8 +354,8 @@ many_rows(const fluss_schema *schema, struct ArrowSchema *arrow, struct ArrowArr
             else if (builder.type.id == SLU_TYPE_FIXED)
                 sdk_builder_bytes(&builder, "abcdefgh", 5);
             else
-                put_any(&builder, builder.type.id == SLU_TYPE_TIME ? r * 1234567 : (r - 30) * 4321 * (c > 3 ? 98765 : 1), (double)r / 8,
-                        slu_type_is_varlen(builder.type) ? text : NULL);
+                put_any(&builder, builder.type.id == SLU_TYPE_TIME ? r * 1234567 : (r - 30) * 4321 * (c > 3 ? 98765 : 1),
+                        (double)r / 8, slu_type_is_varlen(builder.type) ? text : NULL);
         }
         CHECK_OK(sdk_builder_finish(&builder, &columns[c], &err));
     }
@@ -375,7 +385,8 @@ check_same(const struct ArrowSchema *arrow, const struct ArrowArray *a, const st
                 assert_int_equal(slu_column_bool(&x, r), slu_column_bool(&y, r));
             } else {
                 const size_t width = (size_t)x.type.width_bytes;
-                assert_memory_equal((const uint8_t *)x.values + (size_t)r * width, (const uint8_t *)y.values + (size_t)r * width, width);
+                assert_memory_equal((const uint8_t *)x.values + (size_t)r * width, (const uint8_t *)y.values + (size_t)r * width,
+                                    width);
             }
         }
     }
@@ -430,7 +441,8 @@ log_formats_go_round(void **state)
     CHECK_OK(fluss_schema_decode(slu_view_of_text(every_type), &arena, &schema, &err));
     many_rows(&schema, &arrow, &array);
     for (uint8_t format = FLUSS_LOG_ARROW; format <= FLUSS_LOG_COMPACTED; format++) {
-        const fluss_log_spec spec = {.writer_id = 1, .sequence = 2, .schema_id = 3, .log_format = format, .ipc = {.validity_always = 1}};
+        const fluss_log_spec spec = {
+            .writer_id = 1, .sequence = 2, .schema_id = 3, .log_format = format, .ipc = {.validity_always = 1}};
         fluss_log_header header;
         fluss_log_rows rows;
         slu_buf out;
@@ -440,7 +452,8 @@ log_formats_go_round(void **state)
         assert_int_equal(header.writer_id, 1);
         assert_int_equal(header.sequence, 2);
         assert_int_equal(header.schema_id, 3);
-        CHECK_OK(fluss_log_decode(format, &schema, &arrow, &header, slu_buf_view(&out), (slu_ipc_owner){NULL, NULL}, NULL, &rows, &err));
+        CHECK_OK(
+            fluss_log_decode(format, &schema, &arrow, &header, slu_buf_view(&out), (slu_ipc_owner){NULL, NULL}, NULL, &rows, &err));
         check_same(&arrow, &array, &rows.array);
         fluss_log_rows_fini(&rows);
         slu_buf_fini(&out);
@@ -452,12 +465,17 @@ log_formats_go_round(void **state)
 /* ---- Descriptors ---- */
 
 static const char descriptor_json[] =
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}"
+    ","
     "\"comment\":\"the key\",\"id\":0},{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"},\"agg_function\":{\"type\":\"listagg\","
-    "\"parameters\":{\"delimiter\":\";\"}},\"id\":1},{\"name\":\"n\",\"data_type\":{\"type\":\"MAP\",\"key_type\":{\"type\":\"STRING\","
-    "\"nullable\":false},\"value_type\":{\"type\":\"ROW\",\"fields\":[{\"name\":\"x\",\"field_type\":{\"type\":\"ARRAY\",\"element_type\":"
-    "{\"type\":\"DECIMAL\",\"precision\":12,\"scale\":3}},\"field_id\":3}]}},\"id\":2}],\"primary_key\":[\"id\"],\"highest_field_id\":3},"
-    "\"comment\":\"c\",\"partition_key\":[],\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{\"table.kv.format-version\":\"2\"},"
+    "\"parameters\":{\"delimiter\":\";\"}},\"id\":1},{\"name\":\"n\",\"data_type\":{\"type\":\"MAP\",\"key_type\":{\"type\":"
+    "\"STRING\","
+    "\"nullable\":false},\"value_type\":{\"type\":\"ROW\",\"fields\":[{\"name\":\"x\",\"field_type\":{\"type\":\"ARRAY\",\"element_"
+    "type\":"
+    "{\"type\":\"DECIMAL\",\"precision\":12,\"scale\":3}},\"field_id\":3}]}},\"id\":2}],\"primary_key\":[\"id\"],\"highest_field_"
+    "id\":3},"
+    "\"comment\":\"c\",\"partition_key\":[],\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{\"table.kv.format-version\":"
+    "\"2\"},"
     "\"custom_properties\":{\"connector\":\"x\"}}";
 
 static void
@@ -499,7 +517,8 @@ bad_descriptors_are_refused(void **state)
         {"{\"version\":2,\"schema\":{\"columns\":[]}}", SLU_UNSUPPORTED},
         {"{\"schema\":{\"columns\":[{\"name\":\"a\"}]}}", SLU_CORRUPT},
         {"{\"schema\":{\"columns\":[{\"name\":\"a\",\"data_type\":{\"type\":\"VARIANT\"}}]}}", SLU_UNSUPPORTED},
-        {"{\"schema\":{\"columns\":[{\"name\":\"a\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":39,\"scale\":0}}]}}", SLU_INVALID},
+        {"{\"schema\":{\"columns\":[{\"name\":\"a\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":39,\"scale\":0}}]}}",
+         SLU_INVALID},
         {"{\"schema\":{\"columns\":[],\"primary_key\":[\"a\"]}}", SLU_INVALID},
         {"{\"schema\":{\"columns\":[]},\"properties\":{\"a\":1}}", SLU_CORRUPT},
         {"{\"schema\":{\"columns\":[]},\"bucket_count\":99999999999}", SLU_CORRUPT},
@@ -578,9 +597,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(compacted_keys),    TEST(lake_keys),     TEST(buckets),              TEST(kv_batch),
-        TEST(log_batches),       TEST(projected_batches), TEST(rows_go_round),    TEST(log_formats_go_round),
-        TEST(descriptors_go_round), TEST(bad_descriptors_are_refused), TEST(allocations_may_fail),
+        TEST(compacted_keys),
+        TEST(lake_keys),
+        TEST(buckets),
+        TEST(kv_batch),
+        TEST(log_batches),
+        TEST(projected_batches),
+        TEST(rows_go_round),
+        TEST(log_formats_go_round),
+        TEST(descriptors_go_round),
+        TEST(bad_descriptors_are_refused),
+        TEST(allocations_may_fail),
     };
     return cmocka_run_group_tests_name("fluss.record", tests, NULL, NULL);
 }

@@ -6,8 +6,8 @@
 #include "fluss/wire/frame.h"
 #include "fluss/wire/message.h"
 
-static const uint8_t handshake[] = {0x00, 0x00, 0x00, 0x16, 0x03, 0xe8, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0a, 0x05, 0x66, 0x6c, 0x75,
-                                    0x73, 0x73, 0x12, 0x05, 0x30, 0x2e, 0x31, 0x2e, 0x30};
+static const uint8_t handshake[] = {0x00, 0x00, 0x00, 0x16, 0x03, 0xe8, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0a,
+                                    0x05, 0x66, 0x6c, 0x75, 0x73, 0x73, 0x12, 0x05, 0x30, 0x2e, 0x31, 0x2e, 0x30};
 
 static void
 handshake_is_encoded_as_java_does(void **state)
@@ -135,8 +135,9 @@ dense_lists_meet_the_ceiling(void **state)
         body[i + 1] = 0;
     }
     slu_arena_init(&arena, (size_t)1 << 20);
-    CHECK_STATUS(fluss_message_decode(&fluss__prepare_lake_table_snapshot_response__descriptor, slu_view_of(body, sizeof body), &arena,
-                                      &message, &err), SLU_LIMIT);
+    CHECK_STATUS(fluss_message_decode(&fluss__prepare_lake_table_snapshot_response__descriptor, slu_view_of(body, sizeof body),
+                                      &arena, &message, &err),
+                 SLU_LIMIT);
     slu_arena_fini(&arena);
 }
 
@@ -168,10 +169,14 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handshake_is_encoded_as_java_does), cmocka_unit_test(handshake_is_decoded),
-        cmocka_unit_test(incomplete_frames_ask_for_more),    cmocka_unit_test(impossible_lengths_are_refused),
-        cmocka_unit_test(responses_go_round),                cmocka_unit_test(a_missing_required_field_is_corrupt),
-        cmocka_unit_test(dense_lists_meet_the_ceiling),      cmocka_unit_test(tables_are_whole),
+        cmocka_unit_test(handshake_is_encoded_as_java_does),
+        cmocka_unit_test(handshake_is_decoded),
+        cmocka_unit_test(incomplete_frames_ask_for_more),
+        cmocka_unit_test(impossible_lengths_are_refused),
+        cmocka_unit_test(responses_go_round),
+        cmocka_unit_test(a_missing_required_field_is_corrupt),
+        cmocka_unit_test(dense_lists_meet_the_ceiling),
+        cmocka_unit_test(tables_are_whole),
     };
     return cmocka_run_group_tests_name("fluss.wire.frame", tests, NULL, NULL);
 }
