@@ -38,6 +38,9 @@ run_local(const slu_args *args, const slu_job_plan *plan)
     slu_local_status result = {0};
     bool cancelled = false;
     const slu_local_options options = {.restore_from = slu_args_get(args, "from-savepoint")};
+    /* Flink's rule, where it matters most: without checkpoints a failure is shown, not repeated. */
+    if (plan->graph->checkpoint.interval_ms == 0)
+        plan->graph->restart.strategy = 0;
     slu_cli_catch_signals();
     slu_status status = slu_local_open(plan->graph, plan->registry, slu_cli_env(), &options, &local, &err);
     if (status == SLU_OK)

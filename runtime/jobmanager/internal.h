@@ -149,9 +149,11 @@ struct slu_jobmanager {
     forward *forwards;
     uint64_t forward_last;
     uint64_t fenced;
-    int64_t beat_ms;  /* when the next heartbeat goes out */
-    slu_arena arena;  /* of the message at hand */
-    slu_arena answer; /* of the answer being made */
+    uint64_t bad;        /* messages that could not be decoded */
+    int64_t bad_said_ms; /* when that was last logged; 0: never */
+    int64_t beat_ms;     /* when the next heartbeat goes out */
+    slu_arena arena;     /* of the message at hand */
+    slu_arena answer;    /* of the answer being made */
     slu_buf out;
     slu_buf *here; /* what is said to PEER_HERE */
 };

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#define BAD_SAID_EVERY_MS 1000
 #define EVENTS_PER_STEP 10000
 
 peer *
@@ -223,6 +224,18 @@ node_message(slu_jobmanager *jm, const node *from, const slu_message *message)
     }
 }
 
+/* Anyone on the host can reach the port: at most one line a second says what came. */
+static void
+bad_say(slu_jobmanager *jm, const slu_error *err)
+{
+    const int64_t now_ms = jm_now(jm);
+    jm->bad++;
+    if (jm->bad_said_ms != 0 && now_ms - jm->bad_said_ms < BAD_SAID_EVERY_MS)
+        return;
+    jm->bad_said_ms = now_ms;
+    slu_log_warn(jm->spec.env, "MESSAGE-BAD", "%s (%" PRIu64 " such messages so far)", err->message, jm->bad);
+}
+
 static void
 message_take(slu_jobmanager *jm, peer *from, slu_view bytes)
 {
@@ -231,7 +244,7 @@ message_take(slu_jobmanager *jm, peer *from, slu_view bytes)
     slu_arena_reset(&jm->arena);
     const uint32_t version = from->version == 0 ? SLU_CONTROL_VERSION_MIN : from->version;
     if (slu_message_decode(bytes, version, &jm->arena, &message, &err) != SLU_OK) {
-        slu_log_warn(jm->spec.env, "MESSAGE-BAD", "%s", err.message);
+        bad_say(jm, &err);
         refuse(jm, from->number, &err);
         return;
     }

@@ -106,6 +106,9 @@ what_is_missing_is_named(void **state)
     CHECK_MESSAGE(err, "did you mean rows?");
     assert_true(slu_sql_run(session, "select * from rows$lake", SLU_SQL_FORMAT_CSV, stderr, NULL, &err) < 0);
     CHECK_MESSAGE(err, "rows");
+    CHECK_STATUS(slu_sql_run(session, "select * from \"rows$lake@12abc\"", SLU_SQL_FORMAT_CSV, stderr, NULL, &err),
+                 SLU_UNSUPPORTED);
+    CHECK_MESSAGE(err, "$lake@SNAPSHOT");
 }
 
 static int

@@ -7,6 +7,7 @@
 #include "log_table.h"
 #include "union_table.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #define OPEN_TIMEOUT_MS 30000
@@ -117,12 +118,15 @@ lake_need(const cli_catalog *catalog, const char *database, const char *table, s
 static bool
 lake_suffix(const char *suffix, int64_t *snapshot_id)
 {
+    char *end;
     *snapshot_id = -1;
-    if (strncmp(suffix, "lake", 4) != 0)
+    if (strcmp(suffix, "lake") == 0)
+        return true;
+    if (strncmp(suffix, "lake@", 5) != 0 || suffix[5] < '0' || suffix[5] > '9')
         return false;
-    if (suffix[4] == '@')
-        *snapshot_id = strtoll(suffix + 5, NULL, 10);
-    return suffix[4] == 0 || suffix[4] == '@';
+    errno = 0;
+    *snapshot_id = strtoll(suffix + 5, &end, 10);
+    return errno == 0 && *end == 0;
 }
 
 /* The lake snapshot that the table's cluster calls readable, and the log behind it. NOTFOUND: there is none yet. */

@@ -231,9 +231,10 @@ fail_process(void *self, uint32_t input, const slu_batch *batch, slu_error *err)
 {
     slu_host *host = ((pass *)self)->host;
     (void)input;
-    const int64_t at = atomic_load(&world.fail_at);
-    if (at > 0 && atomic_fetch_add(&world.rows, batch->rows) + batch->rows >= at) {
-        atomic_store(&world.fail_at, 0);
+    int64_t at = atomic_load(&world.fail_at);
+    /* One of the threads that see it fails. */
+    if (at > 0 && atomic_fetch_add(&world.rows, batch->rows) + batch->rows >= at &&
+        atomic_compare_exchange_strong(&world.fail_at, &at, 0)) {
         atomic_fetch_add(&world.failures, 1);
         return slu_error_set(err, SLU_IO, "it was to fail here");
     }
