@@ -343,6 +343,9 @@ writer_snapshots_survive_and_bad_ones_are_refused(void **state)
                          "\"last_batch_base_offset\":10,\"offset_delta\":0,\"last_batch_timestamp\":1}]}"),
         &err));
     CHECK_OK(fluss_writers_check(b, 1, 0, "t", &stored, &err)); /* 0 follows the largest */
+    static const char large_sequence[] =
+        "{\"version\":1,\"writer_id_entries\":[{\"writer_id\":1,\"last_batch_sequence\":2147483648,"
+        "\"last_batch_base_offset\":1,\"offset_delta\":0,\"last_batch_timestamp\":1}]}";
     static const char *const bad[] = {"",
                                       "{}",
                                       "[]",
@@ -350,8 +353,7 @@ writer_snapshots_survive_and_bad_ones_are_refused(void **state)
                                       "{\"version\":1,\"writer_id_entries\":7}",
                                       "{\"version\":1,\"writer_id_entries\":[{}]}",
                                       "{\"version\":1,\"writer_id_entries\":[{\"writer_id\":-1}]}",
-                                      "{\"version\":1,\"writer_id_entries\":[{\"writer_id\":1,\"last_batch_sequence\":2147483648,"
-                                      "\"last_batch_base_offset\":1,\"offset_delta\":0,\"last_batch_timestamp\":1}]}"};
+                                      large_sequence};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         CHECK_STATUS(fluss_writers_decode(b, slu_view_of_text(bad[i]), &err), SLU_CORRUPT);
         assert_int_equal(fluss_writers_count(b), 0);
