@@ -1,35 +1,9 @@
 /* face.c: see face.h. */
 #include "face.h"
 
+#include "base/host_env.h"
+
 #include <stdio.h>
-
-static int64_t
-env_now_ms(const slu_env *env)
-{
-    slu_host *host = env->context;
-    return host->now_ms(host);
-}
-
-static int64_t
-env_wall_ms(const slu_env *env)
-{
-    slu_host *host = env->context;
-    return host->wall_ms(host);
-}
-
-static uint64_t
-env_random(const slu_env *env)
-{
-    slu_host *host = env->context;
-    return host->random(host);
-}
-
-static void
-env_log(const slu_env *env, int level, const char *event, const char *message)
-{
-    slu_host *host = env->context;
-    host->log(host, level, event, message);
-}
 
 /* "database.table"; the names of both hold no dot. */
 static slu_status
@@ -65,12 +39,7 @@ slu_status
 face_open(fluss_face *face, slu_host *host, const face_options *options, const slu_value *with, bool watch, slu_error *err)
 {
     face->host = host;
-    face->env = (slu_env){.now_ms = env_now_ms,
-                          .wall_ms = env_wall_ms,
-                          .random = env_random,
-                          .log = env_log,
-                          .log_level = SLU_LOG_INFO,
-                          .context = host};
+    slu_env_init_host(&face->env, host);
     SLU_TRY(name_split(face, options, with, err));
     const slu_status status = client_start(face, options, watch, err);
     if (status != SLU_OK)

@@ -15,7 +15,7 @@
  */
 #include "base/alloc.h"
 #include "base/cursor.h"
-#include "base/env.h"
+#include "base/host_env.h"
 #include "iceberg/commit.h"
 #include "iceberg/data_writer.h"
 #include "iceberg/lake_tables.h"
@@ -94,43 +94,6 @@ static const slu_option SINK_OPTIONS[] = {
                "close a data file above this; else the table's setting", .min = 1, .max = INT64_MAX),
 };
 
-/* ---- the host as an environment ---- */
-
-static int64_t
-env_now_ms(const slu_env *env)
-{
-    slu_host *host = env->context;
-    return host->now_ms(host);
-}
-
-static int64_t
-env_wall_ms(const slu_env *env)
-{
-    slu_host *host = env->context;
-    return host->wall_ms(host);
-}
-
-static uint64_t
-env_random(const slu_env *env)
-{
-    slu_host *host = env->context;
-    return host->random(host);
-}
-
-static void
-env_log(const slu_env *env, int level, const char *event, const char *message)
-{
-    slu_host *host = env->context;
-    host->log(host, level, event, message);
-}
-
-static slu_env
-env_of(slu_host *host)
-{
-    const slu_env env = {env_now_ms, env_wall_ms, env_random, env_log, SLU_LOG_INFO, host};
-    return env;
-}
-
 /* ---- the table ---- */
 
 static slu_status
@@ -174,7 +137,8 @@ sink_plan(slu_plan_call *call, slu_error *err)
 {
     const sink_options *options = call->options;
     const iceberg_lake_options lake = {options->type, options->warehouse, false};
-    const slu_env env = env_of(call->host);
+    slu_env env;
+    slu_env_init_host(&env, call->host);
     SLU_AUTO(iceberg_catalog_close) iceberg_catalog catalog = {0};
     SLU_AUTO(iceberg_table_fini) iceberg_table table = {0};
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
@@ -232,7 +196,7 @@ sink_open(void *instance, const slu_open *open, slu_error *err)
     iceberg_sink *self = instance;
     self->options = open->options;
     self->host = open->host;
-    self->env = env_of(open->host);
+    slu_env_init_host(&self->env, open->host);
     self->input = open->inputs[0];
     self->subtask = open->subtask;
     (void)snprintf(self->writer, sizeof self->writer, "%s/%s/%u", open->job_id, open->operator_id, open->subtask);
