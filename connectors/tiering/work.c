@@ -14,7 +14,7 @@ struct tiering_work {
     pthread_mutex_t lock;
     pthread_cond_t more;
     pthread_t thread;
-    job_list todo;
+    job_list queued;
     job_list done;
     size_t count; /* submitted and not taken */
     atomic_bool stopping;
@@ -49,7 +49,7 @@ work_main(void *argument)
     tiering_work *work = argument;
     (void)pthread_mutex_lock(&work->lock);
     while (!atomic_load(&work->stopping)) {
-        tiering_job *job = list_pop(&work->todo);
+        tiering_job *job = list_pop(&work->queued);
         if (job == NULL) {
             (void)pthread_cond_wait(&work->more, &work->lock);
             continue;
@@ -74,7 +74,7 @@ tiering_work_open(void (*wake)(void *context), void *context, tiering_work **out
         return slu_error_set(err, SLU_NOMEM, "no memory for a worker thread");
     work->wake = wake;
     work->context = context;
-    work->todo.last = &work->todo.first;
+    work->queued.last = &work->queued.first;
     work->done.last = &work->done.first;
     (void)pthread_mutex_init(&work->lock, NULL);
     (void)pthread_cond_init(&work->more, NULL);
@@ -122,7 +122,7 @@ tiering_work_submit(tiering_work *work, tiering_job *job, slu_error *err)
     const bool full = work->count >= TIERING_WORK_MAX || atomic_load(&work->stopping);
     if (!full) {
         work->count++;
-        list_push(&work->todo, job);
+        list_push(&work->queued, job);
         (void)pthread_cond_signal(&work->more);
     }
     (void)pthread_mutex_unlock(&work->lock);
@@ -136,7 +136,7 @@ tiering_work_take(tiering_work *work, bool *ran)
     tiering_job *job = list_pop(&work->done);
     *ran = job != NULL;
     if (job == NULL && work->joined)
-        job = list_pop(&work->todo);
+        job = list_pop(&work->queued);
     if (job != NULL)
         work->count--;
     (void)pthread_mutex_unlock(&work->lock);
