@@ -133,6 +133,9 @@ bench(const char *what, uint64_t people, int64_t rows, slu_error *err)
     slu_buf_init(&out, (size_t)4 << 30);
     SLU_TRY(bench_write(people, rows, &out, &write_seconds, err));
     SLU_TRY(bench_read(&out, &read_rows, &read_seconds, err));
+    if (read_rows != rows)
+        return slu_error_set(err, SLU_CORRUPT, "%s: %lld rows were written and %lld read", what, (long long)rows,
+                             (long long)read_rows);
     (void)printf("%-32s %9lld rows  write %6.2f M rows/CPU s  read %6.2f M rows/CPU s  %5.2f bytes/row\n", what,
                  (long long)read_rows, (double)read_rows / write_seconds / 1e6, (double)read_rows / read_seconds / 1e6,
                  (double)out.bytes / (double)read_rows);
