@@ -1,17 +1,12 @@
 #include "value.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 __extension__ typedef __int128 wide;
-
-bool
-slu_sql_is_decimal(const char *format)
-{
-    return format[0] == 'd';
-}
 
 const char *
 slu_sql_type(const char *format)

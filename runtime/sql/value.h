@@ -10,11 +10,9 @@
 
 #include <sqlite3.h>
 #include <sluice/arrow.h>
-#include <stdbool.h>
 
 /* The declared type: it gives SQLite the affinity (DECIMAL and times: TEXT). NULL: a type that cannot be shown. */
 const char *slu_sql_type(const char *format);
-bool slu_sql_is_decimal(const char *format);
 void slu_sql_result(sqlite3_context *context, const char *format, const struct ArrowArray *column, int64_t row);
 
 #endif

@@ -72,8 +72,6 @@ void fluss_call_cancel(fluss_call **call);
 /* call + wait: the answer belongs to the caller. */
 SLU_CHECK slu_status fluss_client_ask(fluss_client *client, int32_t node, int16_t api, const ProtobufCMessage *request,
                                       fluss_answer **out, slu_error *err);
-/* The version of the API agreed with a node; -1: not known yet or not served. */
-int fluss_client_api_version(const fluss_client *client, int32_t node, int16_t api);
 /* A leader was not where the cluster said, or a node is gone: forget what is known; the next call asks again. */
 void fluss_client_cluster_forget(fluss_client *client);
 

@@ -280,13 +280,3 @@ link_free(link_t *link)
     }
     slu_free(link);
 }
-
-int
-fluss_client_api_version(const fluss_client *client, int32_t id, int16_t api)
-{
-    for (uint32_t i = 0; i < client->node_count; i++)
-        if (client->nodes[i].link != NULL && client->nodes[i].link->state == LINK_READY &&
-            (client->nodes[i].id == id || id == FLUSS_TO_ANY || (id == FLUSS_TO_COORDINATOR && client->nodes[i].coordinator)))
-            return api_version(client->nodes[i].link, api);
-    return -1;
-}
