@@ -21,7 +21,7 @@
 #define FLUSS_SERVER_KV_TABLET_H
 
 #include "base/bytes.h"
-#include "fluss/server/log.h"
+#include "fluss/log/log.h"
 #include "kv/kv.h"
 
 typedef struct fluss_kv_tablet fluss_kv_tablet;

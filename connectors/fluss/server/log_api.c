@@ -1,7 +1,7 @@
 /* log_api.c: PRODUCE_LOG, INIT_WRITER, LIST_OFFSETS, GET_TABLE_STATS. */
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
-#include "fluss/server/segment.h"
+#include "fluss/log/segment.h"
 
 #include <inttypes.h>
 

@@ -15,7 +15,7 @@
 #include "fluss/record/descriptor.h"
 #include "fluss/server/catalogue.h"
 #include "fluss/server/kv_tablet.h"
-#include "fluss/server/log.h"
+#include "fluss/log/log.h"
 
 #define FLUSS_NO_PARTITION (-1)
 #define FLUSS_SCHEMAS_MAX 1024 /* of one table */

@@ -5,7 +5,7 @@
 #include "batches.h"
 #include "fluss/record/row.h"
 #include "fluss/server/lake_offsets.h"
-#include "fluss/server/log.h"
+#include "fluss/log/log.h"
 #include "fluss/server/row_splice.h"
 #include "fluss/server/table_rules.h"
 

@@ -1,4 +1,4 @@
-#include "fluss/server/segment.h"
+#include "fluss/log/segment.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"

@@ -1,6 +1,6 @@
 /* Writer snapshots: what is accepted is written again and read again as the same. */
 #include "base/assert.h"
-#include "fluss/server/writers.h"
+#include "fluss/log/writers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

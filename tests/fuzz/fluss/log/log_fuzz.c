@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 #include "base/file.h"
-#include "fluss/server/log.h"
+#include "fluss/log/log.h"
 
 #include <stdlib.h>
 

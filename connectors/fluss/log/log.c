@@ -1,13 +1,13 @@
-#include "fluss/server/log.h"
+#include "fluss/log/log.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/sizes.h"
-#include "fluss/server/log_files.h"
-#include "fluss/server/segment.h"
-#include "fluss/server/writers.h"
+#include "fluss/log/log_files.h"
+#include "fluss/log/segment.h"
+#include "fluss/log/writers.h"
 
 #include <inttypes.h>
 

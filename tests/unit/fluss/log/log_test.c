@@ -3,10 +3,10 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "batches.h"
-#include "fluss/server/log.h"
-#include "fluss/server/segment.h"
-#include "fluss/server/writers.h"
+#include "../server/batches.h"
+#include "fluss/log/log.h"
+#include "fluss/log/segment.h"
+#include "fluss/log/writers.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

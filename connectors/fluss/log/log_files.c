@@ -1,4 +1,4 @@
-#include "fluss/server/log_files.h"
+#include "fluss/log/log_files.h"
 
 #include "base/alloc.h"
 #include "base/file.h"

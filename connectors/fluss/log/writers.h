@@ -12,8 +12,8 @@
  * Errors   CONFLICT: a duplicate, *out_original is the stored batch. INVALID (code: Fluss's 31): a gap, or too old. LIMIT: too
  *          many writers.
  */
-#ifndef FLUSS_SERVER_WRITERS_H
-#define FLUSS_SERVER_WRITERS_H
+#ifndef FLUSS_LOG_WRITERS_H
+#define FLUSS_LOG_WRITERS_H
 
 #include "base/bytes.h"
 

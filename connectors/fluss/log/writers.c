@@ -1,4 +1,4 @@
-#include "fluss/server/writers.h"
+#include "fluss/log/writers.h"
 
 #include "base/alloc.h"
 #include "base/sizes.h"

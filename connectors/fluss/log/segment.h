@@ -12,8 +12,8 @@
  * Threads  owner.
  * Errors   IO; CORRUPT: bytes that cannot be a batch where one must be; NOTFOUND: an offset or time that is not in this segment.
  */
-#ifndef FLUSS_SERVER_SEGMENT_H
-#define FLUSS_SERVER_SEGMENT_H
+#ifndef FLUSS_LOG_SEGMENT_H
+#define FLUSS_LOG_SEGMENT_H
 
 #include "base/bytes.h"
 #include "fluss/record/log_batch.h"

@@ -3,10 +3,10 @@
  *
  * Errors   IO; CORRUPT: a snapshot that is none. Foreign names are left alone.
  */
-#ifndef FLUSS_SERVER_LOG_FILES_H
-#define FLUSS_SERVER_LOG_FILES_H
+#ifndef FLUSS_LOG_FILES_H
+#define FLUSS_LOG_FILES_H
 
-#include "fluss/server/writers.h"
+#include "fluss/log/writers.h"
 
 typedef struct fluss_log_files {
     int64_t *segments; /* base offsets, ascending */

@@ -14,8 +14,8 @@
  * Invariants: (1) commit times never go back. (2) A writer snapshot at offset S is only written when everything below S is in the
  * files, so recovery begins at S. (3) Batches of one append are all checked before the first is written.
  */
-#ifndef FLUSS_SERVER_LOG_H
-#define FLUSS_SERVER_LOG_H
+#ifndef FLUSS_LOG_H
+#define FLUSS_LOG_H
 
 #include "base/env.h"
 #include "fluss/record/log_batch.h"
