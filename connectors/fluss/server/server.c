@@ -132,12 +132,20 @@ server_tick(void *context)
     slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
 }
 
+static void
+server_woken(void *context)
+{
+    fluss_server *server = context;
+    fluss_sessions_sweep(server);
+    fluss_background_step(server->background);
+}
+
 static slu_status
 server_listen(fluss_server *server, slu_error *err)
 {
     const slu_conn_options options = {.frame_bytes_max = FLUSS_FRAME_BYTES_MAX - FLUSS_FRAME_PREFIX_BYTES,
                                       .queue_bytes_max = FLUSS_SERVER_QUEUE_BYTES_MAX};
-    slu_loop_on_wake(server->loop, fluss_sessions_sweep, server);
+    slu_loop_on_wake(server->loop, server_woken, server);
     SLU_TRY(slu_timer_open(server->loop, server_tick, server, &server->tick, err));
     slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
     SLU_TRY(slu_listener_open(server->loop, server->options.host, (uint16_t)server->options.port, &options, fluss_session_accept,
@@ -173,6 +181,8 @@ fluss_server_open(const slu_env *env, const fluss_server_options *options, fluss
     slu_status status = server_copy_options(server, options, err);
     if (status == SLU_OK)
         status = slu_loop_open(env, &server->loop, err);
+    if (status == SLU_OK)
+        status = fluss_background_open(server->loop, &server->background, err);
     if (status == SLU_OK)
         status = server_open_stores(server, err);
     if (status == SLU_OK)
@@ -234,6 +244,7 @@ fluss_server_close(fluss_server **out)
         fluss_server_stop(server);
         (void)pthread_join(server->thread, NULL);
     }
+    fluss_background_close(&server->background);
     fluss_sessions_close(server);
     fluss_fetches_close(&server->fetches);
     fluss_tiering_close(&server->tiering);

@@ -3,6 +3,7 @@
 #define FLUSS_SERVER_INTERNAL_H
 
 #include "base/arena.h"
+#include "fluss/server/background.h"
 #include "fluss/server/catalogue.h"
 #include "fluss/server/server.h"
 #include "fluss/server/tables.h"
@@ -39,6 +40,7 @@ struct fluss_server {
     fluss_tables *tables;
     fluss_fetches *fetches;
     fluss_tiering *tiering;
+    fluss_background *background;
     fluss_session *sessions;
     slu_arena request_arena;
     int64_t writer_id_next; /* taken from the catalogue in blocks */
