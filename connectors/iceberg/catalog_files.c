@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/uuid.h"
 #include "iceberg/names.h"
 
 #include <stdlib.h>
@@ -191,7 +192,7 @@ files_create(void *self, const char *ns, const char *name, const iceberg_create 
     SLU_AUTO(iceberg_metadata_free) iceberg_metadata *metadata = NULL;
     char table[SLU_PATH_BYTES_MAX];
     char location[SLU_PATH_BYTES_MAX];
-    char uuid[ICEBERG_UUID_TEXT_BYTES];
+    char uuid[SLU_UUID_TEXT_BYTES];
     int64_t version = 0;
     iceberg_create at = *create;
     SLU_TRY(table_location(catalog, ns, name, table, err));
@@ -204,7 +205,7 @@ files_create(void *self, const char *ns, const char *name, const iceberg_create 
     if (found != SLU_NOTFOUND)
         return found;
     at.location = table;
-    iceberg_uuid_new(catalog->env, uuid);
+    slu_uuid_new(catalog->env, uuid);
     SLU_TRY(iceberg_metadata_new(&at, uuid, slu_wall_ms(catalog->env), &metadata, err));
     SLU_TRY_IN(version_write(catalog, ns, name, table, 1, &metadata, out, err), err, "create table %s.%s", ns, name);
     return SLU_OK;

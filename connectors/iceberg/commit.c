@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/sizes.h"
+#include "base/uuid.h"
 #include "iceberg/merge.h"
 #include "iceberg/names.h"
 
@@ -19,7 +20,7 @@ typedef struct commit_work {
     iceberg_table *table;
     const iceberg_append *append;
     slu_arena arena;
-    char uuid[ICEBERG_UUID_TEXT_BYTES];
+    char uuid[SLU_UUID_TEXT_BYTES];
     int64_t snapshot_id;
     int32_t spec_id; /* the manifest was written under it */
     bool has_manifest;
@@ -393,7 +394,7 @@ iceberg_table_append(const iceberg_catalog *catalog, iceberg_table *table, const
     slu_error *at = err == NULL ? &own : err; /* the code in it decides what is deleted */
     commit_work work = {.catalog = catalog, .store = iceberg_catalog_store(catalog, table), .table = table, .append = append};
     slu_arena_init(&work.arena, COMMIT_ARENA_BYTES_MAX);
-    iceberg_uuid_new(catalog->env, work.uuid);
+    slu_uuid_new(catalog->env, work.uuid);
     work.snapshot_id = snapshot_id_new(catalog->env, table->metadata);
     slu_status status = manifest_write(&work, at);
     if (status == SLU_OK)

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/uuid.h"
 #include "iceberg/fluss_spec.h"
 #include "iceberg/names.h"
 #include "parquet/writer.h"
@@ -117,11 +118,11 @@ location_make(iceberg_data_writer *writer, const iceberg_data_writer_options *op
 {
     SLU_AUTO(slu_buf_fini) slu_buf path = {0};
     iceberg_type *types = NULL;
-    char uuid[ICEBERG_UUID_TEXT_BYTES];
+    char uuid[SLU_UUID_TEXT_BYTES];
     const iceberg_partition_spec *spec = iceberg_metadata_spec(writer->metadata);
     const char *folder = iceberg_metadata_property(writer->metadata, "write.data.path");
     slu_buf_init(&path, SLU_PATH_BYTES_MAX);
-    iceberg_uuid_new(options->env, uuid);
+    slu_uuid_new(options->env, uuid);
     SLU_TRY(iceberg_spec_types(spec, iceberg_metadata_schema(writer->metadata), &writer->arena, &types, err));
     SLU_TRY(iceberg_spec_path(spec, types, writer->partition, &path, err));
     writer->location =

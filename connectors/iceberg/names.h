@@ -1,15 +1,12 @@
 /*
- * names.h: random ids and the file names made of them.
+ * names.h: the random numbers that ids and file names are made of.
  */
 #ifndef ICEBERG_NAMES_H
 #define ICEBERG_NAMES_H
 
 #include "base/env.h"
 
-#define ICEBERG_UUID_TEXT_BYTES 37 /* with the final zero */
-
-/* A random UUID (version 4) as text. */
-void iceberg_uuid_new(const slu_env *env, char out[ICEBERG_UUID_TEXT_BYTES]);
+/* `bytes` of env's random numbers. */
 void iceberg_random(const slu_env *env, void *out, size_t bytes);
 
 #endif

@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/sizes.h"
 #include "fluss/server/catalogue_internal.h"
 
 #include "base/alloc.h"
@@ -149,6 +150,16 @@ cat_grow(slu_arena *arena, void *rows, size_t count, size_t row_bytes)
 }
 
 static slu_status
+catalogue_make_tables(fluss_catalogue *c, slu_error *err)
+{
+    const char *const schemas[] = {catalogue_schema, fluss_catalogue_cluster_schema};
+    for (size_t i = 0; i < SLU_COUNT_OF(schemas); i++)
+        if (sqlite3_exec(c->db, schemas[i], NULL, NULL, NULL) != SQLITE_OK)
+            return cat_sql_error(c, err);
+    return SLU_OK;
+}
+
+static slu_status
 catalogue_set_up(fluss_catalogue *c, bool sync, slu_error *err)
 {
     int64_t version = 0;
@@ -166,7 +177,7 @@ catalogue_set_up(fluss_catalogue *c, bool sync, slu_error *err)
                              "the data directory has format %" PRId64 "; this program knows %d: use a newer one", version,
                              FLUSS_DATA_FORMAT_VERSION);
     SLU_TRY(cat_begin(c, err));
-    slu_status status = sqlite3_exec(c->db, catalogue_schema, NULL, NULL, NULL) == SQLITE_OK ? SLU_OK : cat_sql_error(c, err);
+    slu_status status = catalogue_make_tables(c, err);
     if (status == SLU_OK)
         status = cat_run(c, err, "PRAGMA user_version = 1", "");
     if (status == SLU_OK)

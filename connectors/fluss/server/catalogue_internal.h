@@ -6,6 +6,9 @@
 
 #include <sqlite3.h>
 
+/* The tables of each file of the catalogue. */
+extern const char fluss_catalogue_cluster_schema[];
+
 struct fluss_catalogue {
     const slu_env *env;
     sqlite3 *db;

@@ -39,7 +39,15 @@ static const dispatch_entry dispatch_table[] = {
     {FLUSS_API_AUTHENTICATE, fluss_handle_authenticate},
     {FLUSS_API_LAKE_TIERING_HEARTBEAT, fluss_handle_tiering_heartbeat},
     {FLUSS_API_ALTER_TABLE, fluss_handle_alter_table},
+    {FLUSS_API_ADD_SERVER_TAG, fluss_handle_add_server_tag},
+    {FLUSS_API_REMOVE_SERVER_TAG, fluss_handle_remove_server_tag},
+    {FLUSS_API_REBALANCE, fluss_handle_rebalance},
+    {FLUSS_API_LIST_REBALANCE_PROGRESS, fluss_handle_list_rebalance},
+    {FLUSS_API_CANCEL_REBALANCE, fluss_handle_cancel_rebalance},
     {FLUSS_API_PREPARE_LAKE_TABLE_SNAPSHOT, fluss_handle_prepare_lake_snapshot},
+    {FLUSS_API_REGISTER_PRODUCER_OFFSETS, fluss_handle_register_producer},
+    {FLUSS_API_GET_PRODUCER_OFFSETS, fluss_handle_get_producer},
+    {FLUSS_API_DELETE_PRODUCER_OFFSETS, fluss_handle_delete_producer},
     {FLUSS_API_GET_TABLE_STATS, fluss_handle_table_stats},
 };
 

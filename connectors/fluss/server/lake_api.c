@@ -1,6 +1,7 @@
 /* lake_api.c: lake snapshots (GET, PREPARE, COMMIT) and the tiering heartbeat. */
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/uuid.h"
 #include "fluss/server/lake_offsets.h"
 #include "fluss/server/reply.h"
 #include "fluss/server/table_rules.h"
@@ -91,17 +92,15 @@ offsets_write(const fluss_request *r, const fluss_table_row *row, fluss_lake_off
               slu_error *err)
 {
     char dir[SLU_PATH_BYTES_MAX];
-    const uint64_t a = r->server->env->random(r->server->env);
-    const uint64_t b = r->server->env->random(r->server->env);
+    char uuid[SLU_UUID_TEXT_BYTES];
     SLU_AUTO(slu_buf_fini) slu_buf json = {0};
     slu_buf_init(&json, FLUSS_LAKE_OFFSETS_BYTES_MAX);
     fluss_lake_offsets_encode(offsets, &json);
     SLU_TRY(slu_buf_status(&json, err));
     SLU_TRY(lake_dir(r->server, row, dir, err));
     SLU_TRY(slu_dir_make(dir, err));
-    const char *path = slu_arena_printf(r->arena, "%s/%08" PRIx32 "-%04x-%04x-%04x-%012" PRIx64 ".offsets", dir,
-                                        (uint32_t)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff) | 0x4000U,
-                                        (unsigned)(b >> 48 & 0x3fff) | 0x8000U, b & UINT64_C(0xffffffffffff));
+    slu_uuid_new(r->server->env, uuid);
+    const char *path = slu_arena_printf(r->arena, "%s/%s.offsets", dir, uuid);
     SLU_TRY(slu_arena_status(r->arena, err));
     SLU_TRY(slu_file_write(path, slu_buf_view(&json), r->server->options.sync, err));
     *out_path = path;

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "fluss/server/catalogue_cluster.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/server_internal.h"
 #include "fluss/server/table_rules.h"
@@ -128,7 +129,10 @@ static void
 server_tick(void *context)
 {
     fluss_server *server = context;
+    slu_error why;
     fluss_tables_each(server->tables, server_expire_tablet, server);
+    if (fluss_catalogue_expire_producers(server->catalogue, slu_wall_ms(server->env), &why) != SLU_OK)
+        slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
     slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
 }
 

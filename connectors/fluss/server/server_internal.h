@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #define FLUSS_SERVER_NODE_ID 0
+#define FLUSS_PRODUCER_TTL_MS (INT64_C(24) * 3600 * 1000) /* coordinator.producer-offsets.ttl */
 #define FLUSS_SERVER_TICK_MS 60000                      /* housekeeping: writers and rows that expire */
 #define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20) /* of answers that wait for a slow client */
 
@@ -120,6 +121,14 @@ slu_status fluss_handle_limit_scan(fluss_request *r, slu_error *err);
 slu_status fluss_handle_latest_kv_snapshots(fluss_request *r, slu_error *err);
 slu_status fluss_handle_security_token(fluss_request *r, slu_error *err);
 slu_status fluss_handle_table_stats(fluss_request *r, slu_error *err);
+slu_status fluss_handle_register_producer(fluss_request *r, slu_error *err);
+slu_status fluss_handle_get_producer(fluss_request *r, slu_error *err);
+slu_status fluss_handle_delete_producer(fluss_request *r, slu_error *err);
+slu_status fluss_handle_add_server_tag(fluss_request *r, slu_error *err);
+slu_status fluss_handle_remove_server_tag(fluss_request *r, slu_error *err);
+slu_status fluss_handle_rebalance(fluss_request *r, slu_error *err);
+slu_status fluss_handle_list_rebalance(fluss_request *r, slu_error *err);
+slu_status fluss_handle_cancel_rebalance(fluss_request *r, slu_error *err);
 slu_status fluss_handle_lake_snapshot(fluss_request *r, slu_error *err);
 slu_status fluss_handle_prepare_lake_snapshot(fluss_request *r, slu_error *err);
 slu_status fluss_handle_commit_lake_snapshot(fluss_request *r, slu_error *err);

@@ -1,6 +1,7 @@
 #include "fluss/server/table_rules.h"
 
 #include "base/sizes.h"
+#include "fluss/wire/error.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -65,6 +66,15 @@ fluss_rules_database_name(const char *name, slu_error *err)
     if (!name_is_bad(name, false, why, sizeof why))
         return SLU_OK;
     return rules_fail(err, SLU_INVALID, ERROR_INVALID_DATABASE, "Database name %.200s is invalid: %s", name, why);
+}
+
+slu_status
+fluss_rules_producer_id(const char *producer_id, slu_error *err)
+{
+    char why[600];
+    if (!name_is_bad(producer_id, true, why, sizeof why))
+        return SLU_OK;
+    return rules_fail(err, SLU_INVALID, FLUSS_ERROR_INVALID_PRODUCER_ID_EXCEPTION, "Invalid producer ID '%.200s': %s", producer_id, why);
 }
 
 slu_status

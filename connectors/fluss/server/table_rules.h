@@ -16,6 +16,8 @@
 
 SLU_CHECK slu_status fluss_rules_database_name(const char *name, slu_error *err);
 SLU_CHECK slu_status fluss_rules_table_name(const char *name, slu_error *err);
+/* A name under which a sink registers offsets; 63. */
+SLU_CHECK slu_status fluss_rules_producer_id(const char *producer_id, slu_error *err);
 /* A value of a partition key. */
 SLU_CHECK slu_status fluss_rules_partition_value(const char *value, bool create, slu_error *err);
 
