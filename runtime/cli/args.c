@@ -228,7 +228,7 @@ config_read(slu_args *out, slu_error *err)
     SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     const slu_value *root = NULL;
     const char *path = slu_args_get(out, "config");
-    if (path == NULL)
+    if (path == NULL || out->verb->own_config)
         return SLU_OK;
     slu_arena_fini(&config_arena);
     slu_arena_init(&config_arena, SLU_GRAPH_BYTES_MAX);
@@ -304,11 +304,12 @@ slu_args_help(const slu_verb *verb, slu_buf *out)
     static const slu_flag help = {"help", 'h', NULL, "this text"};
     static const slu_flag json = {"json", 0, NULL, "the result as JSON"};
     static const slu_flag setting = {"a.b.c", 0, "VALUE", "a setting or parameter of the job, over environment and file"};
+    static const slu_flag own_setting = {"a.b.c", 0, "VALUE", "a setting, over the file's"};
     slu_buf_printf(out, "sluice %s%s%s: %s\n\n", verb->name, verb->usage[0] == 0 ? "" : " ", verb->usage, verb->summary);
     for (uint32_t i = 0; i < verb->flag_count; i++)
         flag_help(&verb->flags[i], out);
     if (verb->settings)
-        flag_help(&setting, out);
+        flag_help(verb->own_config ? &own_setting : &setting, out);
     if (verb->json)
         flag_help(&json, out);
     flag_help(&help, out);

@@ -2,13 +2,14 @@
 #include "verbs.h"
 
 #include "cli/catalog/lake.h"
+#include "fluss/config/config.h"
 #include "fluss/server/server.h"
 #include "net/tcp.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+
+#define SERVER_DATA_DIR_DEFAULT "sluice-data/server"
 
 static fluss_server *running; /* for the signal handler */
 
@@ -20,59 +21,33 @@ on_end(int number)
         fluss_server_stop(running);
 }
 
-/* Fluss's own keys that this server serves. */
-typedef struct server_settings {
-    const char *datalake_format;
-    const char *datalake_iceberg_type;
-    const char *datalake_iceberg_warehouse;
-    int64_t default_bucket_number;
-    int64_t segment_bytes;
-} server_settings;
-
+/* The file's settings first, then the command line's (or the environment's) over them. */
 static slu_status
-setting_number(const slu_setting *setting, int64_t min, int64_t max, int64_t *out, slu_error *err)
+config_fill(const slu_args *args, fluss_config *config, slu_error *err)
 {
-    char *end;
-    errno = 0;
-    const long long value = strtoll(setting->text, &end, 10);
-    if (errno != 0 || end == setting->text || *end != 0 || value < min || value > max)
-        return slu_error_set(err, SLU_INVALID, "--%s %s: it is a whole number from %lld to %lld", setting->name, setting->text,
-                             (long long)min, (long long)max);
-    *out = value;
-    return SLU_OK;
+    static const char *const flags_said[] = {"listen", "data-dir", "sync", "insecure"};
+    if (slu_args_has(args, "config"))
+        SLU_TRY(fluss_config_read(config, slu_args_get(args, "config"), err));
+    for (size_t i = 0; i < sizeof flags_said / sizeof flags_said[0]; i++) {
+        const char *text = slu_args_get(args, flags_said[i]);
+        if (text != NULL)
+            SLU_TRY(fluss_config_set(config, flags_said[i], text[0] == 0 ? "true" : text, "command line", err));
+    }
+    for (uint32_t i = 0; i < args->setting_count; i++)
+        SLU_TRY(fluss_config_set(config, args->settings[i].name, args->settings[i].text, "command line", err));
+    return config->data_dir != NULL ? SLU_OK : fluss_config_set(config, "data.dir", SERVER_DATA_DIR_DEFAULT, "default", err);
 }
 
 static slu_status
-setting_read(const slu_setting *setting, server_settings *out, slu_error *err)
-{
-    static const char *const known[] = {"datalake.format", "datalake.iceberg.type", "datalake.iceberg.warehouse",
-                                        "default.bucket.number", "log.segment.file-size"};
-    if (strcmp(setting->name, known[0]) == 0)
-        out->datalake_format = setting->text;
-    else if (strcmp(setting->name, known[1]) == 0)
-        out->datalake_iceberg_type = setting->text;
-    else if (strcmp(setting->name, known[2]) == 0)
-        out->datalake_iceberg_warehouse = setting->text;
-    else if (strcmp(setting->name, known[3]) == 0)
-        return setting_number(setting, 1, 128000, &out->default_bucket_number, err);
-    else if (strcmp(setting->name, known[4]) == 0)
-        return slu_bytes_parse(setting->text, &out->segment_bytes, err);
-    else
-        return slu_cli_unknown_setting(setting->name, known, sizeof known / sizeof known[0], err);
-    return SLU_OK;
-}
-
-static slu_status
-listen_read(const slu_args *args, char *host, size_t host_bytes, int *port, slu_error *err)
+listen_read(const fluss_config *config, char *host, size_t host_bytes, int *port, slu_error *err)
 {
     uint16_t number = FLUSS_SERVER_PORT_DEFAULT;
-    const char *address = slu_args_get(args, "listen");
     (void)snprintf(host, host_bytes, "%s", FLUSS_SERVER_HOST_DEFAULT);
-    if (address != NULL)
-        SLU_TRY_IN(slu_address_split(address, host, host_bytes, &number, err), err, "--listen");
+    if (config->listen != NULL)
+        SLU_TRY_IN(slu_address_split(config->listen, host, host_bytes, &number, err), err, "--listen");
     *port = number;
     const bool loopback = strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
-    if (!loopback && !slu_args_has(args, "insecure"))
+    if (!loopback && !config->insecure)
         return slu_error_set(err, SLU_INVALID,
                              "--listen %s can be reached from other machines, without encryption: say --insecure if that is meant",
                              host);
@@ -97,12 +72,14 @@ server_serve(const slu_args *args, const fluss_server_options *options, slu_erro
 }
 
 static slu_status
-server_start(const slu_args *args, const server_settings *settings, fluss_server_options *options, slu_error *err)
+server_start(const slu_args *args, fluss_server_options *options, slu_error *err)
 {
     cli_lake *lake = NULL;
     fluss_server_lake functions;
-    if (settings->datalake_format != NULL && strcmp(settings->datalake_format, "iceberg") == 0) {
-        SLU_TRY(cli_lake_open(slu_cli_env(), settings->datalake_iceberg_type, settings->datalake_iceberg_warehouse, &lake, err));
+    const fluss_config *config = options->config;
+    if (config->datalake_format != NULL && strcasecmp(config->datalake_format, "iceberg") == 0) {
+        SLU_TRY(cli_lake_open(slu_cli_env(), fluss_config_get(config, "datalake.iceberg.type"),
+                              fluss_config_get(config, "datalake.iceberg.warehouse"), &lake, err));
         functions = cli_lake_for_server(lake);
         options->lake = &functions;
     }
@@ -111,43 +88,79 @@ server_start(const slu_args *args, const server_settings *settings, fluss_server
     return status;
 }
 
+/* ---- The list of settings ------------------------------------------------------------------------------------------------------- */
+
+static void
+setting_print(const fluss_setting *setting, slu_buf *out)
+{
+    slu_buf_printf(out, "%s (%s%s%s%s)\n    %s\n", setting->key, fluss_setting_kind_name(setting->kind),
+                   setting->initial == NULL ? "" : ", default ", setting->initial == NULL ? "" : setting->initial,
+                   (setting->flags & FLUSS_SETTING_DYNAMIC) != 0 ? ", may be altered" : "", setting->help);
+}
+
 static int
-server(const slu_args *args)
+settings_print(void)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf out = {0};
+    size_t count;
+    const fluss_setting *settings = fluss_settings(&count);
+    slu_buf_init(&out, 1 << 20);
+    slu_buf_text(&out, "Settings of a table server, by Fluss's own names: as --KEY VALUE, or KEY: VALUE\n"
+                       "in the file of --config.\n\n");
+    for (size_t i = 0; i < count; i++)
+        if ((settings[i].flags & FLUSS_SETTING_UNUSED) == 0)
+            setting_print(&settings[i], &out);
+    slu_buf_text(&out, "\nTaken so that a cluster's server.yaml can be used as it is, but without an\n"
+                       "effect on a single node:\n\n");
+    for (size_t i = 0; i < count; i++)
+        if ((settings[i].flags & FLUSS_SETTING_UNUSED) != 0)
+            slu_buf_printf(&out, "%s\n    %s\n", settings[i].key, settings[i].help);
+    return slu_cli_print(&out);
+}
+
+static int
+server_run(const slu_args *args, fluss_config *config)
 {
     char host[256];
     slu_error err;
-    server_settings settings = {0};
-    fluss_server_options options = {.host = host,
-                                    .data_dir =
-                                        slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir") : "sluice-data/server",
-                                    .sync = slu_args_has(args, "sync")};
-    slu_status status = listen_read(args, host, sizeof host, &options.port, &err);
-    for (uint32_t i = 0; i < args->setting_count && status == SLU_OK; i++)
-        status = setting_read(&args->settings[i], &settings, &err);
+    fluss_server_options options = {.config = config, .host = host};
+    slu_status status = config_fill(args, config, &err);
+    if (status == SLU_OK)
+        status = listen_read(config, host, sizeof host, &options.port, &err);
     if (status != SLU_OK) {
         (void)slu_cli_fail(args, &err);
         return SLU_EXIT_USAGE;
     }
-    options.datalake_format = settings.datalake_format;
-    options.default_buckets = (int32_t)settings.default_bucket_number;
-    options.segment_bytes = (uint64_t)settings.segment_bytes;
-    return server_start(args, &settings, &options, &err) == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
+    return server_start(args, &options, &err) == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
+}
+
+static int
+server(const slu_args *args)
+{
+    SLU_AUTO(fluss_config_free) fluss_config *config = NULL;
+    slu_error err;
+    if (slu_args_has(args, "settings"))
+        return settings_print();
+    return fluss_config_new(&config, &err) == SLU_OK ? server_run(args, config) : slu_cli_fail(args, &err);
 }
 
 static const slu_flag flags[] = {
-    {"listen", 0, "HOST:PORT", "where clients come (127.0.0.1:9123; port 0: any free one)"},
+    {"listen", 0, "HOST:PORT", "where clients come (127.0.0.1:9123)"},
     {"data-dir", 0, "DIR", "tables and catalogue (sluice-data/server)"},
-    {"sync", 0, NULL, "acknowledge only what would survive a power loss"},
-    {"insecure", 0, NULL, "listen beyond loopback without encryption"},
-    {"config", 0, "FILE", "options and settings in YAML, under the names they have here"},
+    {"sync", 0, NULL, "acknowledge what survives a power loss"},
+    {"insecure", 0, NULL, "listen beyond loopback, unencrypted"},
+    {"config", 0, "FILE", "settings in YAML, such as a server.yaml"},
+    {"settings", 0, NULL, "list every setting and its default"},
 };
 
 const slu_verb slu_verb_server = {
     .name = "server",
     .summary = "a Fluss-compatible table server in the foreground",
     .usage = "",
-    .more = "Settings, by Fluss's own names: --datalake.format iceberg, --datalake.iceberg.type hadoop,\n"
-            "--datalake.iceberg.warehouse DIR, --default.bucket.number N, --log.segment.file-size SIZE.\n",
+    .more = "Settings have Fluss's own names: --default.bucket.number 4, --datalake.format\n"
+            "iceberg, --log.segment.file-size 64mb, ... `sluice server --settings` lists them\n"
+            "all. A Fluss server.yaml can be given as it is. Port 0 is any free one.\n",
     SLU_VERB_FLAGS(flags),
     .settings = true,
+    .own_config = true,
     .run = server};

@@ -82,7 +82,7 @@ fluss_handle_drop_database(fluss_request *r, slu_error *err)
 static slu_status
 descriptor_from_request(const fluss_request *r, slu_view json, fluss_descriptor *out, slu_error *err)
 {
-    const fluss_rules rules = {r->server->options.default_buckets, r->server->options.datalake_format};
+    const fluss_rules rules = {(int32_t)r->server->config->default_bucket_number, r->server->config->datalake_format};
     const slu_status status = fluss_descriptor_decode(json, r->arena, out, err);
     if (status < 0)
         return ddl_fail(err, slu_error_in(err, status, "Failed to parse table descriptor"), FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
@@ -97,7 +97,7 @@ create_lake_table(const fluss_request *r, const Fluss__PbTablePath *path, const 
     if (!server->has_lake || server->lake.create_table == NULL) {
         slu_log_warn(server->env, "LAKE-NOOP",
                      "table %s.%s: this server makes no tables in a lake of format %s; it is only recorded", path->database_name,
-                     path->table_name, server->options.datalake_format);
+                     path->table_name, server->config->datalake_format);
         return SLU_OK;
     }
     const slu_status status = server->lake.create_table(server->lake.context, path->database_name, path->table_name, json, err);

@@ -102,7 +102,7 @@ offsets_write(const fluss_request *r, const fluss_table_row *row, fluss_lake_off
     slu_uuid_new(r->server->env, uuid);
     const char *path = slu_arena_printf(r->arena, "%s/%s.offsets", dir, uuid);
     SLU_TRY(slu_arena_status(r->arena, err));
-    SLU_TRY(slu_file_write(path, slu_buf_view(&json), r->server->options.sync, err));
+    SLU_TRY(slu_file_write(path, slu_buf_view(&json), r->server->config->sync, err));
     *out_path = path;
     return SLU_OK;
 }

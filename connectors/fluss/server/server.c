@@ -21,7 +21,6 @@
 #define SERVER_STRINGS_BYTES_MAX ((size_t)1 << 20)
 #define SERVER_DATABASE "fluss"                           /* always there */
 #define SERVER_LOG_TTL_MS ((int64_t)7 * 24 * 3600 * 1000) /* table.log.ttl where a table does not say */
-#define SERVER_WRITER_TTL_MS ((int64_t)7 * 24 * 3600 * 1000)
 
 static const char *
 server_copy(fluss_server *server, const char *text)
@@ -29,31 +28,65 @@ server_copy(fluss_server *server, const char *text)
     return text == NULL ? NULL : slu_arena_strdup(&server->strings, text);
 }
 
+/* What an option says is said over the settings, under the setting's own name. */
+static slu_status
+server_say(fluss_server *server, const char *key, const char *text, slu_error *err)
+{
+    return text == NULL ? SLU_OK : fluss_config_set(server->config, key, text, "options", err);
+}
+
+static slu_status
+server_say_number(fluss_server *server, const char *key, uint64_t number, slu_error *err)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%" PRIu64, number);
+    return number == 0 ? SLU_OK : server_say(server, key, text, err);
+}
+
+static slu_status
+server_configure(fluss_server *server, const fluss_server_options *options, slu_error *err)
+{
+    if (options->config == NULL)
+        SLU_TRY(fluss_config_new(&server->config, err));
+    else
+        SLU_TRY(fluss_config_clone(options->config, &server->config, err));
+    SLU_TRY(server_say(server, "data.dir", options->data_dir, err));
+    SLU_TRY(server_say(server, "datalake.format", options->datalake_format, err));
+    SLU_TRY(server_say(server, "sync", options->sync ? "true" : NULL, err));
+    SLU_TRY(server_say_number(server, "default.bucket.number", (uint64_t)options->default_buckets, err));
+    SLU_TRY(server_say_number(server, "log.segment.file-size", options->segment_bytes, err));
+    SLU_TRY(server_say_number(server, "kv.rocksdb.block.cache-size", options->kv_cache_bytes, err));
+    SLU_TRY(server_say_number(server, "kv.rocksdb.writebuffer.size", options->kv_write_buffer_bytes, err));
+    fluss_config_warn(server->config, server->env);
+    return SLU_OK;
+}
+
+static slu_status
+server_copy_lake(fluss_server *server, const fluss_server_lake *lake, slu_error *err)
+{
+    fluss_server_property *properties = slu_arena_array(&server->strings, lake->property_count + 1, sizeof *properties);
+    server->has_lake = true;
+    server->lake = *lake;
+    server->lake.properties = properties;
+    for (size_t i = 0; properties != NULL && i < lake->property_count; i++) {
+        properties[i].key = server_copy(server, lake->properties[i].key);
+        properties[i].value = server_copy(server, lake->properties[i].value);
+    }
+    return slu_arena_status(&server->strings, err);
+}
+
 static slu_status
 server_copy_options(fluss_server *server, const fluss_server_options *options, slu_error *err)
 {
     fluss_server_options *own = &server->options;
-    *own = *options;
+    SLU_TRY(server_configure(server, options, err));
+    *own = (fluss_server_options){.port = options->port < 0 ? FLUSS_SERVER_PORT_DEFAULT : options->port};
     own->host = server_copy(server, options->host != NULL ? options->host : FLUSS_SERVER_HOST_DEFAULT);
-    own->port = options->port < 0 ? FLUSS_SERVER_PORT_DEFAULT : options->port;
     own->advertised_host = server_copy(server, options->advertised_host);
-    own->data_dir = server_copy(server, options->data_dir);
-    own->datalake_format = server_copy(server, options->datalake_format);
-    own->default_buckets = options->default_buckets > 0 ? options->default_buckets : 1;
-    own->lake = NULL;
-    if (options->data_dir == NULL || own->port > UINT16_MAX)
+    own->data_dir = server_copy(server, server->config->data_dir);
+    if (own->data_dir == NULL || own->port > UINT16_MAX)
         return slu_error_set(err, SLU_INVALID, "a table server needs a data directory and a port up to 65535");
-    if (options->lake == NULL)
-        return slu_arena_status(&server->strings, err);
-    fluss_server_property *properties = slu_arena_array(&server->strings, options->lake->property_count + 1, sizeof *properties);
-    server->has_lake = true;
-    server->lake = *options->lake;
-    server->lake.properties = properties;
-    for (size_t i = 0; properties != NULL && i < options->lake->property_count; i++) {
-        properties[i].key = server_copy(server, options->lake->properties[i].key);
-        properties[i].value = server_copy(server, options->lake->properties[i].value);
-    }
-    return slu_arena_status(&server->strings, err);
+    return options->lake == NULL ? slu_arena_status(&server->strings, err) : server_copy_lake(server, options->lake, err);
 }
 
 /* One server per directory: two would write over each other. */
@@ -76,9 +109,10 @@ server_lock(fluss_server *server, slu_error *err)
 static slu_status
 server_open_stores(fluss_server *server, slu_error *err)
 {
-    const slu_kv_pool_options pool = {server->options.kv_cache_bytes, server->options.kv_write_buffer_bytes, 0};
+    const slu_kv_pool_options pool = {(size_t)server->config->kv_rocksdb_block_cache_bytes,
+                                       (size_t)server->config->kv_rocksdb_writebuffer_bytes, 0};
     SLU_TRY(server_lock(server, err));
-    SLU_TRY(fluss_catalogue_open(server->env, server->options.data_dir, server->options.sync, &server->catalogue, err));
+    SLU_TRY(fluss_catalogue_open(server->env, server->options.data_dir, server->config->sync, &server->catalogue, err));
     const slu_status made =
         fluss_catalogue_create_database(server->catalogue, SERVER_DATABASE, "{\"version\":1,\"custom_properties\":{}}", err);
     if (made != SLU_OK && made != SLU_CONFLICT)
@@ -88,7 +122,7 @@ server_open_stores(fluss_server *server, slu_error *err)
                                          server->catalogue,
                                          server->kv_pool,
                                          server->options.data_dir,
-                                         {.segment_bytes = server->options.segment_bytes, .sync = server->options.sync}};
+                                         {.segment_bytes = (uint64_t)server->config->log_segment_file_bytes, .sync = server->config->sync}};
     return fluss_tables_open(&tables, &server->tables, err);
 }
 
@@ -120,7 +154,7 @@ server_expire_tablet(void *context, fluss_tablet *tablet)
     fluss_server *server = context;
     slu_error why;
     const int64_t below = fluss_log_has_closed(tablet->log) ? server_rows_below(server, tablet) : 0;
-    if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - SERVER_WRITER_TTL_MS, server_rows_before(server, tablet->table),
+    if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - server->config->writer_id_expiration_ms, server_rows_before(server, tablet->table),
                          below, &why) != SLU_OK)
         slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
 }
@@ -262,6 +296,7 @@ fluss_server_close(fluss_server **out)
     fluss_catalogue_close(&server->catalogue);
     if (server->lock_fd >= 0)
         (void)close(server->lock_fd);
+    fluss_config_free(&server->config);
     slu_arena_fini(&server->request_arena);
     slu_arena_fini(&server->strings);
     slu_free(server);

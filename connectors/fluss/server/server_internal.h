@@ -26,7 +26,8 @@ typedef struct fluss_tiering fluss_tiering;
 
 struct fluss_server {
     const slu_env *env;
-    fluss_server_options options; /* its strings point into `strings` */
+    fluss_server_options options; /* host, port, advertised_host, data_dir: they point into `strings`. All else: config */
+    fluss_config *config;         /* what others read as const fluss_config *; its address never changes */
     fluss_server_lake lake;
     bool has_lake;
     slu_arena strings;

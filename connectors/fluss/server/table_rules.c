@@ -133,57 +133,6 @@ static const rule_option rule_options[] = {
 };
 
 static bool
-duration_unit(const char *unit, size_t bytes, double *out_ms)
-{
-    static const struct {
-        const char *names;
-        double ms;
-    } units[] = {{"|d|day|days|", 86400000.0},
-                 {"|h|hour|hours|", 3600000.0},
-                 {"|min|m|minute|minutes|", 60000.0},
-                 {"|s|sec|secs|second|seconds|", 1000.0},
-                 {"|ms|milli|millis|millisecond|milliseconds|", 1.0},
-                 {"|\xc2\xb5s|micro|micros|microsecond|microseconds|", 0.001},
-                 {"|ns|nano|nanos|nanosecond|nanoseconds|", 0.000001}};
-    char wanted[32];
-    if (bytes == 0 || bytes > sizeof wanted - 3)
-        return false;
-    wanted[0] = '|';
-    for (size_t i = 0; i < bytes; i++)
-        wanted[i + 1] = (char)tolower((unsigned char)unit[i]);
-    wanted[bytes + 1] = '|';
-    wanted[bytes + 2] = 0;
-    for (size_t i = 0; i < SLU_COUNT_OF(units); i++) {
-        if (strstr(units[i].names, wanted) != NULL) {
-            *out_ms = units[i].ms;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool
-fluss_duration_parse(const char *text, int64_t *out_ms)
-{
-    char *end = NULL;
-    double unit_ms = 1;
-    while (isspace((unsigned char)*text))
-        text++;
-    if (!isdigit((unsigned char)*text))
-        return false;
-    const unsigned long long number = strtoull(text, &end, 10);
-    while (isspace((unsigned char)*end))
-        end++;
-    size_t bytes = strlen(end);
-    while (bytes != 0 && isspace((unsigned char)end[bytes - 1]))
-        bytes--;
-    if (number > (unsigned long long)INT64_MAX / 1000 || !duration_unit(end, bytes, &unit_ms) || (double)number * unit_ms > 9e18)
-        return false;
-    *out_ms = (int64_t)((double)number * unit_ms);
-    return true;
-}
-
-static bool
 integer_parse(const char *text, int64_t *out)
 {
     char *end = NULL;

@@ -8,6 +8,7 @@
 #ifndef FLUSS_SERVER_TABLE_RULES_H
 #define FLUSS_SERVER_TABLE_RULES_H
 
+#include "fluss/config/values.h"
 #include "fluss/record/descriptor.h"
 
 #define FLUSS_BUCKETS_MAX 128000
@@ -34,8 +35,5 @@ SLU_CHECK slu_status fluss_rules_new_table(const fluss_rules *rules, fluss_descr
 SLU_CHECK slu_status fluss_rules_altered_table(const fluss_descriptor *descriptor, slu_error *err);
 /* Is this `table.*` property one that ALTER_TABLE may change? */
 bool fluss_rules_may_alter(const char *key);
-
-/* "30s", "3 min", "100 ms": Fluss's durations. False: not one. */
-bool fluss_duration_parse(const char *text, int64_t *out_ms);
 
 #endif
