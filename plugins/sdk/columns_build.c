@@ -731,8 +731,20 @@ sdk_share(const struct ArrowArray *from, int64_t offset, int64_t rows, void (*dr
 
 /* ---- Assembled arrays ------------------------------------------------------------------------------------------------------- */
 
+static slu_status
+struct_body(const uint8_t *validity, int64_t rows, int64_t column_count, struct ArrowArray *array)
+{
+    uint8_t *bits = validity == NULL ? NULL : array_buffer(array, 0, (size_t)((rows + 7) >> 3));
+    if (validity != NULL && bits == NULL)
+        return SLU_NOMEM;
+    if (bits != NULL)
+        memcpy(bits, validity, (size_t)((rows + 7) >> 3));
+    return array_init_children(array, column_count);
+}
+
 slu_status
-sdk_struct(struct ArrowArray *columns, int64_t column_count, int64_t rows, struct ArrowArray *out, slu_error *err)
+sdk_struct_nulls(struct ArrowArray *columns, int64_t column_count, const uint8_t *validity, int64_t nulls, int64_t rows,
+                 struct ArrowArray *out, slu_error *err)
 {
     for (int64_t i = 0; i < column_count; i++)
         if (columns[i].length != rows)
@@ -740,8 +752,8 @@ sdk_struct(struct ArrowArray *columns, int64_t column_count, int64_t rows, struc
                                  (long long)columns[i].length, (long long)rows);
     const sdk_memory memory = memory_or_default(NULL);
     struct ArrowArray array;
-    slu_status status = array_init_owned(&array, &memory, 1, rows, 0);
-    if (status == SLU_OK && (status = array_init_children(&array, column_count)) != SLU_OK)
+    slu_status status = array_init_owned(&array, &memory, 1, rows, validity == NULL ? 0 : nulls);
+    if (status == SLU_OK && (status = struct_body(validity, rows, column_count, &array)) != SLU_OK)
         slu_array_release(&array);
     if (status != SLU_OK)
         return slu_error_set(err, status, "batch of %lld columns: no memory", (long long)column_count);
@@ -749,6 +761,12 @@ sdk_struct(struct ArrowArray *columns, int64_t column_count, int64_t rows, struc
         slu_array_move(&columns[i], array.children[i]);
     *out = array;
     return SLU_OK;
+}
+
+slu_status
+sdk_struct(struct ArrowArray *columns, int64_t column_count, int64_t rows, struct ArrowArray *out, slu_error *err)
+{
+    return sdk_struct_nulls(columns, column_count, NULL, 0, rows, out, err);
 }
 
 static slu_status

@@ -109,102 +109,6 @@ paimon_bit_bytes(size_t count)
     return (count + 63 + 8) / 64 * 8;
 }
 
-static void
-paimon_patch(slu_buf *out, size_t at, uint64_t value)
-{
-    if (out->failed != SLU_OK)
-        return;
-    slu_buf_patch_u32le(out, at, (uint32_t)value);
-    slu_buf_patch_u32le(out, at + 4, (uint32_t)(value >> 32));
-}
-
-/* Up to 7 bytes stand in the slot itself, longer ones behind it. */
-static void
-paimon_put_bytes(slu_buf *out, size_t start, size_t slot, const uint8_t *data, size_t bytes)
-{
-    uint64_t value = 0;
-    if (bytes <= 7) {
-        for (size_t i = 0; i < bytes; i++)
-            value |= (uint64_t)data[i] << (8 * i);
-        value |= (uint64_t)(0x80 | bytes) << 56;
-    } else {
-        value = (uint64_t)(out->bytes - start) << 32 | bytes;
-        slu_buf_append(out, data, bytes);
-        slu_buf_zero(out, slu_size_align(bytes, 8) - bytes);
-    }
-    paimon_patch(out, slot, value);
-}
-
-static void
-paimon_put_decimal(slu_buf *out, size_t start, size_t slot, slu_i128_natural value)
-{
-    uint8_t bytes[16];
-    const size_t count = value_decimal_bytes(value, bytes);
-    paimon_patch(out, slot, (uint64_t)(out->bytes - start) << 32 | count);
-    slu_buf_append(out, bytes, count);
-    slu_buf_zero(out, 16 - count);
-}
-
-static void
-paimon_put_timestamp(slu_buf *out, size_t start, size_t slot, const fluss_type *type, const slu_column *column, int64_t row)
-{
-    int32_t nanos;
-    const int64_t ms = value_timestamp_ms(column, row, &nanos);
-    if (type->precision <= FLUSS_TIMESTAMP_COMPACT) {
-        paimon_patch(out, slot, (uint64_t)ms);
-        return;
-    }
-    paimon_patch(out, slot, (uint64_t)(out->bytes - start) << 32 | (uint32_t)nanos);
-    slu_buf_u64le(out, (uint64_t)ms);
-}
-
-static uint64_t
-paimon_small(const fluss_type *type, const slu_column *column, int64_t row)
-{
-    uint64_t value = 0;
-    switch (type->id) {
-    case FLUSS_TYPE_BOOLEAN: return slu_column_bool(column, row);
-    case FLUSS_TYPE_TINYINT: return (uint8_t)slu_column_i8s(column)[row];
-    case FLUSS_TYPE_SMALLINT: return (uint16_t)slu_column_i16s(column)[row];
-    case FLUSS_TYPE_INTEGER:
-    case FLUSS_TYPE_DATE: return (uint32_t)slu_column_i32s(column)[row];
-    case FLUSS_TYPE_TIME: return (uint32_t)value_time_ms(column, row);
-    case FLUSS_TYPE_FLOAT: memcpy(&value, slu_column_f32s(column) + row, 4); return value;
-    case FLUSS_TYPE_DECIMAL: return (uint64_t)(int64_t)slu_column_decimals(column)[row];
-    default: memcpy(&value, slu_column_i64s(column) + row, 8); return value; /* BIGINT, DOUBLE */
-    }
-}
-
-static slu_status
-paimon_put(const fluss_type *type, const slu_column *column, int64_t row, slu_buf *out, size_t start, size_t slot, slu_error *err)
-{
-    int32_t bytes;
-    const uint8_t *data;
-    switch (type->id) {
-    case FLUSS_TYPE_CHAR:
-    case FLUSS_TYPE_STRING:
-    case FLUSS_TYPE_BINARY:
-    case FLUSS_TYPE_BYTES:
-        data = slu_column_bytes(column, row, &bytes);
-        paimon_put_bytes(out, start, slot, data, (size_t)bytes);
-        break;
-    case FLUSS_TYPE_TIMESTAMP:
-    case FLUSS_TYPE_TIMESTAMP_LTZ: paimon_put_timestamp(out, start, slot, type, column, row); break;
-    case FLUSS_TYPE_DECIMAL:
-        if (type->precision > FLUSS_DECIMAL_COMPACT) {
-            paimon_put_decimal(out, start, slot, slu_column_decimals(column)[row]);
-            break;
-        }
-        paimon_patch(out, slot, paimon_small(type, column, row));
-        break;
-    case FLUSS_TYPE_ARRAY:
-    case FLUSS_TYPE_MAP:
-    case FLUSS_TYPE_ROW: return slu_error_set(err, SLU_UNSUPPORTED, "a nested column cannot be part of a key");
-    default: paimon_patch(out, slot, paimon_small(type, column, row)); break;
-    }
-    return SLU_OK;
-}
-
 static slu_status
 key_check(const fluss_type *const *types, const slu_column *columns, size_t count, int64_t row, slu_error *err)
 {
@@ -225,7 +129,7 @@ paimon_encode(const fluss_type *const *types, const slu_column *columns, size_t 
     const size_t slots = start + paimon_bit_bytes(count);
     slu_buf_zero(out, paimon_bit_bytes(count) + 8 * count);
     for (size_t i = 0; i < count; i++)
-        SLU_TRY(paimon_put(types[i], &columns[i], row, out, start, slots + 8 * i, err));
+        value_put_slot(types[i], &columns[i], row, out, start, slots + 8 * i);
     return slu_buf_status(out, err);
 }
 

@@ -3,7 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/cursor.h"
-#include "value.h"
+#include "base/limits.h"
+#include "nested.h"
 
 /* ---- From columns ---- */
 
@@ -12,55 +13,65 @@ fluss_row_columns_init(fluss_row_columns *columns, const fluss_schema *schema, c
                        const struct ArrowArray *array, slu_arena *arena, slu_error *err)
 {
     columns->schema = schema;
-    columns->columns = slu_arena_array(arena, schema->column_count + 1, sizeof *columns->columns);
-    columns->present = slu_arena_array(arena, schema->column_count + 1, sizeof *columns->present);
+    columns->fields = slu_arena_array(arena, schema->column_count + 1, sizeof *columns->fields);
     SLU_TRY(slu_arena_status(arena, err));
     for (size_t i = 0; i < schema->column_count; i++) {
         const fluss_column *column = &schema->columns[i];
         const int64_t at = slu_schema_find(batch, column->name);
-        columns->present[i] = at >= 0;
-        if (at < 0)
-            continue;
-        columns->columns[i] = slu_column_child(batch, array, at);
-        if (column->type.id < FLUSS_TYPE_ARRAY && !value_fits(&column->type, columns->columns[i].type))
-            return slu_error_set(err, SLU_INVALID, "column %s: Arrow format %s is not what the table's type wants", column->name,
-                                 batch->children[at]->format);
+        columns->fields[i].type = &column->type;
+        columns->fields[i].name = column->name;
+        if (at >= 0)
+            SLU_TRY(value_view_init(&columns->fields[i], &column->type, column->name, batch->children[at], array->children[at],
+                                    array->offset, array->length, arena, err));
     }
     return SLU_OK;
 }
 
-static bool
-has_value(const fluss_row_columns *columns, size_t i, int64_t row)
-{
-    return columns->present[i] && slu_column_valid(&columns->columns[i], row);
-}
-
 /* Appends the null bits. INVALID when a NOT NULL column is null or missing. */
 static slu_status
-put_null_bits(const fluss_row_columns *columns, int64_t row, slu_buf *out, slu_error *err)
+put_null_bits(const value_view *fields, size_t count, int64_t row, slu_buf *out, slu_error *err)
 {
-    const fluss_schema *schema = columns->schema;
     const size_t at = out->bytes;
-    slu_buf_zero(out, (schema->column_count + 7) / 8);
+    slu_buf_zero(out, (count + 7) / 8);
     SLU_TRY(slu_buf_status(out, err));
-    for (size_t i = 0; i < schema->column_count; i++) {
-        if (has_value(columns, i, row))
+    for (size_t i = 0; i < count; i++) {
+        if (value_view_has(&fields[i], row))
             continue;
-        if (!schema->columns[i].type.nullable)
-            return slu_error_set(err, SLU_INVALID, "column %s is NOT NULL and row %lld has no value for it",
-                                 schema->columns[i].name, (long long)row);
+        if (!fields[i].type->nullable)
+            return slu_error_set(err, SLU_INVALID, "column %s is NOT NULL and row %lld has no value for it", fields[i].name,
+                                 (long long)row);
         slu_bit_set(out->data + at, (int64_t)i);
     }
     return SLU_OK;
 }
 
+/* A nested value with its size before it, which is known only afterwards. */
 static slu_status
-compacted_encode(const fluss_row_columns *columns, int64_t row, slu_buf *out, slu_error *err)
+compacted_put_nested(const value_view *field, int64_t row, slu_buf *out, slu_error *err)
 {
-    for (size_t i = 0; i < columns->schema->column_count; i++)
-        if (has_value(columns, i, row))
-            SLU_TRY_IN(value_put_compacted(&columns->schema->columns[i].type, &columns->columns[i], row, out, err), err,
-                       "column %s", columns->schema->columns[i].name);
+    const size_t start = out->bytes;
+    SLU_TRY(nested_put(FLUSS_ROW_COMPACTED, field, row, out, err));
+    const size_t bytes = out->bytes - start;
+    slu_buf_varint(out, bytes);
+    SLU_TRY(slu_buf_status(out, err));
+    uint8_t size[10];
+    const size_t size_bytes = out->bytes - start - bytes;
+    memcpy(size, out->data + start + bytes, size_bytes);
+    memmove(out->data + start + size_bytes, out->data + start, bytes);
+    memcpy(out->data + start, size, size_bytes);
+    return SLU_OK;
+}
+
+static slu_status
+compacted_encode(const value_view *fields, size_t count, int64_t row, slu_buf *out, slu_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const value_view *field = &fields[i];
+        if (value_view_has(field, row))
+            SLU_TRY_IN(field->children != NULL ? compacted_put_nested(field, row, out, err)
+                                               : value_put_compacted(field->type, &field->column, row, out, err),
+                       err, "column %s", field->name);
+    }
     return SLU_OK;
 }
 
@@ -70,15 +81,6 @@ is_variable(const fluss_type *type)
 {
     return type->id == FLUSS_TYPE_STRING || type->id == FLUSS_TYPE_BYTES || type->id >= FLUSS_TYPE_ARRAY ||
            (type->id == FLUSS_TYPE_DECIMAL && type->precision > FLUSS_DECIMAL_COMPACT);
-}
-
-static size_t
-variable_count(const fluss_schema *schema, size_t columns)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < columns; i++)
-        count += is_variable(&schema->columns[i].type);
-    return count;
 }
 
 static void
@@ -126,24 +128,28 @@ indexed_put(const fluss_type *type, const slu_column *column, int64_t row, slu_b
         else
             slu_buf_append(out, bytes, value_decimal_bytes(slu_column_decimals(column)[row], bytes));
         return SLU_OK;
-    default: return value_put_compacted(type, column, row, out, err); /* the same fixed bytes; nested are refused there */
+    default: return value_put_compacted(type, column, row, out, err); /* the same fixed bytes */
     }
 }
 
 static slu_status
-indexed_encode(const fluss_row_columns *columns, int64_t row, slu_buf *out, slu_error *err)
+indexed_encode(const value_view *fields, size_t count, int64_t row, slu_buf *out, slu_error *err)
 {
-    const fluss_schema *schema = columns->schema;
     size_t slot = out->bytes;
-    slu_buf_zero(out, 4 * variable_count(schema, schema->column_count));
-    for (size_t i = 0; i < schema->column_count; i++) {
-        const fluss_type *type = &schema->columns[i].type;
+    size_t variable = 0;
+    for (size_t i = 0; i < count; i++)
+        variable += is_variable(fields[i].type);
+    slu_buf_zero(out, 4 * variable);
+    for (size_t i = 0; i < count; i++) {
+        const value_view *field = &fields[i];
         const size_t start = out->bytes;
-        if (!has_value(columns, i, row))
+        if (!value_view_has(field, row))
             continue;
-        SLU_TRY_IN(indexed_put(type, &columns->columns[i], row, out, err), err, "column %s", schema->columns[i].name);
+        SLU_TRY_IN(field->children != NULL ? nested_put(FLUSS_ROW_INDEXED, field, row, out, err)
+                                           : indexed_put(field->type, &field->column, row, out, err),
+                   err, "column %s", field->name);
         SLU_TRY(slu_buf_status(out, err));
-        if (is_variable(type)) {
+        if (is_variable(field->type)) {
             slu_buf_patch_u32le(out, slot, (uint32_t)(out->bytes - start));
             slot += 4;
         }
@@ -152,18 +158,25 @@ indexed_encode(const fluss_row_columns *columns, int64_t row, slu_buf *out, slu_
 }
 
 slu_status
+row_put(uint8_t format, const value_view *fields, size_t count, int64_t row, slu_buf *out, slu_error *err)
+{
+    SLU_TRY(put_null_bits(fields, count, row, out, err));
+    SLU_TRY(format == FLUSS_ROW_INDEXED ? indexed_encode(fields, count, row, out, err)
+                                        : compacted_encode(fields, count, row, out, err));
+    return slu_buf_status(out, err);
+}
+
+slu_status
 fluss_row_encode(const fluss_row_columns *columns, uint8_t format, int64_t row, slu_buf *out, slu_error *err)
 {
-    SLU_TRY(put_null_bits(columns, row, out, err));
-    SLU_TRY(format == FLUSS_ROW_INDEXED ? indexed_encode(columns, row, out, err) : compacted_encode(columns, row, out, err));
-    return slu_buf_status(out, err);
+    return row_put(format, columns->fields, columns->schema->column_count, row, out, err);
 }
 
 /* ---- To columns ---- */
 
 struct fluss_rows {
     const fluss_schema *schema;
-    sdk_builder *builders;
+    value_builder *builders;
     int64_t rows;
     bool spoilt;
 };
@@ -171,18 +184,8 @@ struct fluss_rows {
 static slu_status
 builders_init(fluss_rows *rows, slu_error *err)
 {
-    for (size_t i = 0; i < rows->schema->column_count; i++) {
-        const fluss_column *column = &rows->schema->columns[i];
-        struct ArrowSchema arrow;
-        if (column->type.id >= FLUSS_TYPE_ARRAY)
-            return slu_error_set(err, SLU_UNSUPPORTED, "column %s: ARRAY, MAP and ROW in row formats are not served yet",
-                                 column->name);
-        SLU_TRY(fluss_type_to_arrow(&column->type, column->name, &arrow, err));
-        const slu_status status = sdk_builder_init(&rows->builders[i], arrow.format, NULL);
-        slu_schema_release(&arrow);
-        if (status != SLU_OK)
-            return slu_error_set(err, status, "column %s: no builder", column->name);
-    }
+    for (size_t i = 0; i < rows->schema->column_count; i++)
+        SLU_TRY(value_builder_init(&rows->builders[i], &rows->schema->columns[i].type, rows->schema->columns[i].name, err));
     return SLU_OK;
 }
 
@@ -211,20 +214,33 @@ fluss_rows_free(fluss_rows **rows)
     if (mine == NULL)
         return;
     for (size_t i = 0; mine->builders != NULL && i < mine->schema->column_count; i++)
-        sdk_builder_fini(&mine->builders[i]);
+        if (mine->builders[i].type != NULL)
+            value_builder_fini(&mine->builders[i]);
     slu_free(mine->builders);
     slu_free(mine);
 }
 
-static void
-compacted_decode(const fluss_schema *schema, size_t columns, const uint8_t *nulls, slu_cursor *c, sdk_builder *builders)
+static bool
+compacted_get_nested(const fluss_type *type, slu_cursor *c, value_builder *builder, size_t *budget)
 {
-    for (size_t i = 0; i < columns; i++) {
-        sdk_builder *builder = builders == NULL ? NULL : &builders[i];
-        if (!slu_bit(nulls, (int64_t)i))
-            value_get_compacted(&schema->columns[i].type, c, builder);
-        else if (builder != NULL)
-            sdk_builder_null(builder);
+    const slu_view bytes = slu_cursor_view(c, slu_cursor_varint(c));
+    return slu_cursor_ok(c) && nested_get(FLUSS_ROW_COMPACTED, type, bytes, builder, budget);
+}
+
+static void
+compacted_decode(const fluss_column *fields, size_t count, const uint8_t *nulls, slu_cursor *c, value_builder *builders,
+                 size_t *budget)
+{
+    for (size_t i = 0; i < count; i++) {
+        value_builder *builder = builders == NULL ? NULL : &builders[i];
+        if (slu_bit(nulls, (int64_t)i)) {
+            if (builder != NULL)
+                value_builder_null(builder);
+        } else if (fields[i].type.id < FLUSS_TYPE_ARRAY) {
+            value_get_compacted(&fields[i].type, c, builder == NULL ? NULL : &builder->flat);
+        } else if (!compacted_get_nested(&fields[i].type, c, builder, budget)) {
+            slu_cursor_fail(c);
+        }
     }
 }
 
@@ -232,8 +248,6 @@ static bool
 indexed_get_variable(const fluss_type *type, slu_view bytes, sdk_builder *builder)
 {
     slu_i128_natural decimal;
-    if (type->id >= FLUSS_TYPE_ARRAY)
-        return true;
     if (type->id != FLUSS_TYPE_DECIMAL)
         return value_add_bytes(type, bytes, builder);
     return value_decimal_from_bytes(bytes, &decimal) && value_add_decimal(type, decimal, builder);
@@ -283,39 +297,67 @@ indexed_get_fixed(const fluss_type *type, slu_cursor *c, sdk_builder *builder)
     return slu_cursor_ok(c);
 }
 
-static void
-indexed_decode(const fluss_schema *schema, size_t columns, const uint8_t *nulls, slu_cursor *c, sdk_builder *builders)
+static bool
+indexed_get(const fluss_type *type, slu_cursor *lengths, slu_cursor *c, value_builder *builder, size_t *budget)
 {
-    slu_cursor lengths = slu_cursor_sub(c, 4 * variable_count(schema, columns));
-    for (size_t i = 0; i < columns; i++) {
-        const fluss_type *type = &schema->columns[i].type;
-        sdk_builder *builder = builders == NULL ? NULL : &builders[i];
-        bool good = true;
-        if (slu_bit(nulls, (int64_t)i)) {
-            if (builder != NULL)
-                sdk_builder_null(builder);
-        } else if (is_variable(type)) {
-            const slu_view bytes = slu_cursor_view(c, slu_cursor_u32le(&lengths));
-            good = slu_cursor_ok(&lengths) && slu_cursor_ok(c) && indexed_get_variable(type, bytes, builder);
-        } else {
-            good = indexed_get_fixed(type, c, builder);
+    sdk_builder *flat = builder == NULL ? NULL : &builder->flat;
+    if (!is_variable(type))
+        return indexed_get_fixed(type, c, flat);
+    const slu_view bytes = slu_cursor_view(c, slu_cursor_u32le(lengths));
+    if (!slu_cursor_ok(lengths) || !slu_cursor_ok(c))
+        return false;
+    return type->id >= FLUSS_TYPE_ARRAY ? nested_get(FLUSS_ROW_INDEXED, type, bytes, builder, budget)
+                                        : indexed_get_variable(type, bytes, flat);
+}
+
+static void
+indexed_decode(const fluss_column *fields, size_t count, const uint8_t *nulls, slu_cursor *c, value_builder *builders,
+               size_t *budget)
+{
+    size_t variable = 0;
+    for (size_t i = 0; i < count; i++)
+        variable += is_variable(&fields[i].type);
+    slu_cursor lengths = slu_cursor_sub(c, 4 * variable);
+    for (size_t i = 0; i < count; i++) {
+        value_builder *builder = builders == NULL ? NULL : &builders[i];
+        if (!slu_bit(nulls, (int64_t)i)) {
+            if (!indexed_get(&fields[i].type, &lengths, c, builder, budget))
+                slu_cursor_fail(c);
+        } else if (builder != NULL) {
+            value_builder_null(builder);
         }
-        if (!good)
-            slu_cursor_fail(c);
     }
 }
 
-static slu_status
-row_walk(const fluss_schema *schema, uint8_t format, slu_view row, size_t columns, sdk_builder *builders, slu_error *err)
+/* How often the bytes of a row may be visited: once a level, and once more for what is passed over. */
+#define ROW_VISITS (SLU_NESTING_MAX + 2)
+
+static slu_cursor
+row_walk(uint8_t format, const fluss_column *fields, size_t count, slu_view row, value_builder *builders, size_t *budget)
 {
     slu_cursor c = slu_cursor_of_view(row);
-    const uint8_t *nulls = slu_cursor_bytes(&c, (columns + 7) / 8);
+    const uint8_t *nulls = slu_cursor_bytes(&c, (count + 7) / 8);
     if (nulls == NULL)
-        return slu_error_set(err, SLU_CORRUPT, "a row of %zu bytes ends within its null bits", row.bytes);
-    if (format == FLUSS_ROW_INDEXED)
-        indexed_decode(schema, columns, nulls, &c, builders);
+        slu_cursor_fail(&c);
+    else if (format == FLUSS_ROW_INDEXED)
+        indexed_decode(fields, count, nulls, &c, builders, budget);
     else
-        compacted_decode(schema, columns, nulls, &c, builders);
+        compacted_decode(fields, count, nulls, &c, builders, budget);
+    return c;
+}
+
+bool
+row_get(uint8_t format, const fluss_column *fields, size_t count, slu_view row, value_builder *builders, size_t *budget)
+{
+    const slu_cursor c = row_walk(format, fields, count, row, builders, budget);
+    return slu_cursor_ok(&c) && slu_cursor_left(&c) == 0;
+}
+
+static slu_status
+row_decode(const fluss_schema *schema, uint8_t format, slu_view row, size_t columns, value_builder *builders, slu_error *err)
+{
+    size_t budget = row.bytes * ROW_VISITS;
+    const slu_cursor c = row_walk(format, schema->columns, columns, row, builders, &budget);
     if (!slu_cursor_ok(&c))
         return slu_error_set(err, SLU_CORRUPT, "a row of %zu bytes does not hold its %zu columns", row.bytes, columns);
     if (slu_cursor_left(&c) != 0)
@@ -326,7 +368,7 @@ row_walk(const fluss_schema *schema, uint8_t format, slu_view row, size_t column
 slu_status
 fluss_row_verify(const fluss_schema *schema, uint8_t format, slu_view row, slu_error *err)
 {
-    return row_walk(schema, format, row, schema->column_count, NULL, err);
+    return row_decode(schema, format, row, schema->column_count, NULL, err);
 }
 
 slu_status
@@ -335,13 +377,13 @@ fluss_rows_append(fluss_rows *rows, uint8_t format, slu_view row, size_t written
     if (written_columns > rows->schema->column_count)
         return slu_error_set(err, SLU_INVALID, "a row of %zu columns for a schema of %zu", written_columns,
                              rows->schema->column_count);
-    const slu_status status = row_walk(rows->schema, format, row, written_columns, rows->builders, err);
+    const slu_status status = row_decode(rows->schema, format, row, written_columns, rows->builders, err);
     if (status != SLU_OK) {
         rows->spoilt = true;
         return status;
     }
     for (size_t i = written_columns; i < rows->schema->column_count; i++)
-        sdk_builder_null(&rows->builders[i]);
+        value_builder_null(&rows->builders[i]);
     rows->rows++;
     return SLU_OK;
 }
@@ -350,7 +392,7 @@ void
 fluss_rows_append_null(fluss_rows *rows)
 {
     for (size_t i = 0; i < rows->schema->column_count; i++)
-        sdk_builder_null(&rows->builders[i]);
+        value_builder_null(&rows->builders[i]);
     rows->rows++;
 }
 
@@ -365,7 +407,7 @@ columns_finish(fluss_rows *rows, struct ArrowArray *columns, struct ArrowArray *
 {
     const size_t count = rows->schema->column_count;
     for (size_t i = 0; i < count; i++)
-        SLU_TRY_IN(sdk_builder_finish(&rows->builders[i], &columns[i], err), err, "column %s", rows->schema->columns[i].name);
+        SLU_TRY_IN(value_builder_finish(&rows->builders[i], &columns[i], err), err, "column %s", rows->schema->columns[i].name);
     return sdk_struct(columns, (int64_t)count, rows->rows, out, err);
 }
 
@@ -373,11 +415,8 @@ columns_finish(fluss_rows *rows, struct ArrowArray *columns, struct ArrowArray *
 static void
 rows_drop(fluss_rows *rows)
 {
-    for (size_t i = 0; i < rows->schema->column_count; i++) {
-        struct ArrowArray column = {0};
-        if (sdk_builder_finish(&rows->builders[i], &column, NULL) == SLU_OK)
-            slu_array_release(&column);
-    }
+    for (size_t i = 0; i < rows->schema->column_count; i++)
+        value_builder_reset(&rows->builders[i]);
     rows->rows = 0;
     rows->spoilt = false;
 }

@@ -3,11 +3,12 @@
  *
  *   compacted  null bits ((n + 7) / 8 bytes, bit i set = null), then the values that are there, in column order; varints
  *   indexed    null bits, then a length slot (u32) for every variable column of the schema (used from the front), then values
+ *   ARRAY, MAP and ROW: nested.h
  *
  * Source   Apache Fluss (row/compacted, row/indexed). Little endian; long decimals are big-endian two's complement.
  * Shape    fluss_row_columns: views to encode from. fluss_rows: builders to decode into; rows of older schemas are padded with null.
  * Threads  owner.
- * Errors   encode: INVALID for a column that is not of its type. decode: CORRUPT. UNSUPPORTED: nested types.
+ * Errors   encode: INVALID for a column that is not of its type. decode: CORRUPT.
  */
 #ifndef FLUSS_RECORD_ROW_H
 #define FLUSS_RECORD_ROW_H
@@ -28,8 +29,7 @@ typedef struct fluss_piece {
 /* Views over a batch in the order of the schema's columns. A column that the batch lacks reads as null (partial updates). */
 typedef struct fluss_row_columns {
     const fluss_schema *schema;
-    slu_column *columns;
-    bool *present;
+    struct value_view *fields;
 } fluss_row_columns;
 
 /* Columns are found by name. The arena holds the views. INVALID: a format that is not the column's. */

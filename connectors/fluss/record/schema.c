@@ -124,9 +124,10 @@ type_nested(const json_t *object, slu_arena *arena, int level, fluss_type *type,
     }
     if (type->id == FLUSS_TYPE_MAP) {
         SLU_TRY(type_children_new(type, 2, arena, err));
-        SLU_TRY(type_from_json(json_object_get(object, "key_type"), arena, level + 1, &type->children[0].type, err));
+        const int below = level + 2; /* Arrow has a struct of entries between */
+        SLU_TRY(type_from_json(json_object_get(object, "key_type"), arena, below, &type->children[0].type, err));
         type->children[0].type.nullable = false;
-        return type_from_json(json_object_get(object, "value_type"), arena, level + 1, &type->children[1].type, err);
+        return type_from_json(json_object_get(object, "value_type"), arena, below, &type->children[1].type, err);
     }
     const json_t *fields = json_object_get(object, "fields");
     SLU_TRY(type_children_new(type, json_array_size(fields), arena, err));

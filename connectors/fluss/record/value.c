@@ -1,6 +1,8 @@
 /* value.c: see value.h. */
 #include "value.h"
 
+#include "base/sizes.h"
+
 #include <sluice/sdk/decimal.h>
 
 bool
@@ -155,10 +157,121 @@ value_put_compacted(const fluss_type *type, const slu_column *column, int64_t ro
     case FLUSS_TYPE_DECIMAL: put_decimal(type, slu_column_decimals(column)[row], out); break;
     case FLUSS_TYPE_TIMESTAMP:
     case FLUSS_TYPE_TIMESTAMP_LTZ: put_timestamp(type, column, row, out); break;
-    default: return slu_error_set(err, SLU_UNSUPPORTED, "ARRAY, MAP and ROW values in rows are not served yet");
+    default: return slu_error_set(err, SLU_UNSUPPORTED, "a nested column cannot be part of a key");
     }
     return SLU_OK;
 }
+
+/* ---- Slots ---- */
+
+bool
+value_slot_holds(const fluss_type *type)
+{
+    switch (type->id) {
+    case FLUSS_TYPE_CHAR:
+    case FLUSS_TYPE_STRING:
+    case FLUSS_TYPE_BINARY:
+    case FLUSS_TYPE_BYTES:
+    case FLUSS_TYPE_DECIMAL:
+    case FLUSS_TYPE_TIMESTAMP:
+    case FLUSS_TYPE_TIMESTAMP_LTZ: return false;
+    default: return type->id < FLUSS_TYPE_ARRAY;
+    }
+}
+
+void
+value_slot_patch(slu_buf *out, size_t slot, uint64_t value)
+{
+    if (out->failed != SLU_OK)
+        return;
+    slu_buf_patch_u32le(out, slot, (uint32_t)value);
+    slu_buf_patch_u32le(out, slot + 4, (uint32_t)(value >> 32));
+}
+
+/* Up to 7 bytes stand in the slot itself, longer ones behind it. */
+static void
+slot_put_bytes(slu_buf *out, size_t start, size_t slot, const uint8_t *data, size_t bytes)
+{
+    uint64_t value = 0;
+    if (bytes <= 7) {
+        for (size_t i = 0; i < bytes; i++)
+            value |= (uint64_t)data[i] << (8 * i);
+        value |= (uint64_t)(0x80 | bytes) << 56;
+    } else {
+        value = (uint64_t)(out->bytes - start) << 32 | bytes;
+        slu_buf_append(out, data, bytes);
+        slu_buf_zero(out, slu_size_align(bytes, 8) - bytes);
+    }
+    value_slot_patch(out, slot, value);
+}
+
+static void
+slot_put_decimal(slu_buf *out, size_t start, size_t slot, slu_i128_natural value)
+{
+    uint8_t bytes[16];
+    const size_t count = value_decimal_bytes(value, bytes);
+    value_slot_patch(out, slot, (uint64_t)(out->bytes - start) << 32 | count);
+    slu_buf_append(out, bytes, count);
+    slu_buf_zero(out, 16 - count);
+}
+
+static void
+slot_put_timestamp(slu_buf *out, size_t start, size_t slot, const fluss_type *type, const slu_column *column, int64_t row)
+{
+    int32_t nanos;
+    const int64_t ms = value_timestamp_ms(column, row, &nanos);
+    if (type->precision <= FLUSS_TIMESTAMP_COMPACT) {
+        value_slot_patch(out, slot, (uint64_t)ms);
+        return;
+    }
+    value_slot_patch(out, slot, (uint64_t)(out->bytes - start) << 32 | (uint32_t)nanos);
+    slu_buf_u64le(out, (uint64_t)ms);
+}
+
+uint64_t
+value_slot(const fluss_type *type, const slu_column *column, int64_t row)
+{
+    uint64_t value = 0;
+    switch (type->id) {
+    case FLUSS_TYPE_BOOLEAN: return slu_column_bool(column, row);
+    case FLUSS_TYPE_TINYINT: return (uint8_t)slu_column_i8s(column)[row];
+    case FLUSS_TYPE_SMALLINT: return (uint16_t)slu_column_i16s(column)[row];
+    case FLUSS_TYPE_INTEGER:
+    case FLUSS_TYPE_DATE: return (uint32_t)slu_column_i32s(column)[row];
+    case FLUSS_TYPE_TIME: return (uint32_t)value_time_ms(column, row);
+    case FLUSS_TYPE_FLOAT: memcpy(&value, slu_column_f32s(column) + row, 4); return value;
+    case FLUSS_TYPE_DECIMAL: return (uint64_t)(int64_t)slu_column_decimals(column)[row];
+    default: memcpy(&value, slu_column_i64s(column) + row, 8); return value; /* BIGINT, DOUBLE */
+    }
+}
+
+void
+value_put_slot(const fluss_type *type, const slu_column *column, int64_t row, slu_buf *out, size_t start, size_t slot)
+{
+    int32_t bytes;
+    const uint8_t *data;
+    switch (type->id) {
+    case FLUSS_TYPE_CHAR:
+    case FLUSS_TYPE_STRING:
+    case FLUSS_TYPE_BINARY:
+    case FLUSS_TYPE_BYTES:
+        data = slu_column_bytes(column, row, &bytes);
+        slot_put_bytes(out, start, slot, data, (size_t)bytes);
+        break;
+    case FLUSS_TYPE_TIMESTAMP:
+    case FLUSS_TYPE_TIMESTAMP_LTZ: slot_put_timestamp(out, start, slot, type, column, row); break;
+    case FLUSS_TYPE_DECIMAL:
+        if (type->precision > FLUSS_DECIMAL_COMPACT) {
+            slot_put_decimal(out, start, slot, slu_column_decimals(column)[row]);
+            break;
+        }
+        value_slot_patch(out, slot, value_slot(type, column, row));
+        break;
+    default: value_slot_patch(out, slot, value_slot(type, column, row)); break;
+    }
+}
+
+/* ---- Into builders ---- */
 
 bool
 value_add_decimal(const fluss_type *type, slu_i128_natural value, sdk_builder *builder)
@@ -240,20 +353,15 @@ get_timestamp(const fluss_type *type, slu_cursor *c, sdk_builder *builder)
     return slu_cursor_ok(c) && value_add_timestamp(ms, nanos, builder);
 }
 
+/* The bits as they are: a NaN may carry some of its own. */
 static bool
 get_real(slu_cursor *c, size_t width, sdk_builder *builder)
 {
     const uint8_t *at = slu_cursor_bytes(c, width);
-    float single = 0;
-    double value = 0;
-    if (at == NULL || builder == NULL)
-        return at != NULL;
-    if (width == sizeof single)
-        memcpy(&single, at, sizeof single);
-    else
-        memcpy(&value, at, sizeof value);
-    sdk_builder_f64(builder, width == sizeof single ? (double)single : value);
-    return true;
+    uint8_t *to = at == NULL || builder == NULL ? NULL : sdk_builder_extend(builder, 1);
+    if (to != NULL)
+        memcpy(to, at, width);
+    return at != NULL;
 }
 
 static bool
@@ -302,7 +410,7 @@ value_get_compacted(const fluss_type *type, slu_cursor *c, sdk_builder *builder)
     }
     case FLUSS_TYPE_ARRAY:
     case FLUSS_TYPE_MAP:
-    case FLUSS_TYPE_ROW: slu_cursor_skip(c, slu_cursor_varint(c)); break; /* fluss_rows_new refuses to build these */
+    case FLUSS_TYPE_ROW: good = false; break; /* nested.h's */
     default:
         number = get_int(type, c, builder);
         good = slu_cursor_ok(c);

@@ -32,6 +32,13 @@ SLU_CHECK slu_status value_put_compacted(const fluss_type *type, const slu_colum
 /* Reads one into a builder of the type's Arrow column; NULL: only checks. A failure marks the cursor. */
 void value_get_compacted(const fluss_type *type, slu_cursor *c, sdk_builder *builder);
 
+/* Slots of 8 bytes, in BinaryRows (Paimon's keys) and arrays: what fits stands in the slot, the rest behind, at offsets from `start`.
+ * holds: BOOLEAN to DOUBLE, DATE, TIME always stand in the slot; slot: the value of one of these, or of a compact DECIMAL. */
+bool value_slot_holds(const fluss_type *type);
+uint64_t value_slot(const fluss_type *type, const slu_column *column, int64_t row);
+void value_put_slot(const fluss_type *type, const slu_column *column, int64_t row, slu_buf *out, size_t start, size_t slot);
+void value_slot_patch(slu_buf *out, size_t slot, uint64_t value);
+
 /* Appends to a builder what a decimal, timestamp, time or text of the type is in Arrow; NULL builders do nothing. False: it does
  * not fit the column. */
 bool value_add_decimal(const fluss_type *type, slu_i128_natural value, sdk_builder *builder);

@@ -17,6 +17,21 @@ static const char schema_json[] =
     "{\"name\":\"t\",\"data_type\":{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":6}},"
     "{\"name\":\"c\",\"data_type\":{\"type\":\"CHAR\",\"length\":4}}],\"primary_key\":[\"id\"]}";
 
+/* For rows of the second kind: every way to nest, and every width of a slot. */
+static const char nested_json[] =
+    "{\"version\":1,\"columns\":[{\"name\":\"a\",\"data_type\":{\"type\":\"ARRAY\",\"element_type\":{\"type\":\"ARRAY\","
+    "\"element_type\":{\"type\":\"STRING\"}}}},"
+    "{\"name\":\"m\",\"data_type\":{\"type\":\"MAP\",\"key_type\":{\"type\":\"INTEGER\"},\"value_type\":{\"type\":\"ROW\","
+    "\"fields\":[{\"name\":\"s\",\"field_type\":{\"type\":\"ARRAY\",\"element_type\":{\"type\":\"SMALLINT\"}}},"
+    "{\"name\":\"d\",\"field_type\":{\"type\":\"DECIMAL\",\"precision\":30,\"scale\":2}}]}}},"
+    "{\"name\":\"t\",\"data_type\":{\"type\":\"ARRAY\",\"element_type\":{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\","
+    "\"precision\":9}}},"
+    "{\"name\":\"b\",\"data_type\":{\"type\":\"ARRAY\",\"element_type\":{\"type\":\"BOOLEAN\"}}},"
+    "{\"name\":\"e\",\"data_type\":{\"type\":\"ARRAY\",\"element_type\":{\"type\":\"DECIMAL\",\"precision\":38,\"scale\":0}}},"
+    "{\"name\":\"r\",\"data_type\":{\"type\":\"ROW\",\"fields\":[{\"name\":\"x\",\"field_type\":{\"type\":\"TIME_WITHOUT_TIME_"
+    "ZONE\","
+    "\"precision\":3}},{\"name\":\"y\",\"field_type\":{\"type\":\"CHAR\",\"length\":3}}]}}]}";
+
 static void
 read_log(uint8_t format, const fluss_schema *schema, uint8_t *data, size_t bytes)
 {
@@ -73,6 +88,15 @@ read_rows(const fluss_schema *schema, uint8_t format, slu_view row)
 }
 
 static void
+read_nested(uint8_t format, slu_view row, slu_arena *arena)
+{
+    slu_error err;
+    fluss_schema schema;
+    if (fluss_schema_decode(slu_view_of_text(nested_json), arena, &schema, &err) == SLU_OK)
+        read_rows(&schema, format, row);
+}
+
+static void
 read_values(slu_view batch)
 {
     slu_error err;
@@ -105,13 +129,15 @@ read_descriptor(slu_view json, slu_arena *arena)
 static void
 read_any(uint8_t which, const fluss_schema *schema, uint8_t *data, size_t bytes, slu_arena *arena)
 {
-    switch (which % 8) {
+    switch (which % 10) {
     case 0:
     case 1:
-    case 2: read_log(which % 8, schema, data, bytes); break;
+    case 2: read_log(which % 10, schema, data, bytes); break;
     case 3: read_kv(schema, data, bytes); break;
     case 4: read_rows(schema, FLUSS_ROW_COMPACTED, slu_view_of(data, bytes)); break;
     case 5: read_rows(schema, FLUSS_ROW_INDEXED, slu_view_of(data, bytes)); break;
+    case 8: read_nested(FLUSS_ROW_COMPACTED, slu_view_of(data, bytes), arena); break;
+    case 9: read_nested(FLUSS_ROW_INDEXED, slu_view_of(data, bytes), arena); break;
     case 6: read_values(slu_view_of(data, bytes)); break;
     default: read_descriptor(slu_view_of(data, bytes), arena); break;
     }

@@ -91,6 +91,9 @@ SLU_CHECK slu_status sdk_share(const struct ArrowArray *from, int64_t offset, in
 /* The struct array of a batch from its columns, which are moved in (the slots are zeroed) on success. All must have `rows` rows. */
 SLU_CHECK slu_status sdk_struct(struct ArrowArray *columns, int64_t column_count, int64_t rows, struct ArrowArray *out,
                                 slu_error *err);
+/* The same for a struct column of which some rows are null themselves (validity: NULL, or a bitmap, copied). */
+SLU_CHECK slu_status sdk_struct_nulls(struct ArrowArray *columns, int64_t column_count, const uint8_t *validity, int64_t nulls,
+                                      int64_t rows, struct ArrowArray *out, slu_error *err);
 /* A list (or map) array from its offsets (rows + 1 of them, copied), validity (NULL or a bitmap, copied) and items (moved). */
 SLU_CHECK slu_status sdk_list(const int32_t *offsets, const uint8_t *validity, int64_t rows, struct ArrowArray *items,
                               struct ArrowArray *out, slu_error *err);
