@@ -1,5 +1,6 @@
 /* alter.c: ALTER_TABLE: properties, and columns at the end (what Fluss 0.9 accepts). */
 #include "base/sizes.h"
+#include "fluss/server/auto_partition.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
 #include "fluss/server/table_rules.h"
@@ -178,6 +179,7 @@ alter_table(const fluss_request *r, fluss_served *table, const Fluss__AlterTable
     fluss_fetches_wake_table(r->server->fetches, table); /* their projections may mean other columns now */
     SLU_TRY(fluss_tables_altered(r->server->tables, table, err));
     fluss_tiering_remove(r->server->tiering, table->row.id);
+    fluss_auto_partitions_changed(r->server->auto_partitions, table->row.id);
     return fluss_lake_enabled(&table->descriptor)
                ? fluss_lake_add(r->server, &table->row, &table->descriptor, slu_wall_ms(r->server->env), err)
                : SLU_OK;

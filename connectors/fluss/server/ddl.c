@@ -1,4 +1,5 @@
-/* ddl.c: what creates and drops: databases, tables, partitions. */
+/* ddl.c: what creates and drops: databases and tables. */
+#include "fluss/server/auto_partition.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
 #include "fluss/server/table_rules.h"
@@ -43,6 +44,7 @@ drop_table(fluss_server *server, fluss_served *table, slu_error *err)
     const int64_t id = table->row.id;
     SLU_TRY(fluss_catalogue_drop_table(server->catalogue, id, err));
     fluss_tiering_remove(server->tiering, id);
+    fluss_auto_partitions_remove(server->auto_partitions, id);
     fluss_fetches_wake_table(server->fetches, table);
     slu_error why;
     if (fluss_tables_drop(server->tables, table, &why) != SLU_OK)
@@ -136,6 +138,7 @@ create_table(fluss_request *r, const Fluss__CreateTableRequest *request, slu_err
         SLU_TRY(create_lake_table(r, path, slu_buf_cstr(&json), err));
     SLU_TRY(fluss_catalogue_create_table(r->server->catalogue, path->database_name, path->table_name, slu_buf_cstr(&json),
                                          slu_buf_cstr(&schema), &id, err));
+    fluss_auto_partitions_changed(r->server->auto_partitions, id);
     const fluss_table_row row = {.id = id, .database = path->database_name, .name = path->table_name};
     return fluss_lake_enabled(&descriptor) ? fluss_lake_add(r->server, &row, &descriptor, slu_wall_ms(r->server->env), err)
                                            : SLU_OK;
@@ -171,107 +174,5 @@ fluss_handle_drop_table(fluss_request *r, slu_error *err)
                                                                request->table_path->table_name),
                                                  FLUSS_ERROR_TABLE_NOT_EXIST)
                                       : status;
-    return fluss_request_answer(r, &response.base, err);
-}
-
-/* ---- partitions ---- */
-
-/* The name of a partition: the values in the order of the table's keys, joined by $. */
-static slu_status
-partition_name(const fluss_request *r, const Fluss__PbTablePath *path, const Fluss__PbPartitionSpec *spec, bool create,
-               fluss_served **out_table, const char **out, slu_error *err)
-{
-    SLU_AUTO(slu_buf_fini) slu_buf name = {0};
-    fluss_served *table = NULL;
-    slu_buf_init(&name, SLU_PATH_BYTES_MAX);
-    SLU_TRY(fluss_tables_get(r->server->tables, path->database_name, path->table_name, &table, err));
-    const fluss_descriptor *d = &table->descriptor;
-    if (d->partition_key_count == 0)
-        return ddl_fail(err,
-                        slu_error_set(err, SLU_INVALID, "Only partitioned table support %s partition.", create ? "create" : "drop"),
-                        FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION);
-    if (spec->n_partition_key_values != d->partition_key_count)
-        return ddl_fail(err,
-                        slu_error_set(err, SLU_INVALID,
-                                      "PartitionSpec size is not equal to partition keys size for partitioned table %s.%s.",
-                                      path->database_name, path->table_name),
-                        FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
-    for (size_t k = 0; k < d->partition_key_count; k++) {
-        const char *value = NULL;
-        for (size_t i = 0; i < spec->n_partition_key_values; i++)
-            if (strcmp(spec->partition_key_values[i]->key, d->partition_keys[k]) == 0)
-                value = spec->partition_key_values[i]->value;
-        if (value == NULL)
-            return ddl_fail(err,
-                            slu_error_set(err, SLU_INVALID,
-                                          "PartitionSpec does not contain partition key '%s' for partitioned table %s.%s.",
-                                          d->partition_keys[k], path->database_name, path->table_name),
-                            FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
-        SLU_TRY(fluss_rules_partition_value(value, create, err));
-        slu_buf_printf(&name, "%s%s", k == 0 ? "" : "$", value);
-    }
-    *out = slu_arena_strdup(r->arena, slu_buf_cstr(&name));
-    *out_table = table;
-    return slu_arena_status(r->arena, err);
-}
-
-static slu_status
-create_partition(const fluss_request *r, const fluss_served *table, const char *name, slu_error *err)
-{
-    fluss_partition_row *rows = NULL;
-    size_t count = 0;
-    int64_t id = 0;
-    SLU_TRY(fluss_catalogue_list_partitions(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
-    const slu_status found = fluss_catalogue_get_partition(r->server->catalogue, table->row.id, name, &id, err);
-    if (found != SLU_NOTFOUND)
-        return found != SLU_OK ? found
-                               : ddl_fail(err,
-                                          slu_error_set(err, SLU_CONFLICT, "Partition '%s' already exists for table %s.%s", name,
-                                                        table->row.database, table->row.name),
-                                          FLUSS_ERROR_PARTITION_ALREADY_EXISTS);
-    if (count >= FLUSS_PARTITIONS_MAX)
-        return ddl_fail(err,
-                        slu_error_set(err, SLU_LIMIT,
-                                      "Exceed the maximum number of partitions for table %s.%s, only allow %d partitions.",
-                                      table->row.database, table->row.name, FLUSS_PARTITIONS_MAX),
-                        FLUSS_ERROR_PARTITION_MAX_NUM_EXCEPTION);
-    return fluss_catalogue_create_partition(r->server->catalogue, table->row.id, name, &id, err);
-}
-
-slu_status
-fluss_handle_create_partition(fluss_request *r, slu_error *err)
-{
-    const Fluss__CreatePartitionRequest *request = (const Fluss__CreatePartitionRequest *)r->message;
-    const Fluss__CreatePartitionResponse response = FLUSS__CREATE_PARTITION_RESPONSE__INIT;
-    fluss_served *table = NULL;
-    const char *name = NULL;
-    SLU_TRY(partition_name(r, request->table_path, request->partition_spec, true, &table, &name, err));
-    const slu_status status = create_partition(r, table, name, err);
-    if (!(status == SLU_CONFLICT && request->ignore_if_not_exists)) /* the flag's name says the contrary of what it means */
-        SLU_TRY(status);
-    return fluss_request_answer(r, &response.base, err);
-}
-
-slu_status
-fluss_handle_drop_partition(fluss_request *r, slu_error *err)
-{
-    const Fluss__DropPartitionRequest *request = (const Fluss__DropPartitionRequest *)r->message;
-    const Fluss__DropPartitionResponse response = FLUSS__DROP_PARTITION_RESPONSE__INIT;
-    fluss_served *table = NULL;
-    const char *name = NULL;
-    int64_t id = 0;
-    SLU_TRY(partition_name(r, request->table_path, request->partition_spec, false, &table, &name, err));
-    const slu_status found = fluss_catalogue_get_partition(r->server->catalogue, table->row.id, name, &id, err);
-    if (found == SLU_NOTFOUND && request->ignore_if_not_exists)
-        return fluss_request_answer(r, &response.base, err);
-    if (found == SLU_NOTFOUND)
-        return ddl_fail(err,
-                        slu_error_set(err, SLU_NOTFOUND, "Partition '%s' does not exist for table %s.%s", name, table->row.database,
-                                      table->row.name),
-                        FLUSS_ERROR_PARTITION_NOT_EXISTS);
-    SLU_TRY(found);
-    fluss_fetches_wake_table(r->server->fetches, table);
-    SLU_TRY(fluss_tables_drop_partition(r->server->tables, table, id, err));
-    SLU_TRY(fluss_catalogue_drop_partition(r->server->catalogue, table->row.id, id, err));
     return fluss_request_answer(r, &response.base, err);
 }

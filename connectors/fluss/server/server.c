@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "fluss/server/auto_partition.h"
 #include "fluss/server/catalogue_cluster.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/server_internal.h"
@@ -230,6 +231,8 @@ fluss_server_open(const slu_env *env, const fluss_server_options *options, fluss
     if (status == SLU_OK)
         status = fluss_lake_load(server, err);
     if (status == SLU_OK)
+        status = fluss_auto_partitions_open(server, &server->auto_partitions, err);
+    if (status == SLU_OK)
         status = server_listen(server, err);
     if (status != SLU_OK) {
         fluss_server_close(&server);
@@ -286,6 +289,7 @@ fluss_server_close(fluss_server **out)
     fluss_sessions_close(server);
     fluss_fetches_close(&server->fetches);
     fluss_tiering_close(&server->tiering);
+    fluss_auto_partitions_close(&server->auto_partitions);
     if (server->loop != NULL) {
         slu_timer_close(&server->tick);
         slu_listener_close(&server->listener);

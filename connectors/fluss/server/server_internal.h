@@ -23,6 +23,7 @@
 typedef struct fluss_session fluss_session;
 typedef struct fluss_fetches fluss_fetches;
 typedef struct fluss_tiering fluss_tiering;
+typedef struct fluss_auto_partitions fluss_auto_partitions;
 
 struct fluss_server {
     const slu_env *env;
@@ -42,6 +43,7 @@ struct fluss_server {
     fluss_tables *tables;
     fluss_fetches *fetches;
     fluss_tiering *tiering;
+    fluss_auto_partitions *auto_partitions;
     fluss_background *background;
     fluss_session *sessions;
     slu_arena request_arena;

@@ -1,6 +1,7 @@
 #include "fluss/server/table_rules.h"
 
 #include "base/sizes.h"
+#include "fluss/server/partition_time.h"
 #include "fluss/wire/error.h"
 
 #include <ctype.h>
@@ -115,6 +116,7 @@ static const rule_option rule_options[] = {
     {"table.auto-partition.enabled", RULE_BOOL, NULL},
     {"table.auto-partition.key", RULE_TEXT, NULL},
     {"table.auto-partition.time-unit", RULE_ENUM, "|HOUR|DAY|MONTH|QUARTER|YEAR|"},
+    {"table.auto-partition.time-format", RULE_TEXT, NULL},
     {"table.auto-partition.time-zone", RULE_TEXT, NULL},
     {"table.auto-partition.num-precreate", RULE_INT, NULL},
     {"table.auto-partition.num-retention", RULE_INT, NULL},
@@ -248,18 +250,14 @@ rules_check_properties(const fluss_descriptor *d, slu_error *err)
                           "The 'table.delete.behavior' configuration is only supported for primary key tables.");
     if (property_int(d, "table.log.tiered.local-segments", 2) <= 0)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.log.tiered.local-segments' must be greater than 0.");
-    if (d->partition_key_count == 0 && property_is(d, "table.auto-partition.enabled", "true"))
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "Currently, auto partition is only supported for partitioned table, "
-                          "please set table property 'table.auto-partition.enabled' to false.");
-    return SLU_OK;
+    return fluss_auto_partition_check(d, err);
 }
 
 /* What Fluss has and we have not: refused by name, so that nobody finds out from wrong rows. */
 static slu_status
 rules_check_served(const fluss_descriptor *d, slu_error *err)
 {
-    static const char *const unserved[][2] = {{"table.auto-partition.enabled", "true"}, {"table.merge-engine", "AGGREGATION"}};
+    static const char *const unserved[][2] = {{"table.merge-engine", "AGGREGATION"}};
     for (size_t i = 0; i < SLU_COUNT_OF(unserved); i++)
         if (property_is(d, unserved[i][0], unserved[i][1]))
             return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "'%s' = '%s' is not served by this server yet.",

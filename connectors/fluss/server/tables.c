@@ -106,7 +106,15 @@ tables_partition(fluss_tables *tables, fluss_served *table, int64_t id, fluss_pa
         SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
         fluss_partition_row row;
         slu_arena_init(&arena, 64 << 10);
-        SLU_TRY(fluss_catalogue_get_partition_by_id(tables->options.catalogue, table->row.id, id, &arena, &row, err));
+        const slu_status found =
+            fluss_catalogue_get_partition_by_id(tables->options.catalogue, table->row.id, id, &arena, &row, err);
+        /* For whoever reads and writes it is a bucket that is not here; only metadata says that the partition is gone. */
+        if (found == SLU_NOTFOUND)
+            return tables_fail(err,
+                               slu_error_set(err, SLU_NOTFOUND, "Unknown table or bucket: partition %" PRId64 " of table %s.%s", id,
+                                             table->row.database, table->row.name),
+                               ERROR_UNKNOWN_TABLE_OR_BUCKET);
+        SLU_TRY(found);
         SLU_TRY(partition_new(table, id, row.name, err));
     } else {
         SLU_TRY(partition_new(table, id, "", err));
@@ -362,17 +370,25 @@ fluss_tables_drop(fluss_tables *tables, fluss_served *table, slu_error *err)
 }
 
 slu_status
-fluss_tables_drop_partition(fluss_tables *tables, fluss_served *table, int64_t partition_id, slu_error *err)
+fluss_tables_close_partition(fluss_tables *tables, fluss_served *table, int64_t partition_id, slu_error *err)
 {
-    char dir[SLU_PATH_BYTES_MAX];
     fluss_partition *partition = NULL;
     SLU_TRY(tables_partition(tables, table, partition_id, &partition, err));
-    SLU_TRY(tables_path(tables, table, partition, "", dir, err));
     fluss_partition **at = &table->partitions;
     while (*at != partition)
         at = &(*at)->next;
     *at = partition->next;
     partition_free(table, partition);
+    return SLU_OK;
+}
+
+slu_status
+fluss_tables_remove_partition(fluss_tables *tables, const fluss_served *table, const char *name, int64_t partition_id,
+                              slu_error *err)
+{
+    char dir[SLU_PATH_BYTES_MAX];
+    const fluss_partition gone = {.id = partition_id, .name = (char *)(uintptr_t)name};
+    SLU_TRY(tables_path(tables, table, &gone, "", dir, err));
     return slu_dir_remove(dir, err);
 }
 

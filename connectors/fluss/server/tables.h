@@ -5,7 +5,7 @@
  *          (the log of a bucket, and the kv store of a primary-key table) is opened on first use.
  * Owns     tables and tablets. A pointer is good until the handler returns.
  * Threads  owner.
- * Errors   with Fluss's code: NOTFOUND 7 (table by path), 21 (table or bucket by id), 36 (partition). Others as the log and kv
+ * Errors   with Fluss's code: NOTFOUND 7 (table by path), 21 (table, partition or bucket by id). Others as the log and kv
  *          room say.
  */
 #ifndef FLUSS_SERVER_TABLES_H
@@ -74,9 +74,12 @@ SLU_CHECK slu_status fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet,
 SLU_CHECK slu_status fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id, const fluss_schema **out,
                                          slu_error *err);
 
-/* Closes and removes the files of a table that the catalogue no longer has, or of one partition. */
+/* Closes and removes the files of a table that the catalogue no longer has. */
 SLU_CHECK slu_status fluss_tables_drop(fluss_tables *tables, fluss_served *table, slu_error *err);
-SLU_CHECK slu_status fluss_tables_drop_partition(fluss_tables *tables, fluss_served *table, int64_t partition_id, slu_error *err);
+/* A partition that is about to go: its tablets are closed; then, once the catalogue has forgotten it, its files are removed. */
+SLU_CHECK slu_status fluss_tables_close_partition(fluss_tables *tables, fluss_served *table, int64_t partition_id, slu_error *err);
+SLU_CHECK slu_status fluss_tables_remove_partition(fluss_tables *tables, const fluss_served *table, const char *name,
+                                                   int64_t partition_id, slu_error *err);
 /* The catalogue has another descriptor for it now: it is read. Logs stay open; kv stores are opened again at their next use. */
 SLU_CHECK slu_status fluss_tables_altered(fluss_tables *tables, fluss_served *table, slu_error *err);
 /* Calls back for every open tablet. */
