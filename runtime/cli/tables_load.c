@@ -19,6 +19,7 @@
 #include <sluice/sdk/columns_build.h>
 #include <sluice/sdk/rows.h>
 
+#define DELIVERY_TIMEOUT_MS 120000 /* a person waits: a server that is gone is said */
 #define LOAD_ROWS 4096
 #define LOAD_LINE_BYTES_MAX ((size_t)SLU_ROW_BYTES_MAX)
 
@@ -311,7 +312,7 @@ load_open(loading *l, slu_error *err)
         l->nullable[c] = slu_schema_nullable(field);
         l->column_count++;
     }
-    return fluss_writer_open(l->target, &(fluss_writer_options){0}, &l->writer, err);
+    return fluss_writer_open(l->target, &(fluss_writer_options){.delivery_timeout_ms = DELIVERY_TIMEOUT_MS}, &l->writer, err);
 }
 
 static void

@@ -124,10 +124,14 @@ plan_word(plan *to, const char *word)
         const char *name;
         uint32_t *percent, *ms;
         uint64_t *bytes;
-    } names[] = {{"delay", &to->delay_percent, &to->delay_ms, NULL}, {"stall", &to->stall_percent, &to->stall_ms, NULL},
-                 {"split", &to->split_percent, NULL, NULL},          {"single", &to->single_percent, NULL, NULL},
-                 {"repeat", &to->repeat_percent, NULL, NULL},        {"drop", &to->drop_percent, NULL, NULL},
-                 {"cutup", NULL, NULL, &to->cut_up},                 {"cutdown", NULL, NULL, &to->cut_down}};
+    } names[] = {{"delay", &to->delay_percent, &to->delay_ms, NULL},
+                 {"stall", &to->stall_percent, &to->stall_ms, NULL},
+                 {"split", &to->split_percent, NULL, NULL},
+                 {"single", &to->single_percent, NULL, NULL},
+                 {"repeat", &to->repeat_percent, NULL, NULL},
+                 {"drop", &to->drop_percent, NULL, NULL},
+                 {"cutup", NULL, NULL, &to->cut_up},
+                 {"cutdown", NULL, NULL, &to->cut_down}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const size_t length = strlen(names[i].name);
         if (strncmp(word, names[i].name, length) != 0 || word[length] != '=')

@@ -41,6 +41,8 @@ call_new(fluss_client *client, const fluss_api *api, const ProtobufCMessage *req
 {
     if (client->call_count >= FLUSS_CLIENT_CALLS_MAX) {
         (void)slu_error_set(err, SLU_LIMIT, "more than %d fluss calls are open", FLUSS_CLIENT_CALLS_MAX);
+        if (err != NULL)
+            err->retriable = 1; /* once some are answered */
         return NULL;
     }
     fluss_call *call = slu_alloc_zero(1, sizeof *call);

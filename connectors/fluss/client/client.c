@@ -4,6 +4,14 @@
 
 #define EXPIRE_EVERY_MS 1000
 
+/* How late a call may notice that it is late. */
+static int64_t
+expire_every_ms(const fluss_client *client)
+{
+    const int64_t tenth_ms = client->request_timeout_ms / 10;
+    return tenth_ms < 10 ? 10 : tenth_ms < EXPIRE_EVERY_MS ? tenth_ms : EXPIRE_EVERY_MS;
+}
+
 /* Looks for calls past their deadline, as long as there are any calls. */
 static void
 timer_fired(void *context)
@@ -12,12 +20,21 @@ timer_fired(void *context)
     const int64_t now_ms = slu_now_ms(client->env);
     calls_fail_now(client);
     (void)calls_expire(client, &client->waiting, now_ms);
-    for (uint32_t i = 0; i < client->link_count; i++) {
-        (void)calls_expire(client, &client->links[i]->sent, now_ms);
-        (void)calls_expire(client, &client->links[i]->waiting, now_ms);
-    }
+    for (uint32_t i = 0; i < client->link_count; i++)
+        link_expire(client->links[i], now_ms);
     if (client->call_count > 0 && !slu_timer_is_set(client->timer))
-        slu_timer_set(client->timer, EXPIRE_EVERY_MS);
+        slu_timer_set(client->timer, expire_every_ms(client));
+}
+
+int64_t
+backoff_ms(fluss_client *client, uint32_t failures, int64_t first_ms, int64_t most_ms)
+{
+    int64_t wait_ms = first_ms;
+    for (uint32_t i = 0; i < failures && wait_ms < most_ms; i++)
+        wait_ms *= 2;
+    if (wait_ms > most_ms)
+        wait_ms = most_ms;
+    return wait_ms - wait_ms / 4 + (int64_t)(client->env->random(client->env) % (uint64_t)(wait_ms / 2 + 1));
 }
 
 static slu_status
@@ -141,7 +158,7 @@ fluss_client_call(fluss_client *client, int32_t node, int16_t api, const Protobu
         cluster_ask(client);
     }
     if (!slu_timer_is_set(client->timer))
-        slu_timer_set(client->timer, EXPIRE_EVERY_MS);
+        slu_timer_set(client->timer, expire_every_ms(client));
     return SLU_OK;
 }
 

@@ -1,4 +1,5 @@
-/* cluster.c: which nodes there are: asked of the bootstrap addresses in turn, and again when something was not where it should be. */
+/* cluster.c: which nodes there are: asked of the known servers and the bootstrap addresses in turn, and again when something was
+ * not where it should be. */
 #include "internal.h"
 
 #include "base/alloc.h"
@@ -40,18 +41,19 @@ waiting_send(fluss_client *client)
     }
 }
 
+/* A server that does not know: the next one is asked; when none is left, what waits for the cluster fails. */
 static void
-bootstrap_next(fluss_client *client, const slu_error *why)
+ask_next(fluss_client *client, const slu_error *why)
 {
-    client->bootstrap_at = (client->bootstrap_at + 1) % client->bootstrap_count;
-    if (++client->bootstrap_tried < client->bootstrap_count) {
+    if (++client->ask_tried < client->node_count + client->bootstrap_count) {
         cluster_ask(client);
         return;
     }
     slu_error err = *why;
     (void)slu_error_in(&err, err.status, "no fluss server answers at bootstrap.servers");
     err.retriable = 1;
-    client->bootstrap_tried = 0;
+    client->ask_tried = 0;
+    client->ask_at++;
     while (client->waiting.first != NULL)
         call_fail_later(client, client->waiting.first, &err);
 }
@@ -62,24 +64,36 @@ cluster_answered(void *context, fluss_answer *answer, const slu_error *failure)
     fluss_client *client = context;
     client->asking = false;
     if (failure != NULL) {
-        bootstrap_next(client, failure);
+        ask_next(client, failure);
         return;
     }
     const Fluss__MetadataResponse *metadata = (const Fluss__MetadataResponse *)answer->message;
+    if (metadata->n_tablet_servers == 0) {
+        slu_error err;
+        (void)slu_error_set(&err, SLU_NOTFOUND, "the fluss cluster has no tablet server yet");
+        ask_next(client, &err);
+        return;
+    }
     client->node_count = 0;
     if (metadata->coordinator_server != NULL)
         node_add(client, metadata->coordinator_server, true);
     for (size_t i = 0; i < metadata->n_tablet_servers; i++)
         node_add(client, metadata->tablet_servers[i], false);
-    if (metadata->n_tablet_servers == 0) {
-        slu_error err;
-        (void)slu_error_set(&err, SLU_NOTFOUND, "the fluss cluster has no tablet server yet");
-        bootstrap_next(client, &err);
-        return;
-    }
     client->cluster_known = true;
-    client->bootstrap_tried = 0;
+    client->ask_tried = 0;
+    client->ask_at++;
+    links_sweep(client);
     waiting_send(client);
+}
+
+/* Known tablet servers first, beginning anywhere, then the bootstrap addresses. */
+static link_t *
+ask_link(fluss_client *client, slu_error *err)
+{
+    if (client->ask_tried < client->node_count)
+        return client->nodes[(client->ask_at + client->ask_tried) % client->node_count].link;
+    const uint32_t at = (client->ask_at + client->ask_tried - client->node_count) % client->bootstrap_count;
+    return link_get(client, client->bootstrap[at].host, client->bootstrap[at].port, err);
 }
 
 void
@@ -89,13 +103,12 @@ cluster_ask(fluss_client *client)
     slu_error err = {0};
     if (client->asking)
         return;
-    link_t *link =
-        link_get(client, client->bootstrap[client->bootstrap_at].host, client->bootstrap[client->bootstrap_at].port, &err);
+    link_t *link = ask_link(client, &err);
     fluss_call *call =
         link == NULL ? NULL
                      : call_new(client, fluss_api_find(FLUSS_API_GET_METADATA), &request.base, cluster_answered, client, &err);
     if (call == NULL) {
-        bootstrap_next(client, &err);
+        ask_next(client, &err);
         return;
     }
     client->asking = true;

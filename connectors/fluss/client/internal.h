@@ -10,6 +10,8 @@
 #define BOOTSTRAP_MAX 32
 #define API_FIRST FLUSS_API_API_VERSIONS
 #define API_COUNT 100
+#define BACKOFF_MS_MIN 50 /* after a connect that failed: doubled each time */
+#define BACKOFF_MS_MAX 2000
 
 typedef struct link link_t;
 
@@ -24,6 +26,7 @@ struct fluss_call {
     int32_t node; /* while it waits for the cluster */
     int32_t id;
     int64_t deadline_ms;
+    int64_t sent_ms;
     slu_buf body;       /* the request, room for its header first; empty once sent */
     slu_error *failure; /* in the list of calls that fail at the next step */
 };
@@ -41,7 +44,7 @@ typedef struct call_list {
 /*
  * A connection to one address.
  *
- *   CLOSED -link_open-> CONNECTING -on_open-> HANDSHAKE -API_VERSIONS answered-> READY
+ *   CLOSED -link_open, not before open_after_ms-> CONNECTING -on_open-> HANDSHAKE -API_VERSIONS answered-> READY
  *   any -on_close or link_drop-> CLOSED (its calls fail, retriable)
  */
 struct link {
@@ -51,6 +54,9 @@ struct link {
     int state;
     slu_conn *conn;
     int32_t next_id;
+    int64_t heard_ms;  /* when the last frame came, or the connection was begun */
+    uint32_t failures; /* connects that failed since one was ready */
+    int64_t open_after_ms;
     call_list sent;
     call_list waiting;         /* for READY */
     int8_t version[API_COUNT]; /* -1: not served */
@@ -70,11 +76,11 @@ struct fluss_client {
     int64_t request_timeout_ms;
     int64_t connect_timeout_ms;
     uint32_t call_count;
-    call_list waiting; /* for the cluster */
-    call_list failed;  /* from inside the function that made them: told at the next step */
-    bool asking;       /* GET_METADATA for the cluster is under way */
-    uint32_t bootstrap_at;
-    uint32_t bootstrap_tried;
+    call_list waiting;  /* for the cluster */
+    call_list failed;   /* from inside the function that made them: told at the next step */
+    bool asking;        /* GET_METADATA for the cluster is under way */
+    uint32_t ask_at;    /* where among the known nodes, and among the bootstrap addresses, asking begins */
+    uint32_t ask_tried; /* how many of both did not answer, in a row */
     uint32_t bootstrap_count;
     struct {
         char host[256];
@@ -99,11 +105,18 @@ void calls_fail_now(fluss_client *client);
 fluss_call *call_new(fluss_client *client, const fluss_api *api, const ProtobufCMessage *request, fluss_on_answer on_answer,
                      void *context, slu_error *err);
 
+/* client.c: doubled with each failure, up to a maximum, and up to a quarter more or less, so that clients do not come back in step. */
+int64_t backoff_ms(fluss_client *client, uint32_t failures, int64_t first_ms, int64_t most_ms);
+
 /* link.c */
 link_t *link_get(fluss_client *client, const char *host, uint16_t port, slu_error *err);
 /* Sends now or as soon as the link is ready. Never calls back: a failure arrives at the call at the next step. */
 void link_send(link_t *link, fluss_call *call);
 void link_free(link_t *link);
+/* Calls of the link that are late fail; where nothing at all came since the oldest of them was sent, the connection is dead and ended. */
+void link_expire(link_t *link, int64_t now_ms);
+/* Frees closed connections to where no node is any more, when there are many. Not while a failure is told. */
+void links_sweep(fluss_client *client);
 /* Calls past their deadline fail with TIMEOUT. Returns the earliest deadline left. */
 int64_t calls_expire(fluss_client *client, call_list *list, int64_t now_ms);
 

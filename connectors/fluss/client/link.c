@@ -32,6 +32,7 @@ call_send(link_t *link, fluss_call *call, int version)
 {
     slu_error err = {0};
     call->id = link->next_id++;
+    call->sent_ms = slu_now_ms(link->client->env);
     header_patch(&call->body, call->api->key, (int16_t)version, call->id);
     call_list_push(&link->sent, call);
     if (slu_conn_send(link->conn, &call->body, &err) != SLU_OK)
@@ -79,6 +80,7 @@ handshake_answered(void *context, fluss_answer *answer, const slu_error *failure
             link->version[at] = (int8_t)version;
     }
     link->state = LINK_READY;
+    link->failures = 0;
     call_list ready = {0};
     call_list_move(&link->waiting, &ready);
     while (ready.first != NULL) {
@@ -174,6 +176,7 @@ link_input(void *context, slu_conn *conn, slu_view input)
     fluss_response_frame frame;
     slu_error err = {0};
     (void)conn;
+    link->heard_ms = slu_now_ms(link->client->env);
     if (fluss_response_decode_rest(input, &frame, &err) != SLU_OK)
         link_drop(link, &err);
     else if (frame.type == FLUSS_RESPONSE_SERVER_FAILURE) {
@@ -191,6 +194,11 @@ link_fail(link_t *link, const slu_error *why)
     slu_error err = *why;
     (void)slu_error_in(&err, err.status, "fluss server %s:%u", link->host, link->port);
     err.retriable = 1;
+    if (link->state != LINK_READY) {
+        const int64_t pause_ms = backoff_ms(link->client, link->failures, BACKOFF_MS_MIN, BACKOFF_MS_MAX);
+        link->failures++;
+        link->open_after_ms = slu_now_ms(link->client->env) + pause_ms;
+    }
     link->state = LINK_CLOSED;
     call_list failing = {0};
     call_list_move(&link->sent, &failing);
@@ -227,8 +235,20 @@ link_open(link_t *link, slu_error *err)
     memset(link->version, -1, sizeof link->version);
     SLU_TRY(slu_conn_connect(link->client->loop, link->host, link->port, &options, &events, link, &link->conn, err));
     link->state = LINK_CONNECTING;
+    link->heard_ms = slu_now_ms(link->client->env);
     link->next_id = 0;
     return SLU_OK;
+}
+
+/* Between two attempts to connect calls fail at once, so that whoever made them looks for another server. */
+static slu_status
+link_reopen(link_t *link, slu_error *err)
+{
+    const int64_t left_ms = link->open_after_ms - slu_now_ms(link->client->env);
+    if (link->failures > 0 && left_ms > 0)
+        return slu_error_set(err, SLU_CLOSED, "fluss server %s:%u: it did not answer; tried again in %lld ms", link->host,
+                             link->port, (long long)left_ms);
+    return link_open(link, err);
 }
 
 void
@@ -239,12 +259,49 @@ link_send(link_t *link, fluss_call *call)
         call_send_ready(link, call);
         return;
     }
-    if (link->state == LINK_CLOSED && link_open(link, &err) != SLU_OK) {
+    if (link->state == LINK_CLOSED && link_reopen(link, &err) != SLU_OK) {
         err.retriable = 1;
         call_fail_later(link->client, call, &err);
         return;
     }
     call_list_push(&link->waiting, call);
+}
+
+void
+link_expire(link_t *link, int64_t now_ms)
+{
+    const fluss_call *oldest = link->sent.first;
+    if (oldest != NULL && oldest->deadline_ms <= now_ms && link->heard_ms <= oldest->sent_ms && link->state == LINK_READY) {
+        slu_error err;
+        (void)slu_error_set(&err, SLU_TIMEOUT, "nothing was heard for %lld ms", (long long)(now_ms - oldest->sent_ms));
+        link_drop(link, &err);
+    }
+    (void)calls_expire(link->client, &link->sent, now_ms);
+    (void)calls_expire(link->client, &link->waiting, now_ms);
+}
+
+/* A closed connection to where no node is any more gives its place to another. */
+static bool
+link_is_idle(const fluss_client *client, const link_t *link)
+{
+    if (link->state != LINK_CLOSED || link->sent.first != NULL || link->waiting.first != NULL)
+        return false;
+    for (uint32_t i = 0; i < client->node_count; i++)
+        if (client->nodes[i].link == link)
+            return false;
+    return true;
+}
+
+void
+links_sweep(fluss_client *client)
+{
+    if (client->link_count <= NODES_MAX / 2)
+        return;
+    for (uint32_t i = client->link_count; i-- > 0;)
+        if (link_is_idle(client, client->links[i])) {
+            link_free(client->links[i]);
+            client->links[i] = client->links[--client->link_count];
+        }
 }
 
 link_t *

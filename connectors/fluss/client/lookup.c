@@ -23,6 +23,7 @@ typedef struct part {
     int32_t *rows; /* key numbers, in the request's order */
     int32_t count;
     bool waiting; /* for the timer */
+    int64_t send_after_ms;
 } part;
 
 /* One submitted batch. */
@@ -38,6 +39,7 @@ struct asked {
     part *parts;
     int32_t part_count;
     int32_t parts_left;
+    int64_t deadline_ms;
     slu_error failure;
 };
 
@@ -135,12 +137,24 @@ asked_settle(asked *of)
     asked_finish(of);
 }
 
+/* The part is sent again after a pause that grows. */
+static void
+part_wait(part *mine)
+{
+    fluss_lookup *lookup = mine->of->lookup;
+    fluss_client *client = fluss_target_client(lookup->target);
+    mine->waiting = true;
+    mine->send_after_ms =
+        slu_now_ms(client->env) + backoff_ms(client, mine->retries++, FLUSS_STALE_PAUSE_MS, FLUSS_STALE_PAUSE_MS_MAX);
+    if (!slu_timer_is_set(lookup->timer))
+        slu_timer_set(lookup->timer, FLUSS_STALE_PAUSE_MS / 2);
+}
+
 static void
 part_fail(part *mine, const slu_error *failure)
 {
-    if (failure->retriable && ++mine->retries <= FLUSS_LOOKUP_RETRIES_MAX) {
-        mine->waiting = true;
-        slu_timer_set(mine->of->lookup->timer, FLUSS_STALE_PAUSE_MS);
+    if (failure->retriable && slu_now_ms(fluss_target_client(mine->of->lookup->target)->env) < mine->of->deadline_ms) {
+        part_wait(mine);
         return;
     }
     mine->of->failure = *failure;
@@ -187,6 +201,7 @@ part_answered(void *context, fluss_answer *answer, const slu_error *failure)
         part_fail(mine, &err);
         return;
     }
+    fluss_target_fresh(mine->of->lookup->target);
     mine->answer = fluss_answer_ref(answer);
     mine->of->parts_left--;
     asked_settle(mine->of);
@@ -224,27 +239,33 @@ part_send(part *mine)
 {
     slu_error err = {0};
     const int32_t leader = fluss_target_leader(mine->of->lookup->target, mine->bucket);
-    mine->waiting = leader < 0 || part_request(mine, leader, &err) != SLU_OK;
+    mine->waiting = false;
+    if (leader >= 0 && part_request(mine, leader, &err) == SLU_OK)
+        return;
     if (leader < 0)
         fluss_target_stale(mine->of->lookup->target);
-    if (mine->waiting)
-        slu_timer_set(mine->of->lookup->timer, FLUSS_STALE_PAUSE_MS);
+    else if (!err.retriable)
+        mine->of->failure = err;
+    part_wait(mine);
 }
 
 static bool
-asked_retry(asked *of)
+asked_retry(asked *of, int64_t now_ms)
 {
+    const slu_status gone = fluss_target_poll(of->lookup->target, of->failure.status == SLU_OK ? &of->failure : NULL);
+    if (gone < 0 || of->failure.status != SLU_OK)
+        return false;
     for (int32_t i = 0; i < of->part_count; i++) {
         part *at = &of->parts[i];
-        if (!at->waiting)
+        if (!at->waiting || at->send_after_ms > now_ms)
             continue;
-        if (++at->retries > FLUSS_LOOKUP_RETRIES_MAX) {
+        if (of->deadline_ms <= now_ms) {
             (void)slu_error_set(&of->failure, SLU_TIMEOUT, "bucket %d has no leader that answers", at->bucket);
             return false;
         }
         part_send(at);
     }
-    return true;
+    return of->failure.status == SLU_OK;
 }
 
 static void
@@ -256,12 +277,19 @@ timer_fired(void *context)
         lookup->done = of->next;
         asked_finish(of);
     }
+    const int64_t now_ms = slu_now_ms(fluss_target_client(lookup->target)->env);
+    bool waiting = false;
     for (asked *of = lookup->first; of != NULL;) {
         asked *next = of->next;
-        if (!asked_retry(of))
+        if (!asked_retry(of, now_ms))
             asked_settle(of);
+        else
+            for (int32_t i = 0; i < of->part_count; i++)
+                waiting = waiting || of->parts[i].waiting;
         of = next;
     }
+    if (waiting && !slu_timer_is_set(lookup->timer))
+        slu_timer_set(lookup->timer, FLUSS_STALE_PAUSE_MS / 2);
 }
 
 slu_status
@@ -371,6 +399,7 @@ fluss_lookup_submit(fluss_lookup *lookup, uint64_t token, const struct ArrowSche
     of->lookup = lookup;
     of->token = token;
     of->row_count = rows;
+    of->deadline_ms = slu_now_ms(fluss_target_client(lookup->target)->env) + FLUSS_LOOKUP_TIMEOUT_MS;
     slu_buf_init(&of->keys, KEYS_BYTES_MAX);
     const slu_status status = asked_make(of, schema, keys, selection, err);
     if (status != SLU_OK) {

@@ -5,8 +5,8 @@
  *          The caller removes duplicates; the lookup does not look for them.
  * Owns     the lookup borrows its target. `values` is moved to on_done.
  * Threads  the client's owner; on_done comes from inside step, never from inside submit.
- * Errors   AGAIN: FLUSS_LOOKUP_FLIGHT_MAX batches are in flight. on_done's failure: what a server said, after FLUSS_LOOKUP_RETRIES_MAX
- *          tries where it is retriable.
+ * Errors   AGAIN: FLUSS_LOOKUP_FLIGHT_MAX batches are in flight. on_done's failure: what a server said, after FLUSS_LOOKUP_TIMEOUT_MS
+ *          where it is retriable; what ended the target.
  */
 #ifndef FLUSS_CLIENT_LOOKUP_H
 #define FLUSS_CLIENT_LOOKUP_H
@@ -14,7 +14,7 @@
 #include "target.h"
 
 #define FLUSS_LOOKUP_FLIGHT_MAX 64
-#define FLUSS_LOOKUP_RETRIES_MAX 100
+#define FLUSS_LOOKUP_TIMEOUT_MS 120000 /* over all retries */
 
 typedef struct fluss_lookup fluss_lookup;
 

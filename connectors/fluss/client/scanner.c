@@ -66,8 +66,9 @@ struct fluss_scanner {
     uint32_t entry_capacity;
     size_t buffered_bytes;
     slu_ipc_codec *codec;
-    slu_error failure;
-    slu_timer *timer; /* asks again after a pause */
+    slu_error failure; /* told once what was fetched before is handed out */
+    bool broken;       /* a batch could not be read: nothing behind it is handed out */
+    slu_timer *timer;  /* asks again after a pause */
 };
 
 static void fetches_start(fluss_scanner *scanner);
@@ -289,6 +290,7 @@ fetch_answered(void *context, fluss_answer *answer, const slu_error *failure)
     }
     const bool projected = mine->projected;
     fetch_remove(scanner, mine);
+    fluss_target_fresh(scanner->target);
     const Fluss__FetchLogResponse *response = (const Fluss__FetchLogResponse *)answer->message;
     for (size_t table = 0; table < response->n_tables_resp; table++)
         for (size_t i = 0; i < response->tables_resp[table]->n_buckets_resp; i++)
@@ -379,10 +381,12 @@ fetch_start(fluss_scanner *scanner, int32_t id)
         *made = (fetch){.scanner = scanner, .next = scanner->fetches, .node = id, .projected = scanner->project};
         scanner->fetches = made;
         status = fetch_send(scanner, made, pointers, fetch_fill(scanner, made, parts, pointers), &err);
-        if (status != SLU_OK)
+        if (status != SLU_OK && err.retriable)
+            fetch_give_up(scanner, made);
+        else if (status != SLU_OK)
             fetch_remove(scanner, made);
     }
-    if (status != SLU_OK)
+    if (status != SLU_OK && !err.retriable)
         scanner_fail(scanner, &err);
     slu_free(parts);
     slu_free(pointers);
@@ -416,7 +420,7 @@ timer_fired(void *context)
 /* ---- The scanner ---- */
 
 static void
-options_default(fluss_scanner_options *options)
+options_default(fluss_scanner_options *options, int64_t request_timeout_ms)
 {
     if (options->buffer_bytes_max == 0)
         options->buffer_bytes_max = BUFFER_BYTES_DEFAULT;
@@ -426,6 +430,9 @@ options_default(fluss_scanner_options *options)
         options->bucket_bytes_max = BUCKET_BYTES_DEFAULT;
     if (options->wait_ms == 0)
         options->wait_ms = WAIT_MS_DEFAULT;
+    /* A long poll that is longer than a request may take would never be answered. */
+    if (options->wait_ms > request_timeout_ms / 2)
+        options->wait_ms = (int32_t)(request_timeout_ms / 2);
 }
 
 slu_status
@@ -438,7 +445,7 @@ fluss_scanner_open(fluss_target *target, const fluss_scanner_options *options, f
     scanner->target = target;
     if (options != NULL)
         scanner->options = *options;
-    options_default(&scanner->options);
+    options_default(&scanner->options, fluss_target_client(target)->request_timeout_ms);
     scanner->bucket_count = table->bucket_count;
     scanner->buckets = slu_alloc_zero((size_t)table->bucket_count, sizeof *scanner->buckets);
     slu_status status = scanner->buckets == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a scanner") : SLU_OK;
@@ -606,7 +613,7 @@ scanner_ended(const fluss_scanner *scanner)
 slu_status
 fluss_scanner_poll(fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err)
 {
-    while (scanner->entry_count > 0) {
+    while (scanner->entry_count > 0 && !scanner->broken) {
         entry next = entry_pop(scanner);
         bucket_scan *scan = &scanner->buckets[next.bucket];
         slu_status status = SLU_AGAIN;
@@ -615,8 +622,17 @@ fluss_scanner_poll(fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err
         fluss_answer_unref(&next.answer);
         if (status == SLU_AGAIN)
             continue;
+        if (status < 0) { /* said once and for all: what follows must not be read past it */
+            slu_error why = {0};
+            if (err != NULL)
+                why = *err;
+            why.status = status;
+            scanner_fail(scanner, &why);
+            scanner->broken = true;
+            return slu_error_in(err, status, "reading table %s", fluss_target_name(scanner->target));
+        }
         fetches_start(scanner);
-        return status < 0 ? slu_error_in(err, status, "reading table %s", fluss_target_name(scanner->target)) : status;
+        return status;
     }
     if (scanner->failure.status != SLU_OK) {
         if (err != NULL)

@@ -1,6 +1,7 @@
 /*
  *   LOADING -all answers-> READY -stale-> READY (asking again)
  *   LOADING -a fatal answer, or too many retriable ones-> FAILED
+ *   READY -a fatal answer while asking again (no such table, another table)-> FAILED; retriable ones never end it
  */
 #include "target.h"
 
@@ -21,14 +22,14 @@ struct fluss_target {
     slu_arena arena;
     fluss_descriptor descriptor;
     fluss_table table;
-    int32_t *leaders;
+    int32_t *leaders;       /* -1: none at the moment */
     size_t *schema_columns; /* of the schema ids 1 .. schema_count; the table's own is the last */
     int16_t schema_count;
     int16_t schema_next; /* to be asked for; schema_count: none left */
     bool described;
     bool located;
     bool stale;
-    uint32_t tries;
+    uint32_t tries;    /* in a row */
     slu_error failure; /* status SLU_OK: none */
     fluss_call *info_call;
     fluss_call *schema_call;
@@ -46,12 +47,15 @@ constant(const char *text)
     return (char *)(uintptr_t)text;
 }
 
-/* A retriable failure while loading or refreshing is tried again after a pause; any other ends the target. */
+/* A retriable failure while loading or refreshing is tried again after a pause; any other ends the target. What was open once waits
+ * for its servers as long as it takes: a node that restarts is no reason to end a job. */
 static void
 target_fail(fluss_target *target, const slu_error *failure)
 {
-    if (failure->retriable && ++target->tries < LOAD_TRIES_MAX) {
-        slu_timer_set(target->timer, FLUSS_STALE_PAUSE_MS);
+    target->tries += target->tries < UINT32_MAX;
+    if (failure->retriable && (target->located || target->tries < LOAD_TRIES_MAX)) {
+        const int64_t pause_ms = backoff_ms(target->client, target->tries - 1, FLUSS_STALE_PAUSE_MS, FLUSS_STALE_PAUSE_MS_MAX);
+        slu_timer_set(target->timer, target->located ? pause_ms : FLUSS_STALE_PAUSE_MS);
         return;
     }
     target->failure = *failure;
@@ -170,6 +174,8 @@ static void
 leaders_take(fluss_target *target, const Fluss__PbTableMetadata *metadata)
 {
     bool complete = true;
+    for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
+        target->leaders[bucket] = -1;
     for (size_t i = 0; i < metadata->n_bucket_metadata; i++) {
         const Fluss__PbBucketMetadata *bucket = metadata->bucket_metadata[i];
         if (bucket->bucket_id >= 0 && bucket->bucket_id < target->table.bucket_count)
@@ -177,11 +183,10 @@ leaders_take(fluss_target *target, const Fluss__PbTableMetadata *metadata)
     }
     for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
         complete = complete && target->leaders[bucket] >= 0;
-    target->stale = false;
+    target->stale = !complete;
     if (complete) {
         target->located = true;
-        target->tries = 0;
-        return;
+        return; /* tries stay until the leaders do their work: fluss_target_fresh */
     }
     slu_error err;
     (void)slu_error_set(&err, SLU_TIMEOUT, "not every bucket has a leader");
@@ -346,5 +351,13 @@ fluss_target_stale(fluss_target *target)
     if (target->stale)
         return;
     target->stale = true;
-    slu_timer_set(target->timer, FLUSS_STALE_PAUSE_MS);
+    slu_timer_set(target->timer, backoff_ms(target->client, target->tries, FLUSS_STALE_PAUSE_MS, FLUSS_STALE_PAUSE_MS_MAX));
+    target->tries += target->tries < UINT32_MAX;
+}
+
+void
+fluss_target_fresh(fluss_target *target)
+{
+    if (!target->stale)
+        target->tries = 0;
 }

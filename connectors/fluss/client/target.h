@@ -1,8 +1,9 @@
 /*
  * target.h: an opened table: its descriptor, and which node leads each bucket.
  *
- * Shape    open starts loading (GET_TABLE_INFO, GET_TABLE_SCHEMA of earlier schemas, GET_METADATA); poll says when it is there. Leaders are asked again when somebody
- *          found one gone (fluss_target_stale), at most every FLUSS_STALE_PAUSE_MS.
+ * Shape    open starts loading (GET_TABLE_INFO, GET_TABLE_SCHEMA of earlier schemas, GET_METADATA); poll says when it is there. Leaders
+ *          are asked again when somebody found one gone (fluss_target_stale), after FLUSS_STALE_PAUSE_MS, and up to
+ *          FLUSS_STALE_PAUSE_MS_MAX while that does not help; for as long as it takes.
  * Owns     a target owns its descriptor; close cancels what it asked. Scanners, writers and lookups borrow it and end before it.
  * Threads  the client's owner.
  * Errors   poll: AGAIN while loading; NOTFOUND: no such table; CONFLICT: the table was dropped and created anew since.
@@ -14,6 +15,7 @@
 #include "fluss/record/descriptor.h"
 
 #define FLUSS_STALE_PAUSE_MS 100
+#define FLUSS_STALE_PAUSE_MS_MAX 1000
 
 typedef struct fluss_target fluss_target;
 
@@ -36,5 +38,7 @@ int32_t fluss_target_leader(fluss_target *target, int32_t bucket);
 const int32_t *fluss_target_leaders(const fluss_target *target);
 /* A leader was not where we thought: ask again. */
 void fluss_target_stale(fluss_target *target);
+/* A leader answered as one: the next that is gone is asked for without delay. */
+void fluss_target_fresh(fluss_target *target);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * One batch:   QUEUED -request_send-> SENT -acknowledged-> gone
- *              SENT -retriable failure-> QUEUED (the bucket pauses until nothing of it is under way, then sends in order)
+ *              SENT -retriable failure-> QUEUED (the bucket pauses, longer each time, and until nothing of it is under way; then it
+ *                                                sends in order)
  *              SENT -fatal failure-> the writer has failed
  */
 #include "writer.h"
@@ -24,7 +25,7 @@ typedef struct batch {
     int32_t sequence;
     int64_t rows;
     uint32_t crc;
-    uint32_t retries;
+    int64_t deadline_ms; /* INT64_MAX: none */
     bool sent;
 } batch;
 
@@ -35,6 +36,8 @@ typedef struct bucket_write {
     int64_t writer_id; /* -1: the writer's */
     int32_t next_sequence;
     bool paused;
+    uint32_t failures; /* in a row */
+    int64_t paused_until_ms;
 } bucket_write;
 
 /* One batch of each of some buckets, on its way to one node. */
@@ -141,6 +144,7 @@ batch_acknowledge(fluss_writer *writer, int32_t bucket, int64_t base_offset, int
     if (of->first == NULL)
         of->last = NULL;
     of->sent_count--;
+    of->failures = 0;
     writer->pending--;
     writer->bytes -= done->bytes.bytes;
     batch_free(done);
@@ -157,18 +161,31 @@ typedef struct verdict {
     int64_t next_offset;
 } verdict;
 
+/* One failure of a flight is one, however many batches of the bucket were in the air. */
+static void
+bucket_pause(fluss_writer *writer, bucket_write *of)
+{
+    fluss_client *client = fluss_target_client(writer->target);
+    if (!of->paused) {
+        of->paused_until_ms =
+            slu_now_ms(client->env) + backoff_ms(client, of->failures, FLUSS_STALE_PAUSE_MS, FLUSS_STALE_PAUSE_MS_MAX);
+        of->failures++;
+    }
+    of->paused = true;
+    if (!slu_timer_is_set(writer->timer))
+        slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS / 2);
+}
+
 static void
 batch_retry(fluss_writer *writer, int32_t bucket, batch *again, const slu_error *why)
 {
-    bucket_write *of = &writer->buckets[bucket];
-    if (++again->retries > FLUSS_WRITER_RETRIES_MAX) {
+    if (again->deadline_ms <= slu_now_ms(fluss_target_client(writer->target)->env)) {
         writer_fail(writer, why);
         return;
     }
     again->sent = false;
-    of->sent_count--;
-    of->paused = true;
-    slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS);
+    writer->buckets[bucket].sent_count--;
+    bucket_pause(writer, &writer->buckets[bucket]);
 }
 
 static void
@@ -202,6 +219,7 @@ part_settle(fluss_writer *writer, int32_t bucket, batch *of, const verdict *said
         batch_retry(writer, bucket, of, &err);
         return;
     }
+    fluss_target_fresh(writer->target);
     batch_acknowledge(writer, bucket, said->base_offset, said->next_offset);
 }
 
@@ -247,7 +265,7 @@ flight_answered(void *context, fluss_answer *answer, const slu_error *failure)
     flight *mine = context;
     fluss_writer *writer = mine->writer;
     flight_remove(writer, mine);
-    if (failure != NULL && !failure->retriable && failure->status != SLU_TIMEOUT)
+    if (failure != NULL && !failure->retriable)
         writer_fail(writer, failure);
     if (failure != NULL)
         fluss_target_stale(writer->target);
@@ -369,11 +387,14 @@ request_send(fluss_writer *writer, int32_t node)
     made->next = writer->flights;
     writer->flights = made;
     const slu_status status = writer->kv ? put_send(writer, made, node, &err) : produce_send(writer, made, node, &err);
-    if (status != SLU_OK) {
-        flight_remove(writer, made);
-        slu_free(made);
+    if (status == SLU_OK)
+        return;
+    if (!err.retriable)
         writer_fail(writer, &err);
-    }
+    for (size_t i = 0; i < made->count && err.retriable; i++)
+        batch_retry(writer, made->parts[i].bucket, made->parts[i].batch, &err);
+    flight_remove(writer, made);
+    slu_free(made);
 }
 
 static void
@@ -392,21 +413,38 @@ batches_send(fluss_writer *writer)
         slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS);
 }
 
-/* After a pause a bucket goes on once nothing of it is under way. */
+/* What waits for a leader is not under way, so no answer would end it. */
+static void
+deadlines_check(fluss_writer *writer, int64_t now_ms)
+{
+    slu_error err;
+    for (int32_t bucket = 0; bucket < writer->bucket_count; bucket++) {
+        const batch *oldest = writer->buckets[bucket].first;
+        if (oldest == NULL || oldest->sent || oldest->deadline_ms > now_ms)
+            continue;
+        (void)slu_error_set(&err, SLU_TIMEOUT, "bucket %d, batch %d: not stored within %lld ms", bucket, oldest->sequence,
+                            (long long)writer->options.delivery_timeout_ms);
+        writer_fail(writer, &err);
+    }
+}
+
+/* After its pause a bucket goes on once nothing of it is under way. */
 static void
 timer_fired(void *context)
 {
     fluss_writer *writer = context;
     bool waiting = false;
+    const int64_t now_ms = slu_now_ms(fluss_target_client(writer->target)->env);
+    deadlines_check(writer, now_ms);
     if (writer->writer_id < 0 && writer->init_call == NULL && writer->failure.status == SLU_OK)
         writer_id_ask(writer);
     for (int32_t bucket = 0; bucket < writer->bucket_count; bucket++) {
-        if (writer->buckets[bucket].sent_count == 0)
+        if (writer->buckets[bucket].sent_count == 0 && writer->buckets[bucket].paused_until_ms <= now_ms)
             writer->buckets[bucket].paused = false;
         waiting = waiting || writer->buckets[bucket].paused;
     }
     if (waiting)
-        slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS);
+        slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS / 2);
     batches_send(writer);
 }
 
@@ -540,6 +578,9 @@ fluss_writer_write_pieces(fluss_writer *writer, int32_t bucket, const struct Arr
     made->writer_id = of->writer_id;
     made->sequence = of->next_sequence;
     made->rows = rows;
+    made->deadline_ms = writer->options.delivery_timeout_ms == 0
+                            ? INT64_MAX
+                            : slu_now_ms(fluss_target_client(writer->target)->env) + writer->options.delivery_timeout_ms;
     const slu_status status = batch_encode(writer, bucket, schema, pieces, count, made, err);
     if (status != SLU_OK) {
         batch_free(made);

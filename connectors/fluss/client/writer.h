@@ -2,13 +2,15 @@
  * writer.h: appends to log tables and upserts into primary-key tables: batches per bucket, idempotent, pipelined, retried in order.
  *
  * Shape    each write becomes one Fluss batch of one bucket with the writer's next sequence there; up to FLUSS_WRITER_FLIGHT_MAX are
- *          under way per bucket. A retriable failure sends the same bytes again, in order; acknowledgements are told in order.
+ *          under way per bucket. A retriable failure (error.h, the request's timeout, a connection that broke) sends the same bytes
+ *          again, in order, after a pause that grows; acknowledgements are told in order. A duplicate counts as stored.
  * Identity the writer id is asked of the server before the first batch (INIT_WRITER), or given with the next sequence of each
  *          bucket (fluss_writer_resume), so that a dead writer's late request is a duplicate.
  * Owns     the writer borrows its target; rows are encoded inside write, nothing of the caller's is kept.
  * Threads  the client's owner.
  * Errors   write: AGAIN: FLUSS_WRITER_BYTES_MAX wait already, or the writer id is not there yet. poll: the failure that ended the
- *          writer (a fatal error of Fluss, or retries exhausted): what was not acknowledged may or may not be stored.
+ *          writer (a fatal error of Fluss, the oldest batch out of order (31) or of an unknown writer (33) among them, or the
+ *          delivery timeout): what was not acknowledged may or may not be stored.
  */
 #ifndef FLUSS_CLIENT_WRITER_H
 #define FLUSS_CLIENT_WRITER_H
@@ -18,7 +20,6 @@
 
 #define FLUSS_WRITER_FLIGHT_MAX 5                 /* batches a server remembers per writer and bucket */
 #define FLUSS_WRITER_BYTES_MAX ((size_t)32 << 20) /* encoded bytes not yet acknowledged */
-#define FLUSS_WRITER_RETRIES_MAX 600              /* of one batch, FLUSS_STALE_PAUSE_MS apart and more */
 
 typedef struct fluss_writer fluss_writer;
 
@@ -39,6 +40,7 @@ typedef struct fluss_writer_options {
     void *context;
     const int32_t *target_columns; /* primary-key tables: a partial update of these positions; NULL: whole rows */
     uint32_t target_column_count;
+    int64_t delivery_timeout_ms; /* of one batch, over all its retries; 0: none, as in Fluss's own clients */
 } fluss_writer_options;
 
 /* The target must be ready. */
