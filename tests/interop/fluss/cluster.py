@@ -98,8 +98,8 @@ def varint(value):
 
 
 class Cluster:
-    def __init__(self, tablets=1, settings=None, heap="512m", folder=None):
-        self.tablets, self.settings, self.heap = tablets, dict(settings or {}), heap
+    def __init__(self, tablets=1, settings=None, heap="512m", folder=None, plugins=None):
+        self.tablets, self.settings, self.heap, self.plugins = tablets, dict(settings or {}), heap, plugins
         self.temporary = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="sluice-fluss-")
         self.processes = {}
@@ -142,7 +142,9 @@ class Cluster:
                 [self.java, f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *jars.JVM, f"-Dlog.file={self.path('log', name + '.log')}",
                  f"-Dlog4j.configurationFile=file:{self.path('log4j.properties')}", "-Dlog4j.shutdownHookEnabled=false", "-cp", self.class_path,
                  main, *arguments],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, preexec_fn=die_with_parent)
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, preexec_fn=die_with_parent,
+                # Plugins are looked for here, else in `plugins` below the working directory, which is a room of ours.
+                cwd=self.folder, env={**os.environ, "FLUSS_PLUGINS_DIR": self.plugins or self.path("no-plugins")})
 
     def start_tablet(self, index):
         self.launch(f"tablet-{index}", self.heap, "org.apache.fluss.server.tablet.TabletServer", "--configDir", self.path(f"conf/tablet-{index}"))

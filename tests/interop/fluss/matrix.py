@@ -1,0 +1,490 @@
+#!/usr/bin/env python3
+"""matrix.py --build DIR [--full] [--list] [PATTERN]: who can read what whom wrote, on which server; the cells of tests/interop/README.md.
+
+A cell is (writer, reader, server, table, operation), named writer-reader.server.table.operation. Exit: 0 all cells that ran are right, 1 one
+is not, 77 nothing could run. SLUICE_INTEROP_BREAK=CELL spoils one expected value of that cell, to see that it fails.
+"""
+import copy
+import ctypes
+import itertools
+import json
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import cluster  # noqa: E402
+import jars  # noqa: E402
+import model  # noqa: E402
+
+CELLS_MAX = 80
+ANSWER_SECONDS = 60
+SPEC_SECONDS = 0.03  # what lies between a step of writing and the moment that is asked for
+
+CLIENTS = {"ours": "our client", "java": "Java client 0.9.1", "rust": "Rust client fluss-rs 1.0.0", "python": "Python client pyfluss 1.0.0"}
+SERVERS = {"ours": "our server", "real": "Fluss 0.9.1: ZooKeeper, coordinator, two tablet servers"}
+
+# What a client cannot do, as (client, role or *, table regex, operation regex): why. Checked by hand against the client's source.
+CANNOT = [
+    ("java", "reader", r"^log_nested$", r"^limit$", "its limit scan hands out nested values whose Arrow memory it has freed"),
+    ("ours", "*", r"^pk_nested$", r".*", "our client has no ARRAY, MAP and ROW in rows yet"),
+    ("ours", "*", r"_parts$", r".*", "our client has no partitioned tables yet"),
+    ("ours", "reader", r".*", r"^prefix$", "our client has no prefix lookup yet"),
+    ("ours", "reader", r".*", r"^limit$", "our client has no limit scan yet"),
+]
+# What a server cannot do: (server, table regex, operation regex): why.
+NOT_SERVED = [
+    ("ours", r"^pk_nested$", r".*", "our server has no ARRAY, MAP and ROW in primary-key tables yet"),
+]
+
+
+class Mismatch(Exception):
+    def __init__(self, what, got, expected):
+        super().__init__(what)
+        self.what, self.got, self.expected = what, got, expected
+
+
+class Refused(Exception):
+    """What a driver answered with an error."""
+
+
+# ---- Drivers ----
+
+class Driver:
+    """A client's long-lived process. `missing`: why it cannot run here."""
+
+    def __init__(self, name, command, missing=None):
+        self.name, self.command, self.missing, self.process = name, command, missing, None
+
+    def start(self):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, preexec_fn=cluster.die_with_parent)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(self.process.stdout, selectors.EVENT_READ)
+        self.rest = b""
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")[-2000:]
+
+    def line(self):
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while b"\n" not in self.rest:
+            if not self.selector.select(max(0, deadline - time.monotonic())):
+                self.stop()
+                raise Refused(f"the driver of {self.name} said nothing for {ANSWER_SECONDS} s and was ended")
+            more = os.read(self.process.stdout.fileno(), 1 << 20)
+            if not more:
+                said = self.said()
+                self.stop()
+                raise Refused(f"the driver of {self.name} ended: {said}")
+            self.rest += more
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line
+
+    def ask(self, **request):
+        if self.process is None:
+            self.start()
+        try:
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            said = self.said()
+            self.stop()
+            raise Refused(f"the driver of {self.name} ended: {said}")
+        answer = json.loads(self.line())
+        if "error" in answer:
+            raise Refused(f"{self.name} {request['do']}: {answer['error']}")
+        return answer["ok"]
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def make_drivers(build):
+    drivers = {"ours": Driver("ours", [os.path.join(build, "tests/interop/fluss/fluss_our_driver")])}
+    try:
+        command = [jars.java(), *jars.JVM, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars.class_path(os.path.join(HERE, "pom.xml")),
+                   os.path.join(HERE, "drivers/JavaDriver.java")]
+        drivers["java"] = Driver("java", command)
+    except jars.Missing as missing:
+        drivers["java"] = Driver("java", None, str(missing))
+    try:
+        import fluss  # noqa: F401
+        drivers["python"] = Driver("python", [sys.executable, "-B", os.path.join(HERE, "drivers/python_driver.py")])
+    except ImportError as missing:
+        drivers["python"] = Driver("python", None, f"pyfluss cannot be loaded: {missing}")
+    drivers["rust"] = Driver("rust", None, "no driver yet")
+    return drivers
+
+
+# ---- Servers ----
+
+class OurServer:
+    def __init__(self, build):
+        self.folder = tempfile.mkdtemp(prefix="sluice-interop-")
+        self.process = None
+        self.program = os.path.join(build, "connectors/fluss/server/fluss_server_main")
+
+    def __enter__(self):
+        self.log = open(os.path.join(self.folder, "log"), "wb")
+        self.process = subprocess.Popen([self.program, os.path.join(self.folder, "data"), "127.0.0.1:0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=self.log, text=True, preexec_fn=cluster.die_with_parent)
+        self.bootstrap = self.process.stdout.readline().strip()
+        if not self.bootstrap:
+            raise cluster.Failed("our server did not start: " + open(os.path.join(self.folder, "log")).read())
+        return self
+
+    def __exit__(self, *unused):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+# ---- A table that was written ----
+
+class Written:
+    """One table of one writer on one server: made, written in its steps, and what is to be expected of it."""
+
+    def __init__(self, name, kind, writer, address):
+        self.name, self.kind, self.address = f"{name}_{writer.name}", kind, address
+        self.expected = model.Expected(kind)
+        at = {"at": address, "table": self.name}
+        writer.ask(do="create", descriptor=kind.descriptor(), **at)
+        for partition in kind.partitions():
+            if partition is not None:
+                writer.ask(do="partition", spec=dict(zip(kind.partition_key, partition.split("$"))), **at)
+        self.moment = None
+        for verb, rows in kind.steps:
+            if self.moment is None and verb is not kind.steps[0][0] or rows is kind.steps[1][1]:
+                time.sleep(SPEC_SECONDS)
+                self.moment = int(time.time() * 1000)
+                time.sleep(SPEC_SECONDS)
+            if isinstance(verb, tuple):
+                writer.ask(do="partial", columns=list(verb), rows=rows, **at)
+            else:
+                writer.ask(do=verb, rows=rows, **at)
+
+    def ask(self, reader, verb, partition, **more):
+        return reader.ask(do=verb, at=self.address, table=self.name, **({} if partition is None else {"partition": partition}), **more)
+
+
+# ---- Operations: each asks a reader and compares ----
+
+def compare(what, got, expected, spoil):
+    if spoil:
+        expected = spoiled(expected)
+    if got != expected:
+        raise Mismatch(what, got, expected)
+
+
+def spoiled(expected):
+    """The same with one value changed: what SLUICE_INTEROP_BREAK is for."""
+    expected = copy.deepcopy(expected)
+    if isinstance(expected, dict):
+        key = next(iter(expected))
+        expected[key] = spoiled(expected[key])
+        return expected
+    if isinstance(expected, list) and expected:
+        expected[-1] = spoiled(expected[-1])
+        return expected
+    return "spoiled" if isinstance(expected, str) or expected is None else expected + 1 if isinstance(expected, int) else ["spoiled"]
+
+
+def plain(value):
+    return json.loads(json.dumps(value))
+
+
+def scan_logs(reader, table, spoil, first=None, last=None, columns=None):
+    """Records between two marks (None: the beginning), all buckets of all partitions."""
+    kind, expected = table.kind, table.expected
+    starts = expected.marks[first] if first is not None else dict.fromkeys(expected.logs, 0)
+    ends = expected.marks[last]
+    pick = range(len(kind.names)) if columns is None else [kind.names.index(name) for name in columns]
+    for partition in kind.partitions():
+        places = [place for place in expected.logs if place[0] == partition]
+        got = table.ask(reader, "scan", partition, **{"from": {str(b): starts[p, b] for p, b in places}, "until": {str(b): ends[p, b] for p, b in places},
+                                                      "columns": columns})
+        wanted = [[b, offset, expected.logs[p, b][offset][0], kind.canonical([expected.logs[p, b][offset][1][c] for c in pick], columns)]
+                  for p, b in places for offset in range(starts[p, b], ends[p, b])]
+        got = [record[:3] + [kind.canonical(record[3], columns)] for record in got]
+        compare(f"records{'' if partition is None else ' of ' + partition}", sorted(plain(got), key=lambda r: (r[0], r[1])), plain(wanted), spoil)
+
+
+def op_append(reader, table, spoil):
+    scan_logs(reader, table, spoil, None, -1)
+
+
+def op_upsert(reader, table, spoil):
+    scan_logs(reader, table, spoil, None, 1)
+
+
+def op_delete(reader, table, spoil):
+    scan_logs(reader, table, spoil, 1, -1)
+
+
+def op_project(reader, table, spoil):
+    names = table.kind.names
+    columns = [names[-1], names[0], names[len(names) // 2]] if len(names) > 2 else names[::-1]
+    scan_logs(reader, table, spoil, 0, -1, list(dict.fromkeys(columns)))
+
+
+def op_lookup(reader, table, spoil):
+    expected, kind = table.expected, table.kind
+    rows = [row for verb, step in kind.steps if not isinstance(verb, tuple) for row in step]
+    keys = list(dict.fromkeys(expected.key_of(row) for row in rows))
+    keys = model.shuffled(keys, 1)
+    got = reader.ask(do="lookup", at=table.address, table=table.name, keys=[list(key) for key in keys])
+    compare("rows by key", {str(key): plain(kind.canonical(row)) for key, row in zip(keys, got)},
+            {str(key): plain(kind.canonical(expected.state.get(key))) for key in keys}, spoil)
+
+
+def op_prefix(reader, table, spoil):
+    expected, kind = table.expected, table.kind
+    prefixes = sorted({kind.value(row, "a") for _, step in kind.steps for row in step}) + [10**6]
+    got = reader.ask(do="prefix", at=table.address, table=table.name, columns=["a"], keys=[[a] for a in prefixes])
+    wanted = {str(a): sorted(row for row in expected.state.values() if kind.value(row, "a") == a) for a in prefixes}
+    compare("rows by prefix", {str(a): sorted(plain(rows), key=lambda r: r[1]) for a, rows in zip(prefixes, got)}, plain(wanted), spoil)
+
+
+def op_limit(reader, table, spoil):
+    by_text = lambda rows: sorted(plain(rows), key=json.dumps)  # noqa: E731
+    for place in table.expected.logs:
+        partition, bucket = place
+        rows = [table.kind.canonical(row) for row in table.expected.bucket_rows(place)]
+        for limit in (3, 1000):
+            got = [table.kind.canonical(row) for row in table.ask(reader, "limit", partition, bucket=bucket, limit=limit)]
+            what = f"bucket {bucket}, limit {limit}"
+            if not table.kind.key:
+                compare(what, plain(got), plain(rows[-limit:]), spoil)
+            elif limit >= len(rows):
+                compare(what, by_text(got), by_text(rows), spoil)
+            else:
+                compare(what, len(got), limit, spoil)
+                compare(what, [row for row in plain(got) if row not in plain(rows)], [], False)
+
+
+def op_offsets(reader, table, spoil):
+    expected = table.expected
+    for partition in table.kind.partitions():
+        buckets = [b for p, b in expected.logs if p == partition]
+        for spec, wanted in (("earliest", {str(b): 0 for b in buckets}), ("latest", {str(b): expected.marks[-1][partition, b] for b in buckets}),
+                             (1, {str(b): 0 for b in buckets}), (table.moment, {str(b): expected.marks[0][partition, b] for b in buckets})):
+            got = table.ask(reader, "offsets", partition, buckets=model.BUCKETS, spec=spec)
+            compare(f"offsets, {spec}", plain(got), wanted, spoil)
+
+
+OPERATIONS = {"append": op_append, "upsert": op_upsert, "delete": op_delete, "project": op_project, "lookup": op_lookup, "prefix": op_prefix,
+              "limit": op_limit, "offsets": op_offsets}
+
+
+def operations_of(name, kind):
+    if not kind.key:
+        return ["append", "project", "limit", "offsets"]
+    found = ["upsert", "delete", "project", "lookup", "limit", "offsets"]
+    return found + ["prefix"] if name == "pk_prefix" else found
+
+
+# ---- Which cells ----
+
+class Cell:
+    def __init__(self, writer, reader, server, table, operation):
+        self.writer, self.reader, self.server, self.table, self.operation = writer, reader, server, table, operation
+        self.name = f"{writer}-{reader}.{server}.{table}.{operation}"
+        self.state, self.failure = None, None
+
+    def why_not(self):
+        for server, table, operation, why in NOT_SERVED:
+            if server == self.server and re.search(table, self.table) and re.search(operation, self.operation):
+                return why
+        for client, role, table, operation, why in CANNOT:
+            for name, own in ((self.writer, "writer"), (self.reader, "reader")):
+                if client == name and role in ("*", own) and re.search(table, self.table) and re.search(operation, self.operation):
+                    return f"{CLIENTS[client]} as {own}: {why}" if role != "*" else f"{CLIENTS[client]}: {why}"
+        return None
+
+    def pairs(self):
+        choices = (("w", self.writer), ("r", self.reader), ("s", self.server), ("t", self.table), ("o", self.operation))
+        return set(itertools.combinations(choices, 2))
+
+
+def all_cells():
+    return [Cell(w, r, s, name, op) for name, kind in model.TABLES.items() for op in operations_of(name, kind) for s in SERVERS for w in CLIENTS for r in CLIENTS]
+
+
+def pairwise(cells):
+    """Cells, greedily chosen, until each pair of choices that any cell has is in one of them; at most CELLS_MAX."""
+    cells = model.shuffled(cells, 4)
+    wanted = set().union(*(cell.pairs() for cell in cells)) if cells else set()
+    chosen, of = [], {cell.name: cell.pairs() for cell in cells}
+    while wanted and len(chosen) < CELLS_MAX:
+        best = max(cells, key=lambda cell: len(of[cell.name] & wanted))
+        chosen.append(best)
+        wanted -= of[best.name]
+    return chosen, len(wanted)
+
+
+# ---- Running them ----
+
+def run_cell(cell, drivers, written, addresses, spoil):
+    key = (cell.writer, cell.server, cell.table)
+    if key not in written:
+        try:
+            written[key] = Written(cell.table, model.TABLES[cell.table], drivers[cell.writer], addresses[cell.server])
+        except Refused as refused:
+            written[key] = refused
+    table = written[key]
+    if isinstance(table, Refused):
+        raise Refused(f"writing the table: {table}")
+    OPERATIONS[cell.operation](drivers[cell.reader], table, spoil)
+
+
+def first_difference(got, expected, path=""):
+    if isinstance(got, list) and isinstance(expected, list):
+        for i in range(max(len(got), len(expected))):
+            if i >= len(got) or i >= len(expected):
+                return path + f"[{i}]", got[i] if i < len(got) else "nothing", expected[i] if i < len(expected) else "nothing"
+            if got[i] != expected[i]:
+                return first_difference(got[i], expected[i], path + f"[{i}]")
+    if isinstance(got, dict) and isinstance(expected, dict):
+        for key in expected:
+            if got.get(key, "nothing") != expected[key]:
+                return first_difference(got.get(key, "nothing"), expected[key], path + f"[{key}]")
+    return path, got, expected
+
+
+def short(value):
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) < 300 else text[:300] + " ..."
+
+
+def explain(failure):
+    if isinstance(failure, Mismatch):
+        path, got, expected = first_difference(failure.got, failure.expected)
+        return f"{failure.what} differ at {path or 'the top'}\n    got      {short(got)}\n    expected {short(expected)}"
+    return f"{type(failure).__name__}: {failure}"
+
+
+def run_cells(cells, drivers, addresses):
+    spoil = os.environ.get("SLUICE_INTEROP_BREAK", "")
+    written = {}
+    for cell in sorted(cells, key=lambda c: (c.server, c.table, c.writer)):
+        missing = drivers[cell.writer].missing or drivers[cell.reader].missing or (None if cell.server in addresses else "no such server here")
+        if missing:
+            cell.state, cell.failure = "s", missing
+            continue
+        begun = time.monotonic()
+        try:
+            run_cell(cell, drivers, written, addresses, cell.name == spoil)
+            cell.state = "+"
+        except (Mismatch, Refused) as failure:
+            cell.state, cell.failure = "F", failure
+            print(f"FAILED {cell.name}", flush=True)
+            if os.environ.get("SLUICE_INTEROP_TRACE"):
+                print(drivers[cell.reader].said())
+        cell.seconds = time.monotonic() - begun
+
+
+def print_matrix(cells):
+    by_place = {(c.table, c.operation, c.server, c.writer, c.reader): c for c in cells}
+    pairs = [(w, r) for w in CLIENTS for r in CLIENTS]
+    initial = {"ours": "O", "java": "J", "rust": "R", "python": "P"}
+    print("\n  + right   F FAILED   s skipped   - a client cannot   . not in this run")
+    for title, of in (("writer", 0), ("reader", 1)):
+        line = "".join(initial[p[of]] for p in pairs)
+        print(f"  {title:>24}  {' '.join(line[i:i + 4] for i in range(0, 16, 4))}   {' '.join(line[i:i + 4] for i in range(0, 16, 4))}")
+    print(f"  {'':>24}  {'our server':<19}   {'Fluss 0.9.1':<19}")
+    for name, kind in model.TABLES.items():
+        for op in operations_of(name, kind):
+            if not any(c.state in ("+", "F", "s") for c in cells if c.table == name and c.operation == op):
+                continue
+            halves = []
+            for server in SERVERS:
+                states = [(by_place[name, op, server, w, r].state or ".") if (name, op, server, w, r) in by_place else "." for w, r in pairs]
+                halves.append(" ".join("".join(states[i:i + 4]) for i in range(0, 16, 4)))
+            print(f"  {name + ' ' + op:>24}  {'   '.join(halves)}")
+
+
+def print_reasons(cells):
+    for state, title in (("s", "skipped"), ("-", "cannot")):
+        reasons = {}
+        for cell in cells:
+            if cell.state == state:
+                reasons[cell.failure] = reasons.get(cell.failure, 0) + 1
+        for reason, count in sorted(reasons.items()):
+            print(f"  {title}: {count} cells: {reason}")
+
+
+def ended(number, unused):
+    raise SystemExit(128 + number)
+
+
+def main():
+    arguments = sys.argv[1:]
+    full, listing = "--full" in arguments, "--list" in arguments
+    arguments = [a for a in arguments if a not in ("--full", "--list")]
+    build = arguments[arguments.index("--build") + 1] if "--build" in arguments else "build/release"
+    words = [a for i, a in enumerate(arguments) if a != "--build" and (i == 0 or arguments[i - 1] != "--build")]
+    pattern = words[0] if words else None
+    signal.signal(signal.SIGTERM, ended)
+    ctypes.CDLL(None).prctl(cluster.PR_SET_PDEATHSIG, signal.SIGTERM)
+    everything = all_cells()
+    for cell in everything:
+        why = cell.why_not()
+        if why:
+            cell.state, cell.failure = "-", why
+    possible = [cell for cell in everything if cell.state is None]
+    chosen, open_pairs = (possible, 0) if full or pattern else pairwise(possible)
+    if pattern:
+        chosen = [cell for cell in chosen if re.search(pattern, cell.name)]
+        if not chosen:
+            return 77
+    if listing:
+        print("\n".join(cell.name for cell in chosen))
+        return 0
+    begun = time.monotonic()
+    drivers = make_drivers(build)
+    try:
+        with OurServer(build) as our:
+            addresses = {"ours": our.bootstrap}
+            try:
+                real = cluster.Cluster(tablets=2)
+            except jars.Missing as missing:
+                print(f"SKIPPED: the real Fluss: {missing}")
+                run_cells(chosen, drivers, addresses)
+            else:
+                need_real = any(cell.server == "real" for cell in chosen)
+                if need_real:
+                    with real:
+                        addresses["real"] = real.bootstrap
+                        run_cells(chosen, drivers, addresses)
+                else:
+                    real.stop()
+                    run_cells(chosen, drivers, addresses)
+    finally:
+        for driver in drivers.values():
+            driver.stop()
+    print_matrix(everything)
+    print_reasons(everything)
+    failed = [cell for cell in chosen if cell.state == "F"]
+    right = [cell for cell in chosen if cell.state == "+"]
+    print(f"  {len(right)} cells right, {len(failed)} failed, {sum(c.state == 's' for c in chosen)} skipped, of {len(possible)} possible and {len(everything)} in all;"
+          f" {open_pairs} pairs of choices not met; {time.monotonic() - begun:.0f} s")
+    for cell in failed:
+        print(f"FAILED {cell.name}\n  {explain(cell.failure)}")
+    return 1 if failed else 0 if right else 77
+
+
+if __name__ == "__main__":
+    sys.exit(main())
