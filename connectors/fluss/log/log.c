@@ -39,6 +39,7 @@ struct fluss_log {
     int64_t snapshot_offset; /* newest snapshot; -1: none */
     log_place places[LOG_PLACES];
     unsigned place_next;
+    fluss_log_archive archive; /* zeroed: none */
     bool unsynced;
 };
 
@@ -114,7 +115,7 @@ log_open_segments(fluss_log *log, const fluss_log_files *files, slu_error *err)
         SLU_TRY(fluss_segment_open(segment, log->dir, files->segments[i], next, err));
         log->segment_count++;
     }
-    return log->segment_count != 0 ? SLU_OK : log_create_segment(log, 0, err);
+    return log->segment_count != 0 ? SLU_OK : log_create_segment(log, log->options.begin_offset, err);
 }
 
 typedef struct log_replay {
@@ -201,6 +202,22 @@ log_recover(fluss_log *log, fluss_log_files *files, slu_error *err)
     return SLU_OK;
 }
 
+/* The log ends before what is known to have been in it (the disk lost it, the archive has it): offsets are not given twice. */
+static slu_status
+log_begin_anew(fluss_log *log, slu_error *err)
+{
+    slu_log_error(log->env, "LOG-LOST",
+                  "bucket %s: its files end at offset %" PRId64 ", but it has been up to %" PRId64 "; it goes on from there", log->name,
+                  fluss_log_end(log), log->options.begin_offset);
+    while (log->segment_count != 0) {
+        fluss_segment *last = log_active(log);
+        SLU_TRY(fluss_segment_remove(last, err));
+        fluss_segment_close(last);
+        log->segment_count--;
+    }
+    return log_create_segment(log, log->options.begin_offset, err);
+}
+
 static slu_status
 log_load(fluss_log *log, slu_error *err)
 {
@@ -209,7 +226,8 @@ log_load(fluss_log *log, slu_error *err)
     SLU_TRY(fluss_log_files_list(log->dir, &files, err));
     SLU_TRY(fluss_writers_new(&log->writers, err));
     SLU_TRY(log_open_segments(log, &files, err));
-    return log_recover(log, &files, err);
+    SLU_TRY(log_recover(log, &files, err));
+    return fluss_log_end(log) >= log->options.begin_offset ? SLU_OK : log_begin_anew(log, err);
 }
 
 static void
@@ -318,6 +336,9 @@ log_roll_if_full(fluss_log *log, const fluss_log_header *head, slu_error *err)
     if (active->bytes == 0 || fits)
         return SLU_OK;
     SLU_TRY(log_take_snapshot(log, err));
+    slu_error why;
+    if (fluss_segment_seal(log_active(log), &why) != SLU_OK) /* a shorter index is a slower one, no more */
+        slu_log_warn(log->env, "INDEX-SHORT", "bucket %s: %s", log->name, why.message);
     return log_create_segment(log, active->next_offset, err);
 }
 
@@ -487,6 +508,20 @@ fluss_log_has_closed(const fluss_log *log)
     return log->segment_count > 1;
 }
 
+/* With the writer snapshot at its head, unless that is the newest one. */
+static slu_status
+log_drop_first(fluss_log *log, slu_error *err)
+{
+    fluss_segment *first = &log->segments[0];
+    if (first->base_offset != log->snapshot_offset)
+        SLU_TRY(fluss_log_files_remove_snapshot(log->dir, first->base_offset, err));
+    SLU_TRY(fluss_segment_remove(first, err));
+    fluss_segment_close(first);
+    log->segment_count--;
+    memmove(log->segments, log->segments + 1, log->segment_count * sizeof *log->segments);
+    return SLU_OK;
+}
+
 slu_status
 fluss_log_expire(fluss_log *log, int64_t writers_before_ms, int64_t segments_before_ms, int64_t below_offset, slu_error *err)
 {
@@ -496,12 +531,62 @@ fluss_log_expire(fluss_log *log, int64_t writers_before_ms, int64_t segments_bef
         const slu_status young = fluss_segment_find_time(&log->segments[0], segments_before_ms, &offset, err);
         if (young != SLU_NOTFOUND)
             return young;
-        if (log->segments[0].base_offset != log->snapshot_offset)
-            SLU_TRY(fluss_log_files_remove_snapshot(log->dir, log->segments[0].base_offset, err));
-        SLU_TRY(fluss_segment_remove(&log->segments[0], err));
-        fluss_segment_close(&log->segments[0]);
-        log->segment_count--;
-        memmove(log->segments, log->segments + 1, log->segment_count * sizeof *log->segments);
+        SLU_TRY(log_drop_first(log, err));
     }
     return SLU_OK;
+}
+
+slu_status
+fluss_log_trim(fluss_log *log, size_t keep, int64_t below_offset, slu_error *err)
+{
+    while (fluss_log_has_closed(log) && log->segment_count > keep && log->segments[0].next_offset <= below_offset)
+        SLU_TRY(log_drop_first(log, err));
+    return SLU_OK;
+}
+
+/* ---- for those who keep copies ---- */
+
+const char *
+fluss_log_dir(const fluss_log *log)
+{
+    return log->dir;
+}
+
+slu_status
+fluss_log_closed_from(fluss_log *log, int64_t offset, fluss_log_closed *out, slu_error *err)
+{
+    for (size_t i = 0; i + 1 < log->segment_count; i++) {
+        fluss_segment *segment = &log->segments[i];
+        if (segment->base_offset < offset)
+            continue;
+        SLU_TRY(fluss_segment_load_time(segment, err));
+        SLU_TRY(fluss_segment_seal(segment, err));
+        const fluss_log_closed closed = {segment->base_offset, segment->next_offset, segment->max_time_ms, segment->bytes};
+        *out = closed;
+        return SLU_OK;
+    }
+    return slu_error_set(err, SLU_NOTFOUND, "bucket %s has no closed segment from offset %" PRId64, log->name, offset);
+}
+
+void
+fluss_log_set_archive(fluss_log *log, const fluss_log_archive *archive)
+{
+    log->archive = *archive;
+}
+
+int64_t
+fluss_log_first(const fluss_log *log)
+{
+    const int64_t far = log->archive.start == NULL ? -1 : log->archive.start(log->archive.context);
+    return far >= 0 ? SLU_MIN(far, fluss_log_start(log)) : fluss_log_start(log);
+}
+
+slu_status
+fluss_log_read_any(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
+                   slu_error *err)
+{
+    if (offset >= fluss_log_start(log) || log->archive.read == NULL)
+        return fluss_log_read(log, offset, bytes_max, one_at_least, out, out_next_offset, err);
+    const slu_status status = log->archive.read(log->archive.context, offset, bytes_max, one_at_least, out, out_next_offset, err);
+    return status == SLU_NOTFOUND ? log_check_range(log, offset, err) : status;
 }

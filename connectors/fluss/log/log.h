@@ -29,6 +29,7 @@ typedef struct fluss_log fluss_log;
 typedef struct fluss_log_options {
     uint64_t segment_bytes;  /* a file is closed before it would grow above this; 0: 1 GiB */
     uint64_t snapshot_bytes; /* a writer snapshot after this many appended bytes: what recovery reads at most; 0: 64 MiB */
+    int64_t begin_offset;    /* what the log has at least been up to: where it begins when its directory was lost */
     bool sync;
 } fluss_log_options;
 
@@ -70,5 +71,38 @@ SLU_CHECK slu_status fluss_log_expire(fluss_log *log, int64_t writers_before_ms,
                                       slu_error *err);
 /* Is there a closed segment at all? */
 bool fluss_log_has_closed(const fluss_log *log);
+
+/* ---- what is kept elsewhere besides: remote segments ---- */
+
+/* Batches before fluss_log_start, for those who need them here (a client is told where they lie). The table is copied. */
+typedef struct fluss_log_archive {
+    void *context;
+    int64_t (*start)(void *context); /* first offset; -1: nothing is there */
+    /* As fluss_log_read; NOTFOUND: the offset is not there. */
+    slu_status (*read)(void *context, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
+                       slu_error *err);
+} fluss_log_archive;
+
+void fluss_log_set_archive(fluss_log *log, const fluss_log_archive *archive);
+/* The first offset, here or in the archive. */
+int64_t fluss_log_first(const fluss_log *log);
+/* As fluss_log_read, and from the archive what is not here any more. */
+SLU_CHECK slu_status fluss_log_read_any(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out,
+                                        int64_t *out_next_offset, slu_error *err);
+
+typedef struct fluss_log_closed {
+    int64_t base_offset;
+    int64_t next_offset;
+    int64_t max_time_ms;
+    uint64_t bytes;
+} fluss_log_closed;
+
+/* The directory with its files; borrowed. */
+const char *fluss_log_dir(const fluss_log *log);
+/* The first closed segment that begins at `offset` or later, its files complete: NOTFOUND when there is none. */
+SLU_CHECK slu_status fluss_log_closed_from(fluss_log *log, int64_t offset, fluss_log_closed *out, slu_error *err);
+/* Removes segments that end at or before `below_offset` from the front, as long as more than `keep` are left, the one that is
+ * written included. */
+SLU_CHECK slu_status fluss_log_trim(fluss_log *log, size_t keep, int64_t below_offset, slu_error *err);
 
 #endif

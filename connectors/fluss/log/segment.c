@@ -67,12 +67,13 @@ fluss_segment_create(fluss_segment *segment, const char *dir, int64_t base_offse
     return status;
 }
 
-slu_status
-fluss_segment_open(fluss_segment *segment, const char *dir, int64_t base_offset, int64_t next_offset, slu_error *err)
+static slu_status
+segment_open(fluss_segment *segment, const char *dir, int64_t base_offset, int64_t next_offset, bool foreign, slu_error *err)
 {
     struct stat info;
     SLU_TRY(segment_init(segment, dir, base_offset, err));
-    slu_status status = segment_fd_open(segment, ".log", O_RDWR, &segment->fd, err);
+    segment->foreign = foreign;
+    slu_status status = segment_fd_open(segment, ".log", foreign ? O_RDONLY : O_RDWR, &segment->fd, err);
     if (status == SLU_OK && fstat(segment->fd, &info) != 0)
         status = slu_errno_set(err, errno, "stat", segment->stem);
     if (status != SLU_OK) {
@@ -82,6 +83,18 @@ fluss_segment_open(fluss_segment *segment, const char *dir, int64_t base_offset,
     segment->bytes = (uint64_t)info.st_size;
     segment->next_offset = next_offset;
     return SLU_OK;
+}
+
+slu_status
+fluss_segment_open(fluss_segment *segment, const char *dir, int64_t base_offset, int64_t next_offset, slu_error *err)
+{
+    return segment_open(segment, dir, base_offset, next_offset, false, err);
+}
+
+slu_status
+fluss_segment_open_foreign(fluss_segment *segment, const char *dir, int64_t base_offset, int64_t next_offset, slu_error *err)
+{
+    return segment_open(segment, dir, base_offset, next_offset, true, err);
 }
 
 /* ---- the two index files ---- */
@@ -147,7 +160,12 @@ index_load(const fluss_segment *segment, const char *suffix, size_t entry_bytes,
     if (file == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for an index");
     file->entry_bytes = entry_bytes;
-    slu_status status = segment_fd_open(segment, suffix, O_RDWR | O_CREAT, &file->fd, err);
+    file->fd = -1;
+    slu_status status = segment_fd_open(segment, suffix, segment->foreign ? O_RDONLY : O_RDWR | O_CREAT, &file->fd, err);
+    if (status == SLU_NOTFOUND && segment->foreign) {
+        *slot = file;
+        return SLU_OK;
+    }
     if (status == SLU_OK && fstat(file->fd, &info) != 0)
         status = slu_errno_set(err, errno, "stat", segment->stem);
     if (status != SLU_OK) {
@@ -214,11 +232,22 @@ index_close(fluss_index_file **file)
     slu_error ignored; /* an index that lacks its last entries is put right by the next recovery */
     if (*file == NULL)
         return;
-    if (index_flush(*file, &ignored) != SLU_OK)
+    if ((*file)->pending != 0 && index_flush(*file, &ignored) != SLU_OK)
         (*file)->pending = 0;
-    (void)close((*file)->fd);
+    if ((*file)->fd >= 0)
+        (void)close((*file)->fd);
     slu_free(*file);
     *file = NULL;
+}
+
+slu_status
+fluss_segment_seal(fluss_segment *segment, slu_error *err)
+{
+    if (segment->index != NULL && segment->index->pending != 0)
+        SLU_TRY_IN(index_flush(segment->index, err), err, "%s", segment->stem);
+    if (segment->times != NULL && segment->times->pending != 0)
+        SLU_TRY_IN(index_flush(segment->times, err), err, "%s", segment->stem);
+    return SLU_OK;
 }
 
 void
@@ -484,6 +513,35 @@ fluss_segment_find(fluss_segment *segment, int64_t offset, uint64_t *out_positio
         return slu_error_set(err, SLU_NOTFOUND, "offset %" PRId64 " is not in %s", offset, segment->stem);
     *out_position = s.position;
     return SLU_OK;
+}
+
+static slu_status
+walk_time(void *context, const fluss_log_header *head, uint64_t position)
+{
+    fluss_segment *segment = context;
+    (void)position;
+    if (head->commit_timestamp > segment->max_time_ms) {
+        segment->max_time_ms = head->commit_timestamp;
+        segment->max_time_offset = head->base_offset + head->last_offset_delta;
+    }
+    return SLU_OK;
+}
+
+/* The newest entry of the time index, and the batches behind it. */
+slu_status
+fluss_segment_load_time(fluss_segment *segment, slu_error *err)
+{
+    uint64_t start = 0;
+    fluss_index_entry entry = {0};
+    if (segment->max_time_ms >= 0 || segment->bytes == 0)
+        return SLU_OK;
+    SLU_TRY(segment_load_indexes(segment, err));
+    const size_t entries = segment->times->written + segment->times->pending;
+    if (entries != 0) {
+        SLU_TRY(index_entry(segment->times, entries - 1, &entry, err));
+        SLU_TRY(segment_before(segment, segment->base_offset + entry.offset, &start, err));
+    }
+    return fluss_segment_walk(segment, start, walk_time, segment, err);
 }
 
 slu_status

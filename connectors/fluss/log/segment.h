@@ -52,6 +52,7 @@ typedef struct fluss_segment {
     uint64_t bytes;
     uint64_t bytes_since_index;
     int fd;
+    bool foreign;            /* belongs to somebody else: is read only */
     fluss_index_file *index; /* NULL until it is needed */
     fluss_index_file *times;
 } fluss_segment;
@@ -61,6 +62,13 @@ SLU_CHECK slu_status fluss_segment_create(fluss_segment *segment, const char *di
 /* A file that exists; next_offset is known for all but the last one (else: recover it). */
 SLU_CHECK slu_status fluss_segment_open(fluss_segment *segment, const char *dir, int64_t base_offset, int64_t next_offset,
                                         slu_error *err);
+/* The same for a file that is not ours to write (a remote one); a missing index makes it slow, not wrong. */
+SLU_CHECK slu_status fluss_segment_open_foreign(fluss_segment *segment, const char *dir, int64_t base_offset, int64_t next_offset,
+                                                slu_error *err);
+/* Writes what the indexes hold back; the segment gets no more batches. */
+SLU_CHECK slu_status fluss_segment_seal(fluss_segment *segment, slu_error *err);
+/* max_time_ms of a segment that was opened, which is not known yet. */
+SLU_CHECK slu_status fluss_segment_load_time(fluss_segment *segment, slu_error *err);
 /* Writes what the indexes hold back; safe on a zeroed segment and safe twice. */
 void fluss_segment_close(fluss_segment *segment);
 SLU_CHECK slu_status fluss_segment_sync(fluss_segment *segment, slu_error *err);

@@ -167,7 +167,7 @@ fetch_tablet(const fluss_fetch *fetch, const fetch_bucket *bucket, fluss_tablet 
 static int64_t
 fetch_offset(const fetch_bucket *bucket, const fluss_tablet *tablet)
 {
-    return bucket->offset == FLUSS_OFFSET_EARLIEST ? fluss_log_start(tablet->log) : bucket->offset;
+    return bucket->offset == FLUSS_OFFSET_EARLIEST ? fluss_log_first(tablet->log) : bucket->offset;
 }
 
 /* Enough bytes, or an error that its client should hear of at once. A bucket that is not here (21) does not cut short the wait of
@@ -249,23 +249,74 @@ fetch_project(const fluss_fetch *fetch, const fetch_table *asked, fluss_served *
     return slu_buf_status(records, err);
 }
 
+/* What is not here any more: where it lies, for the client to read. NOTFOUND: nowhere. */
 static slu_status
-fetch_read(const fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Fluss__PbFetchLogRespForBucket *out,
+fetch_remote(fluss_fetch *fetch, const fetch_bucket *bucket, const fluss_tablet *tablet, Fluss__PbFetchLogRespForBucket *out,
+             slu_error *err)
+{
+    fluss_remote_named named;
+    SLU_TRY(fluss_remote_log_name(tablet->remote, fetch_offset(bucket, tablet), fluss_log_start(tablet->log), &named, err));
+    Fluss__PbRemoteLogFetchInfo *info = slu_arena_alloc(&fetch->arena, sizeof *info);
+    Fluss__PbRemoteLogSegment **list =
+        (Fluss__PbRemoteLogSegment **)fluss_reply_list(&fetch->arena, named.count, sizeof **list);
+    if (info == NULL || list == NULL)
+        return slu_arena_status(&fetch->arena, err);
+    fluss__pb_remote_log_fetch_info__init(info);
+    info->remote_log_tablet_dir = slu_arena_printf(&fetch->arena, "file://%s", named.dir);
+    if (tablet->partition_id != FLUSS_NO_PARTITION)
+        info->partition_name = slu_arena_strdup(&fetch->arena, fluss_tables_partition_name(tablet));
+    info->has_first_start_pos = true;
+    info->first_start_pos = named.first_position;
+    for (size_t i = 0; i < named.count; i++) {
+        fluss__pb_remote_log_segment__init(list[i]);
+        list[i]->remote_log_segment_id = slu_arena_strdup(&fetch->arena, named.segments[i].id);
+        list[i]->remote_log_start_offset = named.segments[i].start_offset;
+        list[i]->remote_log_end_offset = named.segments[i].end_offset;
+        list[i]->segment_size_in_bytes = named.segments[i].bytes;
+        list[i]->has_max_timestamp = true;
+        list[i]->max_timestamp = named.segments[i].max_time_ms;
+    }
+    info->n_remote_log_segments = named.count;
+    info->remote_log_segments = list;
+    out->remote_log_fetch_info = info;
+    return slu_arena_status(&fetch->arena, err);
+}
+
+/* Is the answer for it to look elsewhere? */
+static slu_status
+fetch_looks_elsewhere(fluss_fetch *fetch, const fetch_bucket *bucket, const fluss_tablet *tablet,
+                      Fluss__PbFetchLogRespForBucket *out, bool *out_yes, slu_error *err)
+{
+    const int64_t offset = fetch_offset(bucket, tablet);
+    *out_yes = false;
+    if (tablet->remote == NULL || offset < 0 || offset >= fluss_log_start(tablet->log))
+        return SLU_OK;
+    const slu_status status = fetch_remote(fetch, bucket, tablet, out, err);
+    *out_yes = status == SLU_OK;
+    return status == SLU_NOTFOUND ? SLU_OK : status;
+}
+
+static slu_status
+fetch_read(fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Fluss__PbFetchLogRespForBucket *out,
            slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     int64_t next = 0;
     const size_t from = records->bytes;
+    bool elsewhere = false;
     SLU_TRY(fetch_tablet(fetch, bucket, &tablet, err));
+    SLU_TRY(fetch_looks_elsewhere(fetch, bucket, tablet, out, &elsewhere, err));
+    out->has_high_watermark = true;
+    out->high_watermark = fluss_log_end(tablet->log);
+    out->has_log_start_offset = true;
+    out->log_start_offset = fluss_log_first(tablet->log);
+    if (elsewhere)
+        return bucket->table->projected ? fetch_check_projection(bucket->table, tablet->table, err) : SLU_OK;
     const int64_t left = SLU_MAX(fetch->bytes_max - (int64_t)records->bytes, (int64_t)0);
     const size_t bytes_max = (size_t)SLU_MIN(left, SLU_MAX((int64_t)bucket->bytes_max, (int64_t)0));
     SLU_TRY(fluss_log_read(tablet->log, fetch_offset(bucket, tablet), bytes_max, records->bytes == 0, records, &next, err));
     if (bucket->table->projected)
         SLU_TRY(fetch_project(fetch, bucket->table, tablet->table, records, from, err));
-    out->has_high_watermark = true;
-    out->high_watermark = fluss_log_end(tablet->log);
-    out->has_log_start_offset = true;
-    out->log_start_offset = fluss_log_start(tablet->log);
     out->has_records = true;
     out->records.len = records->bytes - from;
     return SLU_OK;
@@ -287,6 +338,7 @@ fetch_fill_bucket(fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *recor
     out->has_records = false;
     out->has_high_watermark = false;
     out->has_log_start_offset = false;
+    out->remote_log_fetch_info = NULL;
     out->has_error_code = true;
     out->error_code = fluss_reply_error(&fetch->arena, status, &why, &out->error_message);
 }

@@ -284,11 +284,11 @@ static slu_status
 scan_log(const fluss_tablet *tablet, int64_t limit, slu_buf *out, slu_error *err)
 {
     const int64_t end = fluss_log_end(tablet->log);
-    int64_t next = SLU_MAX(fluss_log_start(tablet->log), end - limit);
+    int64_t next = SLU_MAX(fluss_log_first(tablet->log), end - limit);
     while (next < end) {
         const size_t left = KV_VALUES_BYTES_MAX - out->bytes;
         const int64_t before = next;
-        SLU_TRY(fluss_log_read(tablet->log, next, left, true, out, &next, err));
+        SLU_TRY(fluss_log_read_any(tablet->log, next, left, true, out, &next, err));
         if (next == before)
             break;
     }
@@ -346,7 +346,7 @@ stats_bucket(const fluss_request *r, const Fluss__GetTableStatsRequest *request,
     SLU_TRY(fluss_tables_tablet(r->server->tables, table, bucket->has_partition_id ? bucket->partition_id : FLUSS_NO_PARTITION,
                                 bucket->bucket_id, &tablet, err));
     if (table->table.key_column_count == 0) {
-        *out_rows = fluss_log_end(tablet->log) - fluss_log_start(tablet->log);
+        *out_rows = fluss_log_end(tablet->log) - fluss_log_first(tablet->log);
         return SLU_OK;
     }
     SLU_TRY(fluss_tables_kv(r->server->tables, tablet, &kv, err));

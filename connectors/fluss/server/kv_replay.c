@@ -113,7 +113,7 @@ replay_run(replay *r, slu_error *err)
     while (kv->applied < fluss_log_end(kv->log)) {
         int64_t next = kv->applied;
         slu_buf_reset(&chunk);
-        SLU_TRY(fluss_log_read(kv->log, kv->applied, REPLAY_READ_BYTES, true, &chunk, &next, err));
+        SLU_TRY(fluss_log_read_any(kv->log, kv->applied, REPLAY_READ_BYTES, true, &chunk, &next, err));
         SLU_TRY_IN(replay_chunk(r, slu_buf_view(&chunk), next, err), err, "replay of the changelog from %lld",
                    (long long)kv->applied);
     }

@@ -38,7 +38,7 @@ kv_load_meta(fluss_kv_tablet *kv, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf word = {0};
     slu_buf_init(&word, KV_META_BYTES);
-    kv->applied = fluss_log_start(kv->log);
+    kv->applied = fluss_log_first(kv->log);
     kv->row_count = 0;
     const slu_status status = slu_kv_get_meta(kv->store, kv_meta_key(), &word, err);
     if (status == SLU_NOTFOUND)
@@ -56,7 +56,7 @@ kv_open_store(fluss_kv_tablet *kv, slu_error *err)
 {
     SLU_TRY(slu_kv_open(kv->pool, kv->dir, &kv->store, err));
     SLU_TRY(kv_load_meta(kv, err));
-    if (kv->applied >= fluss_log_start(kv->log) && kv->applied <= fluss_log_end(kv->log))
+    if (kv->applied >= fluss_log_first(kv->log) && kv->applied <= fluss_log_end(kv->log))
         return SLU_OK;
     slu_kv_close(&kv->store); /* the log does not know what this store knows: only the log was promised */
     SLU_TRY(slu_dir_remove(kv->dir, err));

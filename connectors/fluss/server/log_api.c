@@ -73,12 +73,16 @@ produce_bucket(const fluss_request *r, fluss_served *table, const Fluss__PbProdu
     SLU_TRY(fluss_tables_tablet(r->server->tables, table, bucket->has_partition_id ? bucket->partition_id : FLUSS_NO_PARTITION,
                                 bucket->bucket_id, &tablet, err));
     SLU_TRY(produce_check(table, records, err));
-    SLU_TRY(fluss_log_append(tablet->log, records, &appended, err));
-    SLU_TRY(fluss_log_sync(tablet->log, err));
-    *out_base = appended.base_offset;
-    if (!appended.duplicate)
+    const int64_t end = fluss_log_end(tablet->log);
+    slu_status status = fluss_log_append(tablet->log, records, &appended, err);
+    if (fluss_log_end(tablet->log) != end) { /* some of it, perhaps, behind a duplicate or before a bad one */
+        if (status == SLU_OK)
+            status = fluss_log_sync(tablet->log, err);
         fluss_fetches_wake(r->server->fetches, tablet);
-    return SLU_OK;
+    }
+    if (status == SLU_OK)
+        *out_base = appended.base_offset;
+    return status;
 }
 
 slu_status
@@ -119,7 +123,7 @@ offset_of(const fluss_request *r, const Fluss__ListOffsetsRequest *request, cons
           slu_error *err)
 {
     switch (request->offset_type) {
-    case OFFSET_EARLIEST: *out = fluss_log_start(tablet->log); return SLU_OK;
+    case OFFSET_EARLIEST: *out = fluss_log_first(tablet->log); return SLU_OK;
     case OFFSET_LATEST:
     case OFFSET_LEADER_END: *out = fluss_log_end(tablet->log); return SLU_OK;
     case OFFSET_AT_TIME: break;
@@ -135,6 +139,12 @@ offset_of(const fluss_request *r, const Fluss__ListOffsetsRequest *request, cons
                                           " is larger than the current timestamp %" PRId64,
                                           request->start_timestamp, now),
                             FLUSS_ERROR_INVALID_TIMESTAMP_EXCEPTION);
+    if (tablet->remote != NULL) {
+        const slu_status found =
+            fluss_remote_log_offset_at(tablet->remote, request->start_timestamp, fluss_log_start(tablet->log), out, err);
+        if (found != SLU_NOTFOUND)
+            return found;
+    }
     return fluss_log_offset_at(tablet->log, request->start_timestamp, out, err);
 }
 

@@ -21,7 +21,6 @@
 
 #define SERVER_STRINGS_BYTES_MAX ((size_t)1 << 20)
 #define SERVER_DATABASE "fluss"                           /* always there */
-#define SERVER_LOG_TTL_MS ((int64_t)7 * 24 * 3600 * 1000) /* table.log.ttl where a table does not say */
 
 static const char *
 server_copy(fluss_server *server, const char *text)
@@ -119,29 +118,34 @@ server_open_stores(fluss_server *server, slu_error *err)
     if (made != SLU_OK && made != SLU_CONFLICT)
         return made;
     SLU_TRY(slu_kv_pool_open(&pool, &server->kv_pool, err));
+    SLU_TRY(fluss_remote_open(server, &server->remote, err));
     const fluss_tables_options tables = {server->env,
                                          server->catalogue,
                                          server->kv_pool,
                                          server->options.data_dir,
+                                         server->remote,
                                          {.segment_bytes = (uint64_t)server->config->log_segment_file_bytes, .sync = server->config->sync}};
     return fluss_tables_open(&tables, &server->tables, err);
 }
 
-/* Rows older than table.log.ttl go, a closed segment at a time. */
+/* Rows older than table.log.ttl go, a closed segment at a time; with remote storage the local ones already after table.log.local-ttl. */
 static int64_t
 server_rows_before(const fluss_server *server, const fluss_served *table)
 {
-    int64_t ttl_ms = SERVER_LOG_TTL_MS;
+    int64_t ttl_ms = FLUSS_LOG_TTL_MS_DEFAULT;
     const char *text = fluss_descriptor_get(&table->descriptor, "table.log.ttl");
+    const char *local = fluss_descriptor_get(&table->descriptor, "table.log.local-ttl");
     if (text != NULL && !fluss_duration_parse(text, &ttl_ms))
-        ttl_ms = SERVER_LOG_TTL_MS;
+        ttl_ms = FLUSS_LOG_TTL_MS_DEFAULT;
+    if (local != NULL && fluss_remote_enabled(server->remote))
+        (void)fluss_duration_parse(local, &ttl_ms);
     return ttl_ms == 0 ? INT64_MIN : slu_wall_ms(server->env) - ttl_ms;
 }
 
 /* But the changelog of a primary-key table stays, for there are no snapshots of its rows that could take its place; and of a lake table
  * what is not in the lake yet. */
-static int64_t
-server_rows_below(fluss_server *server, const fluss_tablet *tablet)
+int64_t
+fluss_server_rows_below(fluss_server *server, const fluss_tablet *tablet)
 {
     const fluss_table *table = &tablet->table->table;
     if (table->key_column_count != 0)
@@ -149,12 +153,19 @@ server_rows_below(fluss_server *server, const fluss_tablet *tablet)
     return table->lake_enabled ? fluss_lake_offset_of(server, tablet) : INT64_MAX;
 }
 
+/* A local segment that is copied can go for all of that. */
+static int64_t
+server_local_below(fluss_server *server, const fluss_tablet *tablet)
+{
+    return fluss_remote_enabled(server->remote) ? fluss_remote_log_end(tablet->remote) : fluss_server_rows_below(server, tablet);
+}
+
 static void
 server_expire_tablet(void *context, fluss_tablet *tablet)
 {
     fluss_server *server = context;
     slu_error why;
-    const int64_t below = fluss_log_has_closed(tablet->log) ? server_rows_below(server, tablet) : 0;
+    const int64_t below = fluss_log_has_closed(tablet->log) ? server_local_below(server, tablet) : 0;
     if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - server->config->writer_id_expiration_ms, server_rows_before(server, tablet->table),
                          below, &why) != SLU_OK)
         slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
@@ -296,6 +307,7 @@ fluss_server_close(fluss_server **out)
         slu_loop_close(&server->loop);
     }
     fluss_tables_close(&server->tables);
+    fluss_remote_close(&server->remote);
     slu_kv_pool_close(&server->kv_pool);
     fluss_catalogue_close(&server->catalogue);
     if (server->lock_fd >= 0)

@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #define FLUSS_SERVER_NODE_ID 0
+#define FLUSS_LOG_TTL_MS_DEFAULT ((int64_t)7 * 24 * 3600 * 1000) /* table.log.ttl where a table does not say */
 #define FLUSS_PRODUCER_TTL_MS (INT64_C(24) * 3600 * 1000) /* coordinator.producer-offsets.ttl */
 #define FLUSS_SERVER_TICK_MS 60000                      /* housekeeping: writers and rows that expire */
 #define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20) /* of answers that wait for a slow client */
@@ -45,6 +46,7 @@ struct fluss_server {
     fluss_tiering *tiering;
     fluss_auto_partitions *auto_partitions;
     fluss_background *background;
+    fluss_remote *remote;
     fluss_session *sessions;
     slu_arena request_arena;
     int64_t writer_id_next; /* taken from the catalogue in blocks */
@@ -87,6 +89,9 @@ SLU_CHECK slu_status fluss_lake_add(fluss_server *server, const fluss_table_row 
 bool fluss_lake_enabled(const fluss_descriptor *descriptor);
 /* How far a bucket is in the lake: the next offset to be tiered; 0 when that is not known. */
 int64_t fluss_lake_offset_of(fluss_server *server, const fluss_tablet *tablet);
+
+/* server.c. Retention may take rows below this offset. */
+int64_t fluss_server_rows_below(fluss_server *server, const fluss_tablet *tablet);
 
 /* dispatch.c. NULL: not served. */
 fluss_handler fluss_dispatch_find(int16_t api_key);

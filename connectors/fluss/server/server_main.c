@@ -1,11 +1,12 @@
 /* server_main.c: the table server as a program of its own, for tests and for trying a client on it: fluss_server_main DIR
- * [HOST:PORT [FORMAT]]. */
+ * [HOST:PORT [FORMAT]] [KEY=VALUE ...]. */
 #include "fluss/server/server.h"
 #include "net/tcp.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static fluss_server *running;
 
@@ -16,6 +17,19 @@ stop(int number)
     fluss_server_stop(running);
 }
 
+/* Takes "KEY=VALUE" arguments, which come last, off the end. */
+static slu_status
+take_settings(int *argc, char **argv, fluss_config *config, slu_error *err)
+{
+    while (*argc > 1 && strchr(argv[*argc - 1], '=') != NULL) {
+        char *text = strchr(argv[*argc - 1], '=');
+        *text = 0;
+        SLU_TRY(fluss_config_set(config, argv[*argc - 1], text + 1, "command line", err));
+        --*argc;
+    }
+    return SLU_OK;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -23,17 +37,23 @@ main(int argc, char **argv)
     uint16_t port = FLUSS_SERVER_PORT_DEFAULT;
     slu_env env;
     slu_error err;
+    fluss_config *config = NULL;
     slu_env_init_system(&env, getenv("SLUICE_DEBUG") != NULL ? SLU_LOG_DEBUG : SLU_LOG_INFO);
+    if (fluss_config_new(&config, &err) != SLU_OK || take_settings(&argc, argv, config, &err) != SLU_OK) {
+        (void)fprintf(stderr, "%s\n", err.message);
+        return 2;
+    }
     if (argc < 2 || (argc > 2 && slu_address_split(argv[2], host, sizeof host, &port, &err) != SLU_OK)) {
-        (void)fprintf(stderr, "usage: %s DIR [HOST:PORT [LAKE FORMAT]]\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s DIR [HOST:PORT [LAKE FORMAT]] [KEY=VALUE ...]\n", argv[0]);
         return 2;
     }
     const fluss_server_options options = {
-        .host = host, .port = port, .data_dir = argv[1], .datalake_format = argc > 3 ? argv[3] : NULL};
+        .config = config, .host = host, .port = port, .data_dir = argv[1], .datalake_format = argc > 3 ? argv[3] : NULL};
     if (fluss_server_open(&env, &options, &running, &err) != SLU_OK) {
         (void)fprintf(stderr, "%s\n", err.message);
         return 1;
     }
+    fluss_config_free(&config);
     const struct sigaction action = {.sa_handler = stop};
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);

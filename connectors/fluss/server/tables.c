@@ -50,6 +50,7 @@ partition_close_tablets(fluss_served *table, fluss_partition *partition)
         SLU_ASSERT(tablet->waiting == NULL);
         fluss_kv_tablet_close(&tablet->kv);
         fluss_log_close(&tablet->log);
+        fluss_remote_log_close(&tablet->remote);
     }
 }
 
@@ -153,7 +154,18 @@ tablet_open_log(fluss_tables *tables, fluss_partition *partition, fluss_tablet *
         (void)snprintf(name, sizeof name, "TableBucket{tableId=%" PRId64 ", partitionId=%" PRId64 ", bucket=%" PRId32 "}",
                        tablet->table->row.id, partition->id, tablet->bucket);
     SLU_TRY(tables_path(tables, tablet->table, partition, suffix, dir, err));
-    return fluss_log_open(tables->options.env, dir, name, &tables->options.log, &tablet->log, err);
+    fluss_log_options options = tables->options.log;
+    if (tables->options.remote != NULL && tablet->remote == NULL)
+        SLU_TRY(fluss_remote_log_open(tables->options.remote, tablet, partition->name, &tablet->remote, err));
+    if (tablet->remote != NULL)
+        options.begin_offset = fluss_remote_log_copied_end(tablet->remote);
+    SLU_TRY_IN(fluss_log_open(tables->options.env, dir, name, &options, &tablet->log, err), err, "table %s.%s",
+               tablet->table->row.database, tablet->table->row.name);
+    if (tablet->remote != NULL) {
+        const fluss_log_archive archive = fluss_remote_log_archive(tablet->remote);
+        fluss_log_set_archive(tablet->log, &archive);
+    }
+    return SLU_OK;
 }
 
 slu_status
@@ -173,6 +185,15 @@ fluss_tables_tablet(fluss_tables *tables, fluss_served *table, int64_t partition
         SLU_TRY(tablet_open_log(tables, partition, tablet, err));
     *out = tablet;
     return SLU_OK;
+}
+
+const char *
+fluss_tables_partition_name(const fluss_tablet *tablet)
+{
+    const fluss_partition *partition = tablet->table->partitions;
+    while (partition != NULL && partition->id != tablet->partition_id)
+        partition = partition->next;
+    return partition == NULL ? "" : partition->name;
 }
 
 slu_status
@@ -364,6 +385,8 @@ fluss_tables_drop(fluss_tables *tables, fluss_served *table, slu_error *err)
 {
     char dir[SLU_PATH_BYTES_MAX];
     SLU_TRY(tables_path(tables, table, NULL, "", dir, err));
+    if (tables->options.remote != NULL)
+        SLU_TRY(fluss_remote_drop(tables->options.remote, table, FLUSS_NO_PARTITION, NULL, err));
     tables_unlink(tables, table);
     served_free(table);
     return slu_dir_remove(dir, err);
@@ -389,6 +412,8 @@ fluss_tables_remove_partition(fluss_tables *tables, const fluss_served *table, c
     char dir[SLU_PATH_BYTES_MAX];
     const fluss_partition gone = {.id = partition_id, .name = (char *)(uintptr_t)name};
     SLU_TRY(tables_path(tables, table, &gone, "", dir, err));
+    if (tables->options.remote != NULL)
+        SLU_TRY(fluss_remote_drop(tables->options.remote, table, partition_id, name, err));
     return slu_dir_remove(dir, err);
 }
 

@@ -16,6 +16,7 @@
 #include "fluss/server/catalogue.h"
 #include "fluss/server/kv_tablet.h"
 #include "fluss/log/log.h"
+#include "fluss/server/remote_log.h"
 
 #define FLUSS_NO_PARTITION (-1)
 #define FLUSS_SCHEMAS_MAX 1024 /* of one table */
@@ -30,6 +31,7 @@ typedef struct fluss_tablet {
     int64_t partition_id; /* FLUSS_NO_PARTITION */
     int32_t bucket;
     fluss_log *log;      /* NULL until opened */
+    fluss_remote_log *remote; /* what of it lies in remote storage; opened with the log */
     fluss_kv_tablet *kv; /* NULL for log tables, and until opened */
     fluss_wait *waiting; /* fetches that wait for an append (fetch.c) */
 } fluss_tablet;
@@ -57,6 +59,7 @@ typedef struct fluss_tables_options {
     fluss_catalogue *catalogue;
     slu_kv_pool *kv_pool;
     const char *data_dir;
+    fluss_remote *remote; /* NULL: no remote storage */
     fluss_log_options log;
 } fluss_tables_options;
 
@@ -69,6 +72,8 @@ SLU_CHECK slu_status fluss_tables_get_by_id(fluss_tables *tables, int64_t table_
 /* partition_id FLUSS_NO_PARTITION for a table without partitions. */
 SLU_CHECK slu_status fluss_tables_tablet(fluss_tables *tables, fluss_served *table, int64_t partition_id, int32_t bucket,
                                          fluss_tablet **out, slu_error *err);
+/* Of a tablet of a partition; borrowed. "" for none. */
+const char *fluss_tables_partition_name(const fluss_tablet *tablet);
 /* The tablet's kv store; NOTFOUND (20) for a log table. */
 SLU_CHECK slu_status fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **out, slu_error *err);
 SLU_CHECK slu_status fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id, const fluss_schema **out,
