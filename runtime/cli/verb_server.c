@@ -2,7 +2,7 @@
 #include "verbs.h"
 
 #include "cli/catalog/lake.h"
-#include "fluss/config/config.h"
+#include "fluss/config/listeners.h"
 #include "fluss/server/server.h"
 #include "net/tcp.h"
 
@@ -42,16 +42,14 @@ static slu_status
 listen_read(const fluss_config *config, char *host, size_t host_bytes, int *port, slu_error *err)
 {
     uint16_t number = FLUSS_SERVER_PORT_DEFAULT;
+    fluss_listener_spec listeners[FLUSS_LISTENERS_MAX];
+    size_t count;
     (void)snprintf(host, host_bytes, "%s", FLUSS_SERVER_HOST_DEFAULT);
     if (config->listen != NULL)
         SLU_TRY_IN(slu_address_split(config->listen, host, host_bytes, &number, err), err, "--listen");
     *port = number;
-    const bool loopback = strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
-    if (!loopback && !config->insecure)
-        return slu_error_set(err, SLU_INVALID,
-                             "--listen %s can be reached from other machines, without encryption: say --insecure if that is meant",
-                             host);
-    return SLU_OK;
+    SLU_TRY(fluss_listeners_read(config, host, number, listeners, &count, err));
+    return fluss_listeners_check_open(config, listeners, count, err);
 }
 
 static slu_status

@@ -80,13 +80,6 @@ fluss_handle_api_versions(fluss_request *r, slu_error *err)
     return fluss_request_answer(r, &response.base, err);
 }
 
-slu_status
-fluss_handle_authenticate(fluss_request *r, slu_error *err)
-{
-    const Fluss__AuthenticateResponse response = FLUSS__AUTHENTICATE_RESPONSE__INIT; /* an open listener lets everyone in */
-    return fluss_request_answer(r, &response.base, err);
-}
-
 int32_t
 fluss_server_code(slu_status status, const slu_error *err)
 {

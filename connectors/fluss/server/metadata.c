@@ -11,7 +11,7 @@ metadata_node(const fluss_request *r, Fluss__PbServerNode *out)
     fluss__pb_server_node__init(out);
     out->node_id = FLUSS_SERVER_NODE_ID;
     out->host = fluss_reply_text(fluss_session_host(r->session));
-    out->port = r->server->port;
+    out->port = fluss_session_port(r->session);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "fluss/server/auto_partition.h"
 #include "fluss/server/catalogue_cluster.h"
+#include "fluss/security/sasl.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/server_internal.h"
 #include "fluss/server/table_rules.h"
@@ -179,6 +180,7 @@ server_tick(void *context)
     fluss_tables_each(server->tables, server_expire_tablet, server);
     if (fluss_catalogue_expire_producers(server->catalogue, slu_wall_ms(server->env), &why) != SLU_OK)
         slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
+    fluss_sessions_close_idle(server);
     slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
 }
 
@@ -191,18 +193,38 @@ server_woken(void *context)
 }
 
 static slu_status
+server_listen_at(fluss_server *server, fluss_server_listener *at, slu_error *err)
+{
+    const size_t request_bytes_max = (size_t)server->config->netty_max_request_bytes;
+    const slu_conn_options options = {.frame_bytes_max = request_bytes_max - FLUSS_FRAME_PREFIX_BYTES,
+                                      .queue_bytes_max = FLUSS_SERVER_QUEUE_BYTES_MAX};
+    at->server = server;
+    if (at->spec.sasl)
+        SLU_TRY(fluss_sasl_check_users(server->config, at->spec.name, err));
+    SLU_TRY_IN(slu_listener_open(server->loop, at->spec.host, at->spec.port, &options, fluss_session_accept, at, &at->listener, err),
+               err, "listener %s", at->spec.name);
+    at->port = slu_listener_port(at->listener);
+    slu_log_info(server->env, "LISTENING", "%s://%s:%u%s%s", at->spec.name, at->spec.host, (unsigned)at->port,
+                 at->spec.sasl ? " with login" : "", at->spec.internal ? ", above all access rights" : "");
+    return SLU_OK;
+}
+
+static slu_status
 server_listen(fluss_server *server, slu_error *err)
 {
-    const slu_conn_options options = {.frame_bytes_max = FLUSS_FRAME_BYTES_MAX - FLUSS_FRAME_PREFIX_BYTES,
-                                      .queue_bytes_max = FLUSS_SERVER_QUEUE_BYTES_MAX};
+    fluss_listener_spec specs[FLUSS_LISTENERS_MAX];
+    fluss_server_listener *first = &server->listeners[0];
     slu_loop_on_wake(server->loop, server_woken, server);
     SLU_TRY(slu_timer_open(server->loop, server_tick, server, &server->tick, err));
     slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
-    SLU_TRY(slu_listener_open(server->loop, server->options.host, (uint16_t)server->options.port, &options, fluss_session_accept,
-                              server, &server->listener, err));
-    server->port = slu_listener_port(server->listener);
-    (void)snprintf(server->address, sizeof server->address, strchr(server->options.host, ':') != NULL ? "[%s]:%u" : "%s:%u",
-                   server->options.host, (unsigned)server->port);
+    SLU_TRY(fluss_listeners_read(server->config, server->options.host, (uint16_t)server->options.port, specs, &server->listener_count,
+                                 err));
+    for (size_t i = 0; i < server->listener_count; i++) {
+        server->listeners[i].spec = specs[i];
+        SLU_TRY(server_listen_at(server, &server->listeners[i], err));
+    }
+    (void)snprintf(server->address, sizeof server->address, strchr(first->spec.host, ':') != NULL ? "[%s]:%u" : "%s:%u",
+                   first->spec.host, (unsigned)first->port);
     return SLU_OK;
 }
 
@@ -303,7 +325,8 @@ fluss_server_close(fluss_server **out)
     fluss_auto_partitions_close(&server->auto_partitions);
     if (server->loop != NULL) {
         slu_timer_close(&server->tick);
-        slu_listener_close(&server->listener);
+        for (size_t i = 0; i < server->listener_count; i++)
+            slu_listener_close(&server->listeners[i].listener);
         slu_loop_close(&server->loop);
     }
     fluss_tables_close(&server->tables);
@@ -323,6 +346,15 @@ const char *
 fluss_server_address(const fluss_server *server)
 {
     return server->address;
+}
+
+int
+fluss_server_port(const fluss_server *server, const char *listener)
+{
+    for (size_t i = 0; i < server->listener_count; i++)
+        if (strcmp(server->listeners[i].spec.name, listener) == 0)
+            return server->listeners[i].port;
+    return -1;
 }
 
 slu_status

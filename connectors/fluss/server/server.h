@@ -77,7 +77,9 @@ void fluss_server_close(fluss_server **server);
 /* The CPU clock of the thread that fluss_server_start made, for measurements. */
 SLU_CHECK slu_status fluss_server_clock(const fluss_server *server, clockid_t *out);
 
-/* "127.0.0.1:9123"; valid until close. */
+/* "127.0.0.1:9123", of the first listener; valid until close. */
 const char *fluss_server_address(const fluss_server *server);
+/* Where the listener of that name really listens; -1: there is none. */
+int fluss_server_port(const fluss_server *server, const char *listener);
 
 #endif

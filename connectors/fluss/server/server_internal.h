@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "fluss/server/background.h"
 #include "fluss/server/catalogue.h"
+#include "fluss/config/listeners.h"
+#include "fluss/security/acl.h"
 #include "fluss/server/server.h"
 #include "fluss/server/tables.h"
 #include "fluss/wire/api.h"
@@ -26,6 +28,14 @@ typedef struct fluss_fetches fluss_fetches;
 typedef struct fluss_tiering fluss_tiering;
 typedef struct fluss_auto_partitions fluss_auto_partitions;
 
+/* A place where clients come. */
+typedef struct fluss_server_listener {
+    fluss_server *server;
+    fluss_listener_spec spec;
+    slu_listener *listener;
+    uint16_t port; /* the real one */
+} fluss_server_listener;
+
 struct fluss_server {
     const slu_env *env;
     fluss_server_options options; /* host, port, advertised_host, data_dir: they point into `strings`. All else: config */
@@ -34,10 +44,10 @@ struct fluss_server {
     bool has_lake;
     slu_arena strings;
     slu_loop *loop;
-    slu_listener *listener;
+    fluss_server_listener listeners[FLUSS_LISTENERS_MAX];
+    size_t listener_count;
     slu_timer *tick;
-    char address[SLU_ADDRESS_BYTES_MAX];
-    uint16_t port;
+    char address[SLU_ADDRESS_BYTES_MAX]; /* of the first listener */
     int lock_fd; /* on data_dir/lock */
     fluss_catalogue *catalogue;
     slu_kv_pool *kv_pool;
@@ -64,6 +74,7 @@ typedef struct fluss_request {
     slu_arena *arena; /* of this request; gone when the handler returns */
     int32_t id;
     int16_t version;
+    fluss_principal principal; /* who asks */
 } fluss_request;
 
 /* A handler answers (fluss_request_answer), or parks the request and answers later by session and id, or fails: the client then
@@ -74,10 +85,17 @@ SLU_CHECK slu_status fluss_request_answer(fluss_request *request, const Protobuf
 
 /* session.c. Sends an answer for a request that was parked; the session may be slow, never gone (fluss_fetches_forget). */
 void fluss_session_answer(fluss_session *session, int32_t request_id, const ProtobufCMessage *response);
-/* The host that this client should be told to connect to. */
+/* Where this client should be told to connect to: by its own listener. */
 const char *fluss_session_host(const fluss_session *session);
-slu_status fluss_session_accept(void *server, slu_conn *conn, const slu_conn_events **out_events, void **out_context);
+uint16_t fluss_session_port(const fluss_session *session);
+/* The client's numeric address. */
+const char *fluss_session_peer_host(const fluss_session *session);
+/* Is it a client of the internal listener? */
+bool fluss_session_is_internal(const fluss_session *session);
+slu_status fluss_session_accept(void *listener, slu_conn *conn, const slu_conn_events **out_events, void **out_context);
 void fluss_sessions_close(fluss_server *server);
+/* Closes connections that were silent for longer than netty.connection.max-idle-time. */
+void fluss_sessions_close_idle(fluss_server *server);
 /* Frees the sessions whose connection was closed while something else went on. */
 void fluss_sessions_sweep(void *server);
 

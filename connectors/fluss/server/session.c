@@ -6,7 +6,9 @@
  * read its answers is not read from until it does.
  */
 #include "base/alloc.h"
+#include "fluss/security/sasl.h"
 #include "fluss/server/fetch.h"
+#include "fluss/server/reply.h"
 #include "fluss/server/server_internal.h"
 #include "fluss/wire/frame.h"
 
@@ -18,7 +20,11 @@
 
 struct fluss_session {
     fluss_server *server;
+    const fluss_server_listener *listener;
     slu_conn *conn;
+    fluss_sasl sasl; /* of a listener with login */
+    char peer_host[SLU_ADDRESS_BYTES_MAX];
+    int64_t active_ms; /* when something came or went last */
     bool paused;
     fluss_session *next;
     fluss_session **at;
@@ -40,6 +46,7 @@ session_send(fluss_session *session, slu_buf *frame)
     slu_error why;
     if (session->conn == NULL)
         return;
+    session->active_ms = slu_now_ms(session->server->env);
     if (slu_conn_send(session->conn, frame, &why) != SLU_OK) {
         slu_log_warn(session->server->env, "ANSWER-LOST", "%s: %s; the connection is closed", slu_conn_peer(session->conn),
                      why.message);
@@ -96,6 +103,12 @@ session_handle(fluss_session *session, const fluss_request_frame *frame, slu_err
         err->code = FLUSS_ERROR_UNSUPPORTED_VERSION;
         return SLU_UNSUPPORTED;
     }
+    if (session->listener->spec.sasl && !session->sasl.done && frame->api_key != FLUSS_API_AUTHENTICATE &&
+        frame->api_key != FLUSS_API_API_VERSIONS) {
+        (void)slu_error_set(err, SLU_INVALID, "%s", FLUSS_SASL_UNAUTHENTICATED);
+        err->code = FLUSS_ERROR_AUTHENTICATE_EXCEPTION;
+        return SLU_INVALID;
+    }
     if (frame->api_version < api->version_min || frame->api_version > api->version_max) {
         (void)slu_error_set(err, SLU_UNSUPPORTED, "%s in version %d; this server knows %d to %d", api->name, frame->api_version,
                             api->version_min, api->version_max);
@@ -108,7 +121,9 @@ session_handle(fluss_session *session, const fluss_request_frame *frame, slu_err
         err->code = FLUSS_ERROR_CORRUPT_MESSAGE;
         return slu_error_in(err, status, "%s", api->name);
     }
-    fluss_request request = {server, session, api, message, &server->request_arena, frame->request_id, frame->api_version};
+    fluss_request request = {server,   session,           api, message, &server->request_arena, frame->request_id, frame->api_version,
+                             .principal = {session->listener->spec.sasl ? session->sasl.user : FLUSS_PRINCIPAL_ANONYMOUS,
+                                           FLUSS_PRINCIPAL_USER}};
     return handler(&request, err);
 }
 
@@ -130,6 +145,7 @@ session_input(void *context, slu_conn *conn, slu_view input)
     slu_error err;
     if (session->conn == NULL)
         return;
+    session->active_ms = slu_now_ms(session->server->env);
     if (fluss_request_decode_rest(input, &frame, &err) != SLU_OK) {
         SLU_AUTO(slu_buf_fini) slu_buf answer = {0};
         slu_buf_init(&answer, 64 << 10);
@@ -168,15 +184,30 @@ session_closed(void *context, slu_conn *conn, const slu_error *why)
 
 static const slu_conn_events session_events = {NULL, session_input, session_drained, session_closed};
 
+/* "127.0.0.1:4711", "[::1]:4711": without the port. */
+static void
+session_set_peer_host(fluss_session *session, const char *peer)
+{
+    const bool v6 = peer[0] == '[';
+    (void)snprintf(session->peer_host, sizeof session->peer_host, "%s", v6 ? peer + 1 : peer);
+    char *end = strrchr(session->peer_host, v6 ? ']' : ':');
+    if (end != NULL)
+        *end = 0;
+}
+
 slu_status
 fluss_session_accept(void *context, slu_conn *conn, const slu_conn_events **out_events, void **out_context)
 {
-    fluss_server *server = context;
+    fluss_server_listener *listener = context;
+    fluss_server *server = listener->server;
     fluss_session *session = slu_alloc_zero(1, sizeof *session);
     if (session == NULL)
         return SLU_NOMEM;
     session->server = server;
+    session->listener = listener;
     session->conn = conn;
+    session->active_ms = slu_now_ms(server->env);
+    session_set_peer_host(session, slu_conn_peer(conn));
     session->next = server->sessions;
     session->at = &server->sessions;
     if (session->next != NULL)
@@ -207,12 +238,80 @@ fluss_sessions_close(fluss_server *server)
     }
 }
 
+void
+fluss_sessions_close_idle(fluss_server *server)
+{
+    const int64_t before_ms = slu_now_ms(server->env) - server->config->netty_connection_max_idle_ms;
+    for (fluss_session *session = server->sessions, *next = NULL; session != NULL; session = next) {
+        next = session->next;
+        if (session->active_ms >= before_ms)
+            continue;
+        slu_log_debug(server->env, "IDLE", "%s was silent for too long: closed", session->peer_host);
+        slu_conn_close(&session->conn);
+        session_free(session);
+    }
+}
+
 const char *
 fluss_session_host(const fluss_session *session)
 {
-    const fluss_server_options *options = &session->server->options;
-    if (options->advertised_host != NULL)
-        return options->advertised_host;
-    const bool everywhere = strcmp(options->host, "0.0.0.0") == 0 || strcmp(options->host, "::") == 0;
-    return everywhere ? slu_conn_local_host(session->conn) : options->host;
+    const fluss_listener_spec *spec = &session->listener->spec;
+    const char *advertised = spec->advertised_host[0] != 0 ? spec->advertised_host : session->server->options.advertised_host;
+    if (advertised != NULL)
+        return advertised;
+    const bool everywhere = strcmp(spec->host, "0.0.0.0") == 0 || strcmp(spec->host, "::") == 0;
+    return everywhere ? slu_conn_local_host(session->conn) : spec->host;
+}
+
+uint16_t
+fluss_session_port(const fluss_session *session)
+{
+    const fluss_server_listener *listener = session->listener;
+    return listener->spec.advertised_port != 0 ? listener->spec.advertised_port : listener->port;
+}
+
+const char *
+fluss_session_peer_host(const fluss_session *session)
+{
+    return session->peer_host;
+}
+
+bool
+fluss_session_is_internal(const fluss_session *session)
+{
+    return session->listener->spec.internal;
+}
+
+/* On an open listener everybody is in already; but who believes to log in there is told. */
+static slu_status
+session_plaintext(fluss_request *r, const Fluss__AuthenticateRequest *request, slu_error *err)
+{
+    const Fluss__AuthenticateResponse response = FLUSS__AUTHENTICATE_RESPONSE__INIT;
+    if (strcasecmp(request->protocol, "PLAINTEXT") == 0)
+        return fluss_request_answer(r, &response.base, err);
+    (void)slu_error_set(err, SLU_INVALID,
+                        "Authenticate protocol not match: protocol of server is 'PLAINTEXT' while protocol of client is '%.64s'",
+                        request->protocol);
+    err->code = FLUSS_ERROR_AUTHENTICATE_EXCEPTION;
+    return SLU_INVALID;
+}
+
+slu_status
+fluss_handle_authenticate(fluss_request *r, slu_error *err)
+{
+    const Fluss__AuthenticateRequest *request = (const Fluss__AuthenticateRequest *)r->message;
+    Fluss__AuthenticateResponse response = FLUSS__AUTHENTICATE_RESPONSE__INIT;
+    fluss_session *session = r->session;
+    if (!session->listener->spec.sasl)
+        return session_plaintext(r, request, err);
+    const bool before = session->sasl.done;
+    const slu_status status = fluss_sasl_step(&session->sasl, session->server->config, session->listener->spec.name, request->protocol,
+                                              slu_view_of(request->token.data, request->token.len), err);
+    if (status != SLU_OK)
+        slu_log_info(session->server->env, "LOGIN-REFUSED", "%s at listener %s: %s", session->peer_host, session->listener->spec.name,
+                     err->message);
+    SLU_TRY(status);
+    /* Java's server ends with an empty challenge; whoever answers that is told again, without one. */
+    response.has_challenge = !before;
+    return fluss_request_answer(r, &response.base, err);
 }
