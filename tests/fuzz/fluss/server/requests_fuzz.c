@@ -50,7 +50,7 @@ talk(const uint8_t *data, size_t size)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
     uint8_t answers[65536];
-    to.sin_port = htons(server->port);
+    to.sin_port = htons(server->listeners[0].port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     (void)connect(fd, (struct sockaddr *)&to, sizeof to);
