@@ -108,6 +108,90 @@ fluss_admin_table_exists(fluss_client *client, const char *database, const char 
     return SLU_OK;
 }
 
+/* ---- Partitions ---- */
+
+typedef struct spec_message {
+    Fluss__PbPartitionSpec spec;
+    Fluss__PbKeyValue values[FLUSS_SPEC_KEYS_MAX];
+    Fluss__PbKeyValue *pointers[FLUSS_SPEC_KEYS_MAX];
+} spec_message;
+
+static slu_status
+spec_fill(const fluss_spec *spec, spec_message *out, slu_error *err)
+{
+    fluss__pb_partition_spec__init(&out->spec);
+    if (spec->count > FLUSS_SPEC_KEYS_MAX)
+        return slu_error_set(err, SLU_LIMIT, "%zu partition keys; %d are served", spec->count, FLUSS_SPEC_KEYS_MAX);
+    for (size_t i = 0; i < spec->count; i++) {
+        fluss__pb_key_value__init(&out->values[i]);
+        out->values[i].key = text(spec->keys[i]);
+        out->values[i].value = text(spec->values[i]);
+        out->pointers[i] = &out->values[i];
+    }
+    out->spec.n_partition_key_values = spec->count;
+    out->spec.partition_key_values = out->pointers;
+    return SLU_OK;
+}
+
+slu_status
+fluss_admin_create_partition(fluss_client *client, const char *database, const char *table, const fluss_spec *spec,
+                             bool ignore_if_exists, slu_error *err)
+{
+    Fluss__CreatePartitionRequest request = FLUSS__CREATE_PARTITION_REQUEST__INIT;
+    Fluss__PbTablePath path = table_path(database, table);
+    spec_message message;
+    SLU_TRY(spec_fill(spec, &message, err));
+    request.table_path = &path;
+    request.partition_spec = &message.spec;
+    request.ignore_if_not_exists = ignore_if_exists; /* so it is named, and this it means */
+    return ask_done(client, FLUSS_TO_COORDINATOR, FLUSS_API_CREATE_PARTITION, &request.base, err);
+}
+
+slu_status
+fluss_admin_drop_partition(fluss_client *client, const char *database, const char *table, const fluss_spec *spec,
+                           bool ignore_if_missing, slu_error *err)
+{
+    Fluss__DropPartitionRequest request = FLUSS__DROP_PARTITION_REQUEST__INIT;
+    Fluss__PbTablePath path = table_path(database, table);
+    spec_message message;
+    SLU_TRY(spec_fill(spec, &message, err));
+    request.table_path = &path;
+    request.partition_spec = &message.spec;
+    request.ignore_if_not_exists = ignore_if_missing;
+    return ask_done(client, FLUSS_TO_COORDINATOR, FLUSS_API_DROP_PARTITION, &request.base, err);
+}
+
+slu_status
+fluss_admin_list_partitions(fluss_client *client, const char *database, const char *table, const fluss_spec *partial,
+                            fluss_partition_found found, void *to, slu_error *err)
+{
+    Fluss__ListPartitionInfosRequest request = FLUSS__LIST_PARTITION_INFOS_REQUEST__INIT;
+    Fluss__PbTablePath path = table_path(database, table);
+    SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
+    spec_message message;
+    request.table_path = &path;
+    if (partial != NULL) {
+        SLU_TRY(spec_fill(partial, &message, err));
+        request.partial_partition_spec = &message.spec;
+    }
+    SLU_TRY(fluss_client_ask(client, FLUSS_TO_ANY, FLUSS_API_LIST_PARTITION_INFOS, &request.base, &answer, err));
+    const Fluss__ListPartitionInfosResponse *list = (const Fluss__ListPartitionInfosResponse *)answer->message;
+    for (size_t i = 0; i < list->n_partitions_info; i++) {
+        const Fluss__PbPartitionSpec *spec = list->partitions_info[i]->partition_spec;
+        const char *keys[FLUSS_SPEC_KEYS_MAX], *values[FLUSS_SPEC_KEYS_MAX];
+        if (spec->n_partition_key_values > FLUSS_SPEC_KEYS_MAX)
+            return slu_error_set(err, SLU_LIMIT, "%zu partition keys; %d are served", spec->n_partition_key_values, FLUSS_SPEC_KEYS_MAX);
+        for (size_t k = 0; k < spec->n_partition_key_values; k++) {
+            keys[k] = spec->partition_key_values[k]->key;
+            values[k] = spec->partition_key_values[k]->value;
+        }
+        found(to, list->partitions_info[i]->partition_id, &(fluss_spec){keys, values, spec->n_partition_key_values});
+    }
+    return SLU_OK;
+}
+
+/* ---- Offsets ---- */
+
 static slu_status
 offsets_take(const Fluss__ListOffsetsResponse *answer, int32_t bucket_count, int64_t *out, slu_error *err)
 {

@@ -29,6 +29,25 @@ SLU_CHECK slu_status fluss_admin_list_tables(fluss_client *client, const char *d
 SLU_CHECK slu_status fluss_admin_table_exists(fluss_client *client, const char *database, const char *table, bool *out,
                                               slu_error *err);
 
+/* The values of partition keys, in any order. */
+typedef struct fluss_spec {
+    const char *const *keys;
+    const char *const *values;
+    size_t count;
+} fluss_spec;
+
+#define FLUSS_SPEC_KEYS_MAX 32
+
+typedef void (*fluss_partition_found)(void *to, int64_t id, const fluss_spec *spec);
+
+SLU_CHECK slu_status fluss_admin_create_partition(fluss_client *client, const char *database, const char *table,
+                                                  const fluss_spec *spec, bool ignore_if_exists, slu_error *err);
+SLU_CHECK slu_status fluss_admin_drop_partition(fluss_client *client, const char *database, const char *table,
+                                                const fluss_spec *spec, bool ignore_if_missing, slu_error *err);
+/* Those that a spec of some of the keys fits; NULL: all. */
+SLU_CHECK slu_status fluss_admin_list_partitions(fluss_client *client, const char *database, const char *table,
+                                                 const fluss_spec *partial, fluss_partition_found found, void *to, slu_error *err);
+
 /* Offsets of the buckets 0 .. bucket_count-1 of a table (partition_id -1: not partitioned), asked of each bucket's leader.
  * `leaders[bucket]` are node ids as table.h knows them. */
 SLU_CHECK slu_status fluss_admin_list_offsets(fluss_client *client, int64_t table_id, int64_t partition_id, int32_t offset_type,

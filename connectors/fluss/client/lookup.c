@@ -24,6 +24,7 @@ typedef struct part {
     int32_t count;
     bool waiting; /* for the timer */
     int64_t send_after_ms;
+    bool absent;  /* there is no such partition: no row has a value */
 } part;
 
 /* One submitted batch. */
@@ -179,6 +180,13 @@ part_take(part *mine, const Fluss__PbLookupRespForBucket *bucket, slu_error *err
     return SLU_OK;
 }
 
+/* The bucket's own number in its partition. */
+static int32_t
+part_bucket(const part *mine)
+{
+    return mine->bucket % fluss_target_table(mine->of->lookup->target)->bucket_count;
+}
+
 static void
 part_answered(void *context, fluss_answer *answer, const slu_error *failure)
 {
@@ -193,7 +201,7 @@ part_answered(void *context, fluss_answer *answer, const slu_error *failure)
         return;
     }
     const Fluss__LookupResponse *response = (const Fluss__LookupResponse *)answer->message;
-    if (response->n_buckets_resp != 1 || response->buckets_resp[0]->bucket_id != mine->bucket)
+    if (response->n_buckets_resp != 1 || response->buckets_resp[0]->bucket_id != part_bucket(mine))
         status = slu_error_set(&err, SLU_CORRUPT, "the answer to a lookup is of another bucket");
     else
         status = part_take(mine, response->buckets_resp[0], &err);
@@ -224,7 +232,9 @@ part_request(part *mine, int32_t leader, slu_error *err)
     request.table_id = fluss_target_table(of->lookup->target)->table_id;
     request.n_buckets_req = 1;
     request.buckets_req = buckets;
-    bucket.bucket_id = mine->bucket;
+    bucket.bucket_id = part_bucket(mine);
+    bucket.partition_id = fluss_target_partition_id(of->lookup->target, mine->bucket);
+    bucket.has_partition_id = bucket.partition_id >= 0;
     bucket.n_keys = (size_t)mine->count;
     bucket.keys = keys;
     const slu_status status = fluss_client_call(fluss_target_client(of->lookup->target), leader, FLUSS_API_LOOKUP, &request.base,
@@ -238,8 +248,20 @@ static void
 part_send(part *mine)
 {
     slu_error err = {0};
-    const int32_t leader = fluss_target_leader(mine->of->lookup->target, mine->bucket);
+    fluss_target *target = mine->of->lookup->target;
+    const slu_status ready = fluss_target_slot_ready(target, fluss_target_slot_of(target, mine->bucket), false, &err);
+    const int32_t leader = ready == SLU_OK ? fluss_target_leader(target, mine->bucket) : -1;
     mine->waiting = false;
+    mine->absent = ready == SLU_NOTFOUND;
+    if (mine->absent || ready == SLU_AGAIN) {
+        part_wait(mine);
+        return;
+    }
+    if (ready != SLU_OK) {
+        mine->of->failure = err;
+        part_wait(mine);
+        return;
+    }
     if (leader >= 0 && part_request(mine, leader, &err) == SLU_OK)
         return;
     if (leader < 0)
@@ -257,6 +279,11 @@ asked_retry(asked *of, int64_t now_ms)
         return false;
     for (int32_t i = 0; i < of->part_count; i++) {
         part *at = &of->parts[i];
+        if (at->waiting && at->absent) {
+            at->waiting = false;
+            if (--of->parts_left == 0)
+                return false;
+        }
         if (!at->waiting || at->send_after_ms > now_ms)
             continue;
         if (of->deadline_ms <= now_ms) {
@@ -340,7 +367,7 @@ fluss_lookup_close(fluss_lookup **lookup)
 static slu_status
 parts_make(asked *of, const int32_t *buckets, slu_error *err)
 {
-    const int32_t bucket_count = fluss_target_table(of->lookup->target)->bucket_count;
+    const int32_t bucket_count = fluss_target_bucket_numbers(of->lookup->target);
     int32_t *counts = slu_alloc_zero((size_t)bucket_count + 1, sizeof *counts);
     of->row_memory = slu_alloc((size_t)of->row_count * sizeof *of->row_memory);
     of->parts = slu_alloc_zero((size_t)(bucket_count < of->row_count ? bucket_count : of->row_count), sizeof *of->parts);
@@ -364,6 +391,24 @@ parts_make(asked *of, const int32_t *buckets, slu_error *err)
     return SLU_OK;
 }
 
+/* Turns buckets into bucket numbers. */
+static slu_status
+slots_add(const asked *of, const struct ArrowSchema *schema, const struct ArrowArray *keys, const int32_t *selection,
+          int32_t *buckets, slu_error *err)
+{
+    fluss_target *target = of->lookup->target;
+    if (!fluss_target_partitioned(target))
+        return SLU_OK;
+    int32_t *slots = slu_alloc((size_t)of->row_count * sizeof *slots);
+    if (slots == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %lld keys", (long long)of->row_count);
+    const slu_status status = fluss_target_slots(target, schema, keys, selection, of->row_count, slots, err);
+    for (int64_t row = 0; row < of->row_count && status == SLU_OK; row++)
+        buckets[row] += slots[row] * fluss_target_table(target)->bucket_count;
+    slu_free(slots);
+    return status;
+}
+
 static slu_status
 asked_make(asked *of, const struct ArrowSchema *schema, const struct ArrowArray *keys, const int32_t *selection, slu_error *err)
 {
@@ -379,6 +424,8 @@ asked_make(asked *of, const struct ArrowSchema *schema, const struct ArrowArray 
         status = fluss_table_keys(table, schema, keys, selection, of->row_count, &of->keys, of->offsets, err);
     if (status == SLU_OK)
         status = fluss_table_buckets(table, schema, keys, selection, of->row_count, buckets, err);
+    if (status == SLU_OK)
+        status = slots_add(of, schema, keys, selection, buckets, err);
     if (status == SLU_OK)
         status = parts_make(of, buckets, err);
     slu_free(buckets);

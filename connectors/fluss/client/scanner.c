@@ -21,6 +21,7 @@ typedef struct fetch fetch;
 
 typedef struct bucket_scan {
     bool active;
+    bool gone;          /* its partition was dropped */
     bool paused;        /* after an error, until the timer fires */
     fetch *fetching;    /* the request under way that asks for it */
     bool answer_stale;  /* that request asked for another offset: what it brings is dropped */
@@ -214,9 +215,10 @@ static void
 bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, const Fluss__PbFetchLogRespForBucket *part)
 {
     slu_error err = {0};
-    if (part->bucket_id < 0 || part->bucket_id >= scanner->bucket_count || !scanner->buckets[part->bucket_id].active)
+    const int32_t bucket = fluss_target_bucket_find(scanner->target, part->has_partition_id ? part->partition_id : -1, part->bucket_id);
+    if (bucket < 0 || bucket >= scanner->bucket_count || !scanner->buckets[bucket].active)
         return;
-    bucket_scan *scan = &scanner->buckets[part->bucket_id];
+    bucket_scan *scan = &scanner->buckets[bucket];
     if (scan->answer_stale) {
         scan->answer_stale = false;
         return;
@@ -244,7 +246,7 @@ bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, co
         return;
     }
     if (part->has_records &&
-        records_take(scanner, answer, part->bucket_id, projected, fluss_bytes_view(&part->records), &err) != SLU_OK)
+        records_take(scanner, answer, bucket, projected, fluss_bytes_view(&part->records), &err) != SLU_OK)
         scanner_fail(scanner, &err);
 }
 
@@ -304,7 +306,7 @@ static bool
 bucket_wants(const fluss_scanner *scanner, int32_t bucket)
 {
     const bucket_scan *scan = &scanner->buckets[bucket];
-    return scan->active && !scan->paused && scan->fetching == NULL && (scan->fetch_from < 0 || scan->fetch_from < scan->stop);
+    return scan->active && !scan->gone && !scan->paused && scan->fetching == NULL && (scan->fetch_from < 0 || scan->fetch_from < scan->stop);
 }
 
 static bool
@@ -342,6 +344,22 @@ fetch_send(fluss_scanner *scanner, fetch *made, Fluss__PbFetchLogReqForBucket **
                              made, &made->call, err);
 }
 
+/* Whether the partition of a bucket is there. One that was dropped has nothing more to read. */
+static bool
+slot_is_ready(fluss_scanner *scanner, int32_t bucket)
+{
+    slu_error err = {0};
+    const slu_status status =
+        fluss_target_slot_ready(scanner->target, fluss_target_slot_of(scanner->target, bucket), false, &err);
+    if (status == SLU_NOTFOUND)
+        scanner->buckets[bucket].gone = true;
+    else if (status < 0)
+        scanner_fail(scanner, &err);
+    else if (status == SLU_AGAIN)
+        slu_timer_set(scanner->timer, FLUSS_STALE_PAUSE_MS);
+    return status == SLU_OK;
+}
+
 /* The buckets that a node leads and that want rows, marked as asked for by `made`. Returns how many. */
 static size_t
 fetch_fill(fluss_scanner *scanner, fetch *made, Fluss__PbFetchLogReqForBucket *parts, Fluss__PbFetchLogReqForBucket **pointers)
@@ -349,11 +367,14 @@ fetch_fill(fluss_scanner *scanner, fetch *made, Fluss__PbFetchLogReqForBucket *p
     size_t count = 0;
     for (int32_t i = 0; i < scanner->bucket_count; i++) {
         const int32_t bucket = (i + scanner->rotate) % scanner->bucket_count;
-        if (fluss_target_leader(scanner->target, bucket) != made->node || !bucket_wants(scanner, bucket))
+        if (!bucket_wants(scanner, bucket) || fluss_target_leader(scanner->target, bucket) != made->node ||
+            !slot_is_ready(scanner, bucket))
             continue;
         Fluss__PbFetchLogReqForBucket *part = &parts[count];
         fluss__pb_fetch_log_req_for_bucket__init(part);
-        part->bucket_id = bucket;
+        part->bucket_id = bucket % fluss_target_table(scanner->target)->bucket_count;
+        part->partition_id = fluss_target_partition_id(scanner->target, bucket);
+        part->has_partition_id = part->partition_id >= 0;
         part->fetch_offset = scanner->buckets[bucket].fetch_from;
         part->max_fetch_bytes = scanner->options.bucket_bytes_max;
         pointers[count++] = part;
@@ -398,7 +419,7 @@ fetches_start(fluss_scanner *scanner)
     if (scanner->failure.status != SLU_OK || scanner->buffered_bytes >= scanner->options.buffer_bytes_max)
         return;
     for (int32_t bucket = 0; bucket < scanner->bucket_count; bucket++) {
-        if (!bucket_wants(scanner, bucket))
+        if (!bucket_wants(scanner, bucket) || !slot_is_ready(scanner, bucket))
             continue;
         const int32_t leader = fluss_target_leader(scanner->target, bucket);
         if (leader < 0)
@@ -435,6 +456,24 @@ options_default(fluss_scanner_options *options, int64_t request_timeout_ms)
         options->wait_ms = (int32_t)(request_timeout_ms / 2);
 }
 
+/* Room for the bucket numbers up to this one: a partitioned table gets more of them while it is read. */
+static slu_status
+buckets_reserve(fluss_scanner *scanner, int32_t bucket, slu_error *err)
+{
+    if (bucket < 0 || bucket >= fluss_target_bucket_numbers(scanner->target))
+        return slu_error_set(err, SLU_INVALID, "table %s has no bucket %d", fluss_target_name(scanner->target), bucket);
+    if (bucket < scanner->bucket_count)
+        return SLU_OK;
+    const int32_t count = fluss_target_bucket_numbers(scanner->target);
+    bucket_scan *buckets = slu_realloc(scanner->buckets, (size_t)count * sizeof *buckets);
+    if (buckets == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", count);
+    memset(buckets + scanner->bucket_count, 0, (size_t)(count - scanner->bucket_count) * sizeof *buckets);
+    scanner->buckets = buckets;
+    scanner->bucket_count = count;
+    return SLU_OK;
+}
+
 slu_status
 fluss_scanner_open(fluss_target *target, const fluss_scanner_options *options, fluss_scanner **out, slu_error *err)
 {
@@ -446,9 +485,7 @@ fluss_scanner_open(fluss_target *target, const fluss_scanner_options *options, f
     if (options != NULL)
         scanner->options = *options;
     options_default(&scanner->options, fluss_target_client(target)->request_timeout_ms);
-    scanner->bucket_count = table->bucket_count;
-    scanner->buckets = slu_alloc_zero((size_t)table->bucket_count, sizeof *scanner->buckets);
-    slu_status status = scanner->buckets == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a scanner") : SLU_OK;
+    slu_status status = fluss_target_partitioned(target) ? SLU_OK : buckets_reserve(scanner, table->bucket_count - 1, err);
     if (status == SLU_OK)
         status = slu_ipc_codec_new(&scanner->codec, err);
     if (status == SLU_OK)
@@ -512,8 +549,7 @@ entries_drop(fluss_scanner *scanner, int32_t bucket)
 slu_status
 fluss_scanner_add(fluss_scanner *scanner, int32_t bucket, int64_t offset, int64_t stop_offset, slu_error *err)
 {
-    if (bucket < 0 || bucket >= scanner->bucket_count)
-        return slu_error_set(err, SLU_INVALID, "table %s has no bucket %d", fluss_target_name(scanner->target), bucket);
+    SLU_TRY(buckets_reserve(scanner, bucket, err));
     if (offset < 0 && offset != FLUSS_OFFSET_EARLIEST)
         return slu_error_set(err, SLU_INVALID, "offset %lld of bucket %d", (long long)offset, bucket);
     entries_drop(scanner, bucket);
@@ -604,7 +640,7 @@ static bool
 scanner_ended(const fluss_scanner *scanner)
 {
     for (int32_t bucket = 0; bucket < scanner->bucket_count; bucket++)
-        if (scanner->buckets[bucket].active &&
+        if (scanner->buckets[bucket].active && !scanner->buckets[bucket].gone &&
             (scanner->buckets[bucket].wanted < 0 || scanner->buckets[bucket].wanted < scanner->buckets[bucket].stop))
             return false;
     return true;
@@ -655,5 +691,20 @@ fluss_scanner_schema(const fluss_scanner *scanner)
 int64_t
 fluss_scanner_high_watermark(const fluss_scanner *scanner, int32_t bucket)
 {
-    return scanner->buckets[bucket].high_watermark;
+    return bucket < scanner->bucket_count ? scanner->buckets[bucket].high_watermark : -1;
+}
+
+bool
+fluss_scanner_gone(const fluss_scanner *scanner, int32_t bucket)
+{
+    return bucket < scanner->bucket_count && scanner->buckets[bucket].gone;
+}
+
+void
+fluss_scanner_remove(fluss_scanner *scanner, int32_t bucket)
+{
+    if (bucket < 0 || bucket >= scanner->bucket_count)
+        return;
+    entries_drop(scanner, bucket);
+    scanner->buckets[bucket].active = false;
 }

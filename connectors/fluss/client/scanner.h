@@ -58,5 +58,9 @@ SLU_CHECK slu_status fluss_scanner_poll(fluss_scanner *scanner, fluss_scan_batch
 const struct ArrowSchema *fluss_scanner_schema(const fluss_scanner *scanner);
 /* The high watermark last heard of a bucket; -1: not yet. */
 int64_t fluss_scanner_high_watermark(const fluss_scanner *scanner, int32_t bucket);
+/* Whether the partition of a bucket was found to be dropped: nothing more will come from it. */
+bool fluss_scanner_gone(const fluss_scanner *scanner, int32_t bucket);
+/* The bucket is not read any more. */
+void fluss_scanner_remove(fluss_scanner *scanner, int32_t bucket);
 
 #endif

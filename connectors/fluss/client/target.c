@@ -3,43 +3,18 @@
  *   LOADING -a fatal answer, or too many retriable ones-> FAILED
  *   READY -a fatal answer while asking again (no such table, another table)-> FAILED; retriable ones never end it
  */
-#include "target.h"
-
 #include "base/alloc.h"
 #include "fluss/wire/error.h"
 #include "fluss/wire/message.h"
-#include "internal.h"
+#include "target_internal.h"
 
 #define LOAD_TRIES_MAX 50
 #define SCHEMAS_MAX 1000 /* earlier schemas that are asked for */
 #define TARGET_ARENA_BYTES_MAX ((size_t)32 << 20)
 
-struct fluss_target {
-    fluss_client *client;
-    char *database;
-    char *table_name;
-    char *name;
-    slu_arena arena;
-    fluss_descriptor descriptor;
-    fluss_table table;
-    int32_t *leaders;       /* -1: none at the moment */
-    size_t *schema_columns; /* of the schema ids 1 .. schema_count; the table's own is the last */
-    int16_t schema_count;
-    int16_t schema_next; /* to be asked for; schema_count: none left */
-    bool described;
-    bool located;
-    bool stale;
-    uint32_t tries;    /* in a row */
-    slu_error failure; /* status SLU_OK: none */
-    fluss_call *info_call;
-    fluss_call *schema_call;
-    fluss_call *metadata_call;
-    slu_timer *timer;
-};
 
 static void info_ask(fluss_target *target);
 static void schema_ask(fluss_target *target);
-static void metadata_ask(fluss_target *target);
 
 static char *
 constant(const char *text)
@@ -49,7 +24,7 @@ constant(const char *text)
 
 /* A retriable failure while loading or refreshing is tried again after a pause; any other ends the target. What was open once waits
  * for its servers as long as it takes: a node that restarts is no reason to end a job. */
-static void
+void
 target_fail(fluss_target *target, const slu_error *failure)
 {
     target->tries += target->tries < UINT32_MAX;
@@ -69,11 +44,13 @@ describe(fluss_target *target, const Fluss__GetTableInfoResponse *info, slu_erro
     SLU_TRY(fluss_table_init(&target->table, &target->descriptor, info->table_id, info->schema_id, &target->arena, err));
     if (target->table.bucket_count <= 0)
         return slu_error_set(err, SLU_CORRUPT, "the server says it has %d buckets", target->table.bucket_count);
-    target->leaders = slu_alloc((size_t)target->table.bucket_count * sizeof *target->leaders);
-    if (target->leaders == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", target->table.bucket_count);
-    for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
-        target->leaders[bucket] = -1;
+    if (target->table.partition_column_count == 0) {
+        target->leaders = slu_alloc((size_t)target->table.bucket_count * sizeof *target->leaders);
+        if (target->leaders == NULL)
+            return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", target->table.bucket_count);
+        for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
+            target->leaders[bucket] = -1;
+    }
     target->schema_count = target->table.schema_id < 1 || target->table.schema_id > SCHEMAS_MAX ? 0 : target->table.schema_id;
     target->schema_next = 1;
     target->schema_columns = slu_alloc_zero((size_t)target->schema_count + 1, sizeof *target->schema_columns);
@@ -142,7 +119,7 @@ schema_ask(fluss_target *target)
     Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
     slu_error err = {0};
     if (target->schema_next >= target->schema_count) {
-        metadata_ask(target);
+        target_metadata_ask(target);
         return;
     }
     path.database_name = constant(target->database);
@@ -174,6 +151,12 @@ static void
 leaders_take(fluss_target *target, const Fluss__PbTableMetadata *metadata)
 {
     bool complete = true;
+    if (target->table.partition_column_count != 0) {
+        target->stale = false;
+        target->located = true;
+        target->tries = 0;
+        return;
+    }
     for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
         target->leaders[bucket] = -1;
     for (size_t i = 0; i < metadata->n_bucket_metadata; i++) {
@@ -199,6 +182,11 @@ metadata_answered(void *context, fluss_answer *answer, const slu_error *failure)
     fluss_target *target = context;
     slu_error err = {0};
     target->metadata_call = NULL;
+    if (failure != NULL && failure->code == FLUSS_ERROR_PARTITION_NOT_EXISTS) { /* since it was listed */
+        target->stale = true;
+        slu_timer_set(target->timer, FLUSS_STALE_PAUSE_MS);
+        return;
+    }
     if (failure != NULL) {
         target_fail(target, failure);
         return;
@@ -212,12 +200,13 @@ metadata_answered(void *context, fluss_answer *answer, const slu_error *failure)
                             (long long)target->table.table_id);
         target_fail(target, &err);
     } else {
+        slots_take(target, (const Fluss__MetadataResponse *)answer->message);
         leaders_take(target, metadata);
     }
 }
 
-static void
-metadata_ask(fluss_target *target)
+void
+target_metadata_ask(fluss_target *target)
 {
     Fluss__MetadataRequest request = FLUSS__METADATA_REQUEST__INIT;
     Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
@@ -227,9 +216,20 @@ metadata_ask(fluss_target *target)
     path.table_name = constant(target->table_name);
     request.n_table_path = 1;
     request.table_path = paths;
-    if (target->metadata_call == NULL && fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_METADATA, &request.base,
+    Fluss__PbPhysicalTablePath *partitions = slu_alloc(((size_t)target->slot_count + 1) * sizeof *partitions);
+    Fluss__PbPhysicalTablePath **pointers = slu_alloc(((size_t)target->slot_count + 1) * sizeof *pointers);
+    if (partitions == NULL || pointers == NULL) {
+        (void)slu_error_set(&err, SLU_NOMEM, "no memory for %d partitions", target->slot_count);
+        target_fail(target, &err);
+    } else {
+        slots_paths(target, partitions, pointers, &request.n_partitions_path);
+        request.partitions_path = pointers;
+    }
+    if (err.status == SLU_OK && target->metadata_call == NULL && fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_METADATA, &request.base,
                                                            metadata_answered, target, &target->metadata_call, &err) != SLU_OK)
         target_fail(target, &err);
+    slu_free(partitions);
+    slu_free(pointers);
 }
 
 static void
@@ -240,9 +240,12 @@ timer_fired(void *context)
         return;
     if (target->stale)
         fluss_client_cluster_forget(target->client);
-    if (target->described)
+    slots_retry(target);
+    if (target->stale && target->slot_count > 0 && target->located)
+        slots_list(target);
+    else if (target->described && (!target->located || target->stale))
         schema_ask(target);
-    else if (target->info_call == NULL)
+    else if (!target->described && target->info_call == NULL)
         info_ask(target);
 }
 
@@ -280,6 +283,7 @@ fluss_target_close(fluss_target **target)
     fluss_call_cancel(&mine->info_call);
     fluss_call_cancel(&mine->schema_call);
     fluss_call_cancel(&mine->metadata_call);
+    slots_free(mine);
     slu_timer_close(&mine->timer);
     fluss_table_fini(&mine->table);
     slu_arena_fini(&mine->arena);
@@ -343,6 +347,12 @@ const int32_t *
 fluss_target_leaders(const fluss_target *target)
 {
     return target->leaders;
+}
+
+const int32_t *
+fluss_target_slot_leaders(const fluss_target *target, int32_t slot)
+{
+    return target->leaders + (size_t)slot * (size_t)target->table.bucket_count;
 }
 
 void

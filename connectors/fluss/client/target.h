@@ -4,6 +4,9 @@
  * Shape    open starts loading (GET_TABLE_INFO, GET_TABLE_SCHEMA of earlier schemas, GET_METADATA); poll says when it is there. Leaders
  *          are asked again when somebody found one gone (fluss_target_stale), after FLUSS_STALE_PAUSE_MS, and up to
  *          FLUSS_STALE_PAUSE_MS_MAX while that does not help; for as long as it takes.
+ * Buckets  everywhere in this room a bucket is told by one number: in a table without partitions its own; in a partitioned one
+ *          slot * bucket_count + bucket, where a *slot* stands for a partition (its name and id) that somebody named or that was listed.
+ *          Slots are numbered from 0, only grow in number, and a partition that was dropped and made anew has another slot.
  * Owns     a target owns its descriptor; close cancels what it asked. Scanners, writers and lookups borrow it and end before it.
  * Threads  the client's owner.
  * Errors   poll: AGAIN while loading; NOTFOUND: no such table; CONFLICT: the table was dropped and created anew since.
@@ -36,9 +39,45 @@ const fluss_table *fluss_target_table(const fluss_target *target);
 /* The leader's node id; -1: not known at the moment (the target asks). */
 int32_t fluss_target_leader(fluss_target *target, int32_t bucket);
 const int32_t *fluss_target_leaders(const fluss_target *target);
+/* Of the buckets of one slot; 0 for a table without partitions. */
+const int32_t *fluss_target_slot_leaders(const fluss_target *target, int32_t slot);
 /* A leader was not where we thought: ask again. */
 void fluss_target_stale(fluss_target *target);
 /* A leader answered as one: the next that is gone is asked for without delay. */
 void fluss_target_fresh(fluss_target *target);
+
+/* ---- Partitions ---- */
+
+#define FLUSS_SLOTS_MAX 100000
+
+typedef struct fluss_slot {
+    const char *name; /* NULL: the table is not partitioned */
+    int64_t id;       /* -1: not known, or no partition */
+    bool gone;        /* it was dropped */
+} fluss_slot;
+
+bool fluss_target_partitioned(const fluss_target *target);
+/* 1 for a table without partitions. Bucket numbers are below slot_count * bucket_count. */
+int32_t fluss_target_slot_count(const fluss_target *target);
+int32_t fluss_target_bucket_numbers(const fluss_target *target);
+fluss_slot fluss_target_slot(const fluss_target *target, int32_t slot);
+/* The slot of a bucket number. */
+int32_t fluss_target_slot_of(const fluss_target *target, int32_t bucket);
+/* The partition id a request has to name for a bucket number; -1: none. */
+int64_t fluss_target_partition_id(const fluss_target *target, int32_t bucket);
+/* The bucket number of what an answer names; -1: nobody asked for it. */
+int32_t fluss_target_bucket_find(const fluss_target *target, int64_t partition_id, int32_t bucket);
+/* A partition by name; with an id (not -1) that very one, as a checkpoint remembers it. */
+SLU_CHECK slu_status fluss_target_slot_named(fluss_target *target, const char *name, int64_t id, int32_t *out_slot, slu_error *err);
+/* The slots of chosen rows; 0 for each in a table without partitions. INVALID: a null in a partition column, a value that is no name. */
+SLU_CHECK slu_status fluss_target_slots(fluss_target *target, const struct ArrowSchema *schema, const struct ArrowArray *array,
+                                        const int32_t *selection, int64_t rows, int32_t *out_slots, slu_error *err);
+/* OK: the leaders of its buckets are known. AGAIN: asked for. NOTFOUND (36): there is no such partition (and `create` does not want
+ * it made), or it was dropped. */
+SLU_CHECK slu_status fluss_target_slot_ready(fluss_target *target, int32_t slot, bool create, slu_error *err);
+/* Lists the partitions of the table, in the background: those that are new get slots, those that are not there any more are gone. */
+void fluss_target_discover(fluss_target *target);
+/* How many times they were listed. */
+uint64_t fluss_target_listings(const fluss_target *target);
 
 #endif

@@ -70,6 +70,25 @@ struct fluss_writer {
 
 static void batches_send(fluss_writer *writer);
 
+/* Room for the bucket numbers up to this one: a partitioned table gets more of them while it is written. */
+static slu_status
+buckets_reserve(fluss_writer *writer, int32_t bucket, slu_error *err)
+{
+    if (bucket < 0 || bucket >= fluss_target_bucket_numbers(writer->target))
+        return slu_error_set(err, SLU_INVALID, "table %s has no bucket %d", fluss_target_name(writer->target), bucket);
+    if (bucket < writer->bucket_count)
+        return SLU_OK;
+    const int32_t count = fluss_target_bucket_numbers(writer->target);
+    bucket_write *buckets = slu_realloc(writer->buckets, (size_t)count * sizeof *buckets);
+    if (buckets == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", count);
+    for (int32_t i = writer->bucket_count; i < count; i++)
+        buckets[i] = (bucket_write){.writer_id = -1};
+    writer->buckets = buckets;
+    writer->bucket_count = count;
+    return SLU_OK;
+}
+
 static void
 writer_fail(fluss_writer *writer, const slu_error *failure)
 {
@@ -223,6 +242,14 @@ part_settle(fluss_writer *writer, int32_t bucket, batch *of, const verdict *said
     batch_acknowledge(writer, bucket, said->base_offset, said->next_offset);
 }
 
+/* Whether an answer's part is that of a bucket number. */
+static bool
+part_is(const fluss_writer *writer, int32_t bucket, int32_t bucket_id, int has_partition, int64_t partition_id)
+{
+    return bucket % fluss_target_table(writer->target)->bucket_count == bucket_id &&
+           fluss_target_partition_id(writer->target, bucket) == (has_partition ? partition_id : -1);
+}
+
 static verdict
 verdict_find(const fluss_writer *writer, const fluss_answer *answer, int32_t bucket, const batch *of)
 {
@@ -231,7 +258,7 @@ verdict_find(const fluss_writer *writer, const fluss_answer *answer, int32_t buc
         const Fluss__PutKvResponse *response = (const Fluss__PutKvResponse *)answer->message;
         for (size_t i = 0; i < response->n_buckets_resp; i++) {
             const Fluss__PbPutKvRespForBucket *part = response->buckets_resp[i];
-            if (part->bucket_id != bucket)
+            if (!part_is(writer, bucket, part->bucket_id, part->has_partition_id, part->partition_id))
                 continue;
             said = (verdict){true, part->has_error_code ? part->error_code : 0, part->error_message, -1,
                              part->has_log_end_offset ? part->log_end_offset : -1};
@@ -241,7 +268,7 @@ verdict_find(const fluss_writer *writer, const fluss_answer *answer, int32_t buc
     const Fluss__ProduceLogResponse *response = (const Fluss__ProduceLogResponse *)answer->message;
     for (size_t i = 0; i < response->n_buckets_resp; i++) {
         const Fluss__PbProduceLogRespForBucket *part = response->buckets_resp[i];
-        if (part->bucket_id != bucket)
+        if (!part_is(writer, bucket, part->bucket_id, part->has_partition_id, part->partition_id))
             continue;
         const int64_t base = part->has_base_offset ? part->base_offset : -1;
         said = (verdict){true, part->has_error_code ? part->error_code : 0, part->error_message, base,
@@ -309,7 +336,9 @@ produce_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
     slu_status status = parts == NULL || pointers == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a request") : SLU_OK;
     for (size_t i = 0; status == SLU_OK && i < made->count; i++) {
         fluss__pb_produce_log_req_for_bucket__init(&parts[i]);
-        parts[i].bucket_id = made->parts[i].bucket;
+        parts[i].bucket_id = made->parts[i].bucket % fluss_target_table(writer->target)->bucket_count;
+        parts[i].partition_id = fluss_target_partition_id(writer->target, made->parts[i].bucket);
+        parts[i].has_partition_id = parts[i].partition_id >= 0;
         parts[i].records = fluss_bytes_of(slu_buf_view(&made->parts[i].batch->bytes));
         pointers[i] = &parts[i];
     }
@@ -335,7 +364,9 @@ put_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
     slu_status status = parts == NULL || pointers == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a request") : SLU_OK;
     for (size_t i = 0; status == SLU_OK && i < made->count; i++) {
         fluss__pb_put_kv_req_for_bucket__init(&parts[i]);
-        parts[i].bucket_id = made->parts[i].bucket;
+        parts[i].bucket_id = made->parts[i].bucket % fluss_target_table(writer->target)->bucket_count;
+        parts[i].partition_id = fluss_target_partition_id(writer->target, made->parts[i].bucket);
+        parts[i].has_partition_id = parts[i].partition_id >= 0;
         parts[i].records = fluss_bytes_of(slu_buf_view(&made->parts[i].batch->bytes));
         pointers[i] = &parts[i];
     }
@@ -354,6 +385,19 @@ put_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
     return status;
 }
 
+/* Whether the partition of a bucket is there; it is made when it is not, and the writer fails where it cannot be. */
+static bool
+slot_is_ready(fluss_writer *writer, int32_t bucket)
+{
+    slu_error err = {0};
+    const int32_t slot = fluss_target_slot_of(writer->target, bucket);
+    const slu_status status =
+        fluss_target_slot_ready(writer->target, slot, !writer->options.existing_partitions_only, &err);
+    if (status < 0)
+        writer_fail(writer, &err);
+    return status == SLU_OK;
+}
+
 /* Gathers the next batch of every bucket that `node` leads. */
 static void
 flight_fill(fluss_writer *writer, flight *made, int32_t node)
@@ -361,7 +405,7 @@ flight_fill(fluss_writer *writer, flight *made, int32_t node)
     size_t bytes = 0;
     for (int32_t bucket = 0; bucket < writer->bucket_count; bucket++) {
         batch *next = bucket_next(&writer->buckets[bucket]);
-        if (next == NULL || fluss_target_leader(writer->target, bucket) != node ||
+        if (next == NULL || fluss_target_leader(writer->target, bucket) != node || !slot_is_ready(writer, bucket) ||
             (made->count > 0 && bytes + next->bytes.bytes > REQUEST_BYTES_MAX))
             continue;
         bytes += next->bytes.bytes;
@@ -402,6 +446,8 @@ batches_send(fluss_writer *writer)
 {
     for (int32_t bucket = 0; bucket < writer->bucket_count && writer->failure.status == SLU_OK; bucket++) {
         if (bucket_next(&writer->buckets[bucket]) == NULL)
+            continue;
+        if (!slot_is_ready(writer, bucket))
             continue;
         const int32_t leader = fluss_target_leader(writer->target, bucket);
         if (leader < 0)
@@ -462,9 +508,7 @@ fluss_writer_open(fluss_target *target, const fluss_writer_options *options, flu
         writer->options = *options;
     writer->kv = table->key_column_count > 0;
     writer->writer_id = -1;
-    writer->bucket_count = table->bucket_count;
-    writer->buckets = slu_alloc_zero((size_t)table->bucket_count, sizeof *writer->buckets);
-    slu_status status = writer->buckets == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a writer") : SLU_OK;
+    slu_status status = fluss_target_partitioned(target) ? SLU_OK : buckets_reserve(writer, table->bucket_count - 1, err);
     if (status == SLU_OK)
         status = slu_ipc_codec_new(&writer->codec, err);
     if (status == SLU_OK)
@@ -473,8 +517,6 @@ fluss_writer_open(fluss_target *target, const fluss_writer_options *options, flu
         fluss_writer_close(&writer);
         return status;
     }
-    for (int32_t bucket = 0; bucket < writer->bucket_count; bucket++)
-        writer->buckets[bucket].writer_id = -1;
     writer_id_ask(writer);
     *out = writer;
     return SLU_OK;
@@ -508,7 +550,8 @@ fluss_writer_close(fluss_writer **writer)
 slu_status
 fluss_writer_resume(fluss_writer *writer, int32_t bucket, int64_t writer_id, int32_t next_sequence, slu_error *err)
 {
-    if (bucket < 0 || bucket >= writer->bucket_count || writer->buckets[bucket].first != NULL || writer_id < 0 || next_sequence < 0)
+    SLU_TRY(buckets_reserve(writer, bucket, err));
+    if (writer->buckets[bucket].first != NULL || writer_id < 0 || next_sequence < 0)
         return slu_error_set(err, SLU_INVALID, "table %s: bucket %d cannot go on as writer %lld at batch %d",
                              fluss_target_name(writer->target), bucket, (long long)writer_id, next_sequence);
     writer->buckets[bucket].writer_id = writer_id;
@@ -561,8 +604,7 @@ fluss_writer_write_pieces(fluss_writer *writer, int32_t bucket, const struct Arr
     int64_t rows = 0;
     for (size_t i = 0; i < count; i++)
         rows += pieces[i].rows;
-    if (bucket < 0 || bucket >= writer->bucket_count)
-        return slu_error_set(err, SLU_INVALID, "table %s has no bucket %d", fluss_target_name(writer->target), bucket);
+    SLU_TRY(buckets_reserve(writer, bucket, err));
     SLU_TRY(fluss_writer_poll(writer, err));
     if (writer->bytes >= FLUSS_WRITER_BYTES_MAX)
         return SLU_AGAIN;
@@ -623,7 +665,8 @@ fluss_writer_wait(fluss_writer *writer, int64_t timeout_ms, slu_error *err)
 void
 fluss_writer_position(const fluss_writer *writer, int32_t bucket, int64_t *out_writer_id, int32_t *out_next_sequence)
 {
-    const bucket_write *of = &writer->buckets[bucket];
+    static const bucket_write none = {.writer_id = -1};
+    const bucket_write *of = bucket < writer->bucket_count ? &writer->buckets[bucket] : &none;
     *out_writer_id = of->writer_id < 0 ? writer->writer_id : of->writer_id;
     *out_next_sequence = of->next_sequence;
 }

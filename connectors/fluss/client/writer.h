@@ -4,6 +4,8 @@
  * Shape    each write becomes one Fluss batch of one bucket with the writer's next sequence there; up to FLUSS_WRITER_FLIGHT_MAX are
  *          under way per bucket. A retriable failure (error.h, the request's timeout, a connection that broke) sends the same bytes
  *          again, in order, after a pause that grows; acknowledgements are told in order. A duplicate counts as stored.
+ * Partitions  a bucket is told by its number (target.h); a partition is made when its first batch is sent. One that is dropped while
+ *          batches for it wait ends the writer.
  * Identity the writer id is asked of the server before the first batch (INIT_WRITER), or given with the next sequence of each
  *          bucket (fluss_writer_resume), so that a dead writer's late request is a duplicate.
  * Owns     the writer borrows its target; rows are encoded inside write, nothing of the caller's is kept.
@@ -41,6 +43,7 @@ typedef struct fluss_writer_options {
     const int32_t *target_columns; /* primary-key tables: a partial update of these positions; NULL: whole rows */
     uint32_t target_column_count;
     int64_t delivery_timeout_ms; /* of one batch, over all its retries; 0: none, as in Fluss's own clients */
+    bool existing_partitions_only; /* a partition that is not there is not made: the writer fails (NOTFOUND, code 36) */
 } fluss_writer_options;
 
 /* The target must be ready. */

@@ -1,6 +1,7 @@
 #include "partition_time.h"
 
 #include "base/sizes.h"
+#include "fluss/record/partition.h"
 #include "fluss/server/table_rules.h"
 #include "fluss/server/zone.h"
 

@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "fluss/record/partition.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -14,32 +15,6 @@
 #define ZONE_RULE_BYTES_MAX 256
 #define DAY_SECONDS 86400
 #define ZONE_OFFSET_MAX (26 * 3600)
-
-/* ---- Civil dates (the proleptic calendar in eras of 400 years, years beginning in March) ---- */
-
-int64_t
-fluss_civil_days(int64_t year, int32_t month, int32_t day)
-{
-    const int64_t y = month <= 2 ? year - 1 : year;
-    const int64_t era = (y >= 0 ? y : y - 399) / 400;
-    const int64_t of_era = y - era * 400;
-    const int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-void
-fluss_civil_date(int64_t days, int64_t *out_year, int32_t *out_month, int32_t *out_day)
-{
-    const int64_t z = days + 719468;
-    const int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-    const int64_t of_era = z - era * 146097;
-    const int64_t years = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    const int64_t of_year = of_era - (365 * years + years / 4 - years / 100);
-    const int64_t month = (5 * of_year + 2) / 153;
-    *out_day = (int32_t)(of_year - (153 * month + 2) / 5 + 1);
-    *out_month = (int32_t)(month < 10 ? month + 3 : month - 9);
-    *out_year = years + era * 400 + (*out_month <= 2);
-}
 
 /* ---- Rules ---- */
 

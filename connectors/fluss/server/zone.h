@@ -18,8 +18,4 @@ bool fluss_zone_file_offset(slu_view file, int64_t utc_seconds, int32_t *out);
 /* From a rule such as "CET-1CEST,M3.5.0,M10.5.0/3"; false: it is none. */
 bool fluss_zone_rule_offset(const char *rule, int64_t utc_seconds, int32_t *out);
 
-/* Days since 1970-01-01 of a civil date (months from 1), and back. */
-int64_t fluss_civil_days(int64_t year, int32_t month, int32_t day);
-void fluss_civil_date(int64_t days, int64_t *out_year, int32_t *out_month, int32_t *out_day);
-
 #endif

@@ -1,6 +1,7 @@
 /* Partitions that time makes: values by unit and zone, steps over borders, what is refused. */
 #include "support/check.h"
 
+#include "fluss/record/partition.h"
 #include "fluss/server/partition_time.h"
 #include "fluss/server/zone.h"
 
