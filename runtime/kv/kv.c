@@ -269,6 +269,16 @@ slu_kv_batch_put(slu_kv_batch *batch, slu_view key, slu_view value)
 }
 
 void
+slu_kv_batch_put_parts(slu_kv_batch *batch, slu_view key, slu_view head, slu_view tail)
+{
+    const char *const keys[1] = {(const char *)key.data};
+    const char *const values[2] = {(const char *)head.data, (const char *)tail.data};
+    const size_t value_sizes[2] = {head.bytes, tail.bytes};
+    rocksdb_writebatch_putv(batch->rows, 1, keys, &key.bytes, 2, values, value_sizes);
+    batch->bytes += key.bytes + head.bytes + tail.bytes;
+}
+
+void
 slu_kv_batch_erase(slu_kv_batch *batch, slu_view key)
 {
     rocksdb_writebatch_delete(batch->rows, (const char *)key.data, key.bytes);

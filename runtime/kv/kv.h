@@ -50,6 +50,8 @@ SLU_CHECK slu_status slu_kv_batch_new(slu_kv_batch **out, slu_error *err);
 void slu_kv_batch_free(slu_kv_batch **batch);
 void slu_kv_batch_reset(slu_kv_batch *batch);
 void slu_kv_batch_put(slu_kv_batch *batch, slu_view key, slu_view value);
+/* The value in two parts, one behind the other. */
+void slu_kv_batch_put_parts(slu_kv_batch *batch, slu_view key, slu_view head, slu_view tail);
 void slu_kv_batch_erase(slu_kv_batch *batch, slu_view key);
 /* Goes to the second column family of the store that the batch is written to. */
 void slu_kv_batch_put_meta(slu_kv_batch *batch, slu_view key, slu_view value);

@@ -231,6 +231,16 @@ fluss_catalogue_take_writer_ids(fluss_catalogue *c, int64_t count, int64_t *out_
     return cat_end(c, cat_count(c, "writer_id", count, out_first, err), err);
 }
 
+slu_status
+fluss_catalogue_take_column_ids(fluss_catalogue *c, int64_t table_id, int32_t column_id, int64_t count, int64_t *out_before,
+                                slu_error *err)
+{
+    char counter[64];
+    (void)snprintf(counter, sizeof counter, "column_id/%" PRId64 "/%" PRId32, table_id, column_id);
+    SLU_TRY(cat_begin(c, err));
+    return cat_end(c, cat_count(c, counter, count, out_before, err), err);
+}
+
 /* ---- databases ---- */
 
 slu_status

@@ -98,6 +98,10 @@ SLU_CHECK slu_status fluss_catalogue_list_partitions(fluss_catalogue *c, int64_t
 /* Hands out `count` ids at once; *out_first .. *out_first + count - 1. */
 SLU_CHECK slu_status fluss_catalogue_take_writer_ids(fluss_catalogue *c, int64_t count, int64_t *out_first, slu_error *err);
 
+/* The same for the auto-increment column of a table; *out_before is the last id that was handed out (0: none). */
+SLU_CHECK slu_status fluss_catalogue_take_column_ids(fluss_catalogue *c, int64_t table_id, int32_t column_id, int64_t count,
+                                                     int64_t *out_before, slu_error *err);
+
 /* Snapshots of a lake table in the order of their registration. */
 SLU_CHECK slu_status fluss_catalogue_add_lake_snapshot(fluss_catalogue *c, int64_t table_id,
                                                        const fluss_lake_snapshot_row *snapshot, slu_error *err);

@@ -57,8 +57,10 @@ put_bucket(const fluss_request *r, const Fluss__PutKvRequest *request, const Flu
     fluss_kv_tablet *kv = NULL;
     fluss_appended appended;
     SLU_TRY(kv_bucket(r, request->table_id, bucket->has_partition_id, bucket->partition_id, bucket->bucket_id, &tablet, &kv, err));
-    const fluss_kv_put put = {fluss_bytes_view(&bucket->records), request->target_columns, request->n_target_columns,
-                              request->has_agg_mode && request->agg_mode == 1};
+    const fluss_kv_put put = {.batch = fluss_bytes_view(&bucket->records),
+                              .target_columns = request->target_columns,
+                              .target_count = request->n_target_columns,
+                              .overwrite = request->has_agg_mode && request->agg_mode == 1};
     SLU_TRY(fluss_kv_tablet_put(kv, &put, &appended, err));
     *out_end = appended.next_offset;
     if (!appended.duplicate)
@@ -100,6 +102,32 @@ fluss_handle_put_kv(fluss_request *r, slu_error *err)
 
 /* ---- LOOKUP ---- */
 
+/* Inserts rows that have nothing but the keys that were not found, and looks again. */
+static slu_status
+lookup_insert(const fluss_request *r, fluss_tablet *tablet, fluss_kv_tablet *kv, const slu_view *keys, size_t count,
+              slu_buf *values, slu_kv_slot *slots, slu_error *err)
+{
+    const fluss_schema *schema = &tablet->table->descriptor.schema;
+    fluss_appended appended;
+    size_t missing = 0;
+    slu_view *absent = slu_arena_array(r->arena, count + 1, sizeof *absent);
+    if (absent == NULL)
+        return slu_arena_status(r->arena, err);
+    for (size_t i = 0; i < count; i++)
+        if (!slots[i].found)
+            absent[missing++] = keys[i];
+    if (missing == 0)
+        return SLU_OK;
+    const fluss_kv_put put = {.keys = absent,
+                              .key_count = missing,
+                              .target_columns = schema->primary_key,
+                              .target_count = schema->primary_key_count};
+    SLU_TRY(fluss_kv_tablet_put(kv, &put, &appended, err));
+    fluss_fetches_wake(r->server->fetches, tablet);
+    slu_buf_reset(values);
+    return fluss_kv_tablet_get(kv, keys, count, values, slots, err);
+}
+
 static slu_status
 lookup_bucket(const fluss_request *r, const Fluss__LookupRequest *request, const Fluss__PbLookupReqForBucket *bucket,
               Fluss__PbLookupRespForBucket *out, slu_error *err)
@@ -118,6 +146,8 @@ lookup_bucket(const fluss_request *r, const Fluss__LookupRequest *request, const
     for (size_t i = 0; i < count; i++)
         keys[i] = fluss_bytes_view(&bucket->keys[i]);
     SLU_TRY(fluss_kv_tablet_get(kv, keys, count, &values, slots, err));
+    if (request->has_insert_if_not_exists && request->insert_if_not_exists)
+        SLU_TRY(lookup_insert(r, tablet, kv, keys, count, &values, slots, err));
     uint8_t *copy = slu_arena_alloc(r->arena, values.bytes + 1);
     if (copy == NULL)
         return slu_arena_status(r->arena, err);
@@ -139,10 +169,10 @@ fluss_handle_lookup(fluss_request *r, slu_error *err)
 {
     const Fluss__LookupRequest *request = (const Fluss__LookupRequest *)r->message;
     Fluss__LookupResponse response = FLUSS__LOOKUP_RESPONSE__INIT;
-    if (request->has_insert_if_not_exists && request->insert_if_not_exists)
-        return kv_api_fail(err,
-                           slu_error_set(err, SLU_UNSUPPORTED, "lookup with insert-if-not-exists is not served by this server yet"),
-                           FLUSS_ERROR_UNSUPPORTED_VERSION);
+    const bool inserts = request->has_insert_if_not_exists && request->insert_if_not_exists;
+    if (inserts && (!request->has_acks || !request->has_timeout_ms))
+        return kv_api_fail(err, slu_error_set(err, SLU_INVALID, "java.lang.IllegalArgumentException: timeoutMs and requiredAcks must be set"),
+                           FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
     Fluss__PbLookupRespForBucket **list =
         (Fluss__PbLookupRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
     for (size_t i = 0; list != NULL && i < request->n_buckets_req; i++) {

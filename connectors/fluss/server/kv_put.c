@@ -2,21 +2,18 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/sizes.h"
-#include "fluss/server/kv_merge.h"
+#include "fluss/merge/key_row.h"
 #include "fluss/server/kv_tablet_internal.h"
-#include "fluss/server/row_splice.h"
 
 #include <inttypes.h>
 #include <sluice/arrow.h>
-#include <strings.h>
 
 #define PUT_NONE SIZE_MAX
 
-/* A row's value as it is now, in one of the two buffers of a put. */
+/* A key's row as it is now. It is where it was read, where it came in, or in the put's arena. */
 typedef struct put_value {
-    bool there;
-    size_t at; /* in put.values */
-    size_t bytes;
+    fluss_kv_row at; /* without data: there is none */
+    int16_t schema_id;
 } put_value;
 
 typedef struct put_record {
@@ -36,12 +33,14 @@ typedef struct put_state {
     size_t count;
     size_t *slots;
     size_t slot_count;
-    slu_buf values; /* old values as read, then new ones; places are offsets, since it grows */
+    slu_buf values; /* old values as read */
+    slu_buf made;   /* one row while it is made */
+    slu_arena rows; /* the rows that were made */
     uint8_t *kinds; /* of the changelog rows: at most two per record */
     size_t kind_count;
     int64_t row_delta;
     size_t written_columns;
-    fluss_merge merge;
+    bool blind; /* nobody asks what was there */
 } put_state;
 
 static void
@@ -51,9 +50,21 @@ put_fini(put_state *state)
     slu_free(state->slots);
     slu_free(state->kinds);
     slu_buf_fini(&state->values);
+    slu_buf_fini(&state->made);
+    slu_arena_fini(&state->rows);
 }
 
 /* ---- reading the batch ---- */
+
+static slu_status
+put_room(put_state *state, size_t count, slu_error *err)
+{
+    state->records = slu_alloc_zero(count + 1, sizeof *state->records);
+    state->kinds = slu_alloc(2 * count + 1);
+    if (state->records == NULL || state->kinds == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a kv batch of %zu records", count);
+    return SLU_OK;
+}
 
 static slu_status
 put_read(put_state *state, slu_error *err)
@@ -62,10 +73,7 @@ put_read(put_state *state, slu_error *err)
     SLU_TRY(fluss_kv_reader_init(&reader, state->put->batch, err));
     state->header = reader.header;
     state->count = (size_t)reader.header.record_count;
-    state->records = slu_alloc_zero(state->count + 1, sizeof *state->records);
-    state->kinds = slu_alloc_zero(2 * state->count + 1, 1);
-    if (state->records == NULL || state->kinds == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a kv batch of %zu records", state->count);
+    SLU_TRY(put_room(state, state->count, err));
     size_t i = 0;
     slu_view key;
     slu_view row;
@@ -75,6 +83,28 @@ put_read(put_state *state, slu_error *err)
         state->records[i++].row = row;
     }
     return status == SLU_END ? SLU_OK : status;
+}
+
+/* The rows that keys alone make, as LOOKUP inserts them: no writer, the newest schema. */
+static slu_status
+put_read_keys(put_state *state, slu_error *err)
+{
+    const fluss_kv_put *put = state->put;
+    const fluss_kv_header header = {-1, -1, (int32_t)put->key_count, (int16_t)state->kv->table->row.schema_id, 0};
+    state->header = header;
+    state->count = put->key_count;
+    SLU_TRY(put_room(state, state->count, err));
+    for (size_t i = 0; i < state->count; i++) {
+        slu_buf_reset(&state->made);
+        SLU_TRY(fluss_key_row(&state->kv->table->table, put->keys[i], &state->made, err));
+        uint8_t *row = slu_arena_alloc(&state->rows, state->made.bytes);
+        if (row == NULL)
+            return slu_arena_status(&state->rows, err);
+        memcpy(row, state->made.data, state->made.bytes);
+        state->records[i].key = put->keys[i];
+        state->records[i].row = slu_view_of(row, state->made.bytes);
+    }
+    return SLU_OK;
 }
 
 /* Finds for each record the first one with its key. */
@@ -102,172 +132,121 @@ put_link(put_state *state, slu_error *err)
     return SLU_OK;
 }
 
+/* A stored value, split, with the columns that its schema has. */
+static slu_status
+put_value_of(const put_state *state, slu_view stored, put_value *out, slu_error *err)
+{
+    SLU_TRY(fluss_value_split(stored, &out->schema_id, &out->at.row, err));
+    return kv_written_columns(state->kv, out->schema_id, &out->at.columns, err);
+}
+
 /* The state of every key before the batch. */
 static slu_status
 put_load_old(put_state *state, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf memory = {0};
     slu_buf_init(&memory, KV_PUT_BYTES_MAX);
-    slu_view *keys = (slu_view *)(void *)slu_buf_extend(&memory, state->count * (sizeof(slu_view) + sizeof(slu_kv_slot)));
+    slu_view *keys = (slu_view *)(void *)slu_buf_extend(&memory, state->count * (sizeof(slu_view) + sizeof(slu_kv_slot)) + 1);
     SLU_TRY(slu_buf_status(&memory, err));
     slu_kv_slot *slots = (slu_kv_slot *)(void *)(keys + state->count);
     for (size_t i = 0; i < state->count; i++)
         keys[i] = state->records[i].key;
     SLU_TRY(slu_kv_get_many(state->kv->store, keys, state->count, &state->values, slots, err));
-    for (size_t i = 0; i < state->count; i++) {
-        const put_value now = {slots[i].found, slots[i].at, slots[i].bytes};
-        state->records[i].now = now;
-    }
+    for (size_t i = 0; i < state->count; i++)
+        if (slots[i].found && state->records[i].first == i)
+            SLU_TRY(put_value_of(state, slu_view_of(state->values.data + slots[i].at, slots[i].bytes), &state->records[i].now, err));
     return SLU_OK;
 }
 
 /* ---- deciding ---- */
 
-static slu_view
-put_view(const put_state *state, put_value value)
-{
-    return slu_view_of(state->values.data + value.at, value.bytes);
-}
-
-/* One row of the changelog, out of a stored value. */
+/* One row of the changelog. */
 static slu_status
-put_log(put_state *state, uint8_t kind, put_value value, slu_error *err)
+put_log(put_state *state, uint8_t kind, const put_value *value, slu_error *err)
 {
-    int16_t schema_id = 0;
-    slu_view row;
-    size_t columns = 0;
-    SLU_TRY(fluss_value_split(put_view(state, value), &schema_id, &row, err));
-    SLU_TRY(kv_written_columns(state->kv, schema_id, &columns, err));
-    SLU_TRY(fluss_rows_append(state->kv->rows, state->kv->table->table.kv_format, row, columns, err));
+    SLU_TRY(fluss_rows_append(state->kv->rows, state->kv->table->table.kv_format, value->at.row, value->at.columns, err));
     state->kinds[state->kind_count++] = kind;
     return SLU_OK;
 }
 
+/* The row that was made last, kept for the rest of the put. */
 static slu_status
-put_new_value(put_state *state, int16_t schema_id, slu_view row, put_value *out, slu_error *err)
+put_keep_made(put_state *state, put_value *out, slu_error *err)
 {
-    out->there = true;
-    out->at = state->values.bytes;
-    slu_buf_u16le(&state->values, (uint16_t)schema_id);
-    slu_buf_append(&state->values, row.data, row.bytes);
-    out->bytes = state->values.bytes - out->at;
-    return slu_buf_status(&state->values, err);
-}
-
-/* Targeted columns of `from` (NULL: set to null) over what is there. */
-static slu_status
-put_splice(put_state *state, const put_value *old, slu_view from, put_value *out, bool *out_empty, slu_error *err)
-{
-    int16_t schema_id = state->header.schema_id;
-    slu_view old_row = {0};
-    size_t old_columns = 0;
-    const fluss_schema *schema = &state->kv->table->descriptor.schema;
-    SLU_AUTO(slu_buf_fini) slu_buf row = {0};
-    slu_buf_init(&row, KV_PUT_BYTES_MAX);
-    if (old->there) {
-        SLU_TRY(fluss_value_split(put_view(state, *old), &schema_id, &old_row, err));
-        SLU_TRY(kv_written_columns(state->kv, schema_id, &old_columns, err));
-    }
-    const fluss_splice splice = {schema,
-                                 {old_row, old_columns},
-                                 {from, from.data == NULL ? 0 : state->written_columns},
-                                 state->put->target_columns,
-                                 state->put->target_count};
-    SLU_TRY(fluss_row_splice(&splice, &row, out_empty, err));
-    return put_new_value(state, (int16_t)state->kv->table->row.schema_id, slu_buf_view(&row), out, err);
+    SLU_TRY(slu_buf_status(&state->made, err));
+    uint8_t *row = slu_arena_alloc(&state->rows, state->made.bytes + 1);
+    if (row == NULL)
+        return slu_arena_status(&state->rows, err);
+    memcpy(row, state->made.data, state->made.bytes);
+    out->at.row = slu_view_of(row, state->made.bytes);
+    out->at.columns = state->kv->table->descriptor.schema.column_count;
+    out->schema_id = (int16_t)state->kv->table->row.schema_id;
+    return SLU_OK;
 }
 
 /* The row of a key is another one now. */
 static slu_status
 put_change(put_state *state, put_record *first, const put_value *new, slu_error *err)
 {
-    if (!state->merge.wal_image)
-        SLU_TRY(put_log(state, SLU_ROW_UPDATE_BEFORE, first->now, err));
-    SLU_TRY(put_log(state, SLU_ROW_UPDATE_AFTER, *new, err));
+    if (!fluss_merge_wal_image(state->kv->merge))
+        SLU_TRY(put_log(state, SLU_ROW_UPDATE_BEFORE, &first->now, err));
+    SLU_TRY(put_log(state, SLU_ROW_UPDATE_AFTER, new, err));
     first->now = *new;
     first->touched = true;
     return SLU_OK;
 }
 
 static slu_status
-put_insert(put_state *state, put_record *first, const put_value *new, slu_error *err)
+put_insert(put_state *state, put_record *first, put_value *new, slu_error *err)
 {
+    if (fluss_merge_numbered(state->kv->merge) >= 0) {
+        int64_t id = 0;
+        SLU_TRY(kv_next_id(state->kv, &id, err));
+        slu_buf_reset(&state->made);
+        SLU_TRY(fluss_merge_number(state->kv->merge, &new->at, id, &state->made, err));
+        SLU_TRY(put_keep_made(state, new, err));
+    }
     /* With the WAL image Fluss does not look for the old row of a whole one, and so cannot call it an insert. */
-    const bool unseen = state->merge.wal_image && state->merge.engine == FLUSS_MERGE_NONE && state->put->target_count == 0;
-    SLU_TRY(put_log(state, unseen ? SLU_ROW_UPDATE_AFTER : SLU_ROW_INSERT, *new, err));
+    SLU_TRY(put_log(state, state->blind ? SLU_ROW_UPDATE_AFTER : SLU_ROW_INSERT, new, err));
     state->row_delta++;
     first->now = *new;
     first->touched = true;
     return SLU_OK;
 }
 
-/* Does the merge engine let this row take the old one's place? */
-static slu_status
-put_asks_engine(put_state *state, const put_record *first, slu_view row, bool *out, slu_error *err)
-{
-    int16_t schema_id = 0;
-    fluss_splice_row old_row = {0};
-    const fluss_splice_row new_row = {row, state->written_columns};
-    *out = true;
-    if (state->merge.engine == FLUSS_MERGE_NONE || state->put->overwrite)
-        return SLU_OK;
-    SLU_TRY(fluss_value_split(put_view(state, first->now), &schema_id, &old_row.row, err));
-    SLU_TRY(kv_written_columns(state->kv, schema_id, &old_row.columns, err));
-    return fluss_merge_replaces(&state->merge, &old_row, &new_row, out, err);
-}
-
 static slu_status
 put_upsert(put_state *state, put_record *first, slu_view row, slu_error *err)
 {
-    put_value new = {0};
-    bool flag = true;
-    if (first->now.there)
-        SLU_TRY(put_asks_engine(state, first, row, &flag, err));
-    if (!flag)
+    put_value new = {{row, state->written_columns}, state->header.schema_id};
+    fluss_verdict verdict = FLUSS_VERDICT_NEW;
+    slu_buf_reset(&state->made);
+    SLU_TRY(fluss_merge_upsert(state->kv->merge, &first->now.at, &new.at, &state->made, &verdict, err));
+    if (verdict == FLUSS_VERDICT_KEEP)
         return SLU_OK;
-    if (state->put->target_count != 0)
-        SLU_TRY(put_splice(state, &first->now, row, &new, &flag, err));
-    else
-        SLU_TRY(put_new_value(state, state->header.schema_id, row, &new, err));
-    return first->now.there ? put_change(state, first, &new, err) : put_insert(state, first, &new, err);
-}
-
-static slu_status
-put_remove(put_state *state, put_record *first, slu_error *err)
-{
-    SLU_TRY(put_log(state, SLU_ROW_DELETE, first->now, err));
-    first->now.there = false;
-    first->touched = true;
-    state->row_delta--;
-    return SLU_OK;
-}
-
-/* A delete of some columns sets them to null; when no other column is left, the row goes. */
-static slu_status
-put_delete_columns(put_state *state, put_record *first, slu_error *err)
-{
-    const slu_view nothing = {0};
-    put_value new = {0};
-    bool empty = false;
-    SLU_TRY(put_splice(state, &first->now, nothing, &new, &empty, err));
-    if (empty)
-        return put_remove(state, first, err);
-    return put_change(state, first, &new, err);
+    if (verdict == FLUSS_VERDICT_MADE)
+        SLU_TRY(put_keep_made(state, &new, err));
+    return first->now.at.row.data != NULL ? put_change(state, first, &new, err) : put_insert(state, first, &new, err);
 }
 
 static slu_status
 put_delete(put_state *state, put_record *first, slu_error *err)
 {
-    const char *behavior = fluss_descriptor_get(&state->kv->table->descriptor, "table.delete.behavior");
-    if (behavior != NULL && strcasecmp(behavior, "DISABLE") == 0)
-        return kv_fail(err,
-                       slu_error_set(err, SLU_INVALID,
-                                     "Delete operations are disabled for this table. The table.delete.behavior is set to "
-                                     "'disable'."),
-                       KV_ERROR_DELETION_DISABLED);
-    if (!first->now.there || (behavior != NULL && strcasecmp(behavior, "IGNORE") == 0))
+    const slu_view none = {0};
+    put_value new;
+    fluss_verdict verdict = FLUSS_VERDICT_KEEP;
+    slu_buf_reset(&state->made);
+    SLU_TRY(fluss_merge_delete(state->kv->merge, &first->now.at, &state->made, &verdict, err));
+    if (verdict == FLUSS_VERDICT_KEEP)
         return SLU_OK;
-    return state->put->target_count != 0 ? put_delete_columns(state, first, err) : put_remove(state, first, err);
+    if (verdict == FLUSS_VERDICT_MADE) {
+        SLU_TRY(put_keep_made(state, &new, err));
+        return put_change(state, first, &new, err);
+    }
+    SLU_TRY(put_log(state, SLU_ROW_DELETE, &first->now, err));
+    first->now.at.row = none;
+    first->touched = true;
+    state->row_delta--;
+    return SLU_OK;
 }
 
 static slu_status
@@ -307,18 +286,28 @@ put_append(put_state *state, fluss_appended *out, slu_error *err)
     return fluss_log_sync(kv->log, err);
 }
 
+/* The schema id as it stands before a stored row. */
+static slu_view
+put_schema_id(const put_record *record, uint8_t bytes[2])
+{
+    bytes[0] = (uint8_t)record->now.schema_id;
+    bytes[1] = (uint8_t)((uint16_t)record->now.schema_id >> 8);
+    return slu_view_of(bytes, 2);
+}
+
 static slu_status
 put_store(put_state *state, const fluss_appended *appended, slu_error *err)
 {
     fluss_kv_tablet *kv = state->kv;
+    uint8_t id[2];
     kv->stale = true; /* until the store has it: a failure on the way is put right by a replay */
     slu_kv_batch_reset(kv->batch);
     for (size_t i = 0; i < state->count; i++) {
         const put_record *record = &state->records[i];
         if (!record->touched)
             continue;
-        if (record->now.there)
-            slu_kv_batch_put(kv->batch, record->key, put_view(state, record->now));
+        if (record->now.at.row.data != NULL)
+            slu_kv_batch_put_parts(kv->batch, record->key, put_schema_id(record, id), record->now.at.row);
         else
             slu_kv_batch_erase(kv->batch, record->key);
     }
@@ -332,76 +321,49 @@ put_store(put_state *state, const fluss_appended *appended, slu_error *err)
 
 /* ---- all of it ---- */
 
+/* The engine and the builders of the newest schema. */
 static slu_status
-put_check_targets(const put_state *state, slu_error *err)
+put_ready(fluss_kv_tablet *kv, slu_error *err)
 {
-    const fluss_kv_put *put = state->put;
-    const fluss_schema *schema = &state->kv->table->descriptor.schema;
-    if (put->target_count == 0)
+    const fluss_schema *newest = &kv->table->descriptor.schema;
+    if (kv->merge == NULL)
+        SLU_TRY(fluss_merge_new(&kv->table->descriptor, kv->table->table.kv_format, &kv->merge, err));
+    if (kv->rows != NULL && kv->rows_schema == newest)
         return SLU_OK;
-    if (state->merge.engine != FLUSS_MERGE_NONE)
-        return kv_fail(err,
-                       slu_error_set(err, SLU_INVALID,
-                                     "Partial update is not supported for tables with a first_row or versioned merge engine"),
-                       KV_ERROR_INVALID_TARGET_COLUMN);
-    if (state->kv->table->table.kv_format != FLUSS_ROW_COMPACTED)
-        return kv_fail(err,
-                       slu_error_set(err, SLU_UNSUPPORTED,
-                                     "partial updates of tables with table.kv.format INDEXED are not served by this "
-                                     "server yet"),
-                       2);
-    for (size_t i = 0; i < put->target_count; i++)
-        if (put->target_columns[i] < 0 || (size_t)put->target_columns[i] >= schema->column_count)
-            return kv_fail(err, slu_error_set(err, SLU_INVALID, "target column %" PRId32 " does not exist", put->target_columns[i]),
-                           KV_ERROR_INVALID_TARGET_COLUMN);
-    for (size_t c = 0; c < schema->column_count; c++) {
-        bool key = false;
-        bool targeted = false;
-        for (size_t k = 0; k < schema->primary_key_count; k++)
-            key = key || schema->primary_key[k] == (int32_t)c;
-        for (size_t i = 0; i < put->target_count; i++)
-            targeted = targeted || put->target_columns[i] == (int32_t)c;
-        if (key && !targeted)
-            return kv_fail(err,
-                           slu_error_set(err, SLU_INVALID,
-                                         "The target write columns must contain the primary key columns, but '%s' is "
-                                         "missing.",
-                                         schema->columns[c].name),
-                           KV_ERROR_INVALID_TARGET_COLUMN);
-        if (!key && !schema->columns[c].type.nullable)
-            return kv_fail(err,
-                           slu_error_set(err, SLU_INVALID,
-                                         "Partial Update requires all columns except primary key to be nullable, but column "
-                                         "%s is NOT NULL.",
-                                         schema->columns[c].name),
-                           KV_ERROR_INVALID_TARGET_COLUMN);
-    }
+    fluss_rows_free(&kv->rows);
+    SLU_TRY(fluss_rows_new(newest, &kv->rows, err));
+    kv->rows_schema = newest;
     return SLU_OK;
+}
+
+/* Nobody asks for old rows where the engine does not, and nothing is deleted. */
+static bool
+put_is_blind(const put_state *state)
+{
+    bool blind = fluss_merge_blind(state->kv->merge);
+    for (size_t i = 0; blind && i < state->count; i++)
+        blind = state->records[i].row.data != NULL;
+    return blind;
 }
 
 static slu_status
 put_prepare(put_state *state, slu_error *err)
 {
     fluss_kv_tablet *kv = state->kv;
-    const fluss_schema *newest = &kv->table->descriptor.schema;
-    const slu_status status = put_read(state, err);
+    const slu_status status = state->put->keys != NULL ? put_read_keys(state, err) : put_read(state, err);
     if (status != SLU_OK)
-        return status == SLU_NOMEM ? status : kv_fail(err, status, KV_ERROR_CORRUPT_RECORD);
+        return status == SLU_CORRUPT || status == SLU_UNSUPPORTED ? kv_fail(err, status, KV_ERROR_CORRUPT_RECORD) : status;
     if (state->header.schema_id < 1 || state->header.schema_id > kv->table->row.schema_id)
         return kv_fail(err,
                        slu_error_set(err, SLU_INVALID, "Invalid schema id: %d, latest schema id: %" PRId32, state->header.schema_id,
                                      kv->table->row.schema_id),
                        KV_ERROR_SCHEMA_NOT_EXIST);
     SLU_TRY(kv_written_columns(kv, state->header.schema_id, &state->written_columns, err));
-    SLU_TRY(fluss_merge_init(&state->merge, &kv->table->descriptor, err));
-    SLU_TRY(put_check_targets(state, err));
-    if (kv->rows == NULL || kv->rows_schema != newest) {
-        fluss_rows_free(&kv->rows);
-        SLU_TRY(fluss_rows_new(newest, &kv->rows, err));
-        kv->rows_schema = newest;
-    }
+    SLU_TRY(put_ready(kv, err));
+    SLU_TRY(fluss_merge_begin(kv->merge, state->put->target_columns, state->put->target_count, state->put->overwrite, err));
     SLU_TRY(put_link(state, err));
-    return put_load_old(state, err);
+    state->blind = put_is_blind(state);
+    return state->blind ? SLU_OK : put_load_old(state, err);
 }
 
 static slu_status
@@ -432,6 +394,8 @@ fluss_kv_tablet_put(fluss_kv_tablet *kv, const fluss_kv_put *put, fluss_appended
     put_state state = {.kv = kv, .put = put};
     memset(out, 0, sizeof *out);
     slu_buf_init(&state.values, KV_PUT_BYTES_MAX);
+    slu_buf_init(&state.made, KV_PUT_BYTES_MAX);
+    slu_arena_init(&state.rows, KV_PUT_BYTES_MAX);
     slu_status status = kv->stale ? kv_replay(kv, err) : SLU_OK;
     if (status == SLU_OK)
         status = put_run(&state, out, err);

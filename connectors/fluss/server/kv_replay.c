@@ -12,6 +12,7 @@
 typedef struct replay {
     fluss_kv_tablet *kv;
     const fluss_schema *schema;
+    int32_t numbered; /* the auto-increment column, or -1 */
     struct ArrowSchema arrow;
     slu_arena arena;
     slu_buf keys;
@@ -29,6 +30,16 @@ replay_fini(replay *r)
     slu_buf_fini(&r->keys);
     slu_buf_fini(&r->value);
     slu_buf_fini(&r->offsets);
+}
+
+/* An insert shows which id its row was given. */
+static void
+replay_number(replay *r, const slu_column *column, int64_t row)
+{
+    if (!slu_column_valid(column, row))
+        return;
+    const bool wide = r->schema->columns[r->numbered].type.id == FLUSS_TYPE_BIGINT;
+    kv_id_used(r->kv, wide ? slu_column_i64s(column)[row] : slu_column_i32s(column)[row]);
 }
 
 /* Puts or erases each row of a decoded batch. */
@@ -61,6 +72,8 @@ replay_rows(replay *r, const fluss_log_rows *rows, int16_t schema_id, slu_error 
         SLU_TRY(slu_buf_status(&r->value, err));
         slu_kv_batch_put(kv->batch, key, slu_buf_view(&r->value));
         r->row_delta += kind == SLU_ROW_INSERT;
+        if (kind == SLU_ROW_INSERT && r->numbered >= 0)
+            replay_number(r, &columns.columns[r->numbered], i);
     }
     return SLU_OK;
 }
@@ -123,7 +136,9 @@ replay_run(replay *r, slu_error *err)
 slu_status
 kv_replay(fluss_kv_tablet *kv, slu_error *err)
 {
+    const fluss_schema *newest = &kv->table->descriptor.schema;
     replay r = {.kv = kv};
+    r.numbered = newest->auto_increment_column == NULL ? -1 : fluss_schema_find(newest, newest->auto_increment_column);
     slu_arena_init(&r.arena, REPLAY_ARENA_BYTES_MAX);
     slu_buf_init(&r.keys, KV_PUT_BYTES_MAX);
     slu_buf_init(&r.value, KV_PUT_BYTES_MAX);

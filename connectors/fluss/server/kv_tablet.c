@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #define KV_META_BYTES 16 /* applied offset i64 LE, rows i64 LE */
+#define KV_META_NUMBERED_BYTES 32 /* and the ids of the auto-increment column that are left: next and last, i64 LE each */
 
 slu_status
 kv_fail(slu_error *err, slu_status status, int64_t code)
@@ -25,19 +26,21 @@ kv_meta_key(void)
 void
 kv_mark_applied(fluss_kv_tablet *kv, int64_t applied, int64_t row_count)
 {
-    uint8_t word[KV_META_BYTES];
-    for (unsigned i = 0; i < 8; i++) {
-        word[i] = (uint8_t)((uint64_t)applied >> (8 * i));
-        word[8 + i] = (uint8_t)((uint64_t)row_count >> (8 * i));
-    }
-    slu_kv_batch_put_meta(kv->batch, kv_meta_key(), slu_view_of(word, sizeof word));
+    const bool numbered = kv->table->descriptor.schema.auto_increment_column != NULL;
+    const int64_t words[4] = {applied, row_count, kv->id_next, kv->id_end};
+    uint8_t bytes[KV_META_NUMBERED_BYTES];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)((uint64_t)words[i / 8] >> (8 * (i % 8)));
+    slu_kv_batch_put_meta(kv->batch, kv_meta_key(), slu_view_of(bytes, numbered ? KV_META_NUMBERED_BYTES : KV_META_BYTES));
 }
 
 static slu_status
 kv_load_meta(fluss_kv_tablet *kv, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf word = {0};
-    slu_buf_init(&word, KV_META_BYTES);
+    slu_buf_init(&word, KV_META_NUMBERED_BYTES);
+    kv->id_next = 1;
+    kv->id_end = 0;
     kv->applied = fluss_log_first(kv->log);
     kv->row_count = 0;
     const slu_status status = slu_kv_get_meta(kv->store, kv_meta_key(), &word, err);
@@ -47,6 +50,10 @@ kv_load_meta(fluss_kv_tablet *kv, slu_error *err)
     slu_cursor c = slu_cursor_of(word.data, word.bytes);
     kv->applied = (int64_t)slu_cursor_u64le(&c);
     kv->row_count = (int64_t)slu_cursor_u64le(&c);
+    if (word.bytes == KV_META_NUMBERED_BYTES) {
+        kv->id_next = (int64_t)slu_cursor_u64le(&c);
+        kv->id_end = (int64_t)slu_cursor_u64le(&c);
+    }
     return slu_cursor_ok(&c) ? SLU_OK
                              : slu_error_set(err, SLU_CORRUPT, "%s: its applied offset has %zu bytes", kv->dir, word.bytes);
 }
@@ -101,6 +108,7 @@ fluss_kv_tablet_close(fluss_kv_tablet **out)
     slu_kv_close(&kv->store);
     slu_kv_batch_free(&kv->batch);
     fluss_rows_free(&kv->rows);
+    fluss_merge_free(&kv->merge);
     slu_ipc_codec_free(&kv->codec);
     slu_free(kv->dir);
     slu_free(kv);
@@ -110,8 +118,9 @@ fluss_kv_tablet_close(fluss_kv_tablet **out)
 slu_status
 kv_written_columns(fluss_kv_tablet *kv, int16_t schema_id, size_t *out, slu_error *err)
 {
-    const fluss_schema *schema = NULL;
-    SLU_TRY(fluss_tables_schema(kv->tables, kv->table, schema_id, &schema, err));
+    const fluss_schema *schema = &kv->table->descriptor.schema;
+    if (schema_id != kv->table->row.schema_id)
+        SLU_TRY(fluss_tables_schema(kv->tables, kv->table, schema_id, &schema, err));
     *out = schema->column_count;
     return SLU_OK;
 }

@@ -15,7 +15,7 @@
  * Owns     its store; borrows tables, table and log.
  * Threads  owner.
  * Errors   CORRUPT (14): not a kv batch, or a row that is not of its schema. INVALID: 31 (sequence), 35 (target columns), 9
- *          (schema id), 57 (deletes are disabled). UNSUPPORTED (2).
+ *          (schema id), 57 (deletes are disabled), -1 (see fluss/merge).
  */
 #ifndef FLUSS_SERVER_KV_TABLET_H
 #define FLUSS_SERVER_KV_TABLET_H
@@ -36,6 +36,8 @@ typedef struct fluss_kv_put {
     slu_view batch;
     const int32_t *target_columns; /* positions in the newest schema; none: whole rows */
     size_t target_count;
+    const slu_view *keys; /* in place of a batch: rows that have nothing but these keys (LOOKUP that inserts) */
+    size_t key_count;
     bool overwrite; /* past the merge engine, as Flink's undo recovery wants it (agg_mode 1) */
 } fluss_kv_put;
 

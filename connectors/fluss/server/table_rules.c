@@ -1,6 +1,7 @@
 #include "fluss/server/table_rules.h"
 
 #include "base/sizes.h"
+#include "fluss/merge/merge.h"
 #include "fluss/server/partition_time.h"
 #include "fluss/wire/error.h"
 
@@ -220,10 +221,15 @@ rules_check_merge_engine(const fluss_descriptor *d, slu_error *err)
                           "The version column '%s' for versioned merge engine doesn't exist in schema.", column);
     const uint8_t type = d->schema.columns[at].type.id;
     if (type != FLUSS_TYPE_INTEGER && type != FLUSS_TYPE_BIGINT && type != FLUSS_TYPE_TIMESTAMP && type != FLUSS_TYPE_TIMESTAMP_LTZ)
+    {
+        SLU_AUTO(slu_buf_fini) slu_buf printed = {0};
+        slu_buf_init(&printed, 4096);
+        fluss_type_print(&d->schema.columns[at].type, &printed);
         return rules_fail(
             err, SLU_INVALID, ERROR_INVALID_CONFIG,
-            "The version column '%s' for versioned merge engine must be one type of [INT, BIGINT, TIMESTAMP, TIMESTAMP_LTZ].",
-            column);
+            "The version column '%s' for versioned merge engine must be one type of [INT, BIGINT, TIMESTAMP, TIMESTAMP_LTZ], but got %s.",
+            column, slu_buf_cstr(&printed));
+    }
     return SLU_OK;
 }
 
@@ -257,17 +263,6 @@ rules_check_properties(const fluss_descriptor *d, slu_error *err)
 static slu_status
 rules_check_served(const fluss_descriptor *d, slu_error *err)
 {
-    static const char *const unserved[][2] = {{"table.merge-engine", "AGGREGATION"}};
-    for (size_t i = 0; i < SLU_COUNT_OF(unserved); i++)
-        if (property_is(d, unserved[i][0], unserved[i][1]))
-            return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "'%s' = '%s' is not served by this server yet.",
-                              unserved[i][0], unserved[i][1]);
-    if (property_is(d, "table.merge-engine", "VERSIONED") && property_is(d, "table.kv.format", "INDEXED"))
-        return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED,
-                          "The versioned merge engine with 'table.kv.format' = 'INDEXED' is not served by this server yet.");
-    if (d->schema.auto_increment_column != NULL)
-        return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED, "Auto-increment column '%s' is not served by this server yet.",
-                          d->schema.auto_increment_column);
     for (size_t i = 0; d->schema.primary_key_count != 0 && i < d->schema.column_count; i++)
         if (d->schema.columns[i].type.child_count != 0)
             return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED,
@@ -433,6 +428,7 @@ fluss_rules_new_table(const fluss_rules *rules, fluss_descriptor *d, slu_arena *
                           "Bucket count %" PRId32 " exceeds the maximum limit %d for a non-partitioned table or partition.",
                           d->bucket_count, FLUSS_BUCKETS_MAX);
     SLU_TRY(rules_check_properties(d, err));
+    SLU_TRY(fluss_merge_check(d, arena, err));
     return rules_check_served(d, err);
 }
 

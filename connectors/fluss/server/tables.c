@@ -349,6 +349,14 @@ fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id
     return SLU_OK;
 }
 
+slu_status
+fluss_tables_take_ids(fluss_tables *tables, fluss_served *table, int64_t count, int64_t *out_before, slu_error *err)
+{
+    const int32_t at = fluss_schema_find(&table->descriptor.schema, table->descriptor.schema.auto_increment_column);
+    const int32_t id = at < 0 ? -1 : table->descriptor.schema.columns[at].id;
+    return fluss_catalogue_take_column_ids(tables->options.catalogue, table->row.id, id < 0 ? at : id, count, out_before, err);
+}
+
 /* What hangs on the old descriptor is let go before its arena is. */
 static void
 served_close_rows(fluss_served *table)

@@ -79,6 +79,10 @@ SLU_CHECK slu_status fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet,
 SLU_CHECK slu_status fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id, const fluss_schema **out,
                                          slu_error *err);
 
+/* A block of ids for the table's auto-increment column: *out_before + 1 and the following ones. Never given twice. */
+SLU_CHECK slu_status fluss_tables_take_ids(fluss_tables *tables, fluss_served *table, int64_t count, int64_t *out_before,
+                                           slu_error *err);
+
 /* Closes and removes the files of a table that the catalogue no longer has. */
 SLU_CHECK slu_status fluss_tables_drop(fluss_tables *tables, fluss_served *table, slu_error *err);
 /* A partition that is about to go: its tablets are closed; then, once the catalogue has forgotten it, its files are removed. */

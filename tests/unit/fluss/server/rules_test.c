@@ -1,4 +1,4 @@
-/* Which tables may be made, what is filled in, durations, partial rows, lake offsets, and a disk that is full. */
+/* Which tables may be made, what is filled in, durations, lake offsets, and a disk that is full. */
 #include "support/check.h"
 
 #include "base/file.h"
@@ -6,7 +6,6 @@
 #include "fluss/record/row.h"
 #include "fluss/server/lake_offsets.h"
 #include "fluss/log/log.h"
-#include "fluss/server/row_splice.h"
 #include "fluss/server/table_rules.h"
 
 #include <signal.h>
@@ -133,50 +132,6 @@ names_and_durations(void **state)
         assert_false(fluss_duration_parse(not_durations[i], &ms));
 }
 
-/* Every byte of a row changed or cut: a splice refuses it or makes a row that its schema accepts. */
-static void
-a_splice_never_makes_what_is_not_a_row(void **state)
-{
-    (void)state;
-    slu_error err;
-    fluss_schema schema;
-    bool empty = false;
-    slu_buf out;
-    slu_arena_init(&arena, 1 << 22);
-    slu_buf_init(&out, 1 << 16);
-    CHECK_OK(fluss_schema_decode(
-        slu_view_of_text("{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
-                         "{\"name\":\"s\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"d\",\"data_type\":{\"type\":\"DECIMAL\","
-                         "\"precision\":10,\"scale\":2}},"
-                         "{\"name\":\"t\",\"data_type\":{\"type\":\"TIMESTAMP_WITHOUT_TIME_ZONE\",\"precision\":6}},{\"name\":"
-                         "\"x\",\"data_type\":{\"type\":\"DOUBLE\"}},"
-                         "{\"name\":\"y\",\"data_type\":{\"type\":\"SMALLINT\"}}],\"primary_key\":[\"k\"]}"),
-        &arena, &schema, &err));
-    static const uint8_t row[] = {0x00, 0x07, 2, 'h', 'i', 0x85, 0x01, 0x90, 0x4e, 0x03, 1, 2, 3, 4, 5, 6, 7, 8, 0x11, 0x22};
-    static const int32_t targets[] = {0, 1, 4};
-    size_t made = 0;
-    for (size_t at = 0; at <= sizeof row; at++) {
-        for (int change = 0; change < 9; change++) {
-            uint8_t bytes[sizeof row];
-            memcpy(bytes, row, sizeof row);
-            const size_t count = change == 8 ? at : sizeof row;
-            if (change < 8 && at < sizeof row)
-                bytes[at] = (uint8_t)(bytes[at] ^ 1U << change);
-            uint8_t *copy = guarded_copy(bytes, count);
-            const fluss_splice splice = {&schema, {slu_view_of(row, sizeof row), 6}, {slu_view_of(copy, count), 6}, targets, 3};
-            slu_buf_reset(&out);
-            if (count != 0 && fluss_row_splice(&splice, &out, &empty, &err) == SLU_OK) {
-                CHECK_OK(fluss_row_verify(&schema, FLUSS_ROW_COMPACTED, slu_buf_view(&out), &err));
-                made++;
-            }
-            guarded_free(copy, count);
-        }
-    }
-    assert_true(made > 20);
-    slu_buf_fini(&out);
-    slu_arena_fini(&arena);
-}
-
 static void
 lake_offsets_merge_and_survive(void **state)
 {
@@ -265,7 +220,6 @@ main(void)
         cmocka_unit_test(defaults_are_filled_in),
         cmocka_unit_test(what_cannot_be_is_refused_by_name),
         cmocka_unit_test(names_and_durations),
-        cmocka_unit_test(a_splice_never_makes_what_is_not_a_row),
         cmocka_unit_test(lake_offsets_merge_and_survive),
         cmocka_unit_test(a_full_disk_fails_the_append_and_nothing_else),
     };
