@@ -34,12 +34,13 @@ replay_fini(replay *r)
 
 /* An insert shows which id its row was given. */
 static void
-replay_number(replay *r, const slu_column *column, int64_t row)
+replay_number(replay *r, const struct ArrowArray *rows, int64_t row)
 {
-    if (!slu_column_valid(column, row))
+    const slu_column column = slu_column_child(&r->arrow, rows, r->numbered);
+    if (!slu_column_valid(&column, row))
         return;
     const bool wide = r->schema->columns[r->numbered].type.id == FLUSS_TYPE_BIGINT;
-    kv_id_used(r->kv, wide ? slu_column_i64s(column)[row] : slu_column_i32s(column)[row]);
+    kv_id_used(r->kv, wide ? slu_column_i64s(&column)[row] : slu_column_i32s(&column)[row]);
 }
 
 /* Puts or erases each row of a decoded batch. */
@@ -73,7 +74,7 @@ replay_rows(replay *r, const fluss_log_rows *rows, int16_t schema_id, slu_error 
         slu_kv_batch_put(kv->batch, key, slu_buf_view(&r->value));
         r->row_delta += kind == SLU_ROW_INSERT;
         if (kind == SLU_ROW_INSERT && r->numbered >= 0)
-            replay_number(r, &columns.columns[r->numbered], i);
+            replay_number(r, &rows->array, i);
     }
     return SLU_OK;
 }
