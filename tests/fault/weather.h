@@ -61,6 +61,9 @@ static slu_env weather_env;
 static uint64_t weather_seed = 20260;
 static const char *weather_server; /* "host:port" */
 static uint32_t weather_tables;
+/* A test that has a server of its own (it sets weather_server); NULL: one in this process, or FLUSS_BOOTSTRAP. */
+static void (*weather_server_up)(void);
+static void (*weather_server_down)(void);
 
 static inline void
 weather_acked(void *context, const fluss_ack *ack)
@@ -291,7 +294,9 @@ weather_set_up(void **state)
 {
     (void)state;
     slu_env_init_system(&weather_env, SLU_LOG_ERROR);
-    if (weather_server == NULL)
+    if (weather_server_up != NULL)
+        weather_server_up();
+    else
         weather_server = test_server_start(&weather_env);
     return 0;
 }
@@ -300,7 +305,10 @@ static inline int
 weather_tear_down(void **state)
 {
     (void)state;
-    test_server_stop();
+    if (weather_server_down != NULL)
+        weather_server_down();
+    else
+        test_server_stop();
     return 0;
 }
 
@@ -315,8 +323,6 @@ weather_run(const char *name, const struct CMUnitTest *tests, size_t count)
     for (int round = 0; round < (rounds == NULL ? 1 : atoi(rounds)) && failed == 0; round++, weather_seed++) {
         (void)printf("%s: SLUICE_SEED=%" PRIu64 "\n", name, weather_seed);
         failed = _cmocka_run_group_tests(name, tests, count, weather_set_up, weather_tear_down);
-        if (test_server == NULL && getenv("FLUSS_BOOTSTRAP") == NULL)
-            weather_server = NULL;
     }
     return failed;
 }
