@@ -11,10 +11,12 @@
 #define COUNT_OF(a) ((uint32_t)(sizeof(a) / sizeof((a)[0])))
 
 const char *const maker_databases[] = {"attack", "attack2", "fluss", "nowhere", "", "..", "a/b", "__internal", "x y"};
-const char *const maker_tables[] = {"l", "k", "v", "p", "ik", "agg", "auto", "lake", "l2", "new1", "new2", "gone", "", ".", "../k", "t$lake"};
+const char *const maker_tables[] = {"l",  "k",    "v",    "p",    "ik", "agg", "auto", "lake",
+                                    "l2", "new1", "new2", "gone", "",   ".",   "../k", "t$lake"};
 
 #define COLUMNS_ID_V                                                                                                               \
-    "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"}}"
+    "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"}" \
+    "}"
 
 const char *const maker_descriptors[] = {
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS_ID_V "]},\"partition_key\":[],\"bucket_key\":[],"
@@ -24,15 +26,18 @@ const char *const maker_descriptors[] = {
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS_ID_V "],\"primary_key\":[\"id\"]},\"partition_key\":[],"
     "\"bucket_key\":[\"id\"],\"bucket_count\":1,\"properties\":{\"table.merge-engine\":\"versioned\","
     "\"table.merge-engine.versioned.ver-column\":\"id\"},\"custom_properties\":{\"a\":\"b\"}}",
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS_ID_V ",{\"name\":\"day\",\"data_type\":{\"type\":\"STRING\"}}]},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS_ID_V
+    ",{\"name\":\"day\",\"data_type\":{\"type\":\"STRING\"}}]},"
     "\"partition_key\":[\"day\"],\"bucket_key\":[],\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}",
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS_ID_V "],\"primary_key\":[\"id\"]},\"partition_key\":[],"
     "\"bucket_key\":[\"id\"],\"bucket_count\":1,\"properties\":{\"table.log.format\":\"INDEXED\",\"table.kv.format\":\"INDEXED\"},"
     "\"custom_properties\":{}}",
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}}"
+    ","
     "{\"name\":\"n\",\"data_type\":{\"type\":\"BIGINT\"},\"agg_function\":\"sum\"}],\"primary_key\":[\"id\"]},\"partition_key\":[],"
     "\"bucket_key\":[\"id\"],\"bucket_count\":1,\"properties\":{\"table.merge-engine\":\"aggregation\"},\"custom_properties\":{}}",
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS_ID_V ",{\"name\":\"day\",\"data_type\":{\"type\":\"STRING\"}}]},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS_ID_V
+    ",{\"name\":\"day\",\"data_type\":{\"type\":\"STRING\"}}]},"
     "\"partition_key\":[\"day\"],\"bucket_key\":[],\"bucket_count\":1,\"properties\":{\"table.auto-partition.enabled\":\"true\","
     "\"table.auto-partition.time-unit\":\"DAY\",\"table.auto-partition.num-precreate\":\"2\"},\"custom_properties\":{}}",
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" COLUMNS_ID_V "]},\"partition_key\":[],\"bucket_key\":[],"
@@ -41,15 +46,39 @@ const char *const maker_descriptors[] = {
     NULL,
 };
 
-static const char *const words[] = {"BIGINT", "DECIMAL",  "ROW",        "ARRAY", "MAP",  "STRING", "\"nullable\":false", "null", "true",
-                                    "-1",     "0",        "2147483648", "[]",    "{}",   "\"\"",   "99999999999999999999", "1e9",
-                                    "\\u0000", "first_row", "COMPACTED", "ZSTD",  "1000", "[[[[",   "\"id\"",            "\"precision\":77"};
-static const char *const texts[] = {"", "1", "-1", "true", "30s", "iceberg", "20250101", "2025-01-01", "day", "zone=1", "User", "*", "\xff\xfe",
-                                    "table.log.ttl", "table.datalake.enabled", "datalake.format", "kv.snapshot.interval", "SASL", "PLAIN",
-                                    "/etc/passwd", "../../x", "a$b", "99999999999999999999", "very-long-name-very-long-name-very-long-name-"
-                                    "very-long-name-very-long-name-very-long-name-very-long-name-very-long-name-very-long-name-very-long-name-"
-                                    "very-long-name-very-long-name-very-long-name-very-long-name"};
-static const int64_t numbers[] = {0, 1, -1, 2, 3, 5, 7, 100, 1000, 65535, 65536, -2, -3, INT32_MAX, INT32_MIN, 1 << 20, INT64_MAX, INT64_MIN, INT64_MAX - 1};
+static const char *const words[] = {
+    "BIGINT",    "DECIMAL",   "ROW",        "ARRAY", "MAP",  "STRING", "\"nullable\":false",   "null", "true",
+    "-1",        "0",         "2147483648", "[]",    "{}",   "\"\"",   "99999999999999999999", "1e9",  "\\u0000",
+    "first_row", "COMPACTED", "ZSTD",       "1000",  "[[[[", "\"id\"", "\"precision\":77"};
+static const char *const texts[] = {
+    "",
+    "1",
+    "-1",
+    "true",
+    "30s",
+    "iceberg",
+    "20250101",
+    "2025-01-01",
+    "day",
+    "zone=1",
+    "User",
+    "*",
+    "\xff\xfe",
+    "table.log.ttl",
+    "table.datalake.enabled",
+    "datalake.format",
+    "kv.snapshot.interval",
+    "SASL",
+    "PLAIN",
+    "/etc/passwd",
+    "../../x",
+    "a$b",
+    "99999999999999999999",
+    "very-long-name-very-long-name-very-long-name-"
+    "very-long-name-very-long-name-very-long-name-very-long-name-very-long-name-very-long-name-very-long-name-"
+    "very-long-name-very-long-name-very-long-name-very-long-name"};
+static const int64_t numbers[] = {0,     1,  -1, 2,         3,         5,       7,         100,       1000,         65535,
+                                  65536, -2, -3, INT32_MAX, INT32_MIN, 1 << 20, INT64_MAX, INT64_MIN, INT64_MAX - 1};
 
 uint64_t
 maker_random(maker *m)

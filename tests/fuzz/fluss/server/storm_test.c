@@ -22,6 +22,7 @@
 
 #define ATTACKERS 8
 #define IDS_MAX 256
+#define PIPELINED 16
 #define HONEST_EVERY_MS 300
 #define HONEST_KEYS 64
 #define FRESH_EVERY 20 /* honest rounds: the attacked tables are made anew, so that the disk does not fill */
@@ -31,6 +32,8 @@ typedef struct attacker {
     int fd;
     bool lied;  /* what comes back cannot be checked frame by frame */
     bool reads; /* its answers */
+    bool liar;  /* sends frames that are none */
+    uint32_t unanswered;
     uint32_t frames_left;
     int32_t next_id;
     int16_t apis[IDS_MAX]; /* of request id modulo IDS_MAX */
@@ -66,7 +69,8 @@ static const char log_table[] =
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\"}}]},"
     "\"partition_key\":[],\"bucket_key\":[],\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
 static const char key_table[] =
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}},"
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"k\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false}}"
+    ","
     "{\"name\":\"v\",\"data_type\":{\"type\":\"BIGINT\"}}],\"primary_key\":[\"k\"]},\"partition_key\":[],\"bucket_key\":[\"k\"],"
     "\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
 
@@ -74,7 +78,8 @@ static void
 server_up(void)
 {
     slu_error err = {0};
-    CHECK_OK(fluss_server_open(&env, &(fluss_server_options){.port = 0, .data_dir = dir, .datalake_format = "iceberg"}, &server, &err));
+    CHECK_OK(
+        fluss_server_open(&env, &(fluss_server_options){.port = 0, .data_dir = dir, .datalake_format = "iceberg"}, &server, &err));
     CHECK_OK(fluss_server_start(server, &err));
 }
 
@@ -224,7 +229,7 @@ friend_round(void)
     for (int i = 0; i < 3; i++)
         friend_append(&p);
     const int32_t k = (int32_t)(friend.rounds % HONEST_KEYS);
-    friend_put(&p, k, (int64_t)friend.rounds);
+    friend_put(&p, k, (int64_t) friend.rounds);
     friend_look_up(&p, k);
     const int64_t took_ms = slu_now_ms(&env) - from_ms;
     friend.slowest_ms = took_ms > friend.slowest_ms ? took_ms : friend.slowest_ms;
@@ -309,6 +314,8 @@ attacker_open(attacker *a)
     (void)fcntl(a->fd, F_SETFL, O_NONBLOCK);
     a->lied = a->close_when_sent = false;
     a->reads = maker_below(&m, 10) != 0;
+    a->liar = maker_below(&m, 5) == 0;
+    a->unanswered = 0;
     a->frames_left = 1 + maker_below(&m, 60);
     a->sent = 0;
     slu_buf_reset(&a->out);
@@ -351,7 +358,8 @@ attacker_say(attacker *a)
     a->sent = 0;
     a->frames_left--;
     frames++;
-    const uint32_t kind = maker_below(&m, 100);
+    const uint32_t kind = a->liar ? 50 + maker_below(&m, 50) : 0;
+    a->unanswered++;
     if (kind < 92)
         request_make(a, &a->out);
     if (kind >= 88 && kind < 92 && a->out.bytes > 12) { /* a length that lies, or a frame that ends too early */
@@ -403,9 +411,10 @@ attacker_hear(attacker *a)
     size_t at = 0;
     size_t bytes = 0;
     slu_error err = {0};
-    while (!a->lied && fluss_response_peek(slu_view_of(a->in.data + at, a->in.bytes - at), FLUSS_RESPONSE_BYTES_MAX, &bytes, &err) ==
-                           SLU_OK) {
+    while (!a->lied &&
+           fluss_response_peek(slu_view_of(a->in.data + at, a->in.bytes - at), FLUSS_RESPONSE_BYTES_MAX, &bytes, &err) == SLU_OK) {
         answer_check(a, slu_view_of(a->in.data + at, bytes));
+        a->unanswered -= a->unanswered > 0;
         at += bytes;
     }
     if (a->lied)
@@ -425,6 +434,11 @@ attacker_step(attacker *a)
             attacker_close(a); /* most stay a while and listen */
         else
             a->close_when_sent = !attacker_hear(a);
+        return;
+    }
+    if (a->sent == a->out.bytes && a->reads && a->unanswered > PIPELINED && maker_below(&m, 100) != 0) {
+        if (!attacker_hear(a))
+            attacker_close(a);
         return;
     }
     if (a->sent == a->out.bytes)
@@ -468,8 +482,8 @@ the_server_withstands(void **state)
     server_up();
     friend_check();
     friend_round();
-    (void)printf("  %" PRIu64 " frames, %" PRIu64 " answers, %" PRIu64 " of them errors; %" PRIu64 " honest rounds, the slowest %" PRId64
-                 " ms\n",
+    (void)printf("  %" PRIu64 " frames, %" PRIu64 " answers, %" PRIu64 " of them errors; %" PRIu64
+                 " honest rounds, the slowest %" PRId64 " ms\n",
                  frames, answers, refusals, friend.rounds, friend.slowest_ms);
     free(friend.base_offsets);
 }
