@@ -26,9 +26,9 @@ def f32_bits(bits):
     return f"{bits:08x}"
 
 
-# Milliseconds: the years 1 and 9999, the last second before the epoch, the epoch; where 64 bits of nanoseconds end. Before the epoch
+# Milliseconds: the years 1 and 9999 (two days before its end: the Rust library of times ends there), the last second before the epoch, the epoch; where 64 bits of nanoseconds end. Before the epoch
 # there are whole milliseconds only: the Java client writes others into an Arrow log, and fails when it reads them.
-MS = [-62135596800000, 253402300799000, -1000, 0]
+MS = [-62135596800000, 253402207199000, -1000, 0]
 NS_MS = [-9223372036000, 9223372036000, -1000, 0]
 
 # name: (type, extremes, ordinary value by number)
@@ -79,24 +79,31 @@ NESTED = {
 INDEXED_TYPES = {**TYPES, "bn": (TYPES["bn"][0], ["00000001", "ffffffff", "00ff00ff"], lambda i: f"{i * 2654435761 % 2**32 | 1:08x}")}
 
 
-def canonical(of, value):
-    """A map has no order: its entries sorted."""
+def canonical(of, value, micros=False):
+    """A map has no order: its entries sorted. `micros`: a client that has no more than microseconds."""
     if value is None:
         return None
     if of["type"] == "ARRAY":
-        return [canonical(of["element_type"], item) for item in value]
+        return [canonical(of["element_type"], item, micros) for item in value]
     if of["type"] == "MAP":
-        return sorted(([canonical(of["key_type"], key), canonical(of["value_type"], item)] for key, item in value), key=str)
+        return sorted(([canonical(of["key_type"], key, micros), canonical(of["value_type"], item, micros)] for key, item in value), key=str)
     if of["type"] == "ROW":
-        return [canonical(field["field_type"], item) for field, item in zip(of["fields"], value)]
+        return [canonical(field["field_type"], item, micros) for field, item in zip(of["fields"], value)]
+    if micros and of["type"].startswith("TIMESTAMP"):
+        return [value[0], value[1] // 1000 * 1000]
     return value
 
 
-def mixed_rows(types, first, count, key=None):
+def small_or_wide(i):
+    """Keys whose encoding takes 1, 4 or 5 bytes: see TABLES, pk_signs."""
+    return -1 - i * 7919 if i % 3 == 0 else i if i % 3 == 1 else 2**21 + i * 1000003
+
+
+def mixed_rows(types, first, count):
     """Rows with a key in front: extremes, all null, and ordinary values with nulls here and there."""
     rows = []
     for i in range(first, first + count):
-        row = [i * 37 - 200 if key is None else key(i)]
+        row = [small_or_wide(i)]
         for c, (_, extremes, ordinary) in enumerate(types.values()):
             if i < 6:
                 row.append(extremes[i % len(extremes)])
@@ -178,11 +185,11 @@ class TableKind:
         return {"version": 1, "schema": schema, "partition_key": self.partition_key, "bucket_key": self.bucket_key, "bucket_count": BUCKETS,
                 "properties": self.properties, "custom_properties": {}}
 
-    def canonical(self, row, columns=None):
+    def canonical(self, row, columns=None, micros=False):
         if row is None:
             return None
         types = [of for _, of in self.columns] if columns is None else [dict(self.columns)[name] for name in columns]
-        return [canonical(of, value) for of, value in zip(types, row)]
+        return [canonical(of, value, micros) for of, value in zip(types, row)]
 
     def value(self, row, name):
         return row[self.names.index(name)]
@@ -243,6 +250,12 @@ def prefix_table():
     return TableKind(columns, [("upsert", rows), ("upsert", changed), ("delete", rows[5:8])], key=["a", "b", "c"], bucket_key=["a"])
 
 
+def signs_table():
+    columns = [("k", t("INTEGER")), ("v", t("STRING"))]
+    rows = [[i * 97 + 128, f"v{i}"] for i in range(30)]
+    return TableKind(columns, [("upsert", rows), ("upsert", [[k, "new"] for k, _ in rows[::4]]), ("delete", rows[1:4])], key=["k"])
+
+
 def partial_table():
     columns = [("k", t("INTEGER")), ("x", t("STRING")), ("y", t("BIGINT")), ("z", t("DOUBLE"))]
     rows = [[i, f"x{i}", i, f64(i)] for i in range(20)]
@@ -278,6 +291,8 @@ TABLES = {
     "pk_nested": key_table(NESTED),
     "pk_prefix": prefix_table(),
     "pk_partial": partial_table(),
+    # Keys of two and three bytes, 128 and above behind the last whole word: the Java client's hash takes such a byte with its sign.
+    "pk_signs": signs_table(),
     "pk_parts": partitioned_keys(),
 }
 
@@ -287,14 +302,14 @@ TABLES = {
 class Expected:
     """Logs, states and ends of each (partition, bucket) of a table that was written in its steps."""
 
-    def __init__(self, kind):
-        self.kind = kind
+    def __init__(self, kind, micros=False):
+        self.kind, self.micros = kind, micros
         self.logs = {(partition, bucket): [] for partition in kind.partitions() for bucket in range(BUCKETS)}
         self.state = {}
         self.marks = []  # ends of the logs behind each step
         for verb, rows in kind.steps:
             for row in rows:
-                self.apply(verb, row)
+                self.apply(verb, kind.canonical(row, verb if isinstance(verb, tuple) else None, micros))
             self.marks.append({place: len(log) for place, log in self.logs.items()})
 
     def key_of(self, row):
