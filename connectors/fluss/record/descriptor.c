@@ -139,6 +139,8 @@ fluss_database_descriptor_decode(slu_view json, slu_arena *arena, fluss_database
     fluss_database_descriptor descriptor = {0};
     if (json.bytes != 0) {
         SLU_TRY(json_parse(json, "database descriptor", &object, err));
+        if (!json_is_object(json_object_get(object, "custom_properties")))
+            return slu_error_set(err, SLU_CORRUPT, "a database descriptor without \"custom_properties\"");
         SLU_TRY(json_text(object, "comment", arena, &descriptor.comment, err));
         SLU_TRY(properties_from_json(object, "custom_properties", arena, &descriptor.custom_properties,
                                      &descriptor.custom_property_count, err));

@@ -2,6 +2,7 @@
 #include "schema.h"
 
 #include "base/limits.h"
+#include "base/sizes.h"
 #include "json.h"
 
 #include <stdio.h>
@@ -375,12 +376,28 @@ number_columns(fluss_column *columns, size_t count, bool named, int32_t *next)
     }
 }
 
+static int32_t
+highest_id(const fluss_column *columns, size_t count)
+{
+    int32_t highest = -1;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t below = highest_id(columns[i].type.children, columns[i].type.child_count);
+        highest = SLU_MAX(highest, SLU_MAX(below, columns[i].id));
+    }
+    return highest;
+}
+
 void
 fluss_schema_normalize(fluss_schema *schema)
 {
     int32_t next = 0;
-    number_columns(schema->columns, schema->column_count, true, &next);
-    schema->highest_field_id = next - 1;
+    if (schema->column_count != 0 && schema->columns[0].id >= 0) {
+        const int32_t highest = highest_id(schema->columns, schema->column_count);
+        schema->highest_field_id = SLU_MAX(schema->highest_field_id, highest);
+    } else {
+        number_columns(schema->columns, schema->column_count, true, &next);
+        schema->highest_field_id = next - 1;
+    }
     for (size_t i = 0; i < schema->primary_key_count; i++)
         schema->columns[schema->primary_key[i]].type.nullable = false;
 }

@@ -74,7 +74,8 @@ SLU_CHECK slu_status fluss_schema_encode(const fluss_schema *schema, slu_buf *ou
 SLU_CHECK slu_status fluss_type_decode(slu_view json, slu_arena *arena, fluss_type *out, slu_error *err);
 SLU_CHECK slu_status fluss_type_encode(const fluss_type *type, slu_buf *out, slu_error *err);
 
-/* Numbers columns and nested fields in pre-order from 0, as a fresh Fluss schema is, and makes primary key columns NOT NULL. */
+/* Numbers columns and nested fields in pre-order from 0, as a fresh Fluss schema is, unless they have ids, which are kept; and makes
+ * primary key columns NOT NULL. */
 void fluss_schema_normalize(fluss_schema *schema);
 /* -1: no such column. */
 int32_t fluss_schema_find(const fluss_schema *schema, const char *name);

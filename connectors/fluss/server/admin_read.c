@@ -122,6 +122,18 @@ fluss_handle_get_table_info(fluss_request *r, slu_error *err)
     return fluss_request_answer(r, &response.base, err);
 }
 
+static slu_status
+no_such_schema(const Fluss__GetTableSchemaRequest *request, slu_status status, slu_error *err)
+{
+    if (status != SLU_NOTFOUND)
+        return status;
+    (void)slu_error_set(err, status, "Schema for table %s.%s with schema id %d does not exist.", request->table_path->database_name,
+                        request->table_path->table_name, request->has_schema_id ? request->schema_id : 0);
+    if (err != NULL)
+        err->code = FLUSS_ERROR_SCHEMA_NOT_EXIST;
+    return status;
+}
+
 slu_status
 fluss_handle_get_table_schema(fluss_request *r, slu_error *err)
 {
@@ -129,9 +141,13 @@ fluss_handle_get_table_schema(fluss_request *r, slu_error *err)
     Fluss__GetTableSchemaResponse response = FLUSS__GET_TABLE_SCHEMA_RESPONSE__INIT;
     fluss_served *table = NULL;
     const char *json = NULL;
-    SLU_TRY(fluss_tables_get(r->server->tables, request->table_path->database_name, request->table_path->table_name, &table, err));
-    response.schema_id = request->has_schema_id ? request->schema_id : table->row.schema_id;
-    SLU_TRY(fluss_catalogue_get_schema(r->server->catalogue, table->row.id, response.schema_id, r->arena, &json, err));
+    slu_status status =
+        fluss_tables_get(r->server->tables, request->table_path->database_name, request->table_path->table_name, &table, err);
+    if (status == SLU_OK) {
+        response.schema_id = request->has_schema_id ? request->schema_id : table->row.schema_id;
+        status = fluss_catalogue_get_schema(r->server->catalogue, table->row.id, response.schema_id, r->arena, &json, err);
+    }
+    SLU_TRY(no_such_schema(request, status, err));
     response.schema_json = fluss_reply_json(json);
     return fluss_request_answer(r, &response.base, err);
 }
@@ -169,6 +185,29 @@ partition_matches(const Fluss__PbPartitionSpec *partial, const Fluss__PbPartitio
     return true;
 }
 
+/* Every key of the partial spec is one of the table's; Fluss finds out too late to have words for it. */
+static slu_status
+partial_check(const fluss_served *table, const Fluss__PbPartitionSpec *partial, slu_error *err)
+{
+    const fluss_descriptor *d = &table->descriptor;
+    for (size_t p = 0; partial != NULL && p < partial->n_partition_key_values; p++) {
+        const Fluss__PbKeyValue *pair = partial->partition_key_values[p];
+        bool known = false;
+        for (size_t k = 0; k < d->partition_key_count; k++)
+            known = known || strcmp(d->partition_keys[k], pair->key) == 0;
+        if (known)
+            continue;
+        (void)slu_error_set(err, SLU_INVALID,
+                            "org.apache.fluss.exception.FlussRuntimeException: Fail to list partitions for table: %s.%s, "
+                            "partitionSpec: %s=%s.",
+                            table->row.database, table->row.name, pair->key, pair->value);
+        if (err != NULL)
+            err->code = FLUSS_ERROR_UNKNOWN_SERVER_ERROR;
+        return SLU_INVALID;
+    }
+    return SLU_OK;
+}
+
 slu_status
 fluss_handle_list_partition_infos(fluss_request *r, slu_error *err)
 {
@@ -183,6 +222,7 @@ fluss_handle_list_partition_infos(fluss_request *r, slu_error *err)
         err->code = FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION;
         return SLU_INVALID;
     }
+    SLU_TRY(partial_check(table, request->partial_partition_spec, err));
     SLU_TRY(fluss_catalogue_list_partitions(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
     Fluss__PbPartitionInfo **list = (Fluss__PbPartitionInfo **)fluss_reply_list(r->arena, count, sizeof **list);
     Fluss__PbPartitionSpec *specs = slu_arena_array(r->arena, count + 1, sizeof *specs);

@@ -3,6 +3,7 @@
 #include "fluss/server/auto_partition.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
+#include "fluss/server/schema_rules.h"
 #include "fluss/server/table_rules.h"
 #include "fluss/server/tiering.h"
 
@@ -10,6 +11,7 @@
 
 #define ALTER_SET 0
 #define ALTER_DELETE 1
+#define ALTER_TYPE_MAX 3
 #define COLUMN_LAST 0
 
 static slu_status
@@ -18,6 +20,22 @@ alter_fail(slu_error *err, slu_status status)
     if (err != NULL)
         err->code = FLUSS_ERROR_INVALID_ALTER_TABLE_EXCEPTION;
     return status;
+}
+
+/* What Fluss has no error of its own for: -1, and the name of Java's exception before the words. */
+SLU_PRINTF(2, 3)
+static slu_status
+alter_unknown(slu_error *err, const char *format, ...)
+{
+    char text[SLU_ERROR_MESSAGE_BYTES];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)slu_error_set(err, SLU_INVALID, "%s", text);
+    if (err != NULL)
+        err->code = FLUSS_ERROR_UNKNOWN_SERVER_ERROR;
+    return SLU_INVALID;
 }
 
 static bool
@@ -56,18 +74,14 @@ static slu_status
 alter_property(fluss_descriptor *d, slu_arena *arena, const Fluss__PbAlterConfig *change, slu_error *err)
 {
     const char *key = change->config_key;
-    if (change->op_type != ALTER_SET && change->op_type != ALTER_DELETE)
-        return alter_fail(err,
-                          slu_error_set(err, SLU_INVALID, "'%s': table properties can be set and reset, not appended to", key));
     if (change->op_type == ALTER_SET && change->config_value == NULL)
         return alter_fail(err, slu_error_set(err, SLU_INVALID, "'%s' is set without a value", key));
     const char *value = change->op_type == ALTER_SET ? change->config_value : NULL;
     if (!property_is_table_option(key))
         return property_change(&d->custom_properties, &d->custom_property_count, arena, key, value, err);
     if (!fluss_rules_may_alter(key))
-        return alter_fail(err,
-                          slu_error_set(err, SLU_INVALID, "The following options are not supported to alter yet: ['%s'].", key));
-    if (strncmp(key, "table.datalake.", 15) == 0 && fluss_descriptor_get(d, "table.datalake.format") == NULL)
+        return alter_fail(err, slu_error_set(err, SLU_INVALID, "The option '%s' is not supported to alter yet.", key));
+    if (strcmp(key, "table.datalake.enabled") == 0 && fluss_descriptor_get(d, "table.datalake.format") == NULL)
         return alter_fail(err, slu_error_set(err, SLU_INVALID,
                                              "The option '%s' cannot be altered for tables that were created before the Fluss "
                                              "cluster enabled datalake.",
@@ -92,11 +106,12 @@ alter_add_column(fluss_schema *schema, slu_arena *arena, const Fluss__PbAddColum
     fluss_type type;
     if (fluss_schema_find(schema, add->column_name) >= 0)
         return alter_fail(err, slu_error_set(err, SLU_CONFLICT, "Column %s already exists.", add->column_name));
-    if (add->column_position_type != COLUMN_LAST)
-        return alter_fail(err, slu_error_set(err, SLU_INVALID, "Only support addColumn column at last now."));
     SLU_TRY(fluss_type_decode(fluss_bytes_view(&add->data_type_json), arena, &type, err));
     if (!type.nullable)
-        return alter_fail(err, slu_error_set(err, SLU_INVALID, "Column %s must be nullable.", add->column_name));
+        return alter_unknown(err, "java.lang.IllegalArgumentException: Column %s must be nullable.", add->column_name);
+    if (fluss_name_is_blank(add->column_name))
+        return alter_unknown(err,
+                             "java.lang.IllegalArgumentException: Field names must contain at least one non-whitespace character.");
     fluss_column *columns = slu_arena_array(arena, schema->column_count + 1, sizeof *columns);
     if (columns == NULL)
         return slu_arena_status(arena, err);
@@ -114,13 +129,38 @@ alter_add_column(fluss_schema *schema, slu_arena *arena, const Fluss__PbAddColum
 static slu_status
 alter_columns(fluss_descriptor *d, slu_arena *arena, const Fluss__AlterTableRequest *request, slu_error *err)
 {
-    if (request->n_drop_columns != 0 || request->n_rename_columns != 0 || request->n_modify_columns != 0)
-        return alter_fail(err, slu_error_set(err, SLU_INVALID, "Not support %s column now.",
-                                             request->n_drop_columns != 0     ? "drop"
-                                             : request->n_rename_columns != 0 ? "rename"
-                                                                              : "modify"));
     for (size_t i = 0; i < request->n_add_columns; i++)
         SLU_TRY(alter_add_column(&d->schema, arena, request->add_columns[i], err));
+    if (request->n_drop_columns != 0 || request->n_rename_columns != 0 || request->n_modify_columns != 0)
+        return alter_unknown(err, "org.apache.fluss.exception.SchemaChangeException: Not support %s column now.",
+                             request->n_drop_columns != 0     ? "drop"
+                             : request->n_rename_columns != 0 ? "rename"
+                                                              : "modify");
+    return SLU_OK;
+}
+
+/* What is no change at all is refused before the table is looked for. */
+static slu_status
+alter_check(const Fluss__AlterTableRequest *request, slu_error *err)
+{
+    SLU_TRY(fluss_rules_database_name(request->table_path->database_name, err));
+    SLU_TRY(fluss_rules_table_name(request->table_path->table_name, err));
+    for (size_t i = 0; i < request->n_config_changes; i++) {
+        const int32_t type = request->config_changes[i]->op_type;
+        if (type < ALTER_SET || type > ALTER_TYPE_MAX)
+            return alter_unknown(err, "java.lang.IllegalArgumentException: Unsupported AlterConfigOpType: %d", type);
+        if (type != ALTER_SET && type != ALTER_DELETE)
+            return alter_unknown(err, "java.lang.IllegalArgumentException: Unsupported alter configs op type %d", type);
+    }
+    for (size_t i = 0; i < request->n_add_columns; i++) {
+        const Fluss__PbAddColumn *add = request->add_columns[i];
+        slu_error why = {0};
+        if (add->column_position_type != COLUMN_LAST)
+            return alter_unknown(err, "java.lang.IllegalArgumentException: Unsupported ColumnPositionType: %d",
+                                 add->column_position_type);
+        if (fluss_type_rules(fluss_bytes_view(&add->data_type_json), &why) != SLU_OK)
+            return alter_unknown(err, "java.lang.IllegalArgumentException: %s", why.message);
+    }
     return SLU_OK;
 }
 
@@ -162,10 +202,6 @@ alter_table(const fluss_request *r, fluss_served *table, const Fluss__AlterTable
         request->n_add_columns + request->n_drop_columns + request->n_rename_columns + request->n_modify_columns != 0;
     slu_buf_init(&json, FLUSS_JSON_BYTES_MAX);
     slu_buf_init(&schema, FLUSS_JSON_BYTES_MAX);
-    if (columns && request->n_config_changes != 0)
-        return alter_fail(err, slu_error_set(err, SLU_INVALID,
-                                             "Table alteration can only be applied to one of the following: table properties or "
-                                             "table schema."));
     SLU_TRY(fluss_descriptor_decode(slu_view_of_text(table->row.json), r->arena, &descriptor, err));
     for (size_t i = 0; i < request->n_config_changes; i++)
         SLU_TRY(alter_property(&descriptor, r->arena, request->config_changes[i], err));
@@ -191,6 +227,15 @@ fluss_handle_alter_table(fluss_request *r, slu_error *err)
     const Fluss__AlterTableRequest *request = (const Fluss__AlterTableRequest *)r->message;
     const Fluss__AlterTableResponse response = FLUSS__ALTER_TABLE_RESPONSE__INIT;
     fluss_served *table = NULL;
+    const bool columns =
+        request->n_add_columns + request->n_drop_columns + request->n_rename_columns + request->n_modify_columns != 0;
+    SLU_TRY(alter_check(request, err));
+    if (!columns && request->n_config_changes == 0)
+        return fluss_request_answer(r, &response.base, err);
+    if (columns && request->n_config_changes != 0)
+        return alter_fail(err, slu_error_set(err, SLU_INVALID,
+                                             "Table alteration can only be applied to one of the following: table properties or "
+                                             "table schema."));
     const slu_status found =
         fluss_tables_get(r->server->tables, request->table_path->database_name, request->table_path->table_name, &table, err);
     if (found == SLU_NOTFOUND && request->ignore_if_not_exists)

@@ -2,6 +2,7 @@
 #include "fluss/server/auto_partition.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
+#include "fluss/server/schema_rules.h"
 #include "fluss/server/table_rules.h"
 #include "fluss/server/tiering.h"
 
@@ -18,6 +19,16 @@ ddl_fail(slu_error *err, slu_status status, int64_t code)
     return status;
 }
 
+/* Fluss has no words of its own for a descriptor that it cannot read. */
+static slu_status
+database_from_request(const fluss_request *r, slu_view json, fluss_database_descriptor *out, slu_error *err)
+{
+    const slu_status status = fluss_database_descriptor_decode(json, r->arena, out, err);
+    return status == SLU_OK
+               ? SLU_OK
+               : ddl_fail(err, slu_error_in(err, status, "java.io.UncheckedIOException"), FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
+}
+
 slu_status
 fluss_handle_create_database(fluss_request *r, slu_error *err)
 {
@@ -28,7 +39,7 @@ fluss_handle_create_database(fluss_request *r, slu_error *err)
     slu_buf_init(&json, FLUSS_JSON_BYTES_MAX);
     SLU_TRY(fluss_rules_database_name(request->database_name, err));
     if (request->has_database_json)
-        SLU_TRY(fluss_database_descriptor_decode(fluss_bytes_view(&request->database_json), r->arena, &descriptor, err));
+        SLU_TRY(database_from_request(r, fluss_bytes_view(&request->database_json), &descriptor, err));
     SLU_TRY(fluss_database_descriptor_encode(&descriptor, &json, err));
     const slu_status status =
         fluss_catalogue_create_database(r->server->catalogue, request->database_name, slu_buf_cstr(&json), err);
@@ -84,7 +95,9 @@ fluss_handle_drop_database(fluss_request *r, slu_error *err)
 static slu_status
 descriptor_from_request(const fluss_request *r, slu_view json, fluss_descriptor *out, slu_error *err)
 {
-    const fluss_rules rules = {(int32_t)r->server->config->default_bucket_number, r->server->config->datalake_format};
+    const fluss_rules rules = {(int32_t)r->server->config->default_bucket_number, r->server->config->datalake_format,
+                               (int32_t)r->server->config->max_bucket_num};
+    SLU_TRY(fluss_descriptor_rules(json, err));
     const slu_status status = fluss_descriptor_decode(json, r->arena, out, err);
     if (status < 0)
         return ddl_fail(err, slu_error_in(err, status, "Failed to parse table descriptor"), FLUSS_ERROR_INVALID_TABLE_EXCEPTION);

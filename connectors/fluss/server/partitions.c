@@ -87,14 +87,27 @@ fluss_partition_drop(fluss_server *server, fluss_served *table, const char *name
 /* ---- Requests ---- */
 
 /* "PartitionSpec{{day=20240101}}", as Java prints one. */
+/* Where Java's HashMap keeps a key among the first sixteen; it lists them in this order. */
+static uint32_t
+java_order(const char *key)
+{
+    uint32_t hash = 0;
+    for (; *key != 0; key++)
+        hash = hash * 31 + (uint8_t)*key;
+    return (hash ^ hash >> 16) & 15;
+}
+
 static const char *
 spec_text(const Fluss__PbPartitionSpec *spec, slu_arena *arena)
 {
     SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     slu_buf_init(&text, SLU_PATH_BYTES_MAX);
-    for (size_t i = 0; i < spec->n_partition_key_values; i++)
-        slu_buf_printf(&text, "%s%s=%s", i == 0 ? "PartitionSpec{{" : ", ", spec->partition_key_values[i]->key,
-                       spec->partition_key_values[i]->value);
+    slu_buf_text(&text, "PartitionSpec{{");
+    for (uint32_t order = 0, put = 0; order < 16; order++)
+        for (size_t i = 0; i < spec->n_partition_key_values; i++)
+            if (java_order(spec->partition_key_values[i]->key) == order)
+                slu_buf_printf(&text, "%s%s=%s", put++ == 0 ? "" : ", ", spec->partition_key_values[i]->key,
+                               spec->partition_key_values[i]->value);
     slu_buf_text(&text, "}}");
     const char *copied = slu_buf_status(&text, NULL) == SLU_OK ? slu_arena_strdup(arena, slu_buf_cstr(&text)) : NULL;
     return copied != NULL ? copied : "PartitionSpec";

@@ -3,6 +3,7 @@
 #include "base/sizes.h"
 #include "fluss/merge/merge.h"
 #include "fluss/server/partition_time.h"
+#include "fluss/server/schema_rules.h"
 #include "fluss/wire/error.h"
 
 #include <ctype.h>
@@ -12,12 +13,13 @@
 
 #define RULES_NAME_BYTES_MAX 200
 #define RULES_INTERNAL_PREFIX "__"
+#define ERROR_UNKNOWN (-1)
 #define ERROR_INVALID_TABLE 15
+#define ERROR_INVALID_REPLICATION 17
 #define ERROR_INVALID_DATABASE 16
 #define ERROR_INVALID_CONFIG 39
 #define ERROR_INVALID_PARTITION 43
 #define ERROR_TOO_MANY_BUCKETS 49
-#define ERROR_UNSUPPORTED 2
 
 SLU_PRINTF(4, 5)
 static slu_status
@@ -67,7 +69,7 @@ fluss_rules_database_name(const char *name, slu_error *err)
     char why[600];
     if (!name_is_bad(name, false, why, sizeof why))
         return SLU_OK;
-    return rules_fail(err, SLU_INVALID, ERROR_INVALID_DATABASE, "Database name %.200s is invalid: %s", name, why);
+    return rules_fail(err, SLU_INVALID, ERROR_INVALID_DATABASE, "Database name %s is invalid: %s", name, why);
 }
 
 slu_status
@@ -76,7 +78,8 @@ fluss_rules_producer_id(const char *producer_id, slu_error *err)
     char why[600];
     if (!name_is_bad(producer_id, true, why, sizeof why))
         return SLU_OK;
-    return rules_fail(err, SLU_INVALID, FLUSS_ERROR_INVALID_PRODUCER_ID_EXCEPTION, "Invalid producer ID '%.200s': %s", producer_id, why);
+    return rules_fail(err, SLU_INVALID, FLUSS_ERROR_INVALID_PRODUCER_ID_EXCEPTION, "Invalid producer ID '%.200s': %s", producer_id,
+                      why);
 }
 
 slu_status
@@ -85,7 +88,7 @@ fluss_rules_table_name(const char *name, slu_error *err)
     char why[600];
     if (!name_is_bad(name, false, why, sizeof why))
         return SLU_OK;
-    return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Table name %.200s is invalid: %s", name, why);
+    return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Table name %s is invalid: %s", name, why);
 }
 
 slu_status
@@ -94,7 +97,7 @@ fluss_rules_partition_value(const char *value, bool create, slu_error *err)
     char why[600];
     if (!name_is_bad(value, !create, why, sizeof why))
         return SLU_OK;
-    return rules_fail(err, SLU_INVALID, ERROR_INVALID_PARTITION, "The partition value %.200s is invalid: %s", value, why);
+    return rules_fail(err, SLU_INVALID, ERROR_INVALID_PARTITION, "The partition value %s is invalid: %s", value, why);
 }
 
 /* ---- properties ---- */
@@ -133,6 +136,11 @@ static const rule_option rule_options[] = {
     {"table.delete.behavior", RULE_ENUM, "|ALLOW|IGNORE|DISABLE|"},
     {"table.auto-increment.cache-size", RULE_INT, NULL},
     {"table.changelog.image", RULE_ENUM, "|FULL|WAL|"},
+    /* Of 1.0, whose clients may set them: kept, and of no effect on this server. */
+    {"table.statistics.columns", RULE_TEXT, NULL},
+    {"table.log.local-ttl", RULE_DURATION, NULL},
+    {"table.kv.standby-replica.enabled", RULE_BOOL, NULL},
+    {"table.datalake.historical-partition.enabled", RULE_BOOL, NULL},
 };
 
 static bool
@@ -220,25 +228,29 @@ rules_check_merge_engine(const fluss_descriptor *d, slu_error *err)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
                           "The version column '%s' for versioned merge engine doesn't exist in schema.", column);
     const uint8_t type = d->schema.columns[at].type.id;
-    if (type != FLUSS_TYPE_INTEGER && type != FLUSS_TYPE_BIGINT && type != FLUSS_TYPE_TIMESTAMP && type != FLUSS_TYPE_TIMESTAMP_LTZ)
-    {
+    if (type != FLUSS_TYPE_INTEGER && type != FLUSS_TYPE_BIGINT && type != FLUSS_TYPE_TIMESTAMP &&
+        type != FLUSS_TYPE_TIMESTAMP_LTZ) {
         SLU_AUTO(slu_buf_fini) slu_buf printed = {0};
         slu_buf_init(&printed, 4096);
         fluss_type_print(&d->schema.columns[at].type, &printed);
-        return rules_fail(
-            err, SLU_INVALID, ERROR_INVALID_CONFIG,
-            "The version column '%s' for versioned merge engine must be one type of [INT, BIGINT, TIMESTAMP, TIMESTAMP_LTZ], but got %s.",
-            column, slu_buf_cstr(&printed));
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                          "The version column '%s' for versioned merge engine must be one type of [INT, BIGINT, TIMESTAMP, "
+                          "TIMESTAMP_LTZ], but got %s.",
+                          column, slu_buf_cstr(&printed));
     }
     return SLU_OK;
 }
 
 static slu_status
-rules_check_properties(const fluss_descriptor *d, slu_error *err)
+rules_check_properties(int32_t buckets_max, const fluss_descriptor *d, slu_error *err)
 {
     const bool keyed = d->schema.primary_key_count != 0;
     for (size_t i = 0; i < d->property_count; i++)
         SLU_TRY(rules_check_property(&d->properties[i], err));
+    if (d->bucket_count > buckets_max)
+        return rules_fail(err, SLU_INVALID, ERROR_TOO_MANY_BUCKETS, "Bucket count %" PRId32 " exceeds the maximum limit %d.",
+                          d->bucket_count, buckets_max);
+    SLU_TRY(fluss_key_type_rules(d, err));
     if (property_int(d, "table.replication.factor", 0) <= 0)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.replication.factor' must be greater than 0.");
     if (keyed && !property_is(d, "table.kv.format", "INDEXED") && property_is(d, "table.log.format", "INDEXED"))
@@ -256,19 +268,9 @@ rules_check_properties(const fluss_descriptor *d, slu_error *err)
                           "The 'table.delete.behavior' configuration is only supported for primary key tables.");
     if (property_int(d, "table.log.tiered.local-segments", 2) <= 0)
         return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.log.tiered.local-segments' must be greater than 0.");
-    return fluss_auto_partition_check(d, err);
-}
-
-/* What Fluss has and we have not: refused by name, so that nobody finds out from wrong rows. */
-static slu_status
-rules_check_served(const fluss_descriptor *d, slu_error *err)
-{
-    for (size_t i = 0; d->schema.primary_key_count != 0 && i < d->schema.column_count; i++)
-        if (d->schema.columns[i].type.child_count != 0)
-            return rules_fail(err, SLU_UNSUPPORTED, ERROR_UNSUPPORTED,
-                              "Column '%s': ARRAY, MAP and ROW in a primary-key table are not served by this server yet.",
-                              d->schema.columns[i].name);
-    return SLU_OK;
+    SLU_TRY(fluss_partition_type_rules(d, err));
+    SLU_TRY(fluss_auto_partition_check(d, err));
+    return fluss_column_name_rules(&d->schema, err);
 }
 
 /* ---- keys ---- */
@@ -280,97 +282,6 @@ list_has(const char *const *list, size_t count, const char *name)
         if (strcmp(list[i], name) == 0)
             return true;
     return false;
-}
-
-static bool
-primary_key_has(const fluss_descriptor *d, const char *name)
-{
-    for (size_t i = 0; i < d->schema.primary_key_count; i++)
-        if (strcmp(d->schema.columns[d->schema.primary_key[i]].name, name) == 0)
-            return true;
-    return false;
-}
-
-static slu_status
-rules_check_key_column(const fluss_descriptor *d, const char *what, const char *name, slu_error *err)
-{
-    const int32_t at = fluss_schema_find(&d->schema, name);
-    if (at < 0)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "%s key '%s' does not exist in the schema.", what, name);
-    if (d->schema.columns[at].type.id >= FLUSS_TYPE_ARRAY)
-        return rules_fail(
-            err, SLU_INVALID, ERROR_INVALID_TABLE,
-            "%s key column '%s' has an unsupported data type. Currently, key columns do not support types: [ARRAY, MAP, ROW].",
-            what, name);
-    return SLU_OK;
-}
-
-static slu_status
-rules_check_keys(const fluss_descriptor *d, slu_error *err)
-{
-    const bool keyed = d->schema.primary_key_count != 0;
-    for (size_t i = 0; i < d->schema.primary_key_count; i++)
-        SLU_TRY(rules_check_key_column(d, "Primary", d->schema.columns[d->schema.primary_key[i]].name, err));
-    for (size_t i = 0; i < d->partition_key_count; i++) {
-        if (keyed && !primary_key_has(d, d->partition_keys[i]))
-            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
-                              "Partitioned Primary Key Table requires partition key [%s] is a subset of the primary key.",
-                              d->partition_keys[i]);
-        SLU_TRY(rules_check_key_column(d, "Partition", d->partition_keys[i], err));
-    }
-    for (size_t i = 0; i < d->bucket_key_count; i++) {
-        SLU_TRY(rules_check_key_column(d, "Bucket", d->bucket_keys[i], err));
-        if (list_has(d->partition_keys, d->partition_key_count, d->bucket_keys[i]))
-            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
-                              "Bucket key [%s] shouldn't include any column in partition keys.", d->bucket_keys[i]);
-        if (keyed && !primary_key_has(d, d->bucket_keys[i]))
-            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
-                              "Bucket keys must be a subset of primary keys excluding partition keys "
-                              "for primary-key tables, but '%s' is none of them.",
-                              d->bucket_keys[i]);
-    }
-    return SLU_OK;
-}
-
-/* The bucket key of a primary-key table that names none is its key without the partition keys. */
-static slu_status
-rules_default_bucket_key(fluss_descriptor *d, slu_arena *arena, slu_error *err)
-{
-    if (d->bucket_key_count != 0 || d->schema.primary_key_count == 0)
-        return SLU_OK;
-    d->bucket_keys = slu_arena_array(arena, d->schema.primary_key_count, sizeof *d->bucket_keys);
-    for (size_t i = 0; d->bucket_keys != NULL && i < d->schema.primary_key_count; i++) {
-        const char *name = d->schema.columns[d->schema.primary_key[i]].name;
-        if (!list_has(d->partition_keys, d->partition_key_count, name))
-            d->bucket_keys[d->bucket_key_count++] = name;
-    }
-    SLU_TRY(slu_arena_status(arena, err));
-    if (d->bucket_key_count == 0)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
-                          "Primary Key constraint should not be same with partition fields.");
-    return SLU_OK;
-}
-
-static slu_status
-rules_check_columns(const fluss_descriptor *d, slu_error *err)
-{
-    static const char *const system_columns[] = {"__offset",     "__timestamp", "__bucket",
-                                                 "_change_type", "_log_offset", "_commit_timestamp"};
-    if (d->schema.column_count == 0)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "A table needs at least one column.");
-    for (size_t i = 0; i < d->schema.column_count; i++) {
-        if (list_has(system_columns, SLU_COUNT_OF(system_columns), d->schema.columns[i].name))
-            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE,
-                              "%s cannot be used as column names, because they are reserved system columns in Fluss. Please use "
-                              "other names for these "
-                              "columns. The reserved system columns are: __offset, __timestamp, __bucket, _change_type, "
-                              "_log_offset, _commit_timestamp",
-                              d->schema.columns[i].name);
-        if (fluss_schema_find(&d->schema, d->schema.columns[i].name) != (int32_t)i)
-            return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Table columns must not contain duplicate fields. Found: [%s]",
-                              d->schema.columns[i].name);
-    }
-    return SLU_OK;
 }
 
 /* ---- the whole table ---- */
@@ -401,6 +312,11 @@ rules_default_properties(const fluss_rules *rules, fluss_descriptor *d, slu_aren
         fluss_descriptor_get(d, "table.auto-partition.num-precreate") == NULL)
         SLU_TRY(fluss_descriptor_set(d, arena, "table.auto-partition.num-precreate", "0", err));
     SLU_TRY(rules_default_lake(rules, d, arena, err));
+    const char *engine = fluss_descriptor_get(d, "table.merge-engine");
+    if (engine != NULL && strcasecmp(engine, "first_row") != 0 && strcasecmp(engine, "versioned") != 0 &&
+        strcasecmp(engine, "aggregation") != 0)
+        return rules_fail(err, SLU_INVALID, ERROR_UNKNOWN,
+                          "java.lang.IllegalArgumentException: Could not parse value '%s' for key 'table.merge-engine'.", engine);
     if (d->schema.primary_key_count == 0)
         return SLU_OK;
     if (fluss_descriptor_get(d, "table.merge-engine") != NULL && fluss_descriptor_get(d, "table.delete.behavior") == NULL)
@@ -414,30 +330,35 @@ rules_default_properties(const fluss_rules *rules, fluss_descriptor *d, slu_aren
     return SLU_OK;
 }
 
+/* What Fluss finds while it places the buckets of a table on servers, which is before it looks at the properties. */
+static slu_status
+rules_check_placement(const fluss_descriptor *d, slu_error *err)
+{
+    const char *factor = fluss_descriptor_get(d, "table.replication.factor");
+    int64_t number = 0;
+    if (d->partition_key_count != 0)
+        return SLU_OK;
+    if (!integer_parse(factor, &number))
+        return rules_fail(err, SLU_INVALID, ERROR_UNKNOWN, "java.lang.NumberFormatException: For input string: \"%s\"", factor);
+    if (number < 1)
+        return rules_fail(err, SLU_INVALID, ERROR_INVALID_REPLICATION, "Replication factor must be larger than 0.");
+    return SLU_OK;
+}
+
 slu_status
 fluss_rules_new_table(const fluss_rules *rules, fluss_descriptor *d, slu_arena *arena, slu_error *err)
 {
-    SLU_TRY(rules_check_columns(d, err));
-    SLU_TRY(rules_check_keys(d, err));
-    SLU_TRY(rules_default_bucket_key(d, arena, err));
+    SLU_TRY(fluss_key_rules(d, arena, err));
     SLU_TRY(rules_default_properties(rules, d, arena, err));
-    if (d->bucket_count < 1)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Bucket number must be set.");
-    if (d->bucket_count > FLUSS_BUCKETS_MAX)
-        return rules_fail(err, SLU_INVALID, ERROR_TOO_MANY_BUCKETS,
-                          "Bucket count %" PRId32 " exceeds the maximum limit %d for a non-partitioned table or partition.",
-                          d->bucket_count, FLUSS_BUCKETS_MAX);
-    SLU_TRY(rules_check_properties(d, err));
-    SLU_TRY(fluss_merge_check(d, arena, err));
-    return rules_check_served(d, err);
+    SLU_TRY(rules_check_placement(d, err));
+    SLU_TRY(rules_check_properties(rules->buckets_max == 0 ? FLUSS_BUCKETS_MAX : rules->buckets_max, d, err));
+    return fluss_merge_check(d, arena, err);
 }
 
 slu_status
 fluss_rules_altered_table(const fluss_descriptor *d, slu_error *err)
 {
-    SLU_TRY(rules_check_columns(d, err));
-    SLU_TRY(rules_check_properties(d, err));
-    return rules_check_served(d, err);
+    return rules_check_properties(INT32_MAX, d, err);
 }
 
 bool

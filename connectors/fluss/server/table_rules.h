@@ -25,6 +25,7 @@ SLU_CHECK slu_status fluss_rules_partition_value(const char *value, bool create,
 typedef struct fluss_rules {
     int32_t default_buckets;
     const char *datalake_format; /* NULL: no lake */
+    int32_t buckets_max;         /* of a table or partition; 0: FLUSS_BUCKETS_MAX */
 } fluss_rules;
 
 /* Fills in the defaults, then checks everything. */

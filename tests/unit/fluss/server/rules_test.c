@@ -19,7 +19,7 @@ static slu_status
 try_table(const char *columns, const char *rest, const char *lake, fluss_descriptor *out, slu_error *err)
 {
     char json[4000];
-    const fluss_rules rules = {3, lake};
+    const fluss_rules rules = {3, lake, 0};
     (void)snprintf(json, sizeof json, "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[%s]%s}", columns, rest);
     CHECK_STATUS(fluss_descriptor_decode(slu_view_of_text(json), &arena, out, err), SLU_OK);
     fluss_schema_normalize(&out->schema);
@@ -69,13 +69,13 @@ what_cannot_be_is_refused_by_name(void **state)
         {"},\"partition_key\":[\"b\"],\"bucket_key\":[\"b\"],\"bucket_count\":1,\"properties\":{}" PLAIN, 15, "partition keys"},
         {",\"primary_key\":[\"a\"]},\"partition_key\":[\"b\"],\"properties\":{}" PLAIN, 15, "subset of the primary key"},
         {",\"primary_key\":[\"a\"]},\"partition_key\":[],\"bucket_key\":[\"b\"],\"bucket_count\":1,\"properties\":{}" PLAIN, 15,
-         "'b'"},
+         "are [b]"},
         {"},\"partition_key\":[],\"bucket_key\":[],\"bucket_count\":200000,\"properties\":{}" PLAIN, 49, "200000"},
         {"},\"partition_key\":[],\"properties\":{\"table.unknown\":\"1\"}" PLAIN, 39, "table.unknown"},
         {"},\"partition_key\":[],\"properties\":{\"my.own\":\"1\"}" PLAIN, 39, "customProperty"},
         {"},\"partition_key\":[],\"properties\":{\"table.log.format\":\"CSV\"}" PLAIN, 39, "CSV"},
         {"},\"partition_key\":[],\"properties\":{\"table.log.ttl\":\"7\"}" PLAIN, 39, "table.log.ttl"},
-        {"},\"partition_key\":[],\"properties\":{\"table.replication.factor\":\"0\"}" PLAIN, 39, "greater than 0"},
+        {"},\"partition_key\":[],\"properties\":{\"table.replication.factor\":\"0\"}" PLAIN, 17, "larger than 0"},
         {"},\"partition_key\":[],\"properties\":{\"table.log.arrow.compression.zstd.level\":\"23\"}" PLAIN, 39, "23"},
         {"},\"partition_key\":[],\"properties\":{\"table.merge-engine\":\"first_row\"}" PLAIN, 39, "primary key"},
         {"},\"partition_key\":[],\"properties\":{\"table.delete.behavior\":\"ignore\"}" PLAIN, 39, "primary key"},
