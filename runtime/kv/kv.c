@@ -375,5 +375,8 @@ slu_kv_checkpoint(slu_kv *kv, const char *dir, slu_error *err)
         return kv_error(err, text, "checkpoint");
     rocksdb_checkpoint_create(checkpoint, dir, 0, &text); /* 0: flush always, since there is no log to copy */
     rocksdb_checkpoint_object_destroy(checkpoint);
-    return text != NULL ? kv_error(err, text, dir) : SLU_OK;
+    if (text != NULL)
+        return kv_error(err, text, dir);
+    kv_forget_unflushed(kv);
+    return SLU_OK;
 }

@@ -66,4 +66,16 @@ SLU_CHECK slu_status slu_kv_flush(slu_kv *kv, slu_error *err);
 /* A copy (hard links where possible) of everything written so far, in a directory that must not exist yet. */
 SLU_CHECK slu_status slu_kv_checkpoint(slu_kv *kv, const char *dir, slu_error *err);
 
+/*
+ * A checkpoint, of ours or of a foreign RocksDB from 6.20 on, read once from its first row to its last. The directory is not changed
+ * except for RocksDB's own text log; its files may be links to where they really lie.
+ */
+typedef struct slu_kv_reader slu_kv_reader;
+
+/* Needs no pool. CORRUPT or IO where a file is damaged or missing. */
+SLU_CHECK slu_status slu_kv_reader_open(const char *dir, slu_kv_reader **out, slu_error *err);
+void slu_kv_reader_close(slu_kv_reader **reader);
+/* The next row, valid until the next call; END behind the last. */
+SLU_CHECK slu_status slu_kv_reader_next(slu_kv_reader *reader, slu_view *out_key, slu_view *out_value, slu_error *err);
+
 #endif

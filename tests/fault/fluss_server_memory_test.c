@@ -121,7 +121,7 @@ tablet_round(slu_kv_pool *pool, const slu_buf *batch, const char *dir, slu_error
         status = fluss_catalogue_create_database(catalogue, "d", "{}", err);
     if (status == SLU_OK || status == SLU_CONFLICT)
         status = fluss_catalogue_create_table(catalogue, "d", "t", table_json, "{}", &id, err);
-    const fluss_tables_options options = {&fake.env, catalogue, pool, dir, NULL, {0}};
+    const fluss_tables_options options = {&fake.env, catalogue, pool, dir, NULL, {0}, NULL, NULL};
     if (status == SLU_OK || status == SLU_CONFLICT)
         status = fluss_tables_open(&options, &tables, err);
     if (status == SLU_OK)
@@ -228,7 +228,7 @@ a_put_that_the_log_has_is_in_the_store(void **state)
     CHECK_OK(fluss_catalogue_open(&fake.env, dir, false, &catalogue, &err));
     CHECK_OK(fluss_catalogue_create_database(catalogue, "d", "{}", &err));
     CHECK_OK(fluss_catalogue_create_table(catalogue, "d", "t", table_json, "{}", &id, &err));
-    const fluss_tables_options options = {&fake.env, catalogue, pool, dir, NULL, {.snapshot_bytes = 1}};
+    const fluss_tables_options options = {&fake.env, catalogue, pool, dir, NULL, {.snapshot_bytes = 1}, NULL, NULL};
     CHECK_OK(fluss_tables_open(&options, &tables, &err));
     CHECK_OK(fluss_tables_get(tables, "d", "t", &table, &err));
     CHECK_OK(fluss_tables_tablet(tables, table, FLUSS_NO_PARTITION, 0, &tablet, &err));

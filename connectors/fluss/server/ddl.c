@@ -1,6 +1,7 @@
 /* ddl.c: what creates and drops: databases and tables. */
 #include "fluss/server/auto_partition.h"
 #include "fluss/server/fetch.h"
+#include "fluss/server/kv_snapshots.h"
 #include "fluss/server/reply.h"
 #include "fluss/server/schema_rules.h"
 #include "fluss/server/table_rules.h"
@@ -57,6 +58,7 @@ drop_table(fluss_server *server, fluss_served *table, slu_error *err)
     fluss_tiering_remove(server->tiering, id);
     fluss_auto_partitions_remove(server->auto_partitions, id);
     fluss_fetches_wake_table(server->fetches, table);
+    fluss_kv_snapshots_dropped(server, &table->row, FLUSS_NO_PARTITION, NULL);
     slu_error why;
     if (fluss_tables_drop(server->tables, table, &why) != SLU_OK)
         slu_log_warn(server->env, "DROP-LEFTOVER", "files of the dropped table %" PRId64 " are left: %s", id, why.message);

@@ -27,6 +27,7 @@ static const dispatch_entry dispatch_table[] = {
     {FLUSS_API_LOOKUP, fluss_handle_lookup},
     {FLUSS_API_LIST_OFFSETS, fluss_handle_list_offsets},
     {FLUSS_API_GET_LATEST_KV_SNAPSHOTS, fluss_handle_latest_kv_snapshots},
+    {FLUSS_API_GET_KV_SNAPSHOT_METADATA, fluss_handle_kv_snapshot_metadata},
     {FLUSS_API_GET_FILESYSTEM_SECURITY_TOKEN, fluss_handle_security_token},
     {FLUSS_API_INIT_WRITER, fluss_handle_init_writer},
     {FLUSS_API_COMMIT_LAKE_TABLE_SNAPSHOT, fluss_handle_commit_lake_snapshot},
@@ -48,6 +49,9 @@ static const dispatch_entry dispatch_table[] = {
     {FLUSS_API_REGISTER_PRODUCER_OFFSETS, fluss_handle_register_producer},
     {FLUSS_API_GET_PRODUCER_OFFSETS, fluss_handle_get_producer},
     {FLUSS_API_DELETE_PRODUCER_OFFSETS, fluss_handle_delete_producer},
+    {FLUSS_API_ACQUIRE_KV_SNAPSHOT_LEASE, fluss_handle_acquire_kv_snapshot_lease},
+    {FLUSS_API_RELEASE_KV_SNAPSHOT_LEASE, fluss_handle_release_kv_snapshot_lease},
+    {FLUSS_API_DROP_KV_SNAPSHOT_LEASE, fluss_handle_drop_kv_snapshot_lease},
     {FLUSS_API_GET_TABLE_STATS, fluss_handle_table_stats},
 };
 

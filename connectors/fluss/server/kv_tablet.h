@@ -10,8 +10,8 @@
  *            a batch without any change leaves an empty log batch, which keeps the writer's sequence
  *
  * Durable  the log is the truth: the store's meta word says how far the log is in it; open replays the rest. A store that is ahead
- *          of its log (the log lost a tail) is rebuilt from the log's start. What fails after the log was written is replayed at
- *          the next use.
+ *          of its log (the log lost a tail) or is lost is rebuilt from the newest snapshot that the log reaches, else from the log's
+ *          start if that is the beginning. What fails after the log was written is replayed at the next use.
  * Owns     its store; borrows tables, table and log.
  * Threads  owner.
  * Errors   CORRUPT (14): not a kv batch, or a row that is not of its schema. INVALID: 31 (sequence), 35 (target columns), 9
@@ -25,11 +25,12 @@
 #include "kv/kv.h"
 
 typedef struct fluss_kv_tablet fluss_kv_tablet;
-struct fluss_served;
+struct fluss_tablet;
 struct fluss_tables;
 
-SLU_CHECK slu_status fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_served *table, slu_kv_pool *pool,
-                                          const char *dir, fluss_log *log, fluss_kv_tablet **out, slu_error *err);
+/* The tablet's log is open. */
+SLU_CHECK slu_status fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_tablet *tablet, slu_kv_pool *pool, const char *dir,
+                                          fluss_kv_tablet **out, slu_error *err);
 void fluss_kv_tablet_close(fluss_kv_tablet **kv);
 
 typedef struct fluss_kv_put {
@@ -49,5 +50,20 @@ SLU_CHECK slu_status fluss_kv_tablet_get(fluss_kv_tablet *kv, const slu_view *ke
 SLU_CHECK slu_status fluss_kv_tablet_scan(fluss_kv_tablet *kv, slu_view prefix, size_t limit,
                                           slu_status (*value)(void *context, slu_view value), void *context, slu_error *err);
 SLU_CHECK slu_status fluss_kv_tablet_rows(fluss_kv_tablet *kv, int64_t *out_rows, slu_error *err);
+
+/* What a checkpoint of the store holds. */
+typedef struct fluss_kv_state {
+    int64_t log_offset; /* the first that is not in it */
+    int64_t row_count;
+    uint64_t lineage; /* file numbers are never given twice in stores of one lineage: equal names are equal files */
+    int32_t id_column; /* of the auto-increment column; -1: there is none, or no block of ids */
+    int64_t id_next;
+    int64_t id_end;
+} fluss_kv_state;
+
+/* How far the log is in the store; -1 while that is behind. */
+int64_t fluss_kv_tablet_applied(const fluss_kv_tablet *kv);
+/* A copy of the store in a directory that must not exist; links, so that it costs what is not flushed yet. */
+SLU_CHECK slu_status fluss_kv_tablet_checkpoint(fluss_kv_tablet *kv, const char *dir, fluss_kv_state *out, slu_error *err);
 
 #endif

@@ -16,6 +16,7 @@
 struct fluss_kv_tablet {
     fluss_tables *tables;
     fluss_served *table;
+    fluss_tablet *tablet;
     slu_kv_pool *pool;
     char *dir;
     fluss_log *log;
@@ -29,6 +30,7 @@ struct fluss_kv_tablet {
     int64_t row_count; /* keys in the store */
     int64_t id_next;   /* of the auto-increment column: the next id of the block taken from the catalogue; */
     int64_t id_end;    /* the last one; below id_next when there is none left */
+    uint64_t lineage;  /* as fluss_kv_state says */
     bool stale;        /* the log is ahead of the store: replay first */
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "fluss/server/fetch.h"
+#include "fluss/server/kv_snapshots.h"
 #include "fluss/server/partition_time.h"
 #include "fluss/server/table_rules.h"
 
@@ -76,6 +77,7 @@ fluss_partition_drop(fluss_server *server, fluss_served *table, const char *name
 {
     slu_error why;
     fluss_fetches_wake_table(server->fetches, table);
+    fluss_kv_snapshots_dropped(server, &table->row, id, name);
     SLU_TRY(fluss_tables_close_partition(server->tables, table, id, err));
     SLU_TRY(fluss_catalogue_drop_partition(server->catalogue, table->row.id, id, err));
     if (fluss_tables_remove_partition(server->tables, table, name, id, &why) != SLU_OK)

@@ -91,7 +91,9 @@ remote_claim(fluss_remote *remote, const char *owner, slu_error *err)
     slu_buf_init(&found, 256);
     if (snprintf(path, sizeof path, "%s/log", remote->root) >= (int)sizeof path - 16)
         return slu_error_set(err, SLU_LIMIT, "the path %s is too long", remote->root);
-    const bool fresh = !slu_path_exists(path);
+    char rows[SLU_PATH_BYTES_MAX];
+    (void)snprintf(rows, sizeof rows, "%s/" FLUSS_REMOTE_KV, remote->root);
+    const bool fresh = !slu_path_exists(path) && !slu_path_exists(rows);
     SLU_TRY(slu_dir_make(path, err));
     (void)snprintf(path, sizeof path, "%s/" REMOTE_OWNER_FILE, remote->root);
     if (fresh)

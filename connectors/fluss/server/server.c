@@ -7,6 +7,7 @@
 #include "fluss/server/catalogue_cluster.h"
 #include "fluss/security/sasl.h"
 #include "fluss/server/fetch.h"
+#include "fluss/server/kv_snapshots.h"
 #include "fluss/server/server_internal.h"
 #include "fluss/server/table_rules.h"
 #include "fluss/server/tiering.h"
@@ -125,7 +126,10 @@ server_open_stores(fluss_server *server, slu_error *err)
                                          server->kv_pool,
                                          server->options.data_dir,
                                          server->remote,
-                                         {.segment_bytes = (uint64_t)server->config->log_segment_file_bytes, .sync = server->config->sync}};
+                                         {.segment_bytes = (uint64_t)server->config->log_segment_file_bytes, .sync = server->config->sync},
+                                         fluss_kv_snapshots_restore,
+                                         server};
+    SLU_TRY(fluss_catalogue_kv_open(server->catalogue, err));
     return fluss_tables_open(&tables, &server->tables, err);
 }
 
@@ -143,15 +147,15 @@ server_rows_before(const fluss_server *server, const fluss_served *table)
     return ttl_ms == 0 ? INT64_MIN : slu_wall_ms(server->env) - ttl_ms;
 }
 
-/* But the changelog of a primary-key table stays, for there are no snapshots of its rows that could take its place; and of a lake table
- * what is not in the lake yet. */
+/* But the changelog of a primary-key table stays from its oldest snapshot on, for the two together are its rows; and of a lake table what
+ * is not in the lake yet. */
 int64_t
 fluss_server_rows_below(fluss_server *server, const fluss_tablet *tablet)
 {
     const fluss_table *table = &tablet->table->table;
-    if (table->key_column_count != 0)
-        return 0;
-    return table->lake_enabled ? fluss_lake_offset_of(server, tablet) : INT64_MAX;
+    const int64_t kept = table->key_column_count != 0 ? fluss_kv_snapshots_retain(server, tablet) : INT64_MAX;
+    const int64_t tiered = table->lake_enabled ? fluss_lake_offset_of(server, tablet) : INT64_MAX;
+    return kept < tiered ? kept : tiered;
 }
 
 /* A local segment that is copied can go for all of that. */
@@ -258,6 +262,8 @@ fluss_server_open(const slu_env *env, const fluss_server_options *options, fluss
     if (status == SLU_OK)
         status = server_open_stores(server, err);
     if (status == SLU_OK)
+        status = fluss_kv_snapshots_open(server, &server->kv_snapshots, err);
+    if (status == SLU_OK)
         status = fluss_fetches_open(server, &server->fetches, err);
     if (status == SLU_OK)
         status = fluss_tiering_open(server, &server->tiering, err);
@@ -318,7 +324,9 @@ fluss_server_close(fluss_server **out)
         fluss_server_stop(server);
         (void)pthread_join(server->thread, NULL);
     }
+    fluss_kv_snapshots_stop(server->kv_snapshots);
     fluss_background_close(&server->background);
+    fluss_kv_snapshots_close(&server->kv_snapshots);
     fluss_sessions_close(server);
     fluss_fetches_close(&server->fetches);
     fluss_tiering_close(&server->tiering);

@@ -27,6 +27,7 @@ typedef struct fluss_session fluss_session;
 typedef struct fluss_fetches fluss_fetches;
 typedef struct fluss_tiering fluss_tiering;
 typedef struct fluss_auto_partitions fluss_auto_partitions;
+typedef struct fluss_kv_snapshots fluss_kv_snapshots;
 
 /* A place where clients come. */
 typedef struct fluss_server_listener {
@@ -57,6 +58,7 @@ struct fluss_server {
     fluss_auto_partitions *auto_partitions;
     fluss_background *background;
     fluss_remote *remote;
+    fluss_kv_snapshots *kv_snapshots;
     fluss_session *sessions;
     slu_arena request_arena;
     int64_t writer_id_next; /* taken from the catalogue in blocks */
@@ -145,6 +147,10 @@ slu_status fluss_handle_lookup(fluss_request *r, slu_error *err);
 slu_status fluss_handle_prefix_lookup(fluss_request *r, slu_error *err);
 slu_status fluss_handle_limit_scan(fluss_request *r, slu_error *err);
 slu_status fluss_handle_latest_kv_snapshots(fluss_request *r, slu_error *err);
+slu_status fluss_handle_kv_snapshot_metadata(fluss_request *r, slu_error *err);
+slu_status fluss_handle_acquire_kv_snapshot_lease(fluss_request *r, slu_error *err);
+slu_status fluss_handle_release_kv_snapshot_lease(fluss_request *r, slu_error *err);
+slu_status fluss_handle_drop_kv_snapshot_lease(fluss_request *r, slu_error *err);
 slu_status fluss_handle_security_token(fluss_request *r, slu_error *err);
 slu_status fluss_handle_table_stats(fluss_request *r, slu_error *err);
 slu_status fluss_handle_register_producer(fluss_request *r, slu_error *err);

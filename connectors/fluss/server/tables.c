@@ -213,10 +213,23 @@ fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **ou
         (void)snprintf(suffix, sizeof suffix, "kv-%" PRId32, tablet->bucket);
         SLU_TRY(tables_partition(tables, tablet->table, tablet->partition_id, &partition, err));
         SLU_TRY(tables_path(tables, tablet->table, partition, suffix, dir, err));
-        SLU_TRY(fluss_kv_tablet_open(tables, tablet->table, tables->options.kv_pool, dir, tablet->log, &tablet->kv, err));
+        SLU_TRY(fluss_kv_tablet_open(tables, tablet, tables->options.kv_pool, dir, &tablet->kv, err));
     }
     *out = tablet->kv;
     return SLU_OK;
+}
+
+slu_status
+fluss_tables_restore(fluss_tables *tables, const fluss_tablet *tablet, int64_t low, int64_t high, const char *dir, slu_error *err)
+{
+    return tables->options.restore == NULL ? SLU_NOTFOUND
+                                           : tables->options.restore(tables->options.restore_context, tablet, low, high, dir, err);
+}
+
+const slu_env *
+fluss_tables_env(const fluss_tables *tables)
+{
+    return tables->options.env;
 }
 
 /* ---- tables ---- */
@@ -423,6 +436,20 @@ fluss_tables_remove_partition(fluss_tables *tables, const fluss_served *table, c
     if (tables->options.remote != NULL)
         SLU_TRY(fluss_remote_drop(tables->options.remote, table, partition_id, name, err));
     return slu_dir_remove(dir, err);
+}
+
+fluss_tablet *
+fluss_tables_peek(fluss_tables *tables, int64_t table_id, int64_t partition_id, int32_t bucket)
+{
+    fluss_served *table = *tables_id_slot(tables, table_id);
+    while (table != NULL && table->row.id != table_id)
+        table = table->next_by_id;
+    fluss_partition *partition = table == NULL ? NULL : table->partitions;
+    while (partition != NULL && partition->id != partition_id)
+        partition = partition->next;
+    if (partition == NULL || bucket < 0 || bucket >= table->table.bucket_count || partition->tablets[bucket].log == NULL)
+        return NULL;
+    return &partition->tablets[bucket];
 }
 
 void

@@ -34,6 +34,9 @@ typedef struct fluss_tablet {
     fluss_remote_log *remote; /* what of it lies in remote storage; opened with the log */
     fluss_kv_tablet *kv; /* NULL for log tables, and until opened */
     fluss_wait *waiting; /* fetches that wait for an append (fetch.c) */
+    int64_t snapshot_offset; /* of the newest snapshot of the rows, where known (kv_snapshots.c); -1: there is none */
+    uint64_t snapshot_pass;
+    bool snapshot_known;
 } fluss_tablet;
 
 typedef struct fluss_partition {
@@ -54,6 +57,10 @@ struct fluss_served {
     fluss_served *next_by_path;
 };
 
+/* Puts the rows of a snapshot that is within the offsets low..high into `dir`, which is not there; NOTFOUND: there is none. */
+typedef slu_status (*fluss_restore)(void *context, const fluss_tablet *tablet, int64_t low, int64_t high, const char *dir,
+                                    slu_error *err);
+
 typedef struct fluss_tables_options {
     const slu_env *env;
     fluss_catalogue *catalogue;
@@ -61,6 +68,8 @@ typedef struct fluss_tables_options {
     const char *data_dir;
     fluss_remote *remote; /* NULL: no remote storage */
     fluss_log_options log;
+    fluss_restore restore; /* NULL: there are no snapshots */
+    void *restore_context;
 } fluss_tables_options;
 
 SLU_CHECK slu_status fluss_tables_open(const fluss_tables_options *options, fluss_tables **out, slu_error *err);
@@ -76,6 +85,10 @@ SLU_CHECK slu_status fluss_tables_tablet(fluss_tables *tables, fluss_served *tab
 const char *fluss_tables_partition_name(const fluss_tablet *tablet);
 /* The tablet's kv store; NOTFOUND (20) for a log table. */
 SLU_CHECK slu_status fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **out, slu_error *err);
+/* For the kv store: as fluss_restore says. */
+SLU_CHECK slu_status fluss_tables_restore(fluss_tables *tables, const fluss_tablet *tablet, int64_t low, int64_t high, const char *dir,
+                                          slu_error *err);
+const slu_env *fluss_tables_env(const fluss_tables *tables);
 SLU_CHECK slu_status fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id, const fluss_schema **out,
                                          slu_error *err);
 
@@ -91,6 +104,8 @@ SLU_CHECK slu_status fluss_tables_remove_partition(fluss_tables *tables, const f
                                                    int64_t partition_id, slu_error *err);
 /* The catalogue has another descriptor for it now: it is read. Logs stay open; kv stores are opened again at their next use. */
 SLU_CHECK slu_status fluss_tables_altered(fluss_tables *tables, fluss_served *table, slu_error *err);
+/* An open tablet; NULL when it is not in use. */
+fluss_tablet *fluss_tables_peek(fluss_tables *tables, int64_t table_id, int64_t partition_id, int32_t bucket);
 /* Calls back for every open tablet. */
 void fluss_tables_each(fluss_tables *tables, void (*each)(void *context, fluss_tablet *tablet), void *context);
 

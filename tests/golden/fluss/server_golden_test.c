@@ -195,7 +195,7 @@ upserts_make_the_recorded_changelog(void **state)
     CHECK_OK(fluss_catalogue_open(&env, dir, false, &catalogue, &err));
     CHECK_OK(fluss_catalogue_create_database(catalogue, "fluss", "{}", &err));
     CHECK_OK(slu_kv_pool_open(&pool_options, &pool, &err));
-    const fluss_tables_options options = {&env, catalogue, pool, dir, NULL, {0}};
+    const fluss_tables_options options = {&env, catalogue, pool, dir, NULL, {0}, NULL, NULL};
     CHECK_OK(fluss_tables_open(&options, &tables, &err));
     for (size_t f = 0; f < 4; f++) {
         char json[1000];

@@ -1,0 +1,282 @@
+/* kv_files.c: writing, checking and restoring; kv_sweep.c removes. */
+#include "kv_files.h"
+
+#include "base/file.h"
+#include "base/limits.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COPY_CHUNK_BYTES ((size_t)1 << 20)
+#define SST_SUFFIX ".sst"
+
+/* ---- copying ---- */
+
+static slu_status
+copy_bytes(int from, int to, const char *path, const atomic_bool *stop, int64_t *out_bytes, slu_error *err)
+{
+    *out_bytes = 0;
+    for (;;) {
+        if (stop != NULL && atomic_load(stop))
+            return slu_error_set(err, SLU_CLOSED, "copy of %s: the server stops", path);
+        const ssize_t moved = copy_file_range(from, NULL, to, NULL, COPY_CHUNK_BYTES, 0);
+        if (moved == 0)
+            return SLU_OK;
+        if (moved < 0 && errno != EINTR)
+            return slu_errno_set(err, errno, "copy", path);
+        *out_bytes += moved > 0 ? moved : 0;
+    }
+}
+
+/* Where the kernel cannot copy between two files (other file systems). */
+static slu_status
+copy_by_hand(int from, int to, const char *path, const atomic_bool *stop, int64_t *out_bytes, slu_error *err)
+{
+    uint8_t chunk[64 << 10];
+    *out_bytes = 0;
+    if (lseek(from, 0, SEEK_SET) != 0 || lseek(to, 0, SEEK_SET) != 0 || ftruncate(to, 0) != 0)
+        return slu_errno_set(err, errno, "rewind", path);
+    for (;;) {
+        const ssize_t got = read(from, chunk, sizeof chunk);
+        if (stop != NULL && atomic_load(stop))
+            return slu_error_set(err, SLU_CLOSED, "copy of %s: the server stops", path);
+        if (got == 0)
+            return SLU_OK;
+        if (got < 0 && errno != EINTR)
+            return slu_errno_set(err, errno, "read", path);
+        if (got > 0)
+            SLU_TRY(slu_fd_write_all(to, chunk, (size_t)got, err));
+        *out_bytes += got > 0 ? got : 0;
+    }
+}
+
+static slu_status
+copy_open_files(int from, int to, const char *path, const atomic_bool *stop, bool sync, int64_t *out_bytes, slu_error *err)
+{
+    slu_error first = {0};
+    slu_status status = copy_bytes(from, to, path, stop, out_bytes, &first);
+    if (status == SLU_IO && (first.code == EXDEV || first.code == ENOSYS || first.code == EOPNOTSUPP || first.code == EINVAL))
+        status = copy_by_hand(from, to, path, stop, out_bytes, &first);
+    if (status == SLU_OK && sync && fdatasync(to) != 0)
+        status = slu_errno_set(&first, errno, "sync", path);
+    if (status != SLU_OK && err != NULL)
+        *err = first;
+    return status;
+}
+
+static slu_status
+copy_file(const char *source, const char *target, const atomic_bool *stop, bool sync, int64_t *out_bytes, slu_error *err)
+{
+    const int from = open(source, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return slu_errno_set(err, errno, "open", source);
+    const int to = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    slu_status status = to < 0 ? slu_errno_set(err, errno, "create", target)
+                               : copy_open_files(from, to, source, stop, sync, out_bytes, err);
+    (void)close(from);
+    if (to >= 0 && close(to) != 0 && status == SLU_OK)
+        status = slu_errno_set(err, errno, "close", target);
+    return status;
+}
+
+/* ---- write ---- */
+
+typedef struct file_list {
+    fluss_kv_file *files;
+    size_t count;
+    size_t room;
+} file_list;
+
+static slu_status
+list_add(file_list *list, slu_arena *arena, const fluss_kv_file *file, slu_error *err)
+{
+    if (list->count == list->room) {
+        const size_t room = list->room == 0 ? 16 : list->room * 2;
+        fluss_kv_file *files = slu_arena_array(arena, room, sizeof *files);
+        if (files == NULL)
+            return slu_arena_status(arena, err);
+        if (list->count != 0)
+            memcpy(files, list->files, list->count * sizeof *files);
+        list->files = files;
+        list->room = room;
+    }
+    list->files[list->count++] = *file;
+    return SLU_OK;
+}
+
+static const char *
+uuid_path(const slu_env *env, const char *dir, slu_arena *arena)
+{
+    char uuid[FLUSS_UUID_BYTES];
+    fluss_uuid_make(env, uuid);
+    return slu_arena_printf(arena, "%s/%s", dir, uuid);
+}
+
+static bool
+is_sst(const char *name)
+{
+    const size_t bytes = strlen(name);
+    return bytes > strlen(SST_SUFFIX) && strcmp(name + bytes - strlen(SST_SUFFIX), SST_SUFFIX) == 0;
+}
+
+static const fluss_kv_file *
+find_shared(const fluss_kv_snapshot *before, const char *name, int64_t bytes)
+{
+    for (size_t i = 0; before != NULL && i < before->shared_count; i++)
+        if (before->shared[i].bytes == bytes && strcmp(before->shared[i].local_name, name) == 0)
+            return &before->shared[i];
+    return NULL;
+}
+
+typedef struct writing {
+    const fluss_kv_write *plan;
+    slu_arena *arena;
+    const char *shared_dir;
+    const char *own_dir;
+    file_list shared;
+    file_list own;
+    int64_t copied_bytes;
+} writing;
+
+/* One file of the checkpoint. */
+static slu_status
+write_file(writing *w, const char *name, slu_error *err)
+{
+    const fluss_kv_write *plan = w->plan;
+    const bool sst = is_sst(name);
+    struct stat info;
+    const char *source = slu_arena_printf(w->arena, "%s/%s", plan->checkpoint_dir, name);
+    fluss_kv_file file = {uuid_path(plan->env, sst ? w->shared_dir : w->own_dir, w->arena), slu_arena_strdup(w->arena, name), 0};
+    SLU_TRY(slu_arena_status(w->arena, err));
+    if (stat(source, &info) != 0)
+        return slu_errno_set(err, errno, "stat", source);
+    const fluss_kv_file *there = sst ? find_shared(plan->before, name, info.st_size) : NULL;
+    if (there != NULL) {
+        file.path = slu_arena_strdup(w->arena, there->path);
+        file.bytes = there->bytes;
+        SLU_TRY(slu_arena_status(w->arena, err));
+    } else {
+        SLU_TRY(copy_file(source, file.path, plan->stop, plan->sync, &file.bytes, err));
+        w->copied_bytes += file.bytes;
+    }
+    return list_add(sst ? &w->shared : &w->own, w->arena, &file, err);
+}
+
+static slu_status
+write_checkpoint(writing *w, slu_error *err)
+{
+    slu_status status = SLU_OK;
+    DIR *dir = opendir(w->plan->checkpoint_dir);
+    if (dir == NULL)
+        return slu_errno_set(err, errno, "open", w->plan->checkpoint_dir);
+    for (struct dirent *entry = NULL; status == SLU_OK && (entry = readdir(dir)) != NULL;)
+        if (fluss_kv_local_name_ok(entry->d_name))
+            status = write_file(w, entry->d_name, err);
+    (void)closedir(dir);
+    return status;
+}
+
+static slu_status
+write_metadata(const writing *w, const fluss_kv_snapshot *snapshot, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf json = {0};
+    const char *path = slu_arena_printf(w->arena, "%s/%s", snapshot->location, FLUSS_KV_METADATA_NAME);
+    slu_buf_init(&json, FLUSS_KV_SNAPSHOT_BYTES_MAX);
+    SLU_TRY(slu_arena_status(w->arena, err));
+    SLU_TRY(fluss_kv_snapshot_encode(snapshot, &json, err));
+    return slu_file_write(path, slu_buf_view(&json), w->plan->sync, err);
+}
+
+slu_status
+fluss_kv_files_write(const fluss_kv_write *plan, fluss_kv_snapshot *snapshot, slu_arena *arena, slu_error *err)
+{
+    writing w = {.plan = plan, .arena = arena};
+    w.shared_dir = slu_arena_printf(arena, "%s/%s", plan->tablet_dir, FLUSS_KV_SHARED_DIR);
+    w.own_dir = slu_arena_printf(arena, "%s/%s%" PRId64, plan->tablet_dir, FLUSS_KV_SNAPSHOT_PREFIX, snapshot->snapshot_id);
+    SLU_TRY(slu_arena_status(arena, err));
+    SLU_TRY(slu_dir_make(w.shared_dir, err));
+    SLU_TRY(slu_dir_remove(w.own_dir, err)); /* half of one, from before a kill */
+    SLU_TRY(slu_dir_make(w.own_dir, err));
+    SLU_TRY(write_checkpoint(&w, err));
+    snapshot->location = w.own_dir;
+    snapshot->shared = w.shared.files;
+    snapshot->shared_count = w.shared.count;
+    snapshot->own = w.own.files;
+    snapshot->own_count = w.own.count;
+    snapshot->incremental_bytes = w.copied_bytes;
+    return write_metadata(&w, snapshot, err);
+}
+
+/* ---- read ---- */
+
+slu_status
+fluss_kv_files_load(const char *location, slu_arena *arena, fluss_kv_snapshot *out, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf json = {0};
+    char path[SLU_PATH_BYTES_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", location, FLUSS_KV_METADATA_NAME) >= (int)sizeof path)
+        return slu_error_set(err, SLU_LIMIT, "the path %s is too long", location);
+    slu_buf_init(&json, FLUSS_KV_SNAPSHOT_BYTES_MAX);
+    SLU_TRY(slu_file_read(path, FLUSS_KV_SNAPSHOT_BYTES_MAX, &json, err));
+    SLU_TRY_IN(fluss_kv_snapshot_decode(slu_buf_view(&json), arena, out, err), err, "%s", path);
+    return SLU_OK;
+}
+
+static slu_status
+check_files(const fluss_kv_file *files, size_t count, slu_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct stat info;
+        if (stat(files[i].path, &info) != 0)
+            return slu_errno_set(err, errno, "stat", files[i].path);
+        if (info.st_size != files[i].bytes)
+            return slu_error_set(err, SLU_CORRUPT, "%s has %lld bytes, not %lld", files[i].path, (long long)info.st_size,
+                                 (long long)files[i].bytes);
+    }
+    return SLU_OK;
+}
+
+slu_status
+fluss_kv_files_check(const fluss_kv_snapshot *snapshot, slu_error *err)
+{
+    SLU_TRY(check_files(snapshot->own, snapshot->own_count, err));
+    return check_files(snapshot->shared, snapshot->shared_count, err);
+}
+
+static slu_status
+restore_files(const fluss_kv_file *files, size_t count, const char *dir, slu_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        char target[SLU_PATH_BYTES_MAX];
+        int64_t bytes = 0;
+        if (snprintf(target, sizeof target, "%s/%s", dir, files[i].local_name) >= (int)sizeof target)
+            return slu_error_set(err, SLU_LIMIT, "the path %s is too long", dir);
+        SLU_TRY(copy_file(files[i].path, target, NULL, false, &bytes, err));
+        if (bytes != files[i].bytes)
+            return slu_error_set(err, SLU_CORRUPT, "%s has %lld bytes, not %lld", files[i].path, (long long)bytes,
+                                 (long long)files[i].bytes);
+    }
+    return SLU_OK;
+}
+
+slu_status
+fluss_kv_files_restore(const fluss_kv_snapshot *snapshot, const char *dir, slu_error *err)
+{
+    char half[SLU_PATH_BYTES_MAX];
+    if (snprintf(half, sizeof half, "%s.restore", dir) >= (int)sizeof half)
+        return slu_error_set(err, SLU_LIMIT, "the path %s is too long", dir);
+    SLU_TRY(slu_dir_remove(half, err));
+    SLU_TRY(slu_dir_make(half, err));
+    slu_status status = restore_files(snapshot->own, snapshot->own_count, half, err);
+    if (status == SLU_OK)
+        status = restore_files(snapshot->shared, snapshot->shared_count, half, err);
+    if (status == SLU_OK && rename(half, dir) != 0)
+        status = slu_errno_set(err, errno, "rename", half);
+    if (status != SLU_OK && slu_dir_remove(half, NULL) != SLU_OK)
+        return status; /* the next restore removes it */
+    return status;
+}
