@@ -19,6 +19,8 @@
 #define FETCH_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define FETCH_RECORDS_BYTES_MAX ((size_t)192 << 20) /* below the 256 MiB of a response: one batch may exceed what was asked for */
 #define FETCHES_PARKED_MAX 65536                    /* one more is answered at once with what there is */
+#define FETCHES_PARKED_SESSION_MAX 64               /* the same for one connection; honest clients have one */
+#define FETCHES_PARKED_BYTES_MAX ((size_t)256 << 20)
 #define FETCH_WAIT_MS_DEFAULT 100
 #define FETCH_WAIT_MS_MAX ((int64_t)10 * 60 * 1000)
 
@@ -68,6 +70,8 @@ struct fluss_fetches {
     fluss_server *server;
     fluss_fetch *parked;
     size_t parked_count;
+    size_t parked_bytes;
+    int64_t first_ms; /* the timer's: the earliest deadline, or before it */
     slu_timer *timer;
 };
 
@@ -84,6 +88,8 @@ fetch_free(fluss_fetch *fetch)
     }
     if (fetch->at != NULL) {
         fetch->server->fetches->parked_count--;
+        fetch->server->fetches->parked_bytes -= fetch->arena.bytes;
+        (*fluss_session_parked(fetch->session))--;
         *fetch->at = fetch->next;
         if (fetch->next != NULL)
             fetch->next->at = fetch->at;
@@ -257,8 +263,7 @@ fetch_remote(fluss_fetch *fetch, const fetch_bucket *bucket, const fluss_tablet 
     fluss_remote_named named;
     SLU_TRY(fluss_remote_log_name(tablet->remote, fetch_offset(bucket, tablet), fluss_log_start(tablet->log), &named, err));
     Fluss__PbRemoteLogFetchInfo *info = slu_arena_alloc(&fetch->arena, sizeof *info);
-    Fluss__PbRemoteLogSegment **list =
-        (Fluss__PbRemoteLogSegment **)fluss_reply_list(&fetch->arena, named.count, sizeof **list);
+    Fluss__PbRemoteLogSegment **list = (Fluss__PbRemoteLogSegment **)fluss_reply_list(&fetch->arena, named.count, sizeof **list);
     if (info == NULL || list == NULL)
         return slu_arena_status(&fetch->arena, err);
     fluss__pb_remote_log_fetch_info__init(info);
@@ -297,8 +302,7 @@ fetch_looks_elsewhere(fluss_fetch *fetch, const fetch_bucket *bucket, const flus
 }
 
 static slu_status
-fetch_read(fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Fluss__PbFetchLogRespForBucket *out,
-           slu_error *err)
+fetch_read(fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Fluss__PbFetchLogRespForBucket *out, slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     int64_t next = 0;
@@ -394,6 +398,7 @@ fetches_set_timer(fluss_fetches *fetches)
     int64_t first = INT64_MAX;
     for (const fluss_fetch *fetch = fetches->parked; fetch != NULL; fetch = fetch->next)
         first = SLU_MIN(first, fetch->deadline_ms);
+    fetches->first_ms = first;
     if (first == INT64_MAX)
         slu_timer_clear(fetches->timer);
     else
@@ -422,7 +427,19 @@ fetch_park(fluss_fetches *fetches, fluss_fetch *fetch)
         fetch->next->at = &fetch->next;
     fetches->parked = fetch;
     fetches->parked_count++;
-    fetches_set_timer(fetches);
+    fetches->parked_bytes += fetch->arena.bytes;
+    (*fluss_session_parked(fetch->session))++;
+    if (fetches->parked_count == 1 || fetch->deadline_ms < fetches->first_ms) {
+        fetches->first_ms = fetch->deadline_ms;
+        slu_timer_set(fetches->timer, SLU_MAX(fetch->deadline_ms - slu_now_ms(fetches->server->env), (int64_t)0));
+    }
+}
+
+static bool
+fetches_have_room(const fluss_fetches *fetches, fluss_session *session)
+{
+    return fetches->parked_count < FETCHES_PARKED_MAX && fetches->parked_bytes < FETCHES_PARKED_BYTES_MAX &&
+           *fluss_session_parked(session) < FETCHES_PARKED_SESSION_MAX;
 }
 
 slu_status
@@ -430,7 +447,7 @@ fluss_handle_fetch_log(fluss_request *r, slu_error *err)
 {
     fluss_fetch *fetch = NULL;
     SLU_TRY(fetch_new(r, &fetch, err));
-    const bool room = r->server->fetches->parked_count < FETCHES_PARKED_MAX;
+    const bool room = fetches_have_room(r->server->fetches, r->session);
     const bool wait = room && fetch->bytes_min > 0 && fetch->deadline_ms > slu_now_ms(r->server->env) && fetch->bucket_count != 0;
     if (wait && !fetch_is_ready(fetch))
         fetch_park(r->server->fetches, fetch);

@@ -19,9 +19,10 @@
 
 #define FLUSS_SERVER_NODE_ID 0
 #define FLUSS_LOG_TTL_MS_DEFAULT ((int64_t)7 * 24 * 3600 * 1000) /* table.log.ttl where a table does not say */
-#define FLUSS_PRODUCER_TTL_MS (INT64_C(24) * 3600 * 1000) /* coordinator.producer-offsets.ttl */
-#define FLUSS_SERVER_TICK_MS 60000                      /* housekeeping: writers and rows that expire */
-#define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20) /* of answers that wait for a slow client */
+#define FLUSS_PRODUCER_TTL_MS (INT64_C(24) * 3600 * 1000)        /* coordinator.producer-offsets.ttl */
+#define FLUSS_SERVER_TICK_MS 60000                               /* housekeeping: writers and rows that expire */
+#define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20)          /* of answers that wait for a slow client */
+#define FLUSS_SERVER_QUEUES_BYTES_MAX ((size_t)256 << 20)        /* for all of them together: then the slowest is shown the door */
 
 typedef struct fluss_session fluss_session;
 typedef struct fluss_fetches fluss_fetches;
@@ -49,7 +50,7 @@ struct fluss_server {
     size_t listener_count;
     slu_timer *tick;
     char address[SLU_ADDRESS_BYTES_MAX]; /* of the first listener */
-    int lock_fd; /* on data_dir/lock */
+    int lock_fd;                         /* on data_dir/lock */
     fluss_catalogue *catalogue;
     slu_kv_pool *kv_pool;
     fluss_tables *tables;
@@ -86,6 +87,8 @@ typedef slu_status (*fluss_handler)(fluss_request *request, slu_error *err);
 SLU_CHECK slu_status fluss_request_answer(fluss_request *request, const ProtobufCMessage *response, slu_error *err);
 
 /* session.c. Sends an answer for a request that was parked; the session may be slow, never gone (fluss_fetches_forget). */
+/* How many fetches of the session wait (fetch.c counts them). */
+uint32_t *fluss_session_parked(fluss_session *session);
 void fluss_session_answer(fluss_session *session, int32_t request_id, const ProtobufCMessage *response);
 /* Where this client should be told to connect to: by its own listener. */
 const char *fluss_session_host(const fluss_session *session);

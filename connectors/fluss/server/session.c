@@ -3,7 +3,7 @@
  *
  * Requests are handled in the order in which they come, one after the other, as each arrives; answers go out as they are ready, so
  * a fetch that waits does not hold up what was sent after it (the protocol matches answers by request id). A client that does not
- * read its answers is not read from until it does.
+ * read its answers is not read from until it does; when many do not, those for whom most waits are closed.
  */
 #include "base/alloc.h"
 #include "fluss/security/sasl.h"
@@ -16,6 +16,7 @@
 
 #define SESSION_RESPONSE_ARENA_BYTES ((size_t)64 << 20)
 #define SESSION_ARENA_KEEP_BYTES ((size_t)4 << 20)                  /* a larger arena is given back after the request */
+#define SESSION_QUEUE_BYTES_LOW ((size_t)1 << 20)                   /* less is not worth counting */
 #define SESSION_QUEUE_BYTES_HIGH (FLUSS_SERVER_QUEUE_BYTES_MAX / 2) /* above half of it the connection tells when it is drained */
 
 struct fluss_session {
@@ -26,6 +27,7 @@ struct fluss_session {
     char peer_host[SLU_ADDRESS_BYTES_MAX];
     int64_t active_ms; /* when something came or went last */
     bool paused;
+    uint32_t parked; /* fetches that wait */
     fluss_session *next;
     fluss_session **at;
 };
@@ -40,6 +42,37 @@ session_free(fluss_session *session)
     slu_free(session);
 }
 
+uint32_t *
+fluss_session_parked(fluss_session *session)
+{
+    return &session->parked;
+}
+
+/* Somebody up the stack may still use the session: it is swept later. */
+static void
+session_evict(fluss_session *session, const char *why)
+{
+    slu_log_warn(session->server->env, "ANSWER-LOST", "%s: %s; the connection is closed", slu_conn_peer(session->conn), why);
+    slu_conn_close(&session->conn); /* its requests would wait for ever for an answer that cannot be sent */
+    slu_loop_wake(session->server->loop);
+}
+
+/* Called when one more queue has grown: the sum is bounded, whatever the number of clients that do not read. */
+static void
+sessions_relieve(fluss_server *server)
+{
+    size_t all = 0;
+    fluss_session *slowest = NULL;
+    for (fluss_session *at = server->sessions; at != NULL; at = at->next) {
+        const size_t queued = at->conn == NULL ? 0 : slu_conn_queued_bytes(at->conn);
+        all += queued;
+        if (queued > 0 && (slowest == NULL || queued > slu_conn_queued_bytes(slowest->conn)))
+            slowest = at;
+    }
+    if (all > FLUSS_SERVER_QUEUES_BYTES_MAX && slowest != NULL)
+        session_evict(slowest, "it does not read its answers, and more than 256 MiB wait for clients like it");
+}
+
 static void
 session_send(fluss_session *session, slu_buf *frame)
 {
@@ -48,13 +81,12 @@ session_send(fluss_session *session, slu_buf *frame)
         return;
     session->active_ms = slu_now_ms(session->server->env);
     if (slu_conn_send(session->conn, frame, &why) != SLU_OK) {
-        slu_log_warn(session->server->env, "ANSWER-LOST", "%s: %s; the connection is closed", slu_conn_peer(session->conn),
-                     why.message);
-        slu_conn_close(&session->conn);       /* its requests would wait for ever for an answer that cannot be sent */
-        slu_loop_wake(session->server->loop); /* somebody up the stack may still use the session: swept later */
+        session_evict(session, why.message);
         return;
     }
-    if (!session->paused && slu_conn_queued_bytes(session->conn) > SESSION_QUEUE_BYTES_HIGH) {
+    if (slu_conn_queued_bytes(session->conn) > SESSION_QUEUE_BYTES_LOW)
+        sessions_relieve(session->server);
+    if (session->conn != NULL && !session->paused && slu_conn_queued_bytes(session->conn) > SESSION_QUEUE_BYTES_HIGH) {
         session->paused = true;
         slu_conn_pause(session->conn);
     }
@@ -121,9 +153,15 @@ session_handle(fluss_session *session, const fluss_request_frame *frame, slu_err
         err->code = FLUSS_ERROR_CORRUPT_MESSAGE;
         return slu_error_in(err, status, "%s", api->name);
     }
-    fluss_request request = {server,   session,           api, message, &server->request_arena, frame->request_id, frame->api_version,
-                             .principal = {session->listener->spec.sasl ? session->sasl.user : FLUSS_PRINCIPAL_ANONYMOUS,
-                                           FLUSS_PRINCIPAL_USER}};
+    fluss_request request = {
+        server,
+        session,
+        api,
+        message,
+        &server->request_arena,
+        frame->request_id,
+        frame->api_version,
+        .principal = {session->listener->spec.sasl ? session->sasl.user : FLUSS_PRINCIPAL_ANONYMOUS, FLUSS_PRINCIPAL_USER}};
     return handler(&request, err);
 }
 
@@ -305,11 +343,11 @@ fluss_handle_authenticate(fluss_request *r, slu_error *err)
     if (!session->listener->spec.sasl)
         return session_plaintext(r, request, err);
     const bool before = session->sasl.done;
-    const slu_status status = fluss_sasl_step(&session->sasl, session->server->config, session->listener->spec.name, request->protocol,
-                                              slu_view_of(request->token.data, request->token.len), err);
+    const slu_status status = fluss_sasl_step(&session->sasl, session->server->config, session->listener->spec.name,
+                                              request->protocol, slu_view_of(request->token.data, request->token.len), err);
     if (status != SLU_OK)
-        slu_log_info(session->server->env, "LOGIN-REFUSED", "%s at listener %s: %s", session->peer_host, session->listener->spec.name,
-                     err->message);
+        slu_log_info(session->server->env, "LOGIN-REFUSED", "%s at listener %s: %s", session->peer_host,
+                     session->listener->spec.name, err->message);
     SLU_TRY(status);
     /* Java's server ends with an empty challenge; whoever answers that is told again, without one. */
     response.has_challenge = !before;
