@@ -24,7 +24,8 @@ static slu_status
 client_start(fluss_face *face, const face_options *options, bool watch, slu_error *err)
 {
     const fluss_client_options client = {.bootstrap_servers = options->bootstrap_servers,
-                                         .request_timeout_ms = options->request_timeout_ms};
+                                         .request_timeout_ms = options->request_timeout_ms,
+                                         .login = options->login};
     SLU_TRY(fluss_client_open(&face->env, &client, &face->client, err));
     SLU_TRY(fluss_target_open(face->client, face->database, face->table, &face->target, err));
     if (!watch)

@@ -23,6 +23,7 @@ typedef struct face_options {
     const char *bootstrap_servers;
     const char *table; /* database.table */
     int64_t request_timeout_ms;
+    fluss_login login;
 } face_options;
 
 /* The options every face has, as lines of its option table. `options_struct` holds a face_options named `face`. */
@@ -32,7 +33,8 @@ typedef struct face_options {
         SLU_OPTION("table", STRING, options_struct, face.table, NULL, "the table, as database.table",                              \
                    .flags = SLU_OPTION_REQUIRED),                                                                                  \
         SLU_OPTION("request-timeout", DURATION, options_struct, face.request_timeout_ms, "30s",                                    \
-                   "how long a request to Fluss may take", .min = 1000, .max = 600000)
+                   "how long a request to Fluss may take", .min = 1000, .max = 600000),                                                 \
+        FLUSS_LOGIN_OPTIONS(options_struct, face.login)
 
 typedef struct fluss_face {
     slu_env env; /* the host's clocks, randomness and log */

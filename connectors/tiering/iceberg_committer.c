@@ -20,6 +20,7 @@
 typedef struct committer_options {
     tiering_lake_options lake;
     const char *bootstrap_servers;
+    fluss_login login;
 } committer_options;
 
 typedef struct iceberg_committer iceberg_committer;
@@ -238,7 +239,8 @@ committer_open(void *instance, const slu_open *open, slu_error *err)
     self->failed = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRoundsFailed");
     self->rows = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRowsCommitted");
     const fluss_client_options client = {.bootstrap_servers = self->options->bootstrap_servers,
-                                         .request_timeout_ms = COMMIT_CALL_TIMEOUT_MS};
+                                         .request_timeout_ms = COMMIT_CALL_TIMEOUT_MS,
+                                         .login = self->options->login};
     slu_status status = tiering_lake_open(&self->env, &self->options->lake, &self->catalog, err);
     if (status == SLU_OK)
         status = fluss_client_open(&self->env, &client, &self->client, err);
@@ -253,6 +255,7 @@ static const slu_option committer_option_table[] = {
     TIERING_LAKE_OPTIONS(committer_options),
     SLU_OPTION("bootstrap.servers", STRING, committer_options, bootstrap_servers, NULL,
                "where Fluss is: host:port, several divided by commas", .param = "fluss.bootstrap.servers"),
+    FLUSS_LOGIN_OPTIONS(committer_options, login),
 };
 
 static const slu_sink_ops committer_ops = {.size = sizeof committer_ops,

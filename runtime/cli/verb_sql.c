@@ -44,7 +44,14 @@ setting(const slu_args *args, const char *name)
 static slu_status
 settings_check(const slu_args *args, slu_error *err)
 {
-    static const char *const known[] = {"fluss.bootstrap.servers", "datalake.format", "datalake.iceberg.type",
+    static const char *const known[] = {"fluss.bootstrap.servers",
+                                        "fluss.client.security.protocol",
+                                        "fluss.client.security.sasl.mechanism",
+                                        "fluss.client.security.sasl.username",
+                                        "fluss.client.security.sasl.password",
+                                        "fluss.client.security.sasl.jaas.config",
+                                        "datalake.format",
+                                        "datalake.iceberg.type",
                                         "datalake.iceberg.warehouse"};
     for (uint32_t i = 0; i < args->setting_count; i++) {
         bool found = false;
@@ -219,7 +226,12 @@ sql(const slu_args *args)
     cli_catalog_options options = {.bootstrap_servers = setting(args, "fluss.bootstrap.servers"),
                                    .database = slu_args_get(args, "database"),
                                    .lake_warehouse = setting(args, "datalake.iceberg.warehouse"),
-                                   .lake_type = setting(args, "datalake.iceberg.type")};
+                                   .lake_type = setting(args, "datalake.iceberg.type"),
+                                   .login = {.protocol = setting(args, "fluss.client.security.protocol"),
+                                             .mechanism = setting(args, "fluss.client.security.sasl.mechanism"),
+                                             .username = setting(args, "fluss.client.security.sasl.username"),
+                                             .password = setting(args, "fluss.client.security.sasl.password"),
+                                             .jaas_config = setting(args, "fluss.client.security.sasl.jaas.config")}};
     if (options.bootstrap_servers == NULL)
         options.bootstrap_servers = "127.0.0.1:9123";
     slu_status status = settings_check(args, &err);
@@ -261,7 +273,8 @@ const slu_verb slu_verb_sql = {
     .more = "Tables: T is the union of lake and log, T$log the log, T$lake the lake (T$lake@SNAPSHOT as of then),\n"
             "T$snapshots and T$files its Iceberg table. SHOW TABLES; DESCRIBE T.\n"
             "Settings: --fluss.bootstrap.servers HOST:PORT (127.0.0.1:9123), --datalake.iceberg.warehouse DIR,\n"
-            "--datalake.iceberg.type hadoop.",
+            "--datalake.iceberg.type hadoop, --fluss.client.security.sasl.username NAME (the password rather in\n"
+            "SLUICE_FLUSS_CLIENT_SECURITY_SASL_PASSWORD).",
     SLU_VERB_FLAGS(flags),
     .words_max = 1,
     .settings = true,

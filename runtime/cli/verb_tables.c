@@ -17,12 +17,24 @@
 
 /* ---- Shared ---------------------------------------------------------------------------------------------------------------------- */
 
+/* What a job is told in its environment, a verb understands as well. */
+static fluss_login
+tables_login(const slu_args *args)
+{
+    const char *user = slu_args_get(args, "user");
+    const char *password = slu_args_get(args, "password");
+    return (fluss_login){
+        .username = user != NULL ? user : slu_setting_environment(environ, "fluss.client.security.sasl.username"),
+        .password = password != NULL ? password : slu_setting_environment(environ, "fluss.client.security.sasl.password")};
+}
+
 slu_status
 slu_tables_client(const slu_args *args, fluss_client **out, slu_error *err)
 {
     const char *servers = slu_args_get(args, "fluss.bootstrap.servers");
     const fluss_client_options options = {.bootstrap_servers = servers == NULL ? SERVERS_DEFAULT : servers,
-                                          .connect_timeout_ms = 5000};
+                                          .connect_timeout_ms = 5000,
+                                          .login = tables_login(args)};
     return fluss_client_open(slu_cli_env(), &options, out, err);
 }
 
@@ -375,6 +387,10 @@ tables_drop(const slu_args *args)
 #define SERVERS_FLAG                                                                                                               \
     {                                                                                                                              \
         "fluss.bootstrap.servers", 'b', "HOST:PORT", "the cluster (127.0.0.1:9123)"                                                \
+    },                                                                                                                             \
+        {"user", 'u', "NAME", "who logs in, where the cluster asks"},                                                              \
+    {                                                                                                                              \
+        "password", 0, "TEXT", "rather in SLUICE_PASSWORD"                                                                         \
     }
 
 static const slu_flag list_flags[] = {SERVERS_FLAG, {"database", 0, "NAME", "only this one"}};

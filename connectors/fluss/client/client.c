@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 
 #define EXPIRE_EVERY_MS 1000
+#define FLUSS_LOGIN_BYTES_MAX 1024 /* a name or a password */
 
 /* How late a call may notice that it is late. */
 static int64_t
@@ -69,7 +70,10 @@ fluss_client_open(const slu_env *env, const fluss_client_options *options, fluss
     client->env = env;
     client->request_timeout_ms = options->request_timeout_ms > 0 ? options->request_timeout_ms : FLUSS_REQUEST_TIMEOUT_MS_DEFAULT;
     client->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : FLUSS_CONNECT_TIMEOUT_MS_DEFAULT;
-    slu_status status = bootstrap_parse(client, options->bootstrap_servers == NULL ? "" : options->bootstrap_servers, err);
+    slu_buf_init(&client->login_token, 4 * FLUSS_LOGIN_BYTES_MAX);
+    slu_status status = login_read(&options->login, &client->login_token, &client->login_wanted, err);
+    if (status == SLU_OK)
+        status = bootstrap_parse(client, options->bootstrap_servers == NULL ? "" : options->bootstrap_servers, err);
     if (status == SLU_OK)
         status = slu_loop_open(env, &client->loop, err);
     if (status == SLU_OK)
@@ -97,6 +101,10 @@ fluss_client_close(fluss_client **client)
     }
     slu_timer_close(&mine->timer);
     slu_loop_close(&mine->loop);
+    if (mine->login_token.bytes != 0)
+        explicit_bzero(mine->login_token.data, mine->login_token.bytes);
+    slu_buf_fini(&mine->login_token);
+    slu_free(mine->refused);
     slu_free(mine);
 }
 
@@ -151,7 +159,9 @@ fluss_client_call(fluss_client *client, int32_t node, int16_t api, const Protobu
     if (out != NULL)
         *out = call;
     link_t *link = client->cluster_known ? cluster_link(client, node) : NULL;
-    if (link != NULL) {
+    if (client->refused != NULL) {
+        call_fail_later(client, call, client->refused);
+    } else if (link != NULL) {
         link_send(link, call);
     } else {
         call_list_push(&client->waiting, call);

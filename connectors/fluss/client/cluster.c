@@ -45,13 +45,15 @@ waiting_send(fluss_client *client)
 static void
 ask_next(fluss_client *client, const slu_error *why)
 {
-    if (++client->ask_tried < client->node_count + client->bootstrap_count) {
+    if (!login_is_refused(why) && ++client->ask_tried < client->node_count + client->bootstrap_count) {
         cluster_ask(client);
         return;
     }
     slu_error err = *why;
-    (void)slu_error_in(&err, err.status, "no fluss server answers at bootstrap.servers");
-    err.retriable = 1;
+    if (!login_is_refused(why)) {
+        (void)slu_error_in(&err, err.status, "no fluss server answers at bootstrap.servers");
+        err.retriable = 1;
+    }
     client->ask_tried = 0;
     client->ask_at++;
     while (client->waiting.first != NULL)

@@ -44,7 +44,8 @@ typedef struct call_list {
 /*
  * A connection to one address.
  *
- *   CLOSED -link_open, not before open_after_ms-> CONNECTING -on_open-> HANDSHAKE -API_VERSIONS answered-> READY
+ *   CLOSED -link_open, not before open_after_ms-> CONNECTING -on_open-> HANDSHAKE -API_VERSIONS answered, and with a login
+ *   AUTHENTICATE as well-> READY
  *   any -on_close or link_drop-> CLOSED (its calls fail, retriable)
  */
 struct link {
@@ -86,6 +87,9 @@ struct fluss_client {
         char host[256];
         uint16_t port;
     } bootstrap[BOOTSTRAP_MAX];
+    bool login_wanted;
+    slu_buf login_token; /* a secret: wiped at the end */
+    slu_error *refused;  /* a server did not let us in: what it said */
     bool cluster_known;
     uint32_t node_count;
     server_node nodes[NODES_MAX];
@@ -119,6 +123,19 @@ void link_expire(link_t *link, int64_t now_ms);
 void links_sweep(fluss_client *client);
 /* Calls past their deadline fail with TIMEOUT. Returns the earliest deadline left. */
 int64_t calls_expire(fluss_client *client, call_list *list, int64_t now_ms);
+
+/* The handshake is over: what waited goes out. */
+void link_ready(link_t *link);
+/* The handshake failed: the link is closed; when the login was refused, so is the whole client. */
+void link_refused(link_t *link, const slu_error *why);
+/* Sends a call of the handshake, in the highest version the server has. */
+void link_call_now(link_t *link, fluss_call *call);
+
+/* login.c */
+slu_status login_read(const fluss_login *login, slu_buf *out, bool *out_wanted, slu_error *err);
+void login_begin(link_t *link);
+/* Did a server say that we are not, or wrongly, logged in? Trying again would not help. */
+bool login_is_refused(const slu_error *why);
 
 /* cluster.c */
 void cluster_ask(fluss_client *client);

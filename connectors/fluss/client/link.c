@@ -79,6 +79,15 @@ handshake_answered(void *context, fluss_answer *answer, const slu_error *failure
         if (version >= ours->version_min && version >= served->min_version)
             link->version[at] = (int8_t)version;
     }
+    if (link->client->login_wanted)
+        login_begin(link);
+    else
+        link_ready(link);
+}
+
+void
+link_ready(link_t *link)
+{
     link->state = LINK_READY;
     link->failures = 0;
     call_list ready = {0};
@@ -88,6 +97,25 @@ handshake_answered(void *context, fluss_answer *answer, const slu_error *failure
         call_list_remove(call);
         link_send(link, call);
     }
+}
+
+void
+link_call_now(link_t *link, fluss_call *call)
+{
+    const int version = api_version(link, call->api->key);
+    call_send(link, call, version < 0 ? 0 : version);
+}
+
+void
+link_refused(link_t *link, const slu_error *why)
+{
+    fluss_client *client = link->client;
+    if (login_is_refused(why) && client->refused == NULL && (client->refused = slu_alloc(sizeof *client->refused)) != NULL) {
+        *client->refused = *why;
+        (void)slu_error_in(client->refused, why->status, "fluss server %s:%u", link->host, link->port);
+        client->refused->retriable = 0;
+    }
+    link_drop(link, why);
 }
 
 static void
@@ -193,7 +221,7 @@ link_fail(link_t *link, const slu_error *why)
 {
     slu_error err = *why;
     (void)slu_error_in(&err, err.status, "fluss server %s:%u", link->host, link->port);
-    err.retriable = 1;
+    err.retriable = !login_is_refused(why);
     if (link->state != LINK_READY) {
         const int64_t pause_ms = backoff_ms(link->client, link->failures, BACKOFF_MS_MIN, BACKOFF_MS_MAX);
         link->failures++;

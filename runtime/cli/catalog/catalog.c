@@ -219,7 +219,7 @@ cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_cat
         status = cli_lake_open(env, options->lake_type, options->lake_warehouse, &catalog->lake, err);
     if (status == SLU_OK)
         status =
-            fluss_client_open(env, &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers}, &catalog->client, err);
+            fluss_client_open(env, &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers, .login = options->login}, &catalog->client, err);
     if (status != SLU_OK) {
         cli_catalog_close(&catalog);
         return status;

@@ -19,6 +19,7 @@
 typedef struct cli_catalog cli_catalog;
 
 typedef struct cli_catalog_options {
+    fluss_login login;
     const char *bootstrap_servers;
     const char *database;       /* NULL: "fluss" */
     const char *lake_warehouse; /* "datalake.iceberg.warehouse"; NULL: the lake cannot be read */
