@@ -95,9 +95,6 @@ slu_status
 face_check(const fluss_face *face, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(face->target);
-    if (table->partition_column_count != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "table %s.%s is partitioned, which is not served yet", face->database,
-                             face->table);
     if (table->bucket_count < 1)
         return slu_error_set(err, SLU_CORRUPT, "table %s.%s has %d buckets", face->database, face->table, table->bucket_count);
     return SLU_OK;

@@ -60,7 +60,7 @@ void face_arm(fluss_face *face);
 
 /* The position of a table's column by name, with the place of `item` in an error; INVALID, naming what is near. */
 SLU_CHECK slu_status face_column(const fluss_face *face, const char *name, const slu_value *item, int32_t *out, slu_error *err);
-/* Tables that the faces do not serve yet (partitioned ones) are refused by name. */
+/* CORRUPT: the server describes a table that cannot be. */
 SLU_CHECK slu_status face_check(const fluss_face *face, slu_error *err);
 /* Whether an array of format `from` may be written where the table has `to`: the same bytes. */
 bool face_formats_match(const char *from, const char *to);

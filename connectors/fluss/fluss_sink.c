@@ -19,6 +19,8 @@ static const slu_option options_table[] = {
                "how long rows may wait for a fuller batch; a barrier does not wait", .min = 0, .max = 60000),
     SLU_OPTION("batch-rows", I64, sink_options, batch_rows, "8192", "rows, over all buckets, that wait no longer", .min = 1,
                .max = 1000000),
+    SLU_OPTION("client.writer.dynamic-create-partition.enabled", BOOL, sink_options, make_partitions, "true",
+               "make a partition that is not there when the first row for it comes"),
 };
 
 /* ---- Planning ---- */
@@ -86,6 +88,7 @@ sink_close(void *self)
     face_close(&mine->face);
     slu_free(mine->rows);
     slu_free(mine->places);
+    slu_free(mine->slots);
 }
 
 static slu_status
@@ -118,17 +121,17 @@ room_reserve(fluss_sink *mine, int64_t rows, slu_error *err)
         return SLU_OK;
     slu_free(mine->rows);
     slu_free(mine->places);
+    slu_free(mine->slots);
     mine->rows = slu_alloc((size_t)rows * sizeof *mine->rows);
     mine->places = slu_alloc((size_t)rows * sizeof *mine->places);
-    mine->room = mine->rows != NULL && mine->places != NULL ? rows : 0;
+    mine->slots = slu_alloc((size_t)rows * sizeof *mine->slots);
+    mine->room = mine->rows != NULL && mine->places != NULL && mine->slots != NULL ? rows : 0;
     return mine->room > 0 ? SLU_OK : slu_error_set(err, SLU_NOMEM, "no memory for %lld rows", (long long)rows);
 }
 
 static slu_status
 held_reserve(const fluss_sink *mine, sink_held *held, int64_t rows, slu_error *err)
 {
-    if (held->starts == NULL)
-        held->starts = slu_alloc(((size_t)mine->bucket_count + 1) * sizeof *held->starts);
     if (held->children == NULL)
         held->children = slu_alloc((size_t)fluss_target_table(mine->face.target)->arrow.n_children * sizeof *held->children);
     if (rows > held->room) {
@@ -136,7 +139,7 @@ held_reserve(const fluss_sink *mine, sink_held *held, int64_t rows, slu_error *e
         held->order = slu_alloc((size_t)rows * sizeof *held->order);
         held->room = held->order == NULL ? 0 : rows;
     }
-    if (held->starts == NULL || held->children == NULL || held->order == NULL)
+    if (held->children == NULL || held->order == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for the order of %lld rows", (long long)rows);
     return SLU_OK;
 }
@@ -167,15 +170,16 @@ rows_list(fluss_sink *mine, const slu_batch *batch, const struct ArrowArray *arr
 static void
 rows_stick(fluss_sink *mine, int64_t rows)
 {
+    const int32_t bucket_count = fluss_target_table(mine->face.target)->bucket_count;
     mine->sticky += (int32_t)mine->parallelism;
-    if (mine->sticky >= mine->bucket_count)
-        mine->sticky = (int32_t)(mine->subtask % (uint32_t)mine->bucket_count);
+    if (mine->sticky >= bucket_count)
+        mine->sticky = (int32_t)(mine->subtask % (uint32_t)bucket_count);
     for (int64_t i = 0; i < rows; i++)
         mine->places[i] = mine->sticky;
 }
 
 static slu_status
-rows_place(fluss_sink *mine, const struct ArrowArray *array, int64_t rows, slu_error *err)
+rows_bucket(fluss_sink *mine, const struct ArrowArray *array, int64_t rows, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(mine->face.target);
     if (table->bucket_column_count == 0 && !mine->exact) {
@@ -186,7 +190,7 @@ rows_place(fluss_sink *mine, const struct ArrowArray *array, int64_t rows, slu_e
                 ? sink_identity_buckets(&mine->identity, table, array, mine->rows, rows, mine->places, err)
                 : fluss_table_buckets(table, &table->arrow, array, mine->rows, rows, mine->places, err));
     for (int64_t i = 0; mine->exact && i < rows; i++)
-        if (!mine->buckets[mine->places[i]].owned)
+        if ((uint32_t)mine->places[i] % mine->parallelism != mine->subtask)
             return slu_error_set(
                 err, SLU_INVALID,
                 "table %s: a row of bucket %d reached subtask %u of %u, which may not write it: put `partition: bucket` before "
@@ -195,18 +199,44 @@ rows_place(fluss_sink *mine, const struct ArrowArray *array, int64_t rows, slu_e
     return SLU_OK;
 }
 
-/* Counting sort: order holds the rows by bucket, starts where each bucket begins. */
+/* The bucket number of each row. */
+static slu_status
+rows_place(fluss_sink *mine, const struct ArrowArray *array, int64_t rows, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(mine->face.target);
+    SLU_TRY(rows_bucket(mine, array, rows, err));
+    if (!fluss_target_partitioned(mine->face.target))
+        return SLU_OK;
+    SLU_TRY(fluss_target_slots(mine->face.target, &table->arrow, array, mine->rows, rows, mine->slots, err));
+    for (int64_t i = 0; i < rows; i++)
+        mine->places[i] += mine->slots[i] * table->bucket_count;
+    return sink_buckets_grow(mine, err);
+}
+
+static slu_status
+starts_reserve(const fluss_sink *mine, sink_held *held, slu_error *err)
+{
+    held->numbers = mine->bucket_count;
+    if (held->starts != NULL && held->starts_room >= mine->bucket_count)
+        return SLU_OK;
+    slu_free(held->starts);
+    held->starts = slu_alloc(((size_t)mine->bucket_count + 1) * sizeof *held->starts);
+    held->starts_room = held->starts == NULL ? 0 : mine->bucket_count;
+    return held->starts != NULL ? SLU_OK : slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", mine->bucket_count);
+}
+
+/* Counting sort: order holds the rows by bucket number, starts where each begins. */
 static void
 rows_sort(const fluss_sink *mine, int64_t rows, sink_held *held)
 {
-    memset(held->starts, 0, ((size_t)mine->bucket_count + 1) * sizeof *held->starts);
+    memset(held->starts, 0, ((size_t)held->numbers + 1) * sizeof *held->starts);
     for (int64_t i = 0; i < rows; i++)
         held->starts[mine->places[i] + 1]++;
-    for (int32_t bucket = 0; bucket < mine->bucket_count; bucket++)
+    for (int32_t bucket = 0; bucket < held->numbers; bucket++)
         held->starts[bucket + 1] += held->starts[bucket];
     for (int64_t i = 0; i < rows; i++)
         held->order[held->starts[mine->places[i]]++] = mine->rows[i];
-    for (int32_t bucket = mine->bucket_count; bucket > 0; bucket--)
+    for (int32_t bucket = held->numbers; bucket > 0; bucket--)
         held->starts[bucket] = held->starts[bucket - 1];
     held->starts[0] = 0;
 }
@@ -238,6 +268,7 @@ batch_hold(fluss_sink *mine, const slu_batch *batch, slu_error *err)
     if (rows == 0)
         return SLU_OK;
     SLU_TRY(rows_place(mine, &held->view, rows, err));
+    SLU_TRY(starts_reserve(mine, held, err));
     rows_sort(mine, rows, held);
     held->batch = mine->face.host->batch_ref(mine->face.host, batch);
     if (mine->held_count++ == 0)
@@ -256,6 +287,8 @@ bucket_write(fluss_sink *mine, int32_t bucket, slu_error *err)
     size_t count = 0;
     for (size_t i = 0; i < mine->held_count; i++) {
         const sink_held *held = &mine->held[i];
+        if (bucket >= held->numbers)
+            continue;
         const int64_t from = held->starts[bucket];
         const int64_t rows = held->starts[bucket + 1] - from;
         if (rows > 0)

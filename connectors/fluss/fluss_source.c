@@ -1,21 +1,14 @@
 /*
- * fluss_source.c: reads a table's log: a split is a bucket with the next offset (and where to stop).
- *
- * A split's bytes: u8 version 1, i32 bucket, i64 table id, i64 next offset (-2: the log's start), i64 stop offset (INT64_MAX: none),
- * little endian. The table id guards against a table that was dropped and created anew under the same name.
+ * fluss_source.c: reads a table's log: a split is a bucket with the next offset (and where to stop). What a split's bytes are, and how
+ * new partitions are found without two subtasks taking the same one, is in source_splits.h.
  */
-#include "face.h"
+#include "source_splits.h"
 
 #include "base/alloc.h"
-#include "base/cursor.h"
 #include "fluss/client/admin.h"
 #include "fluss/client/scanner.h"
 
 #include <stdio.h>
-
-#define SPLIT_VERSION 1
-#define SPLIT_BYTES 29
-#define SPLIT_ID_BYTES 32
 
 typedef struct source_options {
     face_options face;
@@ -23,6 +16,7 @@ typedef struct source_options {
     const char *stop;
     const slu_value *columns;
     int64_t buffer_bytes;
+    int64_t discovery_ms;
 } source_options;
 
 static const slu_option options_table[] = {
@@ -33,14 +27,10 @@ static const slu_option options_table[] = {
     SLU_OPTION("stop", CHOICE, source_options, stop, "never",
                "never: follow the log; latest: end where the log ended when the job was planned", .choices = "never|latest"),
     SLU_OPTION("buffer", BYTES, source_options, buffer_bytes, "8mib", "how much is fetched ahead", .min = 65536, .max = 1 << 30),
+    SLU_OPTION("scan.partition.discovery.interval", DURATION, source_options, discovery_ms, "1min",
+               "how often an unbounded source of a partitioned table looks for new partitions; 0ms: never", .min = 0,
+               .max = 86400000),
 };
-
-typedef struct bucket_split {
-    bool assigned;
-    int64_t table_id;
-    int64_t offset;
-    int64_t stop;
-} bucket_split;
 
 typedef struct source {
     fluss_face face;
@@ -48,15 +38,14 @@ typedef struct source {
     fluss_scanner *scanner; /* once the table is open */
     int32_t *columns;
     uint32_t column_count;
-    bucket_split *splits; /* by bucket */
-    uint32_t split_count; /* length of splits: one more than the highest bucket assigned */
-    bool assigned;        /* assign was called */
+    source_splits splits;
+    bool assigned; /* assign was called */
     bool bounded;
+    int64_t discover_at_ms;      /* when partitions are listed next */
+    uint64_t listings;           /* the listing that was looked at last */
     int32_t *selection; /* for batches of which only some rows are meant */
     int64_t selection_rows;
 } source;
-
-#define BUCKETS_MAX 1048576
 
 /* ---- Planning ---- */
 
@@ -124,55 +113,81 @@ source_plan(slu_plan_call *call, slu_error *err)
     return status;
 }
 
-static void
-split_encode(slu_buf *out, int32_t bucket, const bucket_split *split)
-{
-    slu_buf_u8(out, SPLIT_VERSION);
-    slu_buf_u32le(out, (uint32_t)bucket);
-    slu_buf_u64le(out, (uint64_t)split->table_id);
-    slu_buf_u64le(out, (uint64_t)split->offset);
-    slu_buf_u64le(out, (uint64_t)split->stop);
-}
-
-static slu_status
-split_add(slu_split_list *list, int32_t bucket, const bucket_split *split, slu_error *err)
-{
-    char id[SPLIT_ID_BYTES];
-    SLU_AUTO(slu_buf_fini) slu_buf data = {0};
-    slu_buf_init(&data, SPLIT_BYTES);
-    split_encode(&data, bucket, split);
-    SLU_TRY(slu_buf_status(&data, err));
-    (void)snprintf(id, sizeof id, "bucket-%d", bucket);
-    const slu_split one = {.size = sizeof one, .data_bytes = (uint32_t)data.bytes, .id = id, .data = data.data};
-    return list->add(list, &one, err);
-}
-
-static slu_status
-offsets_list(fluss_face *face, int32_t type, int64_t *out, slu_error *err)
-{
-    const fluss_table *table = fluss_target_table(face->target);
-    return fluss_admin_list_offsets(face->client, table->table_id, -1, type, 0, fluss_target_leaders(face->target),
-                                    table->bucket_count, out, err);
-}
-
 /* A bounded range gets its real start, so that an empty one is over at once. */
 static slu_status
-splits_add(fluss_face *face, const source_options *options, int64_t *first, int64_t *last, slu_split_list *list, slu_error *err)
+slot_add(fluss_face *face, const source_options *options, int32_t slot, int64_t *first, int64_t *last, slu_split_list *list,
+         slu_error *err)
 {
     const fluss_table *table = fluss_target_table(face->target);
+    const fluss_slot partition = fluss_target_slot(face->target, slot);
+    const int32_t *leaders = fluss_target_slot_leaders(face->target, slot);
     const bool from_latest = strcmp(options->start, "latest") == 0;
     const bool bounded = strcmp(options->stop, "latest") == 0;
     if (bounded || from_latest)
-        SLU_TRY(offsets_list(face, from_latest ? FLUSS_OFFSETS_LATEST : FLUSS_OFFSETS_EARLIEST, first, err));
+        SLU_TRY(fluss_admin_list_offsets(face->client, table->table_id, partition.id,
+                                         from_latest ? FLUSS_OFFSETS_LATEST : FLUSS_OFFSETS_EARLIEST, 0, leaders,
+                                         table->bucket_count, first, err));
     if (bounded)
-        SLU_TRY(offsets_list(face, FLUSS_OFFSETS_LATEST, last, err));
+        SLU_TRY(fluss_admin_list_offsets(face->client, table->table_id, partition.id, FLUSS_OFFSETS_LATEST, 0, leaders,
+                                         table->bucket_count, last, err));
     for (int32_t bucket = 0; bucket < table->bucket_count; bucket++) {
         const bucket_split split = {.table_id = table->table_id,
+                                    .partition_id = partition.id,
+                                    .partition = (char *)(uintptr_t)partition.name,
+                                    .bucket = bucket,
                                     .offset = bounded || from_latest ? first[bucket] : FLUSS_OFFSET_EARLIEST,
                                     .stop = bounded ? last[bucket] : FLUSS_OFFSET_NEVER};
-        SLU_TRY(split_add(list, bucket, &split, err));
+        SLU_TRY(bucket_split_add(list, &split, err));
     }
     return SLU_OK;
+}
+
+/* The leaders of a partition; NOTFOUND: it was dropped since it was listed. */
+static slu_status
+slot_wait(fluss_face *face, int32_t slot, slu_error *err)
+{
+    const int64_t deadline_ms = slu_now_ms(&face->env) + FACE_WAIT_MS;
+    for (;;) {
+        const slu_status status = fluss_target_slot_ready(face->target, slot, false, err);
+        if (status != SLU_AGAIN)
+            return status;
+        if (slu_now_ms(&face->env) >= deadline_ms)
+            return slu_error_set(err, SLU_TIMEOUT, "partition %s has no leaders after %d ms",
+                                 fluss_target_slot(face->target, slot).name, FACE_WAIT_MS);
+        fluss_client_step(face->client, FLUSS_STALE_PAUSE_MS);
+    }
+}
+
+static slu_status
+slots_list(fluss_face *face, slu_error *err)
+{
+    const int64_t deadline_ms = slu_now_ms(&face->env) + FACE_WAIT_MS;
+    if (!fluss_target_partitioned(face->target))
+        return SLU_OK;
+    fluss_target_discover(face->target);
+    while (fluss_target_listings(face->target) == 0) {
+        SLU_TRY(fluss_target_poll(face->target, err));
+        if (slu_now_ms(&face->env) >= deadline_ms)
+            return slu_error_set(err, SLU_TIMEOUT, "the partitions were not listed within %d ms", FACE_WAIT_MS);
+        fluss_client_step(face->client, FLUSS_STALE_PAUSE_MS);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+splits_add(fluss_face *face, const source_options *options, int64_t *first, int64_t *last, slu_split_list *list, slu_error *err)
+{
+    SLU_TRY(slots_list(face, err));
+    for (int32_t slot = 0; slot < fluss_target_slot_count(face->target); slot++) {
+        slu_status status = slot_wait(face, slot, err);
+        if (status == SLU_OK)
+            status = slot_add(face, options, slot, first, last, list, err);
+        if (status != SLU_OK && status != SLU_NOTFOUND)
+            return status;
+    }
+    if (!fluss_target_partitioned(face->target) || strcmp(options->stop, "latest") == 0)
+        return SLU_OK;
+    return source_shards_add(list, face->target, err);
 }
 
 static slu_status
@@ -210,47 +225,22 @@ source_open(void *self, const slu_open *open, slu_error *err)
     return face_open(&mine->face, open->host, &mine->options->face, open->with, true, err);
 }
 
+/* The table is open: the bucket is read from where the split is. */
 static slu_status
-splits_grow(source *mine, int32_t bucket, slu_error *err)
+split_start(source *mine, bucket_split *split, slu_error *err)
 {
-    if ((uint32_t)bucket < mine->split_count)
-        return SLU_OK;
-    bucket_split *grown = slu_alloc_zero((size_t)bucket + 1, sizeof *grown);
-    if (grown == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for %d splits", bucket + 1);
-    if (mine->split_count > 0)
-        memcpy(grown, mine->splits, mine->split_count * sizeof *grown);
-    slu_free(mine->splits);
-    mine->splits = grown;
-    mine->split_count = (uint32_t)bucket + 1;
-    return SLU_OK;
-}
-
-static slu_status
-split_decode(const slu_split *given, int32_t *out_bucket, bucket_split *out, slu_error *err)
-{
-    slu_cursor c = slu_cursor_of(given->data, given->data_bytes);
-    const uint8_t version = slu_cursor_u8(&c);
-    const uint32_t bucket = slu_cursor_u32le(&c);
-    out->assigned = true;
-    out->table_id = (int64_t)slu_cursor_u64le(&c);
-    out->offset = (int64_t)slu_cursor_u64le(&c);
-    out->stop = (int64_t)slu_cursor_u64le(&c);
-    if (!slu_cursor_ok(&c) || slu_cursor_left(&c) != 0 || version != SPLIT_VERSION || bucket >= BUCKETS_MAX)
-        return slu_error_set(err, SLU_CORRUPT, "split %s: %u bytes that are not a bucket's place", given->id, given->data_bytes);
-    *out_bucket = (int32_t)bucket;
-    return SLU_OK;
-}
-
-static slu_status
-split_start(source *mine, int32_t bucket, slu_error *err)
-{
-    const bucket_split *split = &mine->splits[bucket];
     const fluss_table *table = fluss_target_table(mine->face.target);
+    int32_t slot = 0;
     if (split->table_id != table->table_id)
         return slu_error_set(err, SLU_CONFLICT, "table %s was dropped and created anew: the job read table id %lld, it is now %lld",
                              mine->options->face.table, (long long)split->table_id, (long long)table->table_id);
-    return fluss_scanner_add(mine->scanner, bucket, split->offset, split->stop, err);
+    if (split->bucket >= table->bucket_count || (split->partition != NULL) != fluss_target_partitioned(mine->face.target))
+        return slu_error_set(err, SLU_CORRUPT, "table %s has no bucket %d as the job's state has it", mine->options->face.table,
+                             split->bucket);
+    if (split->partition != NULL)
+        SLU_TRY(fluss_target_slot_named(mine->face.target, split->partition, split->partition_id, &slot, err));
+    SLU_TRY(source_splits_place(&mine->splits, split, slot * table->bucket_count + split->bucket, err));
+    return fluss_scanner_add(mine->scanner, split->number, split->offset, split->stop, err);
 }
 
 static slu_status
@@ -259,13 +249,10 @@ source_assign(void *self, const slu_split *splits, uint32_t count, slu_error *er
     source *mine = self;
     mine->assigned = true;
     for (uint32_t i = 0; i < count; i++) {
-        bucket_split split = {0};
-        int32_t bucket = 0;
-        SLU_TRY(split_decode(&splits[i], &bucket, &split, err));
-        SLU_TRY(splits_grow(mine, bucket, err));
-        mine->splits[bucket] = split;
-        if (mine->scanner != NULL)
-            SLU_TRY(split_start(mine, bucket, err));
+        bucket_split *split = NULL;
+        SLU_TRY(source_splits_take(&mine->splits, &splits[i], &split, err));
+        if (split != NULL && mine->scanner != NULL)
+            SLU_TRY(split_start(mine, split, err));
     }
     return SLU_OK;
 }
@@ -279,10 +266,69 @@ scanner_start(source *mine, slu_error *err)
     const fluss_scanner_options options = {
         .columns = mine->columns, .column_count = mine->column_count, .buffer_bytes_max = (size_t)mine->options->buffer_bytes};
     SLU_TRY(fluss_scanner_open(mine->face.target, &options, &mine->scanner, err));
-    for (uint32_t bucket = 0; bucket < mine->split_count; bucket++)
-        if (mine->splits[bucket].assigned)
-            SLU_TRY(split_start(mine, (int32_t)bucket, err));
+    for (uint32_t i = 0; i < mine->splits.count; i++)
+        SLU_TRY(split_start(mine, mine->splits.items[i], err));
     return SLU_OK;
+}
+
+/* ---- New partitions, and dropped ones ---- */
+
+/* The buckets of partitions that this source's shards have not seen, from their beginning. */
+static slu_status
+discovered_take(source *mine, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(mine->face.target);
+    for (int32_t slot = 0; slot < fluss_target_slot_count(mine->face.target); slot++) {
+        const fluss_slot partition = fluss_target_slot(mine->face.target, slot);
+        if (partition.gone || partition.id < 0)
+            continue;
+        for (int32_t bucket = 0; bucket < table->bucket_count; bucket++) {
+            bucket_split *split = NULL;
+            if (!source_shards_want(&mine->splits, partition.id, bucket))
+                continue;
+            SLU_TRY(source_splits_add(&mine->splits,
+                                      &(bucket_split){.table_id = table->table_id,
+                                                      .partition_id = partition.id,
+                                                      .partition = (char *)(uintptr_t)partition.name,
+                                                      .bucket = bucket,
+                                                      .offset = FLUSS_OFFSET_EARLIEST,
+                                                      .stop = FLUSS_OFFSET_NEVER},
+                                      &split, err));
+            SLU_TRY(split_start(mine, split, err));
+        }
+    }
+    return source_shards_seen(&mine->splits, mine->face.target, err);
+}
+
+static slu_status
+discovery_step(source *mine, slu_error *err)
+{
+    const int64_t now_ms = mine->face.host->now_ms(mine->face.host);
+    if (mine->splits.shard_count == 0 || mine->options->discovery_ms == 0)
+        return SLU_OK;
+    if (now_ms >= mine->discover_at_ms) {
+        mine->discover_at_ms = now_ms + mine->options->discovery_ms;
+        fluss_target_discover(mine->face.target);
+    }
+    if (fluss_target_listings(mine->face.target) == mine->listings)
+        return SLU_OK;
+    mine->listings = fluss_target_listings(mine->face.target);
+    if (mine->splits.shards[0].table_id != fluss_target_table(mine->face.target)->table_id)
+        return slu_error_set(err, SLU_CONFLICT, "table %s was dropped and created anew", mine->options->face.table);
+    return discovered_take(mine, err);
+}
+
+/* Nothing more comes from buckets whose partition was dropped: their splits are over. */
+static void
+dropped_end(source *mine)
+{
+    for (uint32_t i = mine->splits.count; i > 0; i--) {
+        const bucket_split *split = mine->splits.items[i - 1];
+        if (split->partition == NULL || !fluss_scanner_gone(mine->scanner, split->number))
+            continue;
+        fluss_scanner_remove(mine->scanner, split->number);
+        source_splits_remove(&mine->splits, i - 1);
+    }
 }
 
 static slu_status
@@ -324,7 +370,7 @@ source_scan(source *mine, slu_error *err)
     if (batch.count > 0)
         emitted = batch_emit(mine, &batch, err);
     if (emitted == SLU_OK)
-        mine->splits[batch.bucket].offset = batch.next_offset;
+        source_splits_at(&mine->splits, batch.bucket)->offset = batch.next_offset;
     fluss_scan_batch_fini(&batch);
     return emitted == SLU_OK ? SLU_MORE : emitted;
 }
@@ -343,8 +389,17 @@ source_poll_once(source *mine, slu_error *err)
         SLU_TRY(fluss_target_poll(mine->face.target, err));
         SLU_TRY(scanner_start(mine, err));
     }
+    SLU_TRY(discovery_step(mine, err));
     const slu_status status = source_scan(mine, err);
+    if (fluss_target_partitioned(mine->face.target) && status != SLU_MORE)
+        dropped_end(mine);
     return status == SLU_END ? source_ended(mine) : status;
+}
+
+static void
+source_arm(source *mine)
+{
+    face_arm_at(&mine->face, mine->splits.shard_count == 0 || mine->options->discovery_ms == 0 ? INT64_MAX : mine->discover_at_ms);
 }
 
 static slu_status
@@ -354,11 +409,11 @@ source_poll(void *self, slu_error *err)
     face_step(&mine->face);
     slu_status status = source_poll_once(mine, err);
     if (status == SLU_AGAIN) {
-        face_arm(&mine->face); /* what was asked goes out now, and may even be answered */
+        source_arm(mine); /* what was asked goes out now, and may even be answered */
         status = source_poll_once(mine, err);
     }
     if (status == SLU_AGAIN)
-        face_arm(&mine->face);
+        source_arm(mine);
     return status;
 }
 
@@ -369,7 +424,7 @@ source_ready(void *self, uint64_t cookie, uint32_t events, slu_error *err)
     (void)cookie;
     (void)events;
     (void)err;
-    face_arm(&mine->face);
+    source_arm(mine);
     return SLU_OK;
 }
 
@@ -378,10 +433,9 @@ source_snapshot(void *self, int64_t checkpoint, slu_split_list *list, slu_error 
 {
     const source *mine = self;
     (void)checkpoint;
-    for (uint32_t bucket = 0; bucket < mine->split_count; bucket++)
-        if (mine->splits[bucket].assigned)
-            SLU_TRY(split_add(list, (int32_t)bucket, &mine->splits[bucket], err));
-    return SLU_OK;
+    for (uint32_t i = 0; i < mine->splits.count; i++)
+        SLU_TRY(bucket_split_add(list, mine->splits.items[i], err));
+    return source_shards_list(&mine->splits, list, err);
 }
 
 static void
@@ -391,10 +445,9 @@ source_close(void *self)
     fluss_scanner_close(&mine->scanner);
     face_close(&mine->face);
     slu_free(mine->columns);
-    slu_free(mine->splits);
+    source_splits_fini(&mine->splits);
     slu_free(mine->selection);
     mine->columns = NULL;
-    mine->splits = NULL;
     mine->selection = NULL;
 }
 

@@ -2,10 +2,13 @@
  * sink.h: the Fluss sink's instance, shared by fluss_sink.c (rows in, batches out) and sink_recover.c (exactly once).
  *
  *   OPENING -the table is open-> OFFSETS -each owned bucket's end is known-> SCANNING -read to those ends-> RUNNING
+ *   (of a partitioned table the partitions are listed first: LISTING)
  *   (a sink that promises nothing, or has no buckets, goes from OPENING to RUNNING at once; a fresh one skips SCANNING)
  *
  * Exactly once on a log table (Fluss has no transactions), per bucket, by one writer each:
  *   state     writer id, next sequence, end offset, taken at a barrier after everything is acknowledged; and rows still to be dropped
+ *   partitions  the state also has, per bucket, the writer id for partitions that are not in it: one that is found at the start and is
+ *             not in the state was made since, so it is read from its beginning, and written on under that id from sequence 0
  *   restored  (1) read from the end offset to the end as it is now, batches of the own writer id only: their rows' identities, the
  *                 last sequence
  *             (2) drop those rows from the replay, counted
@@ -26,6 +29,7 @@
 #define SINK_OFFSETS 1
 #define SINK_SCANNING 2
 #define SINK_RUNNING 3
+#define SINK_LISTING 4
 
 _Static_assert(32 <= FLUSS_PIECES_MAX, "what is held becomes one batch");
 
@@ -41,6 +45,7 @@ typedef struct sink_options {
     const slu_value *identity;
     int64_t linger_ms;
     int64_t batch_rows;
+    uint32_t make_partitions;
 } sink_options;
 
 /* The columns that identify a row. */
@@ -78,6 +83,7 @@ typedef struct sink_bucket {
 } sink_bucket;
 
 typedef struct sink_restored {
+    int64_t partition_id; /* -1 */
     int32_t bucket;
     int32_t next_sequence;
     int64_t writer_id;
@@ -96,8 +102,10 @@ typedef struct sink_held {
     struct ArrowArray view; /* as the table wants it */
     struct ArrowArray **children;
     int32_t *order;  /* its rows, by bucket */
-    int64_t *starts; /* of each bucket in order; bucket_count + 1 */
-    int64_t room;    /* rows that order holds */
+    int64_t *starts; /* of each bucket number in order; one more than there were */
+    int32_t numbers; /* bucket numbers when it was divided */
+    int32_t starts_room;
+    int64_t room; /* rows that order holds */
 } sink_held;
 
 typedef struct fluss_sink {
@@ -113,18 +121,22 @@ typedef struct fluss_sink {
     slu_error failure; /* found inside a callback */
     sink_map map;
     fluss_writer *writer;
-    sink_bucket *buckets;
-    int32_t bucket_count;
+    sink_bucket *buckets; /* by bucket number (client/target.h) */
+    int32_t bucket_count; /* of them; grows with the partitions */
+    int64_t *writer_ids;  /* partitioned and exact: per bucket of a partition, for what is not in the state; -1: the writer's own */
     int32_t sticky; /* for tables without bucket key: the bucket of the last batch */
     /* What was restored, until the table is open. */
     sink_restored *states;
     size_t state_count;
+    int64_t *state_writers; /* by bucket, -1 where none was restored */
+    int32_t state_writer_count;
     int64_t state_table_id;
     sink_identity identity;
     sink_replay replay;
     /* Recovery and comparison read the log. */
     fluss_scanner *scanner;
-    sink_check *checks; /* ring of bucket_count * SINK_VERIFY_BATCHES */
+    sink_check *checks; /* ring of check_room */
+    size_t check_room;
     size_t check_first;
     size_t check_count;
     bool check_asked; /* the first one is being read */
@@ -136,12 +148,15 @@ typedef struct fluss_sink {
     bool flushing; /* buckets from next_bucket on are still to be written */
     int32_t next_bucket;
     int32_t *rows;   /* of the batch being divided, in order */
-    int32_t *places; /* the bucket of each */
+    int32_t *places; /* the bucket number of each */
+    int32_t *slots;  /* and its partition */
     int64_t room;    /* rows that both hold */
 } fluss_sink;
 
 /* Brings the sink towards RUNNING. OK: it is; AGAIN: not yet. */
 SLU_CHECK slu_status sink_advance(fluss_sink *sink, slu_error *err);
+/* Room for bucket numbers that partitions brought. */
+SLU_CHECK slu_status sink_buckets_grow(fluss_sink *sink, slu_error *err);
 /* Whether nothing is being compared any more; AGAIN; CONFLICT (retriable): another writer's batch lies where ours should. */
 SLU_CHECK slu_status sink_verify(fluss_sink *sink, slu_error *err);
 /* Puts an acknowledged batch on the list of those to compare. */

@@ -11,6 +11,7 @@
 #include "fluss/client/scanner.h"
 #include "fluss/client/writer.h"
 #include "fluss/record/key.h"
+#include "integration/fluss_rows.h"
 #include "integration/fluss_server.h"
 #include "plan/descriptor.h"
 #include "plan/planner.h"
@@ -20,6 +21,7 @@
 #include <sluice/plugin.h>
 #include <sluice/sdk/columns_build.h>
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define BUCKETS 4
@@ -54,6 +56,7 @@ static const slu_option stumble_table[] = {
 };
 
 static _Atomic int stumbles, intrusions;
+static _Atomic int64_t passed; /* rows, over all attempts */
 static void intrude(const slu_batch *batch);
 
 static slu_status
@@ -87,6 +90,7 @@ stumble_process(void *self, uint32_t input, const slu_batch *batch, slu_error *e
     if (mine->until_ms != 0 && atomic_load(&intrusions) == 0)
         intrude(batch);
     mine->rows += batch->rows;
+    atomic_fetch_add(&passed, batch->rows);
     if (mine->attempt <= (uint32_t)mine->options->times && mine->rows > mine->options->after) {
         atomic_fetch_add(&stumbles, 1);
         return slu_error_set(err, SLU_IO, "stumbled on purpose after %lld rows", (long long)mine->rows);
@@ -307,6 +311,26 @@ open_table(const char *name)
     return target;
 }
 
+/* The partitions that are there, each with its leaders. */
+static void
+slots_wait(fluss_target *target)
+{
+    slu_error err = {0};
+    if (!fluss_target_partitioned(target))
+        return;
+    fluss_target_discover(target);
+    while (fluss_target_listings(target) == 0)
+        fluss_client_step(client, 20);
+    for (int32_t slot = 0; slot < fluss_target_slot_count(target); slot++) {
+        slu_status status = fluss_target_slot_ready(target, slot, false, &err);
+        for (int i = 0; i < 500 && status == SLU_AGAIN; i++) {
+            fluss_client_step(client, 20);
+            status = fluss_target_slot_ready(target, slot, false, &err);
+        }
+        CHECK_STATUS(status, SLU_OK);
+    }
+}
+
 /* How often each id (column 0) is in the log of a table. */
 static int64_t
 count_ids(const char *name, uint8_t *seen, int64_t ids)
@@ -318,11 +342,14 @@ count_ids(const char *name, uint8_t *seen, int64_t ids)
     int64_t count = 0;
     const int32_t column = 0;
     memset(seen, 0, (size_t)ids);
-    CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0,
-                                      fluss_target_leaders(target), BUCKETS, ends, &err));
+    slots_wait(target);
     CHECK_OK(fluss_scanner_open(target, &(fluss_scanner_options){.columns = &column, .column_count = 1}, &scanner, &err));
-    for (int32_t bucket = 0; bucket < BUCKETS; bucket++)
-        CHECK_OK(fluss_scanner_add(scanner, bucket, FLUSS_OFFSET_EARLIEST, ends[bucket], &err));
+    for (int32_t slot = 0; slot < fluss_target_slot_count(target); slot++) {
+        CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, fluss_target_slot(target, slot).id,
+                                          FLUSS_OFFSETS_LATEST, 0, fluss_target_slot_leaders(target, slot), BUCKETS, ends, &err));
+        for (int32_t bucket = 0; bucket < BUCKETS; bucket++)
+            CHECK_OK(fluss_scanner_add(scanner, slot * BUCKETS + bucket, FLUSS_OFFSET_EARLIEST, ends[bucket], &err));
+    }
     for (;;) {
         fluss_scan_batch batch;
         const slu_status status = fluss_scanner_poll(scanner, &batch, &err);
@@ -614,6 +641,143 @@ wrong_jobs_are_refused(void **state)
                   "TABLE_NOT_EXIST", 4);
 }
 
+/* ---- Partitioned tables ---- */
+
+#define PARTS_COLUMNS                                                                                                              \
+    "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"                                                    \
+    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}},"                                   \
+    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\",\"nullable\":false}}"
+#define PARTS 5
+
+static void
+make_parts(const char *name, const char *keys)
+{
+    slu_error err = {0};
+    slu_buf json;
+    slu_buf_init(&json, 1 << 16);
+    slu_buf_printf(&json,
+                   "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[" PARTS_COLUMNS "]%s},\"partition_key\":[\"name\"],"
+                   "\"bucket_key\":[\"id\"],\"bucket_count\":4,\"properties\":{},\"custom_properties\":{}}",
+                   keys);
+    CHECK_OK(fluss_admin_create_database(client, "faces", true, &err));
+    CHECK_OK(fluss_admin_drop_table(client, "faces", name, true, &err));
+    CHECK_OK(fluss_admin_create_table(client, "faces", name, slu_buf_view(&json), false, &err));
+    slu_buf_fini(&json);
+}
+
+/* Rows first .. first + count - 1, row i in partition `prefix`(i mod parts). */
+static void
+write_parts(fluss_client *by, const char *table, const char *prefix, int parts, int64_t first, int64_t count)
+{
+    slu_error err = {0};
+    fluss_target *target = NULL;
+    fluss_writer *writer = NULL;
+    test_rows rows;
+    int32_t *buckets = malloc((size_t)count * 4), *slots = malloc((size_t)count * 4), *selection = malloc((size_t)count * 4);
+    CHECK_OK(fluss_target_open(by, "faces", table, &target, &err));
+    CHECK_OK(fluss_target_wait(target, WAIT_MS, &err));
+    CHECK_OK(fluss_writer_open(target, NULL, &writer, &err));
+    while (fluss_writer_poll(writer, &err) == SLU_AGAIN)
+        fluss_client_step(by, 20);
+    test_rows_init(&rows, first, count);
+    for (int64_t i = 0; i < count; i++)
+        rows.offsets[i + 1] = rows.offsets[i] + sprintf(rows.names + rows.offsets[i], "%s%d", prefix, (int)((first + i) % parts));
+    CHECK_OK(fluss_table_buckets(fluss_target_table(target), &rows.schema, &rows.array, NULL, count, buckets, &err));
+    CHECK_OK(fluss_target_slots(target, &rows.schema, &rows.array, NULL, count, slots, &err));
+    for (int32_t number = 0; number < fluss_target_bucket_numbers(target); number++) {
+        int64_t selected = 0;
+        for (int64_t i = 0; i < count; i++)
+            if (slots[i] * BUCKETS + buckets[i] == number)
+                selection[selected++] = (int32_t)i;
+        CHECK_OK(fluss_writer_write(writer, number, &rows.schema, &rows.array, selection, selected, NULL, &err));
+    }
+    CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
+    fluss_writer_close(&writer);
+    fluss_target_close(&target);
+    test_rows_fini(&rows);
+    free(buckets);
+    free(slots);
+    free(selection);
+}
+
+/* From a partitioned table into a partitioned table whose partitions the sink makes itself, also while it fails and comes again. */
+static void
+partitions_exactly_once_over_failures(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    make_parts("parts", "");
+    make_parts("parts_once", "");
+    write_parts(client, "parts", "p", PARTS, 0, ROWS);
+    atomic_store(&stumbles, 0);
+    CHECK_OK(run_job(
+        "job: once\nparallelism: 2\ncheckpoint: { interval: 20ms }\nrestart: { strategy: fixed-delay, attempts: 10, delay: 10ms }\n"
+        "params: { fluss.bootstrap.servers: }\noperators:\n"
+        "  - { id: in, use: fluss_source, with: { table: faces.parts, stop: latest } }\n"
+        "  - { id: bad, use: stumble, from: in, with: { after: 6000, times: 3 } }\n"
+        "  - { id: out, use: fluss_sink, from: bad, with: { table: faces.parts_once, identity: [id] } }\n",
+        &status, &err));
+    assert_true(status.restarts >= 1 && atomic_load(&stumbles) >= 1);
+    check_each_once("parts_once", 0, ROWS);
+}
+
+static void
+partitions_are_upserted_and_looked_up(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    make_parts("parts_latest", ",\"primary_key\":[\"id\",\"name\"]");
+    CHECK_OK(run_job("job: upsert\nparallelism: 2\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                     "  - { id: in, use: fluss_source, with: { table: faces.parts, stop: latest } }\n"
+                     "  - { id: out, use: fluss_sink, from: in, with: { table: faces.parts_latest } }\n",
+                     &status, &err));
+    check_each_once("parts_latest", 0, ROWS);
+}
+
+/* While the job runs: a new partition, then another; and one is dropped. */
+static void *
+change_partitions(void *unused)
+{
+    (void)unused;
+    static const char *const keys[] = {"name"}, *const values[] = {"p1"};
+    slu_error err = {0};
+    fluss_client *own = NULL;
+    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = bootstrap}, &own, &err));
+    for (int i = 0; i < 1000 && atomic_load(&passed) < ROWS; i++)
+        (void)usleep(10000);
+    write_parts(own, "parts", "n", 1, ROWS, 1000);
+    CHECK_OK(fluss_admin_drop_partition(own, "faces", "parts", &(fluss_spec){keys, values, 1}, false, &err));
+    (void)usleep(200000);
+    write_parts(own, "parts", "m", 2, ROWS + 1000, 1000);
+    fluss_client_close(&own);
+    return NULL;
+}
+
+static void
+new_partitions_are_found(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    pthread_t thread;
+    atomic_store(&passed, 0);
+    assert_int_equal(pthread_create(&thread, NULL, change_partitions, NULL), 0);
+    /* The job never ends; the operator gives up once it has seen every row of the old and the new partitions. */
+    assert_int_not_equal(run_job("job: follow\ncheckpoint: { interval: 50ms }\nrestart: { strategy: none }\n"
+                                 "params: { fluss.bootstrap.servers: }\noperators:\n"
+                                 "  - { id: in, use: fluss_source, parallelism: 3,\n"
+                                 "      with: { table: faces.parts, scan.partition.discovery.interval: 50ms } }\n"
+                                 "  - { id: bad, use: stumble, from: in, parallelism: 1, with: { after: 21999, times: 1 } }\n"
+                                 "  - { id: out, use: blackhole, from: bad }\n",
+                                 &status, &err),
+                         SLU_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    if (strstr(err.message, "stumbled on purpose after 22000 rows") == NULL)
+        fail_msg("%s", err.message);
+}
+
 static int
 start(void **state)
 {
@@ -650,6 +814,9 @@ main(void)
         cmocka_unit_test(keys_are_looked_up),
         cmocka_unit_test(an_empty_table_ends),
         cmocka_unit_test(wrong_jobs_are_refused),
+        cmocka_unit_test(partitions_exactly_once_over_failures),
+        cmocka_unit_test(partitions_are_upserted_and_looked_up),
+        cmocka_unit_test(new_partitions_are_found),
     };
     return cmocka_run_group_tests_name("fluss.faces", tests, start, stop);
 }

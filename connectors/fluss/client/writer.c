@@ -670,3 +670,9 @@ fluss_writer_position(const fluss_writer *writer, int32_t bucket, int64_t *out_w
     *out_writer_id = of->writer_id < 0 ? writer->writer_id : of->writer_id;
     *out_next_sequence = of->next_sequence;
 }
+
+int64_t
+fluss_writer_id(const fluss_writer *writer)
+{
+    return writer->writer_id;
+}

@@ -69,5 +69,7 @@ uint32_t fluss_writer_pending(const fluss_writer *writer);
 SLU_CHECK slu_status fluss_writer_wait(fluss_writer *writer, int64_t timeout_ms, slu_error *err);
 /* The writer id of a bucket (-1: none yet) and the sequence its next batch will carry. */
 void fluss_writer_position(const fluss_writer *writer, int32_t bucket, int64_t *out_writer_id, int32_t *out_next_sequence);
+/* The id the server gave, which buckets that were not resumed are written under; -1: not there yet. */
+int64_t fluss_writer_id(const fluss_writer *writer);
 
 #endif
