@@ -22,6 +22,8 @@
 #define FETCHES_PARKED_SESSION_MAX 64               /* the same for one connection; honest clients have one */
 #define FETCHES_PARKED_BYTES_MAX ((size_t)256 << 20)
 #define FETCH_WAIT_MS_DEFAULT 100
+#define FETCH_WAIT_BEHIND_MS 10  /* of a reader that has more to fetch elsewhere */
+#define FETCH_BEHIND_MS 1000     /* for so long it counts as one */
 #define FETCH_WAIT_MS_MAX ((int64_t)10 * 60 * 1000)
 
 typedef struct fluss_fetch fluss_fetch;
@@ -319,6 +321,8 @@ fetch_read(fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Flu
     const int64_t left = SLU_MAX(fetch->bytes_max - (int64_t)records->bytes, (int64_t)0);
     const size_t bytes_max = (size_t)SLU_MIN(left, SLU_MAX((int64_t)bucket->bytes_max, (int64_t)0));
     SLU_TRY(fluss_log_read(tablet->log, fetch_offset(bucket, tablet), bytes_max, records->bytes == 0, records, &next, err));
+    if (next < out->high_watermark)
+        fluss_session_set_behind(fetch->session, slu_now_ms(fetch->server->env) + FETCH_BEHIND_MS);
     if (bucket->table->projected)
         SLU_TRY(fetch_project(fetch, bucket->table, tablet->table, records, from, err));
     out->has_records = true;
@@ -405,9 +409,22 @@ fetches_set_timer(fluss_fetches *fetches)
         slu_timer_set(fetches->timer, SLU_MAX(first - slu_now_ms(fetches->server->env), (int64_t)0));
 }
 
+/*
+ * Clients have one fetch in flight per server, and leave out the buckets whose rows they have not handed on yet. When such a fetch waits
+ * at the end of one bucket, the others wait with it, however much there is in them: so a reader that is behind anywhere waits shortly.
+ */
+static void
+fetch_hurry_if_behind(fluss_fetch *fetch)
+{
+    const int64_t now_ms = slu_now_ms(fetch->server->env);
+    if (fluss_session_behind(fetch->session) > now_ms)
+        fetch->deadline_ms = SLU_MIN(fetch->deadline_ms, now_ms + FETCH_WAIT_BEHIND_MS);
+}
+
 static void
 fetch_park(fluss_fetches *fetches, fluss_fetch *fetch)
 {
+    fetch_hurry_if_behind(fetch);
     for (size_t i = 0; i < fetch->bucket_count; i++) {
         fluss_tablet *tablet = NULL;
         slu_error why;

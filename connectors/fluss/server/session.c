@@ -26,6 +26,7 @@ struct fluss_session {
     fluss_sasl sasl; /* of a listener with login */
     char peer_host[SLU_ADDRESS_BYTES_MAX];
     int64_t active_ms; /* when something came or went last */
+    int64_t behind_ms; /* until then its reader counts as one that is behind */
     bool paused;
     uint32_t parked; /* fetches that wait */
     fluss_session *next;
@@ -288,6 +289,18 @@ fluss_sessions_close_idle(fluss_server *server)
         slu_conn_close(&session->conn);
         session_free(session);
     }
+}
+
+void
+fluss_session_set_behind(fluss_session *session, int64_t until_ms)
+{
+    session->behind_ms = until_ms;
+}
+
+int64_t
+fluss_session_behind(const fluss_session *session)
+{
+    return session->behind_ms;
 }
 
 const char *

@@ -28,6 +28,7 @@ import jars  # noqa: E402
 START_SECONDS = 120
 STOP_SECONDS = 15
 PR_SET_PDEATHSIG = 1
+QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 LOG4J = """rootLogger.level=INFO
 rootLogger.appenderRef.file.ref=Main
@@ -98,8 +99,9 @@ def varint(value):
 
 
 class Cluster:
-    def __init__(self, tablets=1, settings=None, heap="512m", folder=None, plugins=None):
-        self.tablets, self.settings, self.heap, self.plugins = tablets, dict(settings or {}), heap, plugins
+    def __init__(self, tablets=1, settings=None, heap="512m", folder=None, plugins=None, flags=QUICK_START):
+        """flags: of every JVM; a measurement passes none, so that they are as they are shipped."""
+        self.tablets, self.settings, self.heap, self.plugins, self.flags = tablets, dict(settings or {}), heap, plugins, list(flags)
         self.temporary = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="sluice-fluss-")
         self.processes = {}
@@ -139,7 +141,7 @@ class Cluster:
         os.makedirs(self.path("log"), exist_ok=True)
         with open(self.path("log", f"{name}.out"), "ab") as out:
             self.processes[name] = subprocess.Popen(
-                [self.java, f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *jars.JVM, f"-Dlog.file={self.path('log', name + '.log')}",
+                [self.java, f"-Xmx{heap}", *self.flags, *jars.JVM, f"-Dlog.file={self.path('log', name + '.log')}",
                  f"-Dlog4j.configurationFile=file:{self.path('log4j.properties')}", "-Dlog4j.shutdownHookEnabled=false", "-cp", self.class_path,
                  main, *arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, preexec_fn=die_with_parent,
