@@ -90,6 +90,9 @@ SLU_CHECK slu_status fluss_request_answer(fluss_request *request, const Protobuf
 /* How many fetches of the session wait (fetch.c counts them). */
 uint32_t *fluss_session_parked(fluss_session *session);
 void fluss_session_answer(fluss_session *session, int32_t request_id, const ProtobufCMessage *response);
+/* Until when (on the monotonic clock) a reader counts as one that has more to fetch than it was given. */
+void fluss_session_set_behind(fluss_session *session, int64_t until_ms);
+int64_t fluss_session_behind(const fluss_session *session);
 /* Where this client should be told to connect to: by its own listener. */
 const char *fluss_session_host(const fluss_session *session);
 uint16_t fluss_session_port(const fluss_session *session);

@@ -351,6 +351,30 @@ a_fetch_waits_for_rows_and_no_longer_than_it_said(void **state)
 
 /* A client asks for 400 MB and reads nothing for a while: the server holds a bounded part of it, reads no more requests, serves
  * others, and when the client reads at last it gets every answer. */
+/* Were it to wait as long as it says, the peer would give up first (20 s). */
+static void
+a_reader_that_is_behind_in_one_bucket_does_not_wait_for_another(void **state)
+{
+    (void)state;
+    enum { ROWS = 10, BATCHES = 3, ROW_BYTES = 60000 };
+    wire_peer p;
+    slu_buf batch;
+    connect_to_server(&p);
+    make_table(&p, "behind", LOG_TABLE, "");
+    const int64_t id = peer_table_id(&p, "fluss", "behind");
+    slu_buf_init(&batch, 2 << 20);
+    for (int32_t i = 0; i < BATCHES; i++) {
+        slu_buf_reset(&batch);
+        batch_make(&batch, 5, i, ROWS, ROWS * ROW_BYTES);
+        assert_int_equal(peer_produce(&p, id, 1, slu_buf_view(&batch), NULL), 0);
+    }
+    const Fluss__PbFetchLogRespForBucket *some = fetch(&p, id, 1, 0, 1, 60000);
+    assert_true(some->records.len > 0 && some->records.len < batch.bytes * BATCHES);
+    assert_int_equal(fetch(&p, id, 0, 0, 1, 60000)->records.len, 0);
+    slu_buf_fini(&batch);
+    peer_close(&p);
+}
+
 static void
 a_client_that_does_not_read_is_not_read_from(void **state)
 {
@@ -855,6 +879,7 @@ main(void)
         cmocka_unit_test(databases_and_tables_come_and_go),
         cmocka_unit_test(batches_are_stored_as_sent_and_fetched),
         cmocka_unit_test(a_fetch_waits_for_rows_and_no_longer_than_it_said),
+        cmocka_unit_test(a_reader_that_is_behind_in_one_bucket_does_not_wait_for_another),
         cmocka_unit_test(a_client_that_does_not_read_is_not_read_from),
         cmocka_unit_test(every_change_leaves_its_changelog),
         cmocka_unit_test(kv_writes_are_idempotent_and_survive_a_restart),
