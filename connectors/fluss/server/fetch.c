@@ -58,6 +58,7 @@ struct fluss_fetch {
     int64_t bytes_max;
     int64_t bytes_min;
     int64_t deadline_ms;
+    size_t parked_bytes; /* counted while it waits */
     slu_arena arena;
     fetch_table *tables;
     size_t table_count;
@@ -90,7 +91,7 @@ fetch_free(fluss_fetch *fetch)
     }
     if (fetch->at != NULL) {
         fetch->server->fetches->parked_count--;
-        fetch->server->fetches->parked_bytes -= fetch->arena.bytes;
+        fetch->server->fetches->parked_bytes -= fetch->parked_bytes;
         (*fluss_session_parked(fetch->session))--;
         *fetch->at = fetch->next;
         if (fetch->next != NULL)
@@ -444,7 +445,8 @@ fetch_park(fluss_fetches *fetches, fluss_fetch *fetch)
         fetch->next->at = &fetch->next;
     fetches->parked = fetch;
     fetches->parked_count++;
-    fetches->parked_bytes += fetch->arena.bytes;
+    fetch->parked_bytes = fetch->arena.bytes; /* the answer will need more */
+    fetches->parked_bytes += fetch->parked_bytes;
     (*fluss_session_parked(fetch->session))++;
     if (fetches->parked_count == 1 || fetch->deadline_ms < fetches->first_ms) {
         fetches->first_ms = fetch->deadline_ms;

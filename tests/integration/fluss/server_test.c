@@ -349,8 +349,6 @@ a_fetch_waits_for_rows_and_no_longer_than_it_said(void **state)
     peer_close(&writer);
 }
 
-/* A client asks for 400 MB and reads nothing for a while: the server holds a bounded part of it, reads no more requests, serves
- * others, and when the client reads at last it gets every answer. */
 /* Were it to wait as long as it says, the peer would give up first (20 s). */
 static void
 a_reader_that_is_behind_in_one_bucket_does_not_wait_for_another(void **state)
@@ -375,6 +373,8 @@ a_reader_that_is_behind_in_one_bucket_does_not_wait_for_another(void **state)
     peer_close(&p);
 }
 
+/* A client asks for 400 MB and reads nothing for a while: the server holds a bounded part of it, reads no more requests, serves
+ * others, and when the client reads at last it gets every answer. */
 static void
 a_client_that_does_not_read_is_not_read_from(void **state)
 {
@@ -831,7 +831,7 @@ partitions_have_buckets_of_their_own(void **state)
     assert_int_equal(produced->buckets_resp[0]->partition_id, partition);
     b.partition_id = partition + 1;
     produced = peer_call(&p, FLUSS_API_PRODUCE_LOG, &produce.base);
-    assert_int_equal(produced->buckets_resp[0]->error_code, FLUSS_ERROR_PARTITION_NOT_EXISTS);
+    assert_int_equal(produced->buckets_resp[0]->error_code, FLUSS_ERROR_UNKNOWN_TABLE_OR_BUCKET_EXCEPTION);
     assert_int_equal(peer_produce(&p, id, 0, slu_buf_view(&batch), NULL), FLUSS_ERROR_UNKNOWN_TABLE_OR_BUCKET_EXCEPTION);
     Fluss__MetadataRequest metadata = FLUSS__METADATA_REQUEST__INIT;
     Fluss__PbPhysicalTablePath physical = FLUSS__PB_PHYSICAL_TABLE_PATH__INIT;
