@@ -229,6 +229,7 @@ typedef struct pipeline {
 
 static struct {
     const char *bootstrap;
+    fluss_login login;
     int64_t poll_ms, pause_ms, rounds, stop_after_idle_ms;
 } source_options; /* the layout of fluss_tiering_source's options struct */
 static struct {
@@ -238,6 +239,7 @@ static struct {
 static struct {
     tiering_lake_options lake;
     const char *bootstrap;
+    fluss_login login;
 } committer_options;
 
 static int64_t memory_bytes = 128 << 20; /* what open files may hold */
