@@ -8,6 +8,7 @@
 #include "fluss/wire/error.h"
 #include "fluss/wire/message.h"
 #include "internal.h"
+#include "remote_reader.h"
 
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@
 #define BUCKET_BYTES_DEFAULT (1 << 20)
 #define WAIT_MS_DEFAULT 500
 #define ENTRIES_MAX 65536
+#define REMOTE_TRIES_MAX 20 /* without a row in between, a pause apart */
 
 typedef struct fetch fetch;
 
@@ -29,6 +31,8 @@ typedef struct bucket_scan {
     int64_t fetch_from; /* next offset to ask for */
     int64_t stop;
     int64_t high_watermark;
+    fluss_remote_reader *remote; /* rows that the server named instead of sending them */
+    uint32_t remote_tries;       /* that brought nothing */
 } bucket_scan;
 
 /* A whole batch inside an answer, waiting to be handed out. */
@@ -211,6 +215,79 @@ projection_refused(fluss_scanner *scanner, int32_t code, bool projected)
     return true;
 }
 
+/* ---- Rows that lie elsewhere ---- */
+
+/* The files are gone, perhaps because they expired while they were read: the server is asked anew, a while. */
+static void
+remote_failed(fluss_scanner *scanner, int32_t bucket, slu_error *why)
+{
+    bucket_scan *scan = &scanner->buckets[bucket];
+    fluss_remote_reader_close(&scan->remote);
+    (void)slu_error_in(why, why->status, "bucket %d: offset %lld lies in remote storage", bucket, (long long)scan->fetch_from);
+    if (why->status != SLU_NOTFOUND && why->status != SLU_IO) {
+        scanner_fail(scanner, why);
+        return;
+    }
+    if (++scan->remote_tries >= REMOTE_TRIES_MAX) {
+        (void)slu_error_in(why, why->status, "is the server's remote.data.dir to be seen on this machine, under the same path?");
+        scanner_fail(scanner, why);
+        return;
+    }
+    scan->paused = true;
+    slu_timer_set(scanner->timer, FLUSS_STALE_PAUSE_MS);
+}
+
+static void
+remote_start(fluss_scanner *scanner, int32_t bucket, const Fluss__PbRemoteLogFetchInfo *info)
+{
+    slu_error err = {0};
+    fluss_remote_reader_close(&scanner->buckets[bucket].remote);
+    if (fluss_remote_reader_open(info, &scanner->buckets[bucket].remote, &err) != SLU_OK)
+        remote_failed(scanner, bucket, &err);
+}
+
+/* One piece; after the last one the server is asked for what follows. */
+static void
+remote_read(fluss_scanner *scanner, int32_t bucket)
+{
+    bucket_scan *scan = &scanner->buckets[bucket];
+    slu_error err = {0};
+    slu_view bytes = {0};
+    SLU_AUTO(fluss_answer_unref) fluss_answer *piece = NULL;
+    const int64_t before = scan->fetch_from;
+    slu_status status = fluss_remote_reader_next(scan->remote, &piece, &bytes, &err);
+    if (status == SLU_OK)
+        status = records_take(scanner, piece, bucket, false, bytes, &err);
+    if (scan->fetch_from != before)
+        scan->remote_tries = 0;
+    if (status < 0)
+        remote_failed(scanner, bucket, &err);
+    else if (status == SLU_END || (scan->fetch_from >= 0 && scan->fetch_from >= scan->stop))
+        fluss_remote_reader_close(&scan->remote);
+}
+
+/* A piece of each bucket that has some, while there is room for what it brings. */
+static void
+remotes_read(fluss_scanner *scanner)
+{
+    for (int32_t i = 0; i < scanner->bucket_count; i++) {
+        const int32_t bucket = (i + scanner->rotate) % scanner->bucket_count;
+        if (scanner->failure.status != SLU_OK || scanner->buffered_bytes >= scanner->options.buffer_bytes_max / 2)
+            return;
+        if (scanner->buckets[bucket].remote != NULL)
+            remote_read(scanner, bucket);
+    }
+}
+
+static bool
+remotes_wait(const fluss_scanner *scanner)
+{
+    for (int32_t bucket = 0; bucket < scanner->bucket_count; bucket++)
+        if (scanner->buckets[bucket].remote != NULL)
+            return true;
+    return false;
+}
+
 static void
 bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, const Fluss__PbFetchLogRespForBucket *part)
 {
@@ -240,9 +317,7 @@ bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, co
     if (part->has_high_watermark)
         scan->high_watermark = part->high_watermark;
     if (part->remote_log_fetch_info != NULL) {
-        (void)slu_error_set(&err, SLU_UNSUPPORTED, "bucket %d: offset %lld lies only in remote storage, which is not read yet",
-                            part->bucket_id, (long long)scan->fetch_from);
-        scanner_fail(scanner, &err);
+        remote_start(scanner, bucket, part->remote_log_fetch_info);
         return;
     }
     if (part->has_records &&
@@ -306,7 +381,7 @@ static bool
 bucket_wants(const fluss_scanner *scanner, int32_t bucket)
 {
     const bucket_scan *scan = &scanner->buckets[bucket];
-    return scan->active && !scan->gone && !scan->paused && scan->fetching == NULL && (scan->fetch_from < 0 || scan->fetch_from < scan->stop);
+    return scan->active && !scan->gone && !scan->paused && scan->fetching == NULL && scan->remote == NULL && (scan->fetch_from < 0 || scan->fetch_from < scan->stop);
 }
 
 static bool
@@ -519,6 +594,8 @@ fluss_scanner_close(fluss_scanner **scanner)
         entry gone = entry_pop(mine);
         fluss_answer_unref(&gone.answer);
     }
+    for (int32_t bucket = 0; bucket < mine->bucket_count; bucket++)
+        fluss_remote_reader_close(&mine->buckets[bucket].remote);
     slu_timer_close(&mine->timer);
     slu_ipc_codec_free(&mine->codec);
     slu_schema_release(&mine->schema);
@@ -553,6 +630,7 @@ fluss_scanner_add(fluss_scanner *scanner, int32_t bucket, int64_t offset, int64_
     if (offset < 0 && offset != FLUSS_OFFSET_EARLIEST)
         return slu_error_set(err, SLU_INVALID, "offset %lld of bucket %d", (long long)offset, bucket);
     entries_drop(scanner, bucket);
+    fluss_remote_reader_close(&scanner->buckets[bucket].remote);
     if (offset == FLUSS_OFFSET_EARLIEST && stop_offset <= 0)
         offset = 0; /* nothing is before offset 0, wherever the log starts: over at once, not at the first row that comes */
     scanner->buckets[bucket] = (bucket_scan){.active = true,
@@ -646,8 +724,9 @@ scanner_ended(const fluss_scanner *scanner)
     return true;
 }
 
-slu_status
-fluss_scanner_poll(fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err)
+/* The next batch of what waits; AGAIN: nothing does. */
+static slu_status
+entries_poll(fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err)
 {
     while (scanner->entry_count > 0 && !scanner->broken) {
         entry next = entry_pop(scanner);
@@ -667,9 +746,23 @@ fluss_scanner_poll(fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err
             scanner->broken = true;
             return slu_error_in(err, status, "reading table %s", fluss_target_name(scanner->target));
         }
-        fetches_start(scanner);
         return status;
     }
+    return SLU_AGAIN;
+}
+
+slu_status
+fluss_scanner_poll(fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err)
+{
+    slu_status status = SLU_AGAIN;
+    do {
+        remotes_read(scanner);
+        status = entries_poll(scanner, out, err);
+    } while (status == SLU_AGAIN && scanner->failure.status == SLU_OK && remotes_wait(scanner));
+    if (status == SLU_OK)
+        fetches_start(scanner);
+    if (status != SLU_AGAIN)
+        return status;
     if (scanner->failure.status != SLU_OK) {
         if (err != NULL)
             *err = scanner->failure;
@@ -706,5 +799,6 @@ fluss_scanner_remove(fluss_scanner *scanner, int32_t bucket)
     if (bucket < 0 || bucket >= scanner->bucket_count)
         return;
     entries_drop(scanner, bucket);
+    fluss_remote_reader_close(&scanner->buckets[bucket].remote);
     scanner->buckets[bucket].active = false;
 }

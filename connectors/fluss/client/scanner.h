@@ -9,8 +9,10 @@
  * Owns     the scanner borrows its target. A batch belongs to the caller (fluss_scan_batch_fini); its memory keeps what it needs alive.
  * Threads  the client's owner; a batch may be released on any thread.
  * Errors   poll: OK a batch; AGAIN nothing yet (step the client); END every bucket reached its stop offset. LIMIT (code 19): an offset
- *          is gone (retention) or beyond the end; UNSUPPORTED: rows only in remote storage, or in a row format and of a later schema; else the
- *          client's.
+ *          is gone (retention) or beyond the end; UNSUPPORTED: rows in remote storage that is no directory, or in a row format and of a
+ *          later schema; NOTFOUND: remote files that are not on this machine; else the client's.
+ * Remote   what the server only names (its old segments) is read from the named directory, a megabyte a poll and bucket, while less than
+ *          half of the buffer is full.
  */
 #ifndef FLUSS_CLIENT_SCANNER_H
 #define FLUSS_CLIENT_SCANNER_H
