@@ -142,47 +142,15 @@ slot_add(fluss_face *face, const source_options *options, int32_t slot, int64_t 
     return SLU_OK;
 }
 
-/* The leaders of a partition; NOTFOUND: it was dropped since it was listed. */
-static slu_status
-slot_wait(fluss_face *face, int32_t slot, slu_error *err)
-{
-    const int64_t deadline_ms = slu_now_ms(&face->env) + FACE_WAIT_MS;
-    for (;;) {
-        const slu_status status = fluss_target_slot_ready(face->target, slot, false, err);
-        if (status != SLU_AGAIN)
-            return status;
-        if (slu_now_ms(&face->env) >= deadline_ms)
-            return slu_error_set(err, SLU_TIMEOUT, "partition %s has no leaders after %d ms",
-                                 fluss_target_slot(face->target, slot).name, FACE_WAIT_MS);
-        fluss_client_step(face->client, FLUSS_STALE_PAUSE_MS);
-    }
-}
-
-static slu_status
-slots_list(fluss_face *face, slu_error *err)
-{
-    const int64_t deadline_ms = slu_now_ms(&face->env) + FACE_WAIT_MS;
-    if (!fluss_target_partitioned(face->target))
-        return SLU_OK;
-    fluss_target_discover(face->target);
-    while (fluss_target_listings(face->target) == 0) {
-        SLU_TRY(fluss_target_poll(face->target, err));
-        if (slu_now_ms(&face->env) >= deadline_ms)
-            return slu_error_set(err, SLU_TIMEOUT, "the partitions were not listed within %d ms", FACE_WAIT_MS);
-        fluss_client_step(face->client, FLUSS_STALE_PAUSE_MS);
-    }
-    return SLU_OK;
-}
-
 static slu_status
 splits_add(fluss_face *face, const source_options *options, int64_t *first, int64_t *last, slu_split_list *list, slu_error *err)
 {
-    SLU_TRY(slots_list(face, err));
+    SLU_TRY(fluss_target_slots_wait(face->target, FACE_WAIT_MS, err));
     for (int32_t slot = 0; slot < fluss_target_slot_count(face->target); slot++) {
-        slu_status status = slot_wait(face, slot, err);
+        const slu_status status = fluss_target_slot_ready(face->target, slot, false, err);
         if (status == SLU_OK)
-            status = slot_add(face, options, slot, first, last, list, err);
-        if (status != SLU_OK && status != SLU_NOTFOUND)
+            SLU_TRY(slot_add(face, options, slot, first, last, list, err));
+        else if (status != SLU_NOTFOUND) /* dropped since it was listed */
             return status;
     }
     if (!fluss_target_partitioned(face->target) || strcmp(options->stop, "latest") == 0)

@@ -13,6 +13,16 @@
 #define TABLES_TIMEOUT_MS 30000
 #define TABLES_OUTPUT_BYTES_MAX ((size_t)256 << 20)
 
+/* The flags of every verb that speaks to a cluster. */
+#define TABLES_SERVERS_FLAG                                                                                                               \
+    {                                                                                                                              \
+        "fluss.bootstrap.servers", 'b', "HOST:PORT", "the cluster (127.0.0.1:9123)"                                                \
+    },                                                                                                                             \
+        {"user", 'u', "NAME", "who logs in, where the cluster asks"},                                                              \
+    {                                                                                                                              \
+        "password", 0, "TEXT", "rather in SLUICE_PASSWORD"                                                                         \
+    }
+
 typedef struct slu_table_name {
     char database[SLU_NAME_BYTES_MAX];
     char table[SLU_NAME_BYTES_MAX];

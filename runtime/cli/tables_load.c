@@ -215,16 +215,33 @@ bucket_write(loading *l, int32_t bucket, const struct ArrowArray *array, const i
     }
 }
 
+/* The bucket number of each row. */
+static slu_status
+rows_place(loading *l, const struct ArrowArray *array, int32_t *buckets, slu_error *err)
+{
+    static int32_t slots[LOAD_ROWS];
+    const fluss_table *table = fluss_target_table(l->target);
+    if (table->bucket_column_count == 0) {
+        const int32_t bucket = (int32_t)(l->next_bucket++ % (uint32_t)table->bucket_count);
+        for (int64_t i = 0; i < l->waiting; i++)
+            buckets[i] = bucket;
+    } else {
+        SLU_TRY(fluss_table_buckets(table, table_arrow(l), array, NULL, l->waiting, buckets, err));
+    }
+    SLU_TRY(fluss_target_slots(l->target, table_arrow(l), array, NULL, l->waiting, slots, err));
+    for (int64_t i = 0; i < l->waiting; i++)
+        buckets[i] += slots[i] * table->bucket_count;
+    return SLU_OK;
+}
+
 static slu_status
 buckets_write(loading *l, const struct ArrowArray *array, slu_error *err)
 {
     static int32_t buckets[LOAD_ROWS];
     static int32_t rows[LOAD_ROWS];
-    const fluss_table *table = fluss_target_table(l->target);
-    if (table->bucket_column_count == 0)
-        return bucket_write(l, (int32_t)(l->next_bucket++ % (uint32_t)table->bucket_count), array, NULL, l->waiting, err);
-    SLU_TRY(fluss_table_buckets(table, table_arrow(l), array, NULL, l->waiting, buckets, err));
-    for (int32_t bucket = 0; bucket < table->bucket_count; bucket++) {
+    SLU_TRY(rows_place(l, array, buckets, err));
+    const int32_t numbers = fluss_target_bucket_numbers(l->target);
+    for (int32_t bucket = 0; bucket < numbers; bucket++) {
         int64_t count = 0;
         for (int32_t i = 0; i < (int32_t)l->waiting; i++)
             if (buckets[i] == bucket)
@@ -302,9 +319,6 @@ load_open(loading *l, slu_error *err)
         return slu_error_set(err, SLU_IO, "%s: %s", path, strerror(errno));
     SLU_TRY(slu_tables_client(l->args, &l->client, err));
     SLU_TRY(slu_tables_target(l->client, l->args->words[0], &l->target, err));
-    if (fluss_target_table(l->target)->partition_column_count != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "%s is partitioned: this verb loads tables without partitions",
-                             l->args->words[0]);
     for (int64_t c = 0; c < table_arrow(l)->n_children; c++) {
         const struct ArrowSchema *field = table_arrow(l)->children[c];
         if (sdk_builder_init(&l->builders[c], field->format, NULL) != SLU_OK)

@@ -101,24 +101,47 @@ batch_print(reading *r, const fluss_scan_batch *batch)
 
 /* ---- Reading --------------------------------------------------------------------------------------------------------------------- */
 
+/* --partition a or a$b: only this one. */
+static bool
+slot_wanted(const reading *r, int32_t slot)
+{
+    const char *only = slu_args_get(r->args, "partition");
+    const char *name = fluss_target_slot(r->target, slot).name;
+    return only == NULL || (name != NULL && strcmp(only, name) == 0);
+}
+
 static slu_status
 buckets_add(reading *r, slu_error *err)
 {
-    const fluss_table *table = fluss_target_table(r->target);
+    const bool follow = slu_args_has(r->args, "follow");
     SLU_AUTO(slu_buf_fini) slu_buf ends_memory = {0};
     slu_buf_init(&ends_memory, (size_t)1 << 24);
-    int64_t *ends = (int64_t *)(void *)slu_buf_extend(&ends_memory, (size_t)table->bucket_count * sizeof *ends);
+    const int32_t numbers = fluss_target_bucket_numbers(r->target);
+    int64_t *ends = (int64_t *)(void *)slu_buf_extend(&ends_memory, (size_t)numbers * sizeof *ends + 1);
     if (ends == NULL)
         return slu_buf_status(&ends_memory, err);
-    SLU_TRY(fluss_admin_list_offsets(r->client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, fluss_target_leaders(r->target),
-                                     table->bucket_count, ends, err));
-    for (int32_t bucket = 0; bucket < table->bucket_count; bucket++)
-        if (ends[bucket] > 0)
-            SLU_TRY(fluss_scanner_add(r->scanner, bucket, FLUSS_OFFSET_EARLIEST,
-                                      slu_args_has(r->args, "follow") ? FLUSS_OFFSET_NEVER : ends[bucket], err));
-        else if (slu_args_has(r->args, "follow"))
-            SLU_TRY(fluss_scanner_add(r->scanner, bucket, 0, FLUSS_OFFSET_NEVER, err));
+    SLU_TRY(fluss_admin_target_offsets(r->target, FLUSS_OFFSETS_LATEST, 0, ends, err));
+    for (int32_t bucket = 0; bucket < numbers; bucket++) {
+        if (!slot_wanted(r, fluss_target_slot_of(r->target, bucket)))
+            continue;
+        if (ends[bucket] > 0 || follow)
+            SLU_TRY(fluss_scanner_add(r->scanner, bucket, ends[bucket] > 0 ? FLUSS_OFFSET_EARLIEST : 0,
+                                      follow ? FLUSS_OFFSET_NEVER : ends[bucket], err));
+    }
     return SLU_OK;
+}
+
+/* A named partition must be there. */
+static slu_status
+partition_check(const reading *r, slu_error *err)
+{
+    const char *only = slu_args_get(r->args, "partition");
+    bool found = only == NULL;
+    for (int32_t slot = 0; slot < fluss_target_slot_count(r->target) && !found; slot++)
+        found = slot_wanted(r, slot);
+    return found ? SLU_OK
+                 : slu_error_set(err, SLU_NOTFOUND, "table %s has no partition %s; `sluice tables partitions` lists them",
+                                 r->args->words[0], only);
 }
 
 static slu_status
@@ -152,10 +175,8 @@ table_read(reading *r, slu_error *err)
     SLU_TRY(slu_args_i64(r->args, "limit", 0, INT64_MAX, &r->left, err));
     SLU_TRY(slu_tables_client(r->args, &r->client, err));
     SLU_TRY(slu_tables_target(r->client, r->args->words[0], &r->target, err));
-    if (fluss_target_table(r->target)->partition_column_count != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED,
-                             "%s is partitioned: this verb reads tables without partitions; `sluice sql` may do more",
-                             r->args->words[0]);
+    SLU_TRY(fluss_target_slots_wait(r->target, TABLES_TIMEOUT_MS, err));
+    SLU_TRY(partition_check(r, err));
     SLU_TRY(fluss_scanner_open(r->target, &(fluss_scanner_options){0}, &r->scanner, err));
     SLU_TRY(buckets_add(r, err));
     return rows_print(r, err);

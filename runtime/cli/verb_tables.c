@@ -229,7 +229,8 @@ descriptor_make(const slu_args *args, slu_arena *arena, fluss_descriptor *out, s
     SLU_TRY(status);
     SLU_TRY(primary_key_set(slu_args_get(args, "primary-key"), arena, &out->schema, err));
     SLU_TRY(name_list(slu_args_get(args, "bucket-key"), arena, &out->bucket_keys, &out->bucket_key_count, err));
-    SLU_TRY(name_list(slu_args_get(args, "partition-keys"), arena, &out->partition_keys, &out->partition_key_count, err));
+    const char *partitions = slu_args_get(args, "partitioned-by");
+    SLU_TRY(name_list(partitions != NULL ? partitions : slu_args_get(args, "partition-keys"), arena, &out->partition_keys, &out->partition_key_count, err));
     fluss_schema_normalize(&out->schema);
     out->bucket_count = (int32_t)buckets;
     out->comment = slu_args_get(args, "comment");
@@ -282,6 +283,9 @@ column_key(const fluss_descriptor *descriptor, int32_t column)
     for (size_t i = 0; i < descriptor->bucket_key_count; i++)
         if (strcmp(descriptor->bucket_keys[i], descriptor->schema.columns[column].name) == 0)
             return "bucket key";
+    for (size_t i = 0; i < descriptor->partition_key_count; i++)
+        if (strcmp(descriptor->partition_keys[i], descriptor->schema.columns[column].name) == 0)
+            return "partition key";
     return "";
 }
 
@@ -296,6 +300,9 @@ describe_text(const fluss_target *target, slu_buf *out)
     slu_buf_init(&type, 1 << 16);
     slu_buf_printf(out, "table     %s, id %" PRId64 ", %s, %d buckets\n", fluss_target_name(target), t->table_id,
                    t->key_column_count != 0 ? "primary key" : "log", t->bucket_count);
+    for (size_t i = 0; i < descriptor->partition_key_count; i++)
+        slu_buf_printf(out, "%s%s%s", i == 0 ? "partitioned by " : ", ", descriptor->partition_keys[i],
+                       i + 1 == descriptor->partition_key_count ? "\n" : "");
     for (size_t i = 0; i < descriptor->property_count + descriptor->custom_property_count; i++) {
         const fluss_property *property = i < descriptor->property_count
                                              ? &descriptor->properties[i]
@@ -384,27 +391,20 @@ tables_drop(const slu_args *args)
 
 /* ---- The verbs ------------------------------------------------------------------------------------------------------------------- */
 
-#define SERVERS_FLAG                                                                                                               \
-    {                                                                                                                              \
-        "fluss.bootstrap.servers", 'b', "HOST:PORT", "the cluster (127.0.0.1:9123)"                                                \
-    },                                                                                                                             \
-        {"user", 'u', "NAME", "who logs in, where the cluster asks"},                                                              \
-    {                                                                                                                              \
-        "password", 0, "TEXT", "rather in SLUICE_PASSWORD"                                                                         \
-    }
-
-static const slu_flag list_flags[] = {SERVERS_FLAG, {"database", 0, "NAME", "only this one"}};
-static const slu_flag plain_flags[] = {SERVERS_FLAG};
-static const slu_flag drop_flags[] = {SERVERS_FLAG, {"if-exists", 0, NULL, "a missing table is fine"}};
+static const slu_flag list_flags[] = {TABLES_SERVERS_FLAG, {"database", 0, "NAME", "only this one"}};
+static const slu_flag plain_flags[] = {TABLES_SERVERS_FLAG};
+static const slu_flag drop_flags[] = {TABLES_SERVERS_FLAG, {"if-exists", 0, NULL, "a missing table is fine"}};
 static const slu_flag read_flags[] = {
-    SERVERS_FLAG, {"limit", 'n', "N", "at most so many rows"}, {"follow", 'f', NULL, "goes on as rows come"}};
-static const slu_flag load_flags[] = {SERVERS_FLAG, {"format", 0, "NAME", "csv or json (by the name of the file)"}};
+    TABLES_SERVERS_FLAG, {"limit", 'n', "N", "at most so many rows"}, {"follow", 'f', NULL, "goes on as rows come"},
+    {"partition", 0, "NAME", "of a partitioned table only this one: a, or a$b"}};
+static const slu_flag load_flags[] = {TABLES_SERVERS_FLAG, {"format", 0, "NAME", "csv or json (by the name of the file)"}};
 static const slu_flag create_flags[] = {
-    SERVERS_FLAG,
+    TABLES_SERVERS_FLAG,
     {"primary-key", 0, "COLUMNS", "makes it a primary-key table"},
     {"buckets", 0, "N", "number of buckets (the server's default)"},
     {"bucket-key", 0, "COLUMNS", "what decides a row's bucket"},
-    {"partition-keys", 0, "COLUMNS", "makes it a partitioned table"},
+    {"partitioned-by", 0, "COLUMNS", "makes it a partitioned table"},
+    {"partition-keys", 0, "COLUMNS", "the same"},
     {"comment", 0, "TEXT", "for people"},
     {"if-not-exists", 0, NULL, "an existing table is fine"},
     {"create-database", 0, NULL, "and its database, when it is not there"},

@@ -65,6 +65,10 @@ extern const slu_verb slu_verb_tables_describe;
 extern const slu_verb slu_verb_tables_load;
 extern const slu_verb slu_verb_tables_read;
 extern const slu_verb slu_verb_tables_drop;
+extern const slu_verb slu_verb_tables_count;
+extern const slu_verb slu_verb_tables_partitions;
+extern const slu_verb slu_verb_tables_add_partition;
+extern const slu_verb slu_verb_tables_drop_partition;
 
 /* ---- Words that several verbs use ------------------------------------------------------------------------------------------------ */
 

@@ -171,11 +171,11 @@ read_only(slu_sql_session *session, sqlite3_stmt *statement, slu_error *err)
     (void)session;
     if (sqlite3_stmt_readonly(statement))
         return true;
-    (void)slu_error_set(err, SLU_UNSUPPORTED, "only queries, SHOW TABLES and DESCRIBE run here: %.60s", sqlite3_sql(statement));
+    (void)slu_error_set(err, SLU_UNSUPPORTED, "only queries, SHOW TABLES, SHOW PARTITIONS and DESCRIBE run here: %.60s", sqlite3_sql(statement));
     return false;
 }
 
-/* SHOW TABLES and DESCRIBE name, said in SQL. Returns false when the statement is neither. */
+/* SHOW TABLES, SHOW PARTITIONS name and DESCRIBE name, said in SQL. Returns false when the statement is none of them. */
 static bool
 own_statement(slu_sql_session *session, const char *text, slu_buf *out)
 {
@@ -189,6 +189,14 @@ own_statement(slu_sql_session *session, const char *text, slu_buf *out)
             sqlite3_free(row);
         }
         slu_buf_text(out, session->table_count == 0 ? "(NULL,NULL)) WHERE 0" : ")");
+        return true;
+    }
+    if (strncasecmp(text, "show partitions ", 16) == 0) {
+        const char *name = text + 16 + strspn(text + 16, " \t\r\n");
+        char *sql = sqlite3_mprintf("SELECT * FROM %.*s$partitions", (int)strcspn(name, " \t\r\n;"), name);
+        if (sql != NULL)
+            slu_sql_quote_names(sql, name_resolve, session, out);
+        sqlite3_free(sql);
         return true;
     }
     if (sscanf(text, "%263s", word) != 1 || (strcasecmp(word, "describe") != 0 && strcasecmp(word, "desc") != 0))

@@ -49,6 +49,30 @@ expect 1 "does not exist" tables describe nope
 expect 0 "dropped" tables drop events
 expect 1 "does not exist" tables drop events
 expect 0 "dropped" tables drop events --if-exists
+# Partitioned tables: made, loaded (partitions come by themselves), listed, read, counted, queried, dropped.
+expect 0 "created" tables create fluss.clicks "id BIGINT NOT NULL, day STRING NOT NULL, n INT" --primary-key id,day --partitioned-by day --buckets 2
+expect 0 "partitioned by day" tables describe clicks
+printf 'id,day,n\n1,20240101,5\n1,20240102,6\n2,20240101,7\n' >"$work/c.csv"
+expect 0 "3 rows loaded" tables load clicks "$work/c.csv"
+expect 0 "day=20240102" tables partitions clicks
+expect 0 '"day": "20240101"' tables partitions clicks day=20240101 --json
+expect 0 "+I 1 | 20240102 | 6" tables read clicks --partition '20240102'
+expect 1 "has no partition 2023" tables read clicks --partition 2023
+expect 0 "20240101 2" tables count clicks
+expect 0 '"records": 3' tables count clicks --json
+expect 0 "7" sql -e "SELECT n FROM clicks WHERE day = '20240101' AND id = 2"
+expect 0 "3" sql -f csv -e "SELECT count(*) FROM clicks"
+expect 0 "20240102" sql -e "SHOW PARTITIONS clicks"
+expect 0 "2" sql -f csv -e 'SELECT count(*) FROM clicks$partitions'
+expect 0 "added" tables add-partition clicks day=20240103
+expect 1 "Partition 'day=20240103' already exists for table fluss.clicks" tables add-partition clicks day=20240103
+expect 0 "added" tables add-partition clicks day=20240103 --if-not-exists
+expect 1 "is no part of a partition" tables add-partition clicks 20240103
+expect 0 "dropped" tables drop-partition clicks day=20240101
+expect 1 "Partition 'day=20240101' does not exist for table fluss.clicks" tables drop-partition clicks day=20240101
+expect 0 "1" sql -f csv -e "SELECT count(*) FROM clicks"
+expect 0 "created" tables create fluss.auto "id BIGINT, day STRING" --partitioned-by day --buckets 1 --table.auto-partition.enabled true --table.auto-partition.num-precreate 3 --table.auto-partition.time-unit MONTH
+expect 0 "3" sql -f csv -e 'SELECT count(*) FROM auto$partitions'
 kill $server
 wait $server || { echo "the server ended with $?"; failed=1; }
 server=

@@ -258,6 +258,27 @@ fluss_admin_list_offsets(fluss_client *client, int64_t table_id, int64_t partiti
 }
 
 slu_status
+fluss_admin_target_offsets(fluss_target *target, int32_t offset_type, int64_t timestamp_ms, int64_t *out, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(target);
+    for (int32_t slot = 0; slot < fluss_target_slot_count(target); slot++) {
+        int64_t *of_slot = out + (size_t)slot * (size_t)table->bucket_count;
+        const fluss_slot partition = fluss_target_slot(target, slot);
+        slu_status status = partition.gone || fluss_target_slot_ready(target, slot, false, err) != SLU_OK ? SLU_NOTFOUND : SLU_OK;
+        if (status == SLU_OK)
+            status = fluss_admin_list_offsets(fluss_target_client(target), table->table_id, partition.id, offset_type, timestamp_ms,
+                                              fluss_target_slot_leaders(target, slot), table->bucket_count, of_slot, err);
+        if (status == SLU_OK)
+            continue;
+        if (!fluss_target_partitioned(target) || (status != SLU_NOTFOUND && (err == NULL || err->code != 21)))
+            return status;
+        for (int32_t bucket = 0; bucket < table->bucket_count; bucket++) /* dropped since it was listed */
+            of_slot[bucket] = 0;
+    }
+    return SLU_OK;
+}
+
+slu_status
 fluss_admin_lake_snapshot(fluss_client *client, const char *database, const char *table, bool readable, int64_t *out_snapshot,
                           int64_t *offsets, int32_t bucket_count, slu_error *err)
 {

@@ -8,6 +8,7 @@
 #define FLUSS_CLIENT_ADMIN_H
 
 #include "client.h"
+#include "target.h"
 
 #define FLUSS_OFFSETS_EARLIEST 0
 #define FLUSS_OFFSETS_LATEST 1
@@ -53,6 +54,11 @@ SLU_CHECK slu_status fluss_admin_list_partitions(fluss_client *client, const cha
 SLU_CHECK slu_status fluss_admin_list_offsets(fluss_client *client, int64_t table_id, int64_t partition_id, int32_t offset_type,
                                               int64_t timestamp_ms, const int32_t *leaders, int32_t bucket_count, int64_t *out,
                                               slu_error *err);
+
+/* Offsets of every bucket number of an opened table, whose partitions are known (fluss_target_slots_wait); 0 for partitions that are
+ * gone. `out` has fluss_target_bucket_numbers entries. */
+SLU_CHECK slu_status fluss_admin_target_offsets(fluss_target *target, int32_t offset_type, int64_t timestamp_ms, int64_t *out,
+                                                slu_error *err);
 
 /* The newest (readable: the newest readable) lake snapshot; NOTFOUND (code 53): none yet. `offsets[bucket]` -1 where it has none. */
 SLU_CHECK slu_status fluss_admin_lake_snapshot(fluss_client *client, const char *database, const char *table, bool readable,

@@ -580,3 +580,38 @@ fluss_target_listings(const fluss_target *target)
 {
     return target->listings;
 }
+
+static slu_status
+all_ready(fluss_target *target, uint64_t before, slu_error *err)
+{
+    SLU_TRY(fluss_target_poll(target, err));
+    if (target->listings == before)
+        return SLU_AGAIN;
+    bool ready = true;
+    for (int32_t slot = 0; slot < target->slot_count; slot++) {
+        const slu_status status = fluss_target_slot_ready(target, slot, false, err);
+        if (status < 0 && status != SLU_NOTFOUND)
+            return status;
+        ready = ready && status != SLU_AGAIN;
+    }
+    return ready ? SLU_OK : SLU_AGAIN;
+}
+
+slu_status
+fluss_target_slots_wait(fluss_target *target, int64_t timeout_ms, slu_error *err)
+{
+    const int64_t deadline_ms = slu_now_ms(target->client->env) + timeout_ms;
+    const uint64_t before = target->listings;
+    if (!fluss_target_partitioned(target))
+        return SLU_OK;
+    fluss_target_discover(target);
+    for (;;) {
+        const slu_status status = all_ready(target, before, err);
+        if (status != SLU_AGAIN)
+            return status;
+        if (slu_now_ms(target->client->env) >= deadline_ms)
+            return slu_error_set(err, SLU_TIMEOUT, "table %s: the leaders of its partitions are not known after %lld ms", target->name,
+                                 (long long)timeout_ms);
+        fluss_client_step(target->client, FLUSS_STALE_PAUSE_MS);
+    }
+}

@@ -77,6 +77,8 @@ SLU_CHECK slu_status fluss_target_slots(fluss_target *target, const struct Arrow
 SLU_CHECK slu_status fluss_target_slot_ready(fluss_target *target, int32_t slot, bool create, slu_error *err);
 /* Lists the partitions of the table, in the background: those that are new get slots, those that are not there any more are gone. */
 void fluss_target_discover(fluss_target *target);
+/* Lists them and waits until the leaders of each are known, or it is gone, stepping the client: for tools and planning. */
+SLU_CHECK slu_status fluss_target_slots_wait(fluss_target *target, int64_t timeout_ms, slu_error *err);
 /* How many times they were listed. */
 uint64_t fluss_target_listings(const fluss_target *target);
 

@@ -5,6 +5,7 @@
 #include "fluss/client/scanner.h"
 #include "lake_table.h"
 #include "log_table.h"
+#include "partitions_table.h"
 #include "union_table.h"
 
 #include <errno.h>
@@ -62,20 +63,17 @@ catalog_list(const slu_sql_catalog *sql, void (*found)(void *, const char *, con
 static slu_status
 log_bounds(const cli_catalog *catalog, fluss_target *target, int64_t *start, int64_t *stop, slu_error *err)
 {
-    const fluss_table *table = fluss_target_table(target);
-    const int32_t *leaders = fluss_target_leaders(target);
-    SLU_TRY(fluss_admin_list_offsets(catalog->client, table->table_id, -1, FLUSS_OFFSETS_EARLIEST, 0, leaders, table->bucket_count,
-                                     start, err));
-    return fluss_admin_list_offsets(catalog->client, table->table_id, -1, FLUSS_OFFSETS_LATEST, 0, leaders, table->bucket_count,
-                                    stop, err);
+    (void)catalog;
+    SLU_TRY(fluss_admin_target_offsets(target, FLUSS_OFFSETS_EARLIEST, 0, start, err));
+    return fluss_admin_target_offsets(target, FLUSS_OFFSETS_LATEST, 0, stop, err);
 }
 
 static slu_status
 log_open(const cli_catalog *catalog, fluss_target **target, slu_sql_table **out, slu_error *err)
 {
-    const size_t buckets = (size_t)fluss_target_table(*target)->bucket_count;
-    int64_t *start = slu_alloc(buckets * sizeof *start);
-    int64_t *stop = slu_alloc(buckets * sizeof *stop);
+    const size_t buckets = (size_t)fluss_target_bucket_numbers(*target);
+    int64_t *start = slu_alloc((buckets + 1) * sizeof *start);
+    int64_t *stop = slu_alloc((buckets + 1) * sizeof *stop);
     slu_status status =
         start == NULL || stop == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu buckets", buckets) : SLU_OK;
     if (status == SLU_OK)
@@ -93,9 +91,8 @@ target_open(const cli_catalog *catalog, const char *database, const char *table,
     fluss_target *target = NULL;
     SLU_TRY(fluss_target_open(catalog->client, database, table, &target, err));
     slu_status status = fluss_target_wait(target, OPEN_TIMEOUT_MS, err);
-    if (status == SLU_OK && fluss_target_table(target)->partition_column_count > 0)
-        status = slu_error_set(err, SLU_UNSUPPORTED, "table %s is partitioned: its partitions are not read yet",
-                               fluss_target_name(target));
+    if (status == SLU_OK)
+        status = fluss_target_slots_wait(target, OPEN_TIMEOUT_MS, err);
     if (status != SLU_OK) {
         fluss_target_close(&target);
         return status;
@@ -135,6 +132,19 @@ union_bounds(const cli_catalog *catalog, const char *database, const char *table
              int64_t *start, int64_t *stop, slu_error *err)
 {
     const int32_t buckets = fluss_target_table(target)->bucket_count;
+    if (fluss_target_partitioned(target)) { /* whose offsets are by partition */
+        slu_error ignored;
+        int64_t *one = slu_alloc((size_t)buckets * sizeof *one);
+        if (one == NULL)
+            return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", buckets);
+        const slu_status there = fluss_admin_lake_snapshot(catalog->client, database, table, true, snapshot_id, one, buckets, &ignored);
+        slu_free(one);
+        return there == SLU_NOTFOUND ? there
+                                     : slu_error_set(err, SLU_UNSUPPORTED,
+                                                     "table %s.%s is partitioned and has rows in the lake: this build reads $log and "
+                                                     "$lake of it, but not their union",
+                                                     database, table);
+    }
     SLU_TRY(fluss_admin_lake_snapshot(catalog->client, database, table, true, snapshot_id, start, buckets, err));
     for (int32_t bucket = 0; bucket < buckets; bucket++)
         if (start[bucket] < 0)
@@ -167,9 +177,9 @@ static slu_status
 union_open(const cli_catalog *catalog, const char *database, const char *table, fluss_target **target, slu_sql_table **out,
            slu_error *err)
 {
-    const size_t buckets = (size_t)fluss_target_table(*target)->bucket_count;
-    int64_t *start = slu_alloc(buckets * sizeof *start);
-    int64_t *stop = slu_alloc(buckets * sizeof *stop);
+    const size_t buckets = (size_t)fluss_target_bucket_numbers(*target);
+    int64_t *start = slu_alloc((buckets + 1) * sizeof *start);
+    int64_t *stop = slu_alloc((buckets + 1) * sizeof *stop);
     slu_status status =
         start == NULL || stop == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu buckets", buckets) : SLU_OK;
     if (status == SLU_OK)
@@ -194,9 +204,11 @@ catalog_open(const slu_sql_catalog *sql, const char *database, const char *table
         SLU_TRY(lake_need(catalog, database, table, err));
         return cli_lake_list_new(catalog->lake, database, table, suffix, out, err);
     }
+    if (strcmp(suffix, "partitions") == 0)
+        return cli_partitions_table_new(catalog->client, database, table, out, err);
     if (strcmp(suffix, "") != 0 && strcmp(suffix, "log") != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "%s$%s: there are $log, $lake, $lake@SNAPSHOT, $snapshots and $files", table,
-                             suffix);
+        return slu_error_set(err, SLU_UNSUPPORTED, "%s$%s: there are $log, $partitions, $lake, $lake@SNAPSHOT, $snapshots and $files",
+                             table, suffix);
     SLU_TRY(target_open(catalog, database, table, &target, err));
     const bool with_lake = *suffix == 0 && fluss_target_table(target)->lake_enabled;
     const slu_status status =

@@ -156,9 +156,30 @@ batch_keep(cli_fold *fold, struct ArrowArray *array, slu_error *err)
     return SLU_OK;
 }
 
+/* The same key in another partition is another row: its bucket's number says which. */
+static slu_status
+rows_set_partitioned(cli_fold *fold, const fluss_scan_batch *batch, const slu_buf *keys, const uint32_t *offsets, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf key = {0};
+    slu_buf_init(&key, KEY_BYTES_MAX);
+    for (int64_t row = batch->first; row < batch->first + batch->count; row++) {
+        const uint8_t kind = batch->kinds == NULL ? SLU_ROW_INSERT : batch->kinds[row];
+        if (kind == SLU_ROW_UPDATE_BEFORE)
+            continue;
+        slu_buf_reset(&key);
+        slu_buf_u32le(&key, (uint32_t)(batch->bucket / fold->table->bucket_count));
+        slu_buf_append(&key, keys->data + offsets[row], offsets[row + 1] - offsets[row]);
+        SLU_TRY(slu_buf_status(&key, err));
+        SLU_TRY(key_set(fold, slu_buf_view(&key), fold->batch_count, kind == SLU_ROW_DELETE ? ROW_GONE : (int32_t)row, err));
+    }
+    return SLU_OK;
+}
+
 static slu_status
 rows_set(cli_fold *fold, const fluss_scan_batch *batch, const slu_buf *keys, const uint32_t *offsets, slu_error *err)
 {
+    if (fold->table->partition_column_count > 0)
+        return rows_set_partitioned(fold, batch, keys, offsets, err);
     for (int64_t row = batch->first; row < batch->first + batch->count; row++) {
         const uint8_t kind = batch->kinds == NULL ? SLU_ROW_INSERT : batch->kinds[row];
         const slu_view key = slu_view_of(keys->data + offsets[row], offsets[row + 1] - offsets[row]);

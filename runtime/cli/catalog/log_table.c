@@ -9,6 +9,7 @@ typedef struct log_table {
     fluss_target *target;
     int64_t *start;
     int64_t *stop;
+    int32_t numbers; /* bucket numbers when it was opened */
 } log_table;
 
 typedef struct log_scan {
@@ -133,7 +134,8 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
     scan->of = self;
     scan->column_count = spec->column_count;
     const uint32_t count = columns_wanted(table, spec, columns);
-    slu_status status = cli_scan_log_open(self->target, self->start, self->stop, columns, count, &scan->scanner, err);
+    const cli_range range = {self->start, self->stop, self->numbers};
+    slu_status status = cli_scan_log_open(self->target, &range, spec->filters, spec->filter_count, columns, count, &scan->scanner, err);
     if (status == SLU_OK && table->key_column_count > 0)
         status = cli_fold_new(table, fluss_scanner_schema(scan->scanner), &scan->fold, err);
     if (status != SLU_OK) {
@@ -158,15 +160,16 @@ slu_status
 cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *stop, slu_sql_table **out, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(*target);
-    const size_t bytes = (size_t)table->bucket_count * sizeof *start;
+    const int32_t numbers = fluss_target_bucket_numbers(*target);
+    const size_t bytes = (size_t)numbers * sizeof *start;
     log_table *self = slu_alloc_zero(1, sizeof *self);
     if (table->arrow.n_children > SLU_SQL_COLUMNS_MAX) {
         slu_free(self);
         return slu_error_set(err, SLU_LIMIT, "table %s has more than %d columns", fluss_target_name(*target), SLU_SQL_COLUMNS_MAX);
     }
     if (self != NULL) {
-        self->start = slu_alloc(bytes);
-        self->stop = slu_alloc(bytes);
+        self->start = slu_alloc(bytes + 1);
+        self->stop = slu_alloc(bytes + 1);
     }
     if (self == NULL || self->start == NULL || self->stop == NULL) {
         if (self != NULL)
@@ -175,6 +178,7 @@ cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *st
     }
     memcpy(self->start, start, bytes);
     memcpy(self->stop, stop, bytes);
+    self->numbers = numbers;
     self->target = slu_take(target);
     self->base = (slu_sql_table){.schema = &table->arrow, .rows = -1, .scan = table_scan, .close = table_close};
     *out = &self->base;

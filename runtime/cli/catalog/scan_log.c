@@ -2,18 +2,81 @@
 
 #include "log_table.h"
 
+#include <stdlib.h>
+
 #define STEP_MS 100
 
+/* ---- Partitions that a query leaves out ---- */
+
+/* The value of the k-th key in "a$b$c". */
+static slu_view
+key_value(const char *name, size_t k)
+{
+    for (; k > 0 && name != NULL; k--) {
+        name = strchr(name, '$');
+        name = name == NULL ? NULL : name + 1;
+    }
+    if (name == NULL)
+        return slu_view_of("", 0);
+    const char *end = strchr(name, '$');
+    return slu_view_of(name, end == NULL ? strlen(name) : (size_t)(end - name));
+}
+
+static bool
+order_fits(uint32_t op, int order)
+{
+    switch (op) {
+    case SLU_SQL_EQ: return order == 0;
+    case SLU_SQL_GT: return order > 0;
+    case SLU_SQL_GE: return order >= 0;
+    case SLU_SQL_LT: return order < 0;
+    case SLU_SQL_LE: return order <= 0;
+    default: return true;
+    }
+}
+
+/* Only texts and whole numbers are compared: what their names say is what their rows hold. */
+static bool
+value_fits(const slu_sql_filter *filter, const fluss_type *type, slu_view value)
+{
+    char digits[32];
+    if (filter->type == 3 && type->id == FLUSS_TYPE_STRING) {
+        const size_t bytes = strlen(filter->text);
+        const int order = memcmp(value.data, filter->text, value.bytes < bytes ? value.bytes : bytes);
+        return order_fits(filter->op, order != 0 ? order : (value.bytes > bytes) - (value.bytes < bytes));
+    }
+    if (filter->type != 1 || type->id < FLUSS_TYPE_TINYINT || type->id > FLUSS_TYPE_BIGINT || value.bytes >= sizeof digits)
+        return true;
+    memcpy(digits, value.data, value.bytes);
+    digits[value.bytes] = 0;
+    const int64_t number = strtoll(digits, NULL, 10);
+    return order_fits(filter->op, (number > filter->i64) - (number < filter->i64));
+}
+
+static bool
+slot_wanted(const fluss_target *target, int32_t slot, const slu_sql_filter *filters, uint32_t count)
+{
+    const fluss_table *table = fluss_target_table(target);
+    for (uint32_t f = 0; f < count; f++)
+        for (size_t k = 0; k < table->partition_column_count; k++)
+            if (table->partition_columns[k] == (int32_t)filters[f].column &&
+                !value_fits(&filters[f], &table->descriptor->schema.columns[table->partition_columns[k]].type,
+                            key_value(fluss_target_slot(target, slot).name, k)))
+                return false;
+    return true;
+}
+
 slu_status
-cli_scan_log_open(fluss_target *target, const int64_t *start, const int64_t *stop, const int32_t *columns, uint32_t column_count,
-                  fluss_scanner **out, slu_error *err)
+cli_scan_log_open(fluss_target *target, const cli_range *range, const slu_sql_filter *filters, uint32_t filter_count,
+                  const int32_t *columns, uint32_t column_count, fluss_scanner **out, slu_error *err)
 {
     fluss_scanner *scanner = NULL;
     SLU_TRY(fluss_scanner_open(target, &(fluss_scanner_options){.columns = columns, .column_count = column_count}, &scanner, err));
-    for (int32_t bucket = 0; bucket < fluss_target_table(target)->bucket_count; bucket++) {
-        if (start[bucket] >= stop[bucket])
+    for (int32_t bucket = 0; bucket < range->numbers; bucket++) {
+        if (range->start[bucket] >= range->stop[bucket] ||
+            !slot_wanted(target, fluss_target_slot_of(target, bucket), filters, filter_count))
             continue;
-        const slu_status status = fluss_scanner_add(scanner, bucket, start[bucket], stop[bucket], err);
+        const slu_status status = fluss_scanner_add(scanner, bucket, range->start[bucket], range->stop[bucket], err);
         if (status != SLU_OK) {
             fluss_scanner_close(&scanner);
             return status;
@@ -22,6 +85,8 @@ cli_scan_log_open(fluss_target *target, const int64_t *start, const int64_t *sto
     *out = scanner;
     return SLU_OK;
 }
+
+/* ---- Batches ---- */
 
 slu_status
 cli_scan_log_next(fluss_target *target, fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err)

@@ -5,10 +5,18 @@
 #define SLU_CLI_CATALOG_SCAN_LOG_H
 
 #include "fluss/client/scanner.h"
+#include "sql/table.h"
 
-/* A scanner over [start, stop) of every bucket that has rows there. */
-SLU_CHECK slu_status cli_scan_log_open(fluss_target *target, const int64_t *start, const int64_t *stop, const int32_t *columns,
-                                       uint32_t column_count, fluss_scanner **out, slu_error *err);
+typedef struct cli_range {
+    const int64_t *start; /* by bucket number (client/target.h) */
+    const int64_t *stop;
+    int32_t numbers;
+} cli_range;
+
+/* A scanner over [start, stop) of every bucket that has rows there; partitions that the filters leave out are not read. */
+SLU_CHECK slu_status cli_scan_log_open(fluss_target *target, const cli_range *range, const slu_sql_filter *filters,
+                                       uint32_t filter_count, const int32_t *columns, uint32_t column_count, fluss_scanner **out,
+                                       slu_error *err);
 /* The next batch with rows, stepping the client; END behind the last. */
 SLU_CHECK slu_status cli_scan_log_next(fluss_target *target, fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err);
 
