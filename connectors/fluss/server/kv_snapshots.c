@@ -454,6 +454,23 @@ snapshots_load(fluss_server *server, const fluss_kv_snapshot_row *row, slu_arena
     return status;
 }
 
+/* A bucket whose snapshot was damaged is put into use, so that the next pass takes another. */
+static void
+snapshots_replace(fluss_server *server, const fluss_kv_bucket *of)
+{
+    slu_error why;
+    fluss_served *table = NULL;
+    fluss_tablet *tablet = NULL;
+    fluss_kv_tablet *kv = NULL;
+    slu_status status = fluss_tables_get_by_id(server->tables, of->table_id, &table, &why);
+    if (status == SLU_OK)
+        status = fluss_tables_tablet(server->tables, table, of->partition_id, of->bucket, &tablet, &why);
+    if (status == SLU_OK)
+        status = fluss_tables_kv(server->tables, tablet, &kv, &why);
+    if (status != SLU_OK)
+        snapshots_warn(server->kv_snapshots, "KV-SNAPSHOT-FAILED", &why);
+}
+
 slu_status
 fluss_kv_snapshots_newest(fluss_server *server, const fluss_kv_bucket *of, slu_arena *arena, fluss_kv_snapshot_row *out,
                           slu_error *err)
@@ -464,8 +481,10 @@ fluss_kv_snapshots_newest(fluss_server *server, const fluss_kv_bucket *of, slu_a
     for (size_t i = 0; i < count; i++) {
         fluss_kv_snapshot files;
         const slu_status status = snapshots_load(server, &rows[i], arena, &files, err);
-        if (status == SLU_NOTFOUND)
+        if (status == SLU_NOTFOUND) {
+            snapshots_replace(server, of);
             continue;
+        }
         SLU_TRY(status);
         *out = rows[i];
         return SLU_OK;
@@ -483,7 +502,10 @@ fluss_kv_snapshots_get(fluss_server *server, const fluss_kv_bucket *of, int64_t 
     for (size_t i = 0; i < count; i++) {
         if (rows[i].snapshot_id != snapshot_id)
             continue;
-        SLU_TRY(snapshots_load(server, &rows[i], arena, out, err));
+        const slu_status status = snapshots_load(server, &rows[i], arena, out, err);
+        if (status == SLU_NOTFOUND)
+            snapshots_replace(server, of);
+        SLU_TRY(status);
         return fluss_kv_snapshots_pin(server, &rows[i], err);
     }
     return slu_error_set(err, SLU_NOTFOUND, "Kv snapshot not found");

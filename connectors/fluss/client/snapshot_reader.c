@@ -1,0 +1,336 @@
+#include "snapshot_reader.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "batch/batch.h"
+#include "fluss/record/kv_batch.h"
+#include "fluss/record/row.h"
+#include "fluss/remote/layout.h"
+#include "fluss/snapshot/kv_snapshot.h"
+#include "kv/kv.h"
+#include "target_internal.h"
+
+#include <sluice/arrow.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define READER_BATCH_BYTES_DEFAULT ((size_t)1 << 20)
+
+struct fluss_snapshot_reader {
+    fluss_target *target;
+    int32_t bucket;
+    int64_t snapshot_id;
+    fluss_snapshot_options options;
+    int32_t *columns; /* NULL: all */
+    struct ArrowSchema schema;
+    fluss_rows *rows;
+    fluss_call *call;
+    fluss_answer *answer; /* until its files are linked */
+    slu_error failure;    /* of the call */
+    char dir[SLU_PATH_BYTES_MAX];
+    bool has_dir;
+    slu_kv_reader *kv;
+    bool ended;
+    int64_t row_count;
+    int64_t log_offset;
+};
+
+/* ---- where the files are ---- */
+
+static slu_status
+file_path(const Fluss__PbRemotePathAndLocalFile *file, const char **out, slu_error *err)
+{
+    if (!fluss_kv_local_name_ok(file->local_file_name))
+        return slu_error_set(err, SLU_CORRUPT, "a file of a kv snapshot is called \"%s\"", file->local_file_name);
+    return fluss_remote_local_path(file->remote_path, out, err);
+}
+
+static slu_status
+file_readable(const Fluss__PbRemotePathAndLocalFile *file, slu_error *err)
+{
+    const char *path = NULL;
+    SLU_TRY(file_path(file, &path, err));
+    if (access(path, R_OK) == 0)
+        return SLU_OK;
+    (void)slu_errno_set(err, errno, "read", path);
+    return slu_error_in(err, SLU_IO, "a kv snapshot's file is not to be had on this machine (mount the server's remote.data.dir here)");
+}
+
+static void
+metadata_request(const fluss_target *target, int32_t bucket, int64_t snapshot_id, Fluss__GetKvSnapshotMetadataRequest *request)
+{
+    *request = (Fluss__GetKvSnapshotMetadataRequest)FLUSS__GET_KV_SNAPSHOT_METADATA_REQUEST__INIT;
+    request->table_id = fluss_target_table(target)->table_id;
+    request->partition_id = fluss_target_partition_id(target, bucket);
+    request->has_partition_id = request->partition_id >= 0;
+    request->bucket_id = bucket % fluss_target_table(target)->bucket_count;
+    request->snapshot_id = snapshot_id;
+}
+
+slu_status
+fluss_snapshot_reachable(fluss_target *target, const fluss_snapshot_at *at, slu_error *err)
+{
+    Fluss__GetKvSnapshotMetadataRequest request;
+    SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
+    metadata_request(target, at->bucket, at->snapshot_id, &request);
+    SLU_TRY(fluss_client_ask(fluss_target_client(target), FLUSS_TO_ANY, FLUSS_API_GET_KV_SNAPSHOT_METADATA, &request.base, &answer, err));
+    const Fluss__GetKvSnapshotMetadataResponse *metadata = (const Fluss__GetKvSnapshotMetadataResponse *)answer->message;
+    for (size_t i = 0; i < metadata->n_snapshot_files; i++)
+        SLU_TRY(file_readable(metadata->snapshot_files[i], err));
+    return SLU_OK;
+}
+
+/* ---- open ---- */
+
+static void
+metadata_answered(void *context, fluss_answer *answer, const slu_error *failure)
+{
+    fluss_snapshot_reader *reader = context;
+    reader->call = NULL;
+    if (failure != NULL)
+        reader->failure = *failure;
+    else
+        reader->answer = fluss_answer_ref(answer);
+}
+
+static slu_status
+metadata_ask(fluss_snapshot_reader *reader, slu_error *err)
+{
+    Fluss__GetKvSnapshotMetadataRequest request;
+    metadata_request(reader->target, reader->bucket, reader->snapshot_id, &request);
+    return fluss_client_call(fluss_target_client(reader->target), FLUSS_TO_ANY, FLUSS_API_GET_KV_SNAPSHOT_METADATA, &request.base,
+                             metadata_answered, reader, &reader->call, err);
+}
+
+static slu_status
+columns_take(fluss_snapshot_reader *reader, const fluss_snapshot_options *options, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(reader->target);
+    struct ArrowSchema **children = NULL;
+    if (options->columns == NULL)
+        return slu_schema_copy(&table->arrow, &reader->schema, err);
+    reader->columns = slu_alloc(((size_t)options->column_count + 1) * sizeof *reader->columns);
+    children = slu_alloc_zero((size_t)options->column_count + 1, sizeof(struct ArrowSchema *));
+    if (reader->columns == NULL || children == NULL) {
+        slu_free(children);
+        return slu_error_set(err, SLU_NOMEM, "no memory for %u columns", options->column_count);
+    }
+    for (uint32_t i = 0; i < options->column_count; i++) {
+        reader->columns[i] = options->columns[i];
+        children[i] = table->arrow.children[options->columns[i]];
+    }
+    const struct ArrowSchema shape = {.format = "+s", .name = "", .n_children = options->column_count, .children = children};
+    const slu_status status = slu_schema_copy(&shape, &reader->schema, err);
+    slu_free(children);
+    return status;
+}
+
+slu_status
+fluss_snapshot_reader_open(fluss_target *target, int32_t bucket, int64_t snapshot_id, const fluss_snapshot_options *options,
+                           fluss_snapshot_reader **out, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(target);
+    if (table->key_column_count == 0)
+        return slu_error_set(err, SLU_INVALID, "table %s has no primary key, and no kv snapshots", fluss_target_name(target));
+    fluss_snapshot_reader *reader = slu_alloc_zero(1, sizeof *reader);
+    if (reader == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a reader of a kv snapshot");
+    reader->target = target;
+    reader->bucket = bucket;
+    reader->snapshot_id = snapshot_id;
+    reader->log_offset = -1;
+    if (options != NULL)
+        reader->options = *options;
+    reader->options.batch_rows = reader->options.batch_rows > 0 ? reader->options.batch_rows : FLUSS_SNAPSHOT_ROWS_DEFAULT;
+    reader->options.batch_bytes_max =
+        reader->options.batch_bytes_max > 0 ? reader->options.batch_bytes_max : READER_BATCH_BYTES_DEFAULT;
+    slu_status status = columns_take(reader, &reader->options, err);
+    if (status == SLU_OK)
+        status = fluss_rows_new(&table->descriptor->schema, &reader->rows, err);
+    if (status == SLU_OK)
+        status = metadata_ask(reader, err);
+    if (status != SLU_OK) {
+        fluss_snapshot_reader_close(&reader);
+        return status;
+    }
+    *out = reader;
+    return SLU_OK;
+}
+
+void
+fluss_snapshot_reader_close(fluss_snapshot_reader **out)
+{
+    fluss_snapshot_reader *reader = *out;
+    slu_error why;
+    if (reader == NULL)
+        return;
+    slu_kv_reader_close(&reader->kv);
+    if (reader->has_dir && slu_dir_remove(reader->dir, &why) != SLU_OK)
+        slu_log_warn(fluss_client_env(fluss_target_client(reader->target)), "KV-SNAPSHOT-LINKS", "%s", why.message);
+    fluss_call_cancel(&reader->call);
+    fluss_answer_unref(&reader->answer);
+    fluss_rows_free(&reader->rows);
+    if (reader->schema.release != NULL)
+        slu_schema_release(&reader->schema);
+    slu_free(reader->columns);
+    slu_free(reader);
+    *out = NULL;
+}
+
+/* ---- links ---- */
+
+static slu_status
+dir_make(fluss_snapshot_reader *reader, slu_error *err)
+{
+    const char *where = reader->options.directory != NULL ? reader->options.directory : getenv("TMPDIR");
+    if (where == NULL || where[0] == 0)
+        where = "/tmp";
+    if (snprintf(reader->dir, sizeof reader->dir, "%s/sluice-kv-XXXXXX", where) >= (int)sizeof reader->dir)
+        return slu_error_set(err, SLU_LIMIT, "the path %s is too long", where);
+    if (mkdtemp(reader->dir) == NULL)
+        return slu_errno_set(err, errno, "make", reader->dir);
+    reader->has_dir = true;
+    return SLU_OK;
+}
+
+static slu_status
+file_link(const fluss_snapshot_reader *reader, const Fluss__PbRemotePathAndLocalFile *file, slu_error *err)
+{
+    const char *path = NULL;
+    char name[SLU_PATH_BYTES_MAX];
+    SLU_TRY(file_readable(file, err));
+    SLU_TRY(file_path(file, &path, err));
+    if (snprintf(name, sizeof name, "%s/%s", reader->dir, file->local_file_name) >= (int)sizeof name)
+        return slu_error_set(err, SLU_LIMIT, "the path %s is too long", reader->dir);
+    return symlink(path, name) == 0 ? SLU_OK : slu_errno_set(err, errno, "link", name);
+}
+
+static slu_status
+rows_skip(fluss_snapshot_reader *reader, slu_error *err)
+{
+    slu_view key;
+    slu_view value;
+    for (; reader->row_count < reader->options.skip_rows; reader->row_count++) {
+        const slu_status status = slu_kv_reader_next(reader->kv, &key, &value, err);
+        if (status == SLU_END)
+            return slu_error_set(err, SLU_CORRUPT, "the snapshot has %" PRId64 " rows; %" PRId64 " were read of it before",
+                                 reader->row_count, reader->options.skip_rows);
+        SLU_TRY(status);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+files_open(fluss_snapshot_reader *reader, slu_error *err)
+{
+    const Fluss__GetKvSnapshotMetadataResponse *metadata = (const Fluss__GetKvSnapshotMetadataResponse *)reader->answer->message;
+    SLU_TRY(dir_make(reader, err));
+    for (size_t i = 0; i < metadata->n_snapshot_files; i++)
+        SLU_TRY(file_link(reader, metadata->snapshot_files[i], err));
+    reader->log_offset = metadata->log_offset;
+    SLU_TRY(slu_kv_reader_open(reader->dir, &reader->kv, err));
+    fluss_answer_unref(&reader->answer);
+    return rows_skip(reader, err);
+}
+
+/* ---- rows ---- */
+
+static slu_status
+row_append(fluss_snapshot_reader *reader, slu_view value, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(reader->target);
+    int16_t schema_id = 0;
+    slu_view row;
+    SLU_TRY(fluss_value_split(value, &schema_id, &row, err));
+    const size_t columns = fluss_target_columns_of(reader->target, schema_id);
+    if (columns == 0)
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "a row was written with schema %d, the table was opened with schema %d: open it again", schema_id,
+                             table->schema_id);
+    return fluss_rows_append(reader->rows, table->kv_format, row, columns, err);
+}
+
+static slu_status
+batch_fill(fluss_snapshot_reader *reader, slu_error *err)
+{
+    size_t bytes = 0;
+    for (int64_t rows = 0; rows < reader->options.batch_rows && bytes < reader->options.batch_bytes_max; rows++) {
+        slu_view key;
+        slu_view value;
+        const slu_status status = slu_kv_reader_next(reader->kv, &key, &value, err);
+        reader->ended = status == SLU_END;
+        if (reader->ended)
+            return SLU_OK;
+        SLU_TRY(status);
+        SLU_TRY(row_append(reader, value, err));
+        reader->row_count++;
+        bytes += value.bytes;
+    }
+    return SLU_OK;
+}
+
+static slu_status
+batch_give(fluss_snapshot_reader *reader, struct ArrowArray *out, slu_error *err)
+{
+    struct ArrowArray whole = {0};
+    SLU_TRY(fluss_rows_finish(reader->rows, &whole, err));
+    if (reader->columns == NULL) {
+        *out = whole;
+        return SLU_OK;
+    }
+    return slu_array_pick(&whole, reader->columns, reader->options.column_count, out, err);
+}
+
+static slu_status
+reader_poll(fluss_snapshot_reader *reader, struct ArrowArray *out, slu_error *err)
+{
+    if (reader->failure.status != SLU_OK) {
+        if (err != NULL)
+            *err = reader->failure;
+        return reader->failure.status;
+    }
+    if (reader->kv == NULL) {
+        if (reader->answer == NULL)
+            return SLU_AGAIN;
+        SLU_TRY(files_open(reader, err));
+    }
+    if (!reader->ended)
+        SLU_TRY(batch_fill(reader, err));
+    return fluss_rows_count(reader->rows) == 0 ? SLU_END : batch_give(reader, out, err);
+}
+
+slu_status
+fluss_snapshot_reader_poll(fluss_snapshot_reader *reader, struct ArrowArray *out, slu_error *err)
+{
+    const slu_status status = reader_poll(reader, out, err);
+    if (status < 0) {
+        reader->failure.status = status; /* for good */
+        if (err != NULL)
+            reader->failure = *err;
+        return slu_error_in(err, status, "kv snapshot %" PRId64 " of bucket %d of table %s", reader->snapshot_id, reader->bucket,
+                            fluss_target_name(reader->target));
+    }
+    return status;
+}
+
+const struct ArrowSchema *
+fluss_snapshot_reader_schema(const fluss_snapshot_reader *reader)
+{
+    return &reader->schema;
+}
+
+int64_t
+fluss_snapshot_reader_rows(const fluss_snapshot_reader *reader)
+{
+    return reader->row_count;
+}
+
+int64_t
+fluss_snapshot_reader_log_offset(const fluss_snapshot_reader *reader)
+{
+    return reader->log_offset;
+}
