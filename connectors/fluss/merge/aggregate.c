@@ -17,10 +17,10 @@
 
 #define AGG_BIT(type) (UINT32_C(1) << (type))
 #define AGG_NUMBERS                                                                                                                \
-    (AGG_BIT(FLUSS_TYPE_TINYINT) | AGG_BIT(FLUSS_TYPE_SMALLINT) | AGG_BIT(FLUSS_TYPE_INTEGER) | AGG_BIT(FLUSS_TYPE_BIGINT) |        \
+    (AGG_BIT(FLUSS_TYPE_TINYINT) | AGG_BIT(FLUSS_TYPE_SMALLINT) | AGG_BIT(FLUSS_TYPE_INTEGER) | AGG_BIT(FLUSS_TYPE_BIGINT) |       \
      AGG_BIT(FLUSS_TYPE_FLOAT) | AGG_BIT(FLUSS_TYPE_DOUBLE) | AGG_BIT(FLUSS_TYPE_DECIMAL))
 #define AGG_ORDERED                                                                                                                \
-    (AGG_NUMBERS | AGG_BIT(FLUSS_TYPE_CHAR) | AGG_BIT(FLUSS_TYPE_STRING) | AGG_BIT(FLUSS_TYPE_DATE) | AGG_BIT(FLUSS_TYPE_TIME) |    \
+    (AGG_NUMBERS | AGG_BIT(FLUSS_TYPE_CHAR) | AGG_BIT(FLUSS_TYPE_STRING) | AGG_BIT(FLUSS_TYPE_DATE) | AGG_BIT(FLUSS_TYPE_TIME) |   \
      AGG_BIT(FLUSS_TYPE_TIMESTAMP) | AGG_BIT(FLUSS_TYPE_TIMESTAMP_LTZ))
 #define AGG_NUMBERS_SAID "[TINYINT, SMALLINT, INTEGER, BIGINT, FLOAT, DOUBLE, DECIMAL]"
 #define AGG_ORDERED_SAID                                                                                                           \
@@ -81,8 +81,7 @@ fluss_aggregate_name(fluss_agg_function function)
     return agg_functions[function].name;
 }
 
-static slu_status
-agg_refuse(slu_error *err, const char *column, const char *format, ...) SLU_PRINTF(3, 4);
+static slu_status agg_refuse(slu_error *err, const char *column, const char *format, ...) SLU_PRINTF(3, 4);
 
 static slu_status
 agg_refuse(slu_error *err, const char *column, const char *format, ...)
@@ -131,8 +130,8 @@ agg_read(const fluss_column *column, bool check, slu_arena *arena, fluss_aggrega
         status = slu_arena_status(arena, err);
     }
     if (*out_said && check)
-        json_object_foreach(parameters, key, value)
-            status = status == SLU_OK ? agg_check_parameter(column, out->function, key, value, err) : status;
+        json_object_foreach(parameters, key, value) status =
+            status == SLU_OK ? agg_check_parameter(column, out->function, key, value, err) : status;
     json_decref(object);
     return status;
 }
@@ -196,27 +195,47 @@ put_decimal(uint8_t format, const fluss_type *type, fluss_i128 value, slu_buf *o
     slu_buf_append(out, bytes, count);
 }
 
-/* Fluss adds two short decimals as longs and looks at their digits only when 64 bits overflow. */
-static bool
-decimal_sum(const fluss_type *type, fluss_i128 a, fluss_i128 b, fluss_i128 *out)
+static int
+decimal_digits(fluss_i128 value)
 {
-    if (!type_is_long_decimal(type) && a + b >= INT64_MIN && a + b <= INT64_MAX) {
-        *out = a + b;
-        return true;
-    }
-    return fluss_decimal_add(a, b, type->precision, out);
+    int digits = 1;
+    for (value /= 10; value != 0; value /= 10)
+        digits++;
+    return digits;
+}
+
+/* Fluss adds two short decimals as longs and looks at their digits only when 64 bits overflow; the changelog then does not take what
+ * is too long, and the write fails. */
+static slu_status
+decimal_sum(const fluss_type *type, fluss_i128 a, fluss_i128 b, fluss_i128 *out, bool *out_null, slu_error *err)
+{
+    const bool short_sum = !type_is_long_decimal(type) && a + b >= INT64_MIN && a + b <= INT64_MAX;
+    *out_null = !fluss_decimal_add(a, b, type->precision, out);
+    if (!*out_null || !short_sum)
+        return SLU_OK;
+    const slu_status status =
+        slu_error_set(err, SLU_INVALID,
+                      "java.lang.UnsupportedOperationException: BigDecimal precision cannot be greater than that "
+                      "in the Arrow vector: %d > %d",
+                      decimal_digits(a + b), type->precision);
+    if (err != NULL)
+        err->code = AGG_ERROR_UNKNOWN;
+    return status;
 }
 
 static slu_status
-apply_decimal(bool product, uint8_t format, const fluss_type *type, slu_view old_cell, slu_view new_cell, slu_buf *out, bool *out_null,
-              slu_error *err)
+apply_decimal(bool product, uint8_t format, const fluss_type *type, slu_view old_cell, slu_view new_cell, slu_buf *out,
+              bool *out_null, slu_error *err)
 {
     fluss_i128 a = 0;
     fluss_i128 b = 0;
     fluss_i128 result = 0;
     if (!cell_decimal(format, type, old_cell, &a) || !cell_decimal(format, type, new_cell, &b))
         return agg_corrupt(err);
-    *out_null = product ? !fluss_decimal_multiply(a, b, type->precision, type->scale, &result) : !decimal_sum(type, a, b, &result);
+    if (product)
+        *out_null = !fluss_decimal_multiply(a, b, type->precision, type->scale, &result);
+    else
+        SLU_TRY(decimal_sum(type, a, b, &result, out_null, err));
     if (!*out_null)
         put_decimal(format, type, result, out);
     return SLU_OK;
@@ -239,8 +258,8 @@ cell_double(slu_view cell)
 }
 
 static slu_status
-apply_number(bool product, uint8_t format, const fluss_type *type, slu_view old_cell, slu_view new_cell, slu_buf *out, bool *out_null,
-             slu_error *err)
+apply_number(bool product, uint8_t format, const fluss_type *type, slu_view old_cell, slu_view new_cell, slu_buf *out,
+             bool *out_null, slu_error *err)
 {
     if (type->id == FLUSS_TYPE_DECIMAL)
         return apply_decimal(product, format, type, old_cell, new_cell, out, out_null, err);
@@ -323,8 +342,8 @@ put_cell(slu_view cell, slu_buf *out, bool *out_null)
 }
 
 static slu_status
-apply_list(const fluss_aggregate *aggregate, uint8_t format, const fluss_type *type, slu_view old_cell, slu_view new_cell, slu_buf *out,
-           slu_error *err)
+apply_list(const fluss_aggregate *aggregate, uint8_t format, const fluss_type *type, slu_view old_cell, slu_view new_cell,
+           slu_buf *out, slu_error *err)
 {
     const slu_view a = fluss_cell_bytes(format, type, old_cell);
     const slu_view b = fluss_cell_bytes(format, type, new_cell);
@@ -352,8 +371,8 @@ apply_bitmap(bool wide, uint8_t format, const fluss_type *type, slu_view old_cel
 
 /* Two values that are there. */
 static slu_status
-apply_both(const fluss_aggregate *aggregate, uint8_t format, const fluss_type *type, slu_view old_cell, slu_view new_cell, slu_buf *out,
-           bool *out_null, slu_error *err)
+apply_both(const fluss_aggregate *aggregate, uint8_t format, const fluss_type *type, slu_view old_cell, slu_view new_cell,
+           slu_buf *out, bool *out_null, slu_error *err)
 {
     int order = 0;
     switch (aggregate->function) {
@@ -378,8 +397,8 @@ apply_both(const fluss_aggregate *aggregate, uint8_t format, const fluss_type *t
 }
 
 slu_status
-fluss_aggregate_apply(const fluss_aggregate *aggregate, uint8_t format, const fluss_type *type, slu_view old_cell, slu_view new_cell,
-                      slu_buf *out, bool *out_null, slu_error *err)
+fluss_aggregate_apply(const fluss_aggregate *aggregate, uint8_t format, const fluss_type *type, slu_view old_cell,
+                      slu_view new_cell, slu_buf *out, bool *out_null, slu_error *err)
 {
     *out_null = false;
     if (aggregate->function == FLUSS_AGG_LAST_VALUE)

@@ -52,7 +52,7 @@ bool fluss_aggregate_find(const char *name, fluss_agg_function *out);
 const char *fluss_aggregate_name(fluss_agg_function function);
 
 /* Appends the value of old and new (cells of a row of `format`) to out, or says that it is null. */
-SLU_CHECK slu_status fluss_aggregate_apply(const fluss_aggregate *aggregate, uint8_t format, const fluss_type *type, slu_view old_cell,
-                                           slu_view new_cell, slu_buf *out, bool *out_null, slu_error *err);
+SLU_CHECK slu_status fluss_aggregate_apply(const fluss_aggregate *aggregate, uint8_t format, const fluss_type *type,
+                                           slu_view old_cell, slu_view new_cell, slu_buf *out, bool *out_null, slu_error *err);
 
 #endif

@@ -198,13 +198,15 @@ begin_numbered(const fluss_merge *m, size_t target_count, slu_error *err)
         return SLU_OK;
     const char *name = m->schema->auto_increment_column;
     if (target_count == 0)
-        return merge_fail(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
-                          "The table contains an auto-increment column [%s], but update target columns are not explicitly specified. "
-                          "Please specify the update target columns and exclude the auto-increment column from them.",
-                          name);
+        return merge_fail(
+            err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
+            "The table contains an auto-increment column [%s], but update target columns are not explicitly specified. "
+            "Please specify the update target columns and exclude the auto-increment column from them.",
+            name);
     if (m->targeted[m->numbered])
         return merge_fail(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
-                          "Auto-increment column [%s] at index %" PRId32 " must not be included in target columns.", name, m->numbered);
+                          "Auto-increment column [%s] at index %" PRId32 " must not be included in target columns.", name,
+                          m->numbered);
     return SLU_OK;
 }
 
@@ -453,17 +455,19 @@ fluss_merge_check(const fluss_descriptor *d, slu_arena *arena, slu_error *err)
     SLU_TRY(check_auto_increment(schema, err));
     for (size_t c = 0; c < schema->column_count; c++)
         if (schema->columns[c].agg_function != NULL && is_key(schema, (int32_t)c))
-            return merge_fail(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
-                              "java.lang.IllegalArgumentException: Cannot set aggregation function for primary key column '%s'. Primary "
-                              "key columns automatically use 'primary-key' aggregation.",
-                              schema->columns[c].name);
+            return merge_fail(
+                err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
+                "java.lang.IllegalArgumentException: Cannot set aggregation function for primary key column '%s'. Primary "
+                "key columns automatically use 'primary-key' aggregation.",
+                schema->columns[c].name);
     if (engine_of(d) != MERGE_AGGREGATION)
         return SLU_OK;
     if (property_is(d, "table.changelog.image", "WAL"))
-        return merge_fail(err, SLU_INVALID, MERGE_ERROR_INVALID_CONFIG,
-                          "Table with 'AGGREGATION' merge engine does not support 'WAL' changelog image mode. Aggregation merge engine "
-                          "tables require FULL changelog image mode for correct UNDO recovery. Please set 'table.changelog.image' to "
-                          "'FULL' or remove the setting.");
+        return merge_fail(
+            err, SLU_INVALID, MERGE_ERROR_INVALID_CONFIG,
+            "Table with 'AGGREGATION' merge engine does not support 'WAL' changelog image mode. Aggregation merge engine "
+            "tables require FULL changelog image mode for correct UNDO recovery. Please set 'table.changelog.image' to "
+            "'FULL' or remove the setting.");
     for (size_t c = 0; c < schema->column_count; c++)
         if (!is_key(schema, (int32_t)c))
             SLU_TRY(fluss_aggregate_check(&schema->columns[c], arena, err));

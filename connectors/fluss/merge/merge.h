@@ -27,7 +27,8 @@ SLU_CHECK slu_status fluss_merge_new(const fluss_descriptor *descriptor, uint8_t
 void fluss_merge_free(fluss_merge **merge);
 
 /* `targets` must live until the next begin; none: whole rows. */
-SLU_CHECK slu_status fluss_merge_begin(fluss_merge *merge, const int32_t *targets, size_t target_count, bool overwrite, slu_error *err);
+SLU_CHECK slu_status fluss_merge_begin(fluss_merge *merge, const int32_t *targets, size_t target_count, bool overwrite,
+                                       slu_error *err);
 
 /* The changelog has no old rows (table.changelog.image WAL). */
 bool fluss_merge_wal_image(const fluss_merge *merge);

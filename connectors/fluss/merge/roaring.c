@@ -227,8 +227,8 @@ union_run(roaring_reader *a, roaring_reader *b, roaring_writer *w, slu_error *er
         const bool from_b = b->there && (!a->there || b->key <= a->key);
         const uint16_t key = from_a ? a->key : b->key;
         /* In Java runs and bits make bits; runs and values make runs. */
-        const bool bits = (from_a && !a->is_run && a->values > ROARING_ARRAY_MAX) ||
-                          (from_b && !b->is_run && b->values > ROARING_ARRAY_MAX);
+        const bool bits =
+            (from_a && !a->is_run && a->values > ROARING_ARRAY_MAX) || (from_b && !b->is_run && b->values > ROARING_ARRAY_MAX);
         const bool runs = (from_a && a->is_run) || (from_b && b->is_run);
         memset(words, 0, sizeof words);
         if ((from_a && !reader_take(a, words)) || (from_b && !reader_take(b, words)))

@@ -120,7 +120,8 @@ fluss_row_split(const fluss_row_shape *shape, const fluss_kv_row *row, slu_view 
         if ((nulls[i / 8] >> (i % 8) & 1) == 0)
             cells[i] = cell_next(shape, i, &c, &lengths);
     if (!slu_cursor_ok(&c) || slu_cursor_left(&c) != 0)
-        return slu_error_set(err, SLU_CORRUPT, "a row of %zu bytes is not one of its schema's %zu columns", row->row.bytes, columns);
+        return slu_error_set(err, SLU_CORRUPT, "a row of %zu bytes is not one of its schema's %zu columns", row->row.bytes,
+                             columns);
     return SLU_OK;
 }
 

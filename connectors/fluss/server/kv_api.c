@@ -118,10 +118,8 @@ lookup_insert(const fluss_request *r, fluss_tablet *tablet, fluss_kv_tablet *kv,
             absent[missing++] = keys[i];
     if (missing == 0)
         return SLU_OK;
-    const fluss_kv_put put = {.keys = absent,
-                              .key_count = missing,
-                              .target_columns = schema->primary_key,
-                              .target_count = schema->primary_key_count};
+    const fluss_kv_put put = {
+        .keys = absent, .key_count = missing, .target_columns = schema->primary_key, .target_count = schema->primary_key_count};
     SLU_TRY(fluss_kv_tablet_put(kv, &put, &appended, err));
     fluss_fetches_wake(r->server->fetches, tablet);
     slu_buf_reset(values);
@@ -171,8 +169,9 @@ fluss_handle_lookup(fluss_request *r, slu_error *err)
     Fluss__LookupResponse response = FLUSS__LOOKUP_RESPONSE__INIT;
     const bool inserts = request->has_insert_if_not_exists && request->insert_if_not_exists;
     if (inserts && (!request->has_acks || !request->has_timeout_ms))
-        return kv_api_fail(err, slu_error_set(err, SLU_INVALID, "java.lang.IllegalArgumentException: timeoutMs and requiredAcks must be set"),
-                           FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
+        return kv_api_fail(
+            err, slu_error_set(err, SLU_INVALID, "java.lang.IllegalArgumentException: timeoutMs and requiredAcks must be set"),
+            FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
     Fluss__PbLookupRespForBucket **list =
         (Fluss__PbLookupRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
     for (size_t i = 0; list != NULL && i < request->n_buckets_req; i++) {
@@ -381,9 +380,17 @@ stats_bucket(const fluss_request *r, const Fluss__GetTableStatsRequest *request,
     }
     SLU_TRY(fluss_tables_kv(r->server->tables, tablet, &kv, err));
     const char *image = fluss_descriptor_get(&table->descriptor, "table.changelog.image");
+    if (image != NULL && strcasecmp(image, "WAL") == 0) /* a changelog without inserts cannot be counted after a restart */
+        return kv_api_fail(
+            err,
+            slu_error_set(err, SLU_INVALID,
+                          "Row count is disabled for this table '%s.%s'. This usually happens when the table iscreated "
+                          "before v0.9 or the changelog image is set to WAL, as maintaining row count in WAL mode is "
+                          "costly and not necessary for most use cases. If you want to enable row count, please set "
+                          "changelog image to FULL.",
+                          table->row.database, table->row.name),
+            FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
     SLU_TRY(fluss_kv_tablet_rows(kv, out_rows, err));
-    if (image != NULL && strcasecmp(image, "WAL") == 0)
-        *out_rows = -1; /* a changelog without inserts cannot be counted after a restart */
     return SLU_OK;
 }
 
@@ -402,7 +409,7 @@ fluss_handle_table_stats(fluss_request *r, slu_error *err)
         list[i]->partition_id = bucket->partition_id;
         list[i]->bucket_id = bucket->bucket_id;
         const slu_status status = stats_bucket(r, request, bucket, &list[i]->row_count, &why);
-        list[i]->has_row_count = status == SLU_OK && list[i]->row_count >= 0;
+        list[i]->has_row_count = status == SLU_OK;
         list[i]->has_error_code = status != SLU_OK;
         if (status != SLU_OK)
             list[i]->error_code = fluss_reply_error(r->arena, status, &why, &list[i]->error_message);

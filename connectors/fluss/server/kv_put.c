@@ -154,7 +154,8 @@ put_load_old(put_state *state, slu_error *err)
     SLU_TRY(slu_kv_get_many(state->kv->store, keys, state->count, &state->values, slots, err));
     for (size_t i = 0; i < state->count; i++)
         if (slots[i].found && state->records[i].first == i)
-            SLU_TRY(put_value_of(state, slu_view_of(state->values.data + slots[i].at, slots[i].bytes), &state->records[i].now, err));
+            SLU_TRY(
+                put_value_of(state, slu_view_of(state->values.data + slots[i].at, slots[i].bytes), &state->records[i].now, err));
     return SLU_OK;
 }
 

@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#define KV_META_BYTES 16 /* applied offset i64 LE, rows i64 LE */
+#define KV_META_BYTES 16          /* applied offset i64 LE, rows i64 LE */
 #define KV_META_NUMBERED_BYTES 32 /* and the ids of the auto-increment column that are left: next and last, i64 LE each */
 
 slu_status
@@ -101,10 +101,12 @@ kv_begin_anew(fluss_kv_tablet *kv, slu_error *err)
         SLU_TRY(restored);
     if (restored == SLU_NOTFOUND && start > 0)
         return slu_error_set(err, SLU_CORRUPT,
-                             "the store is lost, the changelog begins at %" PRId64 ", and no snapshot of the rows reaches it", start);
+                             "the store is lost, the changelog begins at %" PRId64 ", and no snapshot of the rows reaches it",
+                             start);
     SLU_TRY(kv_open_dir(kv, err));
     if (restored == SLU_OK && (kv->applied < start || kv->applied > end))
-        return slu_error_set(err, SLU_CORRUPT, "the snapshot of the rows says offset %" PRId64 ", the changelog is %" PRId64 "..%" PRId64,
+        return slu_error_set(err, SLU_CORRUPT,
+                             "the snapshot of the rows says offset %" PRId64 ", the changelog is %" PRId64 "..%" PRId64,
                              kv->applied, start, end);
     kv->applied = kv->applied == KV_APPLIED_NOTHING ? 0 : kv->applied;
     return kv_load_lineage(kv, true, err);

@@ -29,8 +29,8 @@ struct fluss_tablet;
 struct fluss_tables;
 
 /* The tablet's log is open. */
-SLU_CHECK slu_status fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_tablet *tablet, slu_kv_pool *pool, const char *dir,
-                                          fluss_kv_tablet **out, slu_error *err);
+SLU_CHECK slu_status fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_tablet *tablet, slu_kv_pool *pool,
+                                          const char *dir, fluss_kv_tablet **out, slu_error *err);
 void fluss_kv_tablet_close(fluss_kv_tablet **kv);
 
 typedef struct fluss_kv_put {
@@ -55,7 +55,7 @@ SLU_CHECK slu_status fluss_kv_tablet_rows(fluss_kv_tablet *kv, int64_t *out_rows
 typedef struct fluss_kv_state {
     int64_t log_offset; /* the first that is not in it */
     int64_t row_count;
-    uint64_t lineage; /* file numbers are never given twice in stores of one lineage: equal names are equal files */
+    uint64_t lineage;  /* file numbers are never given twice in stores of one lineage: equal names are equal files */
     int32_t id_column; /* of the auto-increment column; -1: there is none, or no block of ids */
     int64_t id_next;
     int64_t id_end;

@@ -23,7 +23,7 @@ struct fluss_kv_tablet {
     slu_kv *store;
     slu_kv_batch *batch;
     fluss_merge *merge; /* of the newest schema; NULL until the first write */
-    fluss_rows *rows; /* builders of the changelog, of the schema below; NULL until the first write */
+    fluss_rows *rows;   /* builders of the changelog, of the schema below; NULL until the first write */
     const fluss_schema *rows_schema;
     slu_ipc_codec *codec;
     int64_t applied;   /* offset in the log up to which the store has it */

@@ -272,14 +272,16 @@ what_may_not_be_declared_is_refused_in_flusss_words(void **state)
         const char *says;
     } bad[] = {
         {"{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"},\"agg_function\":{\"type\":\"sum\"}}", "", "", 39,
-         "Invalid aggregation function for column 'v': Data type for sum column must be part of [TINYINT, SMALLINT, INTEGER, BIGINT, "
+         "Invalid aggregation function for column 'v': Data type for sum column must be part of [TINYINT, SMALLINT, INTEGER, "
+         "BIGINT, "
          "FLOAT, DOUBLE, DECIMAL] but was 'STRING'."},
-        {"{\"name\":\"v\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false},\"agg_function\":{\"type\":\"bool_or\"}}", "", "", 39,
-         "Data type for bool_or column must be part of [BOOLEAN] but was 'INT NOT NULL'."},
-        {"{\"name\":\"v\",\"data_type\":{\"type\":\"INTEGER\"},\"agg_function\":{\"type\":\"max\",\"parameters\":{\"x\":\"y\"}}}", "", "",
-         39, "Parameter 'x' is not supported for aggregation function 'max'. Supported parameters: none"},
-        {"{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"},\"agg_function\":{\"type\":\"listagg\",\"parameters\":{\"x\":\"y\"}}}", "",
-         "", 39, "Supported parameters: [delimiter]"},
+        {"{\"name\":\"v\",\"data_type\":{\"type\":\"INTEGER\",\"nullable\":false},\"agg_function\":{\"type\":\"bool_or\"}}", "", "",
+         39, "Data type for bool_or column must be part of [BOOLEAN] but was 'INT NOT NULL'."},
+        {"{\"name\":\"v\",\"data_type\":{\"type\":\"INTEGER\"},\"agg_function\":{\"type\":\"max\",\"parameters\":{\"x\":\"y\"}}}",
+         "", "", 39, "Parameter 'x' is not supported for aggregation function 'max'. Supported parameters: none"},
+        {"{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"},\"agg_function\":{\"type\":\"listagg\",\"parameters\":{\"x\":\"y\"}}"
+         "}",
+         "", "", 39, "Supported parameters: [delimiter]"},
         {"{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"},\"agg_function\":{\"type\":\"listagg\",\"parameters\":{\"delimiter\":"
          "\"\"}}}",
          "", "", 39, "Parameter 'delimiter' for aggregation function 'listagg' must be a non-empty string"},
@@ -306,7 +308,7 @@ what_may_not_be_declared_is_refused_in_flusss_words(void **state)
 /* ---- engines, step by step ---- */
 
 #define ABC                                                                                                                        \
-    "{\"name\":\"a\",\"data_type\":{\"type\":\"BIGINT\"},\"agg_function\":{\"type\":\"sum\"}},"                                     \
+    "{\"name\":\"a\",\"data_type\":{\"type\":\"BIGINT\"},\"agg_function\":{\"type\":\"sum\"}},"                                    \
     "{\"name\":\"b\",\"data_type\":{\"type\":\"STRING\"}},{\"name\":\"c\",\"data_type\":{\"type\":\"BIGINT\"}}"
 
 typedef struct step {
@@ -377,7 +379,8 @@ partial_rows_and_deletes(void **state)
         step_check(&s, 4, NULL, ROW("1", "2", "x", "3"), FLUSS_VERDICT_MADE, ROW("1", NIL, "x", NIL));
         step_check(&s, 4, ROW("1", "7", "y", "9"), ROW("1", "2", "x", "3"), FLUSS_VERDICT_MADE, ROW("1", "7", "x", "9"));
         step_check(&s, 4, ROW("1", "7", "y", "9"), ROW("1", "2", NIL, "3"), FLUSS_VERDICT_MADE, ROW("1", "7", NIL, "9"));
-        step_check(&s, 2, ROW("1", "7"), ROW("1", "2", "x", "3"), FLUSS_VERDICT_MADE, ROW("1", "7", "x", NIL)); /* an older schema */
+        step_check(&s, 2, ROW("1", "7"), ROW("1", "2", "x", "3"), FLUSS_VERDICT_MADE,
+                   ROW("1", "7", "x", NIL)); /* an older schema */
         step_check(&s, 4, ROW("1", "7", "y", "9"), NULL, FLUSS_VERDICT_MADE, ROW("1", "7", NIL, "9"));
         step_check(&s, 4, ROW("1", NIL, "y", NIL), NULL, FLUSS_VERDICT_REMOVE, NULL);
         step_check(&s, 2, ROW("1", "7"), NULL, FLUSS_VERDICT_MADE, ROW("1", "7", NIL, NIL));
@@ -510,10 +513,11 @@ nothing_is_made_that_is_not_a_row(void **state)
 /* ---- bitmaps, with what Java 's RoaringBitmap wrote ---- */
 
 static const uint8_t bitmap_1_2[] = {0x3a, 0x30, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 16, 0, 0, 0, 1, 0, 2, 0};
-static const uint8_t bitmap_3_70000[] = {0x3a, 0x30, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 24, 0, 0, 0, 26, 0, 0, 0, 3, 0, 0x70, 0x11};
+static const uint8_t bitmap_3_70000[] = {0x3a, 0x30, 0,  0, 2, 0, 0,  0, 0, 0, 0, 0, 1,    0,
+                                         0,    0,    24, 0, 0, 0, 26, 0, 0, 0, 3, 0, 0x70, 0x11};
 /* {1, 2, 3} as values is 6 bytes, as a run 6 too: values. {1, 2, 3, 70000}. */
-static const uint8_t bitmap_both[] = {0x3a, 0x30, 0,    0, 2, 0, 0, 0, 0, 0, 2, 0, 1, 0, 0,    0,
-                                      24,   0,    0,    0, 30, 0, 0, 0, 1, 0, 2, 0, 3, 0, 0x70, 0x11};
+static const uint8_t bitmap_both[] = {0x3a, 0x30, 0, 0, 2,  0, 0, 0, 0, 0, 2, 0, 1, 0, 0,    0,
+                                      24,   0,    0, 0, 30, 0, 0, 0, 1, 0, 2, 0, 3, 0, 0x70, 0x11};
 
 static void
 bitmaps_unite(void **state)
@@ -557,8 +561,8 @@ a_key_makes_a_row(void **state)
             fluss_table table;
             begin();
             slu_buf_init(&out, 1 << 16);
-            (void)snprintf(properties, sizeof properties, "%s%s\"table.kv.format-version\":\"2\",\"table.kv.format\":\"%s\"", formats[lake],
-                           lake == 0 ? "" : ",", kv == 0 ? "compacted" : "indexed");
+            (void)snprintf(properties, sizeof properties, "%s%s\"table.kv.format-version\":\"2\",\"table.kv.format\":\"%s\"",
+                           formats[lake], lake == 0 ? "" : ",", kv == 0 ? "compacted" : "indexed");
             const fluss_descriptor d = table_of(ABC, properties, "");
             CHECK_OK(fluss_table_init(&table, &d, 1, 1, &arena, &err));
             CHECK_OK(fluss_key_row(&table, slu_view_of(keys[lake], sizes[lake]), &out, &err));
