@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define SERVER_DATA_DIR_DEFAULT "sluice-data/server"
+#define SERVER_LAKES_MAX 64
 
 static fluss_server *running; /* for the signal handler */
 
@@ -69,20 +70,35 @@ server_serve(const slu_args *args, const fluss_server_options *options, slu_erro
     return SLU_OK;
 }
 
+/* A lake that was altered stays open beside the one that took its place: what the server was given is usable until it is closed. */
+typedef struct server_lakes {
+    cli_lake *lakes[SERVER_LAKES_MAX];
+    size_t count;
+} server_lakes;
+
+static slu_status
+lakes_open(void *context, const fluss_config *config, fluss_server_lake *out, slu_error *err)
+{
+    server_lakes *all = context;
+    if (strcasecmp(config->datalake_format, "iceberg") != 0)
+        return SLU_OK;
+    if (all->count == SERVER_LAKES_MAX)
+        return slu_error_set(err, SLU_LIMIT, "the lake was altered %d times: start the server again", SERVER_LAKES_MAX);
+    SLU_TRY(cli_lake_open(slu_cli_env(), fluss_config_get(config, "datalake.iceberg.type"),
+                          fluss_config_get(config, "datalake.iceberg.warehouse"), &all->lakes[all->count], err));
+    *out = cli_lake_for_server(all->lakes[all->count++]);
+    return SLU_OK;
+}
+
 static slu_status
 server_start(const slu_args *args, fluss_server_options *options, slu_error *err)
 {
-    cli_lake *lake = NULL;
-    fluss_server_lake functions;
-    const fluss_config *config = options->config;
-    if (config->datalake_format != NULL && strcasecmp(config->datalake_format, "iceberg") == 0) {
-        SLU_TRY(cli_lake_open(slu_cli_env(), fluss_config_get(config, "datalake.iceberg.type"),
-                              fluss_config_get(config, "datalake.iceberg.warehouse"), &lake, err));
-        functions = cli_lake_for_server(lake);
-        options->lake = &functions;
-    }
+    server_lakes all = {.count = 0};
+    const fluss_server_lakes lakes = {&all, lakes_open};
+    options->lakes = &lakes;
     const slu_status status = server_serve(args, options, err);
-    cli_lake_close(&lake);
+    while (all.count > 0)
+        cli_lake_close(&all.lakes[--all.count]);
     return status;
 }
 

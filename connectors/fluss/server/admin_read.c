@@ -1,5 +1,6 @@
 /* admin_read.c: what there is: databases, tables, schemas, partitions. */
 #include "fluss/record/descriptor.h"
+#include "fluss/server/authorize.h"
 #include "fluss/server/reply.h"
 
 #include <inttypes.h>
@@ -14,17 +15,20 @@ fluss_handle_list_databases(fluss_request *r, slu_error *err)
     SLU_TRY(fluss_catalogue_list_databases(r->server->catalogue, r->arena, &rows, &count, err));
     Fluss__PbDatabaseSummary **list = (Fluss__PbDatabaseSummary **)fluss_reply_list(r->arena, count, sizeof **list);
     char **names = slu_arena_array(r->arena, count + 1, sizeof *names);
+    size_t shown = 0;
     for (size_t i = 0; list != NULL && names != NULL && i < count; i++) {
-        fluss__pb_database_summary__init(list[i]);
-        list[i]->database_name = names[i] = fluss_reply_text(rows[i].name);
-        list[i]->created_time = rows[i].created_ms;
-        list[i]->table_count = rows[i].table_count;
+        if (!fluss_may_database(r, FLUSS_OPERATION_DESCRIBE, rows[i].name))
+            continue;
+        fluss__pb_database_summary__init(list[shown]);
+        list[shown]->database_name = names[shown] = fluss_reply_text(rows[i].name);
+        list[shown]->created_time = rows[i].created_ms;
+        list[shown++]->table_count = rows[i].table_count;
     }
     if (request->has_include_summary && request->include_summary) {
-        response.n_database_summary = count;
+        response.n_database_summary = shown;
         response.database_summary = list;
     } else {
-        response.n_database_name = count;
+        response.n_database_name = shown;
         response.database_name = names;
     }
     return fluss_request_answer(r, &response.base, err);
@@ -39,7 +43,9 @@ fluss_handle_database_exists(fluss_request *r, slu_error *err)
     const slu_status status = fluss_catalogue_get_database(r->server->catalogue, request->database_name, r->arena, &row, err);
     if (status != SLU_NOTFOUND)
         SLU_TRY(status);
-    response.exists = status == SLU_OK;
+    /* Everybody may know of the database that a client begins in. */
+    response.exists = status == SLU_OK && (strcmp(request->database_name, "fluss") == 0 ||
+                                           fluss_may_database(r, FLUSS_OPERATION_DESCRIBE, request->database_name));
     return fluss_request_answer(r, &response.base, err);
 }
 
@@ -66,8 +72,8 @@ fluss_handle_list_tables(fluss_request *r, slu_error *err)
     SLU_TRY(fluss_catalogue_list_tables(r->server->catalogue, request->database_name, r->arena, &rows, &count, err));
     char **names = slu_arena_array(r->arena, count + 1, sizeof *names);
     for (size_t i = 0; names != NULL && i < count; i++)
-        names[i] = fluss_reply_text(rows[i].name);
-    response.n_table_name = count;
+        if (fluss_may_table(r, FLUSS_OPERATION_DESCRIBE, request->database_name, rows[i].name))
+            names[response.n_table_name++] = fluss_reply_text(rows[i].name);
     response.table_name = names;
     return fluss_request_answer(r, &response.base, err);
 }
@@ -82,7 +88,8 @@ fluss_handle_table_exists(fluss_request *r, slu_error *err)
         fluss_tables_get(r->server->tables, request->table_path->database_name, request->table_path->table_name, &table, err);
     if (status != SLU_NOTFOUND)
         SLU_TRY(status);
-    response.exists = status == SLU_OK;
+    response.exists = status == SLU_OK && fluss_may_table(r, FLUSS_OPERATION_DESCRIBE, request->table_path->database_name,
+                                                          request->table_path->table_name);
     return fluss_request_answer(r, &response.base, err);
 }
 

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/sizes.h"
 #include "fluss/record/log_batch.h"
+#include "fluss/server/authorize.h"
 #include "fluss/server/reply.h"
 
 #include <inttypes.h>
@@ -30,6 +31,7 @@ typedef struct fluss_fetch fluss_fetch;
 
 typedef struct fetch_table {
     int64_t id;
+    bool denied; /* who asks may not read it */
     bool projected;
     int32_t *columns;
     size_t column_count;
@@ -159,6 +161,8 @@ fetch_new(const fluss_request *r, fluss_fetch **out, slu_error *err)
         fetch_free(fetch);
         return status;
     }
+    for (size_t i = 0; i < fetch->table_count; i++)
+        fetch->tables[i].denied = !fluss_may_table_id(r, FLUSS_OPERATION_READ, fetch->tables[i].id);
     *out = fetch;
     return SLU_OK;
 }
@@ -170,6 +174,11 @@ fetch_tablet(const fluss_fetch *fetch, const fetch_bucket *bucket, fluss_tablet 
 {
     fluss_served *table = NULL;
     SLU_TRY(fluss_tables_get_by_id(fetch->server->tables, bucket->table->id, &table, err));
+    if (bucket->table->denied) {
+        (void)slu_error_set(err, SLU_INVALID, "No permission to READ table %s in database %s", table->row.name, table->row.database);
+        err->code = FLUSS_ERROR_AUTHORIZATION_EXCEPTION;
+        return SLU_INVALID;
+    }
     return fluss_tables_tablet(fetch->server->tables, table, bucket->partition_id, bucket->bucket, out, err);
 }
 

@@ -1,6 +1,7 @@
 /* kv_api.c: PUT_KV, LOOKUP, PREFIX_LOOKUP, LIMIT_SCAN, GET_TABLE_STATS. */
 #include "base/sizes.h"
 #include "fluss/record/kv_batch.h"
+#include "fluss/server/authorize.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
 
@@ -135,6 +136,8 @@ lookup_bucket(const fluss_request *r, const Fluss__LookupRequest *request, const
     const size_t count = bucket->n_keys;
     SLU_AUTO(slu_buf_fini) slu_buf values = {0};
     slu_buf_init(&values, KV_VALUES_BYTES_MAX);
+    if (!(request->has_insert_if_not_exists && request->insert_if_not_exists))
+        SLU_TRY(fluss_authorize_part(r, FLUSS_OPERATION_READ, request->table_id, err));
     SLU_TRY(kv_bucket(r, request->table_id, bucket->has_partition_id, bucket->partition_id, bucket->bucket_id, &tablet, &kv, err));
     slu_view *keys = slu_arena_array(r->arena, count + 1, sizeof *keys);
     slu_kv_slot *slots = slu_arena_array(r->arena, count + 1, sizeof *slots);
@@ -243,6 +246,7 @@ prefix_bucket(const fluss_request *r, const Fluss__PrefixLookupRequest *request,
 {
     fluss_tablet *tablet = NULL;
     fluss_kv_tablet *kv = NULL;
+    SLU_TRY(fluss_authorize_part(r, FLUSS_OPERATION_READ, request->table_id, err));
     SLU_TRY(kv_bucket(r, request->table_id, bucket->has_partition_id, bucket->partition_id, bucket->bucket_id, &tablet, &kv, err));
     SLU_TRY(prefix_check(tablet->table, err));
     Fluss__PbValueList **list = (Fluss__PbValueList **)fluss_reply_list(r->arena, bucket->n_keys, sizeof **list);

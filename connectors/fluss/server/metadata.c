@@ -1,4 +1,5 @@
 /* metadata.c: GET_METADATA: who serves what. One node is coordinator, tablet server and leader of every bucket. */
+#include "fluss/server/authorize.h"
 #include "fluss/server/reply.h"
 
 #include <inttypes.h>
@@ -109,11 +110,17 @@ metadata_partitions(const fluss_request *r, const Fluss__MetadataRequest *reques
     Fluss__PbPartitionMetadata **list = (Fluss__PbPartitionMetadata **)fluss_reply_list(r->arena, count, sizeof **list);
     if (list == NULL)
         return slu_arena_status(r->arena, err);
-    for (size_t i = 0; i < paths; i++)
-        SLU_TRY(metadata_partition_by_path(r, request->partitions_path[i], list[i], err));
-    for (size_t i = 0; i < request->n_partitions_id; i++)
-        SLU_TRY(metadata_partition_by_id(r, request->partitions_id[i], list[paths + i], err));
-    response->n_partition_metadata = count;
+    size_t shown = 0;
+    for (size_t i = 0; i < paths; i++) {
+        const Fluss__PbPhysicalTablePath *path = request->partitions_path[i];
+        if (fluss_may_table(r, FLUSS_OPERATION_DESCRIBE, path->database_name, path->table_name))
+            SLU_TRY(metadata_partition_by_path(r, path, list[shown++], err));
+    }
+    for (size_t i = 0; i < request->n_partitions_id; i++) {
+        SLU_TRY(metadata_partition_by_id(r, request->partitions_id[i], list[shown], err));
+        shown += fluss_may_table_id(r, FLUSS_OPERATION_DESCRIBE, list[shown]->table_id);
+    }
+    response->n_partition_metadata = shown;
     response->partition_metadata = list;
     return SLU_OK;
 }
@@ -132,9 +139,11 @@ fluss_handle_metadata(fluss_request *r, slu_error *err)
     response.coordinator_server = &node;
     response.n_tablet_servers = 1;
     response.tablet_servers = nodes;
-    for (size_t i = 0; i < request->n_table_path; i++)
-        SLU_TRY(metadata_table(r, request->table_path[i], tables[i], err));
-    response.n_table_metadata = request->n_table_path;
+    for (size_t i = 0; i < request->n_table_path; i++) {
+        const Fluss__PbTablePath *path = request->table_path[i];
+        if (fluss_may_table(r, FLUSS_OPERATION_DESCRIBE, path->database_name, path->table_name))
+            SLU_TRY(metadata_table(r, path, tables[response.n_table_metadata++], err));
+    }
     response.table_metadata = tables;
     SLU_TRY(metadata_partitions(r, request, &response, err));
     return fluss_request_answer(r, &response.base, err);

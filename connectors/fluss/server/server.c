@@ -4,7 +4,10 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "fluss/server/auto_partition.h"
+#include "fluss/server/authorize.h"
 #include "fluss/server/catalogue_cluster.h"
+#include "fluss/server/catalogue_security.h"
+#include "fluss/server/dynamic_config.h"
 #include "fluss/security/sasl.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/kv_snapshots.h"
@@ -77,6 +80,20 @@ server_copy_lake(fluss_server *server, const fluss_server_lake *lake, slu_error 
     return slu_arena_status(&server->strings, err);
 }
 
+slu_status
+fluss_server_change_lake(fluss_server *server, const fluss_config *config, slu_error *err)
+{
+    fluss_server_lake lake = {0};
+    if (server->lakes.open == NULL)
+        return SLU_OK;
+    if (config->datalake_format != NULL)
+        SLU_TRY(server->lakes.open(server->lakes.context, config, &lake, err));
+    if (lake.create_table != NULL)
+        return server_copy_lake(server, &lake, err);
+    server->has_lake = false;
+    return SLU_OK;
+}
+
 static slu_status
 server_copy_options(fluss_server *server, const fluss_server_options *options, slu_error *err)
 {
@@ -88,6 +105,10 @@ server_copy_options(fluss_server *server, const fluss_server_options *options, s
     own->data_dir = server_copy(server, server->config->data_dir);
     if (own->data_dir == NULL || own->port > UINT16_MAX)
         return slu_error_set(err, SLU_INVALID, "a table server needs a data directory and a port up to 65535");
+    if (options->lakes != NULL) {
+        server->lakes = *options->lakes;
+        return fluss_server_change_lake(server, server->config, err);
+    }
     return options->lake == NULL ? slu_arena_status(&server->strings, err) : server_copy_lake(server, options->lake, err);
 }
 
@@ -115,6 +136,9 @@ server_open_stores(fluss_server *server, slu_error *err)
                                        (size_t)server->config->kv_rocksdb_writebuffer_bytes, 0};
     SLU_TRY(server_lock(server, err));
     SLU_TRY(fluss_catalogue_open(server->env, server->options.data_dir, server->config->sync, &server->catalogue, err));
+    SLU_TRY(fluss_catalogue_security_open(server->catalogue, err));
+    SLU_TRY(fluss_dynamic_config_open(server, err));
+    SLU_TRY(fluss_authorizer_open(server, err));
     const slu_status made =
         fluss_catalogue_create_database(server->catalogue, SERVER_DATABASE, "{\"version\":1,\"custom_properties\":{}}", err);
     if (made != SLU_OK && made != SLU_CONFLICT)
@@ -343,6 +367,8 @@ fluss_server_close(fluss_server **out)
     fluss_catalogue_close(&server->catalogue);
     if (server->lock_fd >= 0)
         (void)close(server->lock_fd);
+    fluss_authorizer_close(server);
+    fluss_dynamic_config_close(server);
     fluss_config_free(&server->config);
     slu_arena_fini(&server->request_arena);
     slu_arena_fini(&server->strings);

@@ -48,6 +48,16 @@ typedef struct fluss_server_lake {
     size_t property_count;
 } fluss_server_lake;
 
+/*
+ * Where lakes come from: asked at the start and whenever settings below `datalake.` are altered. `open` gives the lake that the settings
+ * name, or one without functions (create_table NULL) where they name none that it knows; what it gave stays usable until the server is
+ * closed.
+ */
+typedef struct fluss_server_lakes {
+    void *context;
+    slu_status (*open)(void *context, const fluss_config *config, fluss_server_lake *out, slu_error *err);
+} fluss_server_lakes;
+
 /* Shorthands of a few settings for programs and tests; each that is given is said over `config`. */
 typedef struct fluss_server_options {
     const fluss_config *config; /* every setting; copied. NULL: the defaults */
@@ -57,6 +67,7 @@ typedef struct fluss_server_options {
     const char *data_dir;
     const char *datalake_format; /* "iceberg", "paimon", "lance"; NULL: no lake, and lake tables are refused */
     const fluss_server_lake *lake; /* copied; NULL with a datalake_format: lake tables get no table in a lake (a recorded no-op) */
+    const fluss_server_lakes *lakes; /* copied; instead of `lake`: one that can change at run time */
     bool sync;                     /* acknowledge only what would survive a power loss */
     int32_t default_buckets;       /* of tables that do not say; 0: 1 */
     uint64_t segment_bytes;        /* 0: 1 GiB */

@@ -41,7 +41,10 @@ typedef struct fluss_server_listener {
 struct fluss_server {
     const slu_env *env;
     fluss_server_options options; /* host, port, advertised_host, data_dir: they point into `strings`. All else: config */
+    fluss_config *initial_config; /* what the server was started with; `config` is that and what was altered since */
+    fluss_acls *acls;             /* NULL: no authorizer */
     fluss_config *config;         /* what others read as const fluss_config *; its address never changes */
+    fluss_server_lakes lakes;
     fluss_server_lake lake;
     bool has_lake;
     slu_arena strings;
@@ -119,6 +122,9 @@ int64_t fluss_lake_offset_of(fluss_server *server, const fluss_tablet *tablet);
 /* server.c. Retention may take rows below this offset. */
 int64_t fluss_server_rows_below(fluss_server *server, const fluss_tablet *tablet);
 
+/* server.c. The lake that these settings name takes the place of the one there is. */
+SLU_CHECK slu_status fluss_server_change_lake(fluss_server *server, const fluss_config *config, slu_error *err);
+
 /* dispatch.c. NULL: not served. */
 fluss_handler fluss_dispatch_find(int16_t api_key);
 
@@ -128,6 +134,11 @@ int32_t fluss_server_code(slu_status status, const slu_error *err);
 /* Handlers, each beside its kind. */
 slu_status fluss_handle_api_versions(fluss_request *r, slu_error *err);
 slu_status fluss_handle_authenticate(fluss_request *r, slu_error *err);
+slu_status fluss_handle_create_acls(fluss_request *r, slu_error *err);
+slu_status fluss_handle_list_acls(fluss_request *r, slu_error *err);
+slu_status fluss_handle_drop_acls(fluss_request *r, slu_error *err);
+slu_status fluss_handle_describe_configs(fluss_request *r, slu_error *err);
+slu_status fluss_handle_alter_configs(fluss_request *r, slu_error *err);
 slu_status fluss_handle_metadata(fluss_request *r, slu_error *err);
 slu_status fluss_handle_get_table_info(fluss_request *r, slu_error *err);
 slu_status fluss_handle_get_table_schema(fluss_request *r, slu_error *err);

@@ -7,6 +7,7 @@
  */
 #include "base/alloc.h"
 #include "fluss/security/sasl.h"
+#include "fluss/server/authorize.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
 #include "fluss/server/server_internal.h"
@@ -163,6 +164,7 @@ session_handle(fluss_session *session, const fluss_request_frame *frame, slu_err
         frame->request_id,
         frame->api_version,
         .principal = {session->listener->spec.sasl ? session->sasl.user : FLUSS_PRINCIPAL_ANONYMOUS, FLUSS_PRINCIPAL_USER}};
+    SLU_TRY(fluss_authorize_request(&request, err));
     return handler(&request, err);
 }
 

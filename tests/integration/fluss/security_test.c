@@ -4,6 +4,7 @@
 #include "base/env.h"
 #include "base/file.h"
 #include "fluss/client/admin.h"
+#include "fluss/security/acl.h"
 #include "fluss/server/server.h"
 #include "fluss/wire/error.h"
 #include "fluss/wire/message.h"
@@ -145,9 +146,266 @@ wrong_settings_of_a_client(void **state)
     }
 }
 
+/* ---- Access rights -------------------------------------------------------------------------------------------------------------- */
+
+static const char table_json[] =
+    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},"
+    "\"id\":0}],\"primary_key\":[\"id\"],\"highest_field_id\":0},\"partition_key\":[],\"bucket_key\":[\"id\"],\"bucket_count\":1,"
+    "\"properties\":{},\"custom_properties\":{}}";
+
+static void
+check_denied(slu_status status, const slu_error *err, const char *says)
+{
+    assert_true(status < 0);
+    assert_int_equal(err->code, FLUSS_ERROR_AUTHORIZATION_EXCEPTION);
+    CHECK_MESSAGE(*err, says);
+}
+
+static void
+grant(fluss_client *client, int32_t type, const char *resource, const char *user, int32_t operation, int32_t expected)
+{
+    slu_error err = {0};
+    fluss_answer *answer = NULL;
+    Fluss__PbAclInfo info = FLUSS__PB_ACL_INFO__INIT;
+    Fluss__PbAclInfo *infos[] = {&info};
+    Fluss__CreateAclsRequest request = FLUSS__CREATE_ACLS_REQUEST__INIT;
+    info.resource_type = type;
+    info.resource_name = (char *)(uintptr_t)resource;
+    info.principal_name = (char *)(uintptr_t)user;
+    info.principal_type = (char *)(uintptr_t) "User";
+    info.host = (char *)(uintptr_t) "*";
+    info.operation_type = operation;
+    info.permission_type = FLUSS_PERMISSION_ALLOW;
+    request.n_acl = 1;
+    request.acl = infos;
+    const slu_status status = fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_CREATE_ACLS, &request.base, &answer, &err);
+    assert_int_equal(status == SLU_OK ? 0 : err.code, expected);
+    fluss_answer_unref(&answer);
+}
+
+static size_t
+list_acls(fluss_client *client, const char *user)
+{
+    slu_error err = {0};
+    fluss_answer *answer = NULL;
+    Fluss__PbAclFilter filter = FLUSS__PB_ACL_FILTER__INIT;
+    Fluss__ListAclsRequest request = FLUSS__LIST_ACLS_REQUEST__INIT;
+    filter.resource_type = FLUSS_RESOURCE_ANY;
+    filter.operation_type = FLUSS_OPERATION_ANY;
+    filter.permission_type = FLUSS_PERMISSION_ANY;
+    filter.principal_name = (char *)(uintptr_t)user;
+    filter.principal_type = user == NULL ? NULL : (char *)(uintptr_t) "User";
+    request.acl_filter = &filter;
+    CHECK_OK(fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_LIST_ACLS, &request.base, &answer, &err));
+    const size_t count = ((const Fluss__ListAclsResponse *)answer->message)->n_acl;
+    fluss_answer_unref(&answer);
+    return count;
+}
+
+static size_t
+drop_acls(fluss_client *client, const char *user)
+{
+    slu_error err = {0};
+    fluss_answer *answer = NULL;
+    Fluss__PbAclFilter filter = FLUSS__PB_ACL_FILTER__INIT;
+    Fluss__PbAclFilter *filters[] = {&filter};
+    Fluss__DropAclsRequest request = FLUSS__DROP_ACLS_REQUEST__INIT;
+    filter.resource_type = FLUSS_RESOURCE_ANY;
+    filter.operation_type = FLUSS_OPERATION_ANY;
+    filter.permission_type = FLUSS_PERMISSION_ANY;
+    filter.principal_name = (char *)(uintptr_t)user;
+    filter.principal_type = (char *)(uintptr_t) "User";
+    request.n_acl_filter = 1;
+    request.acl_filter = filters;
+    CHECK_OK(fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_DROP_ACLS, &request.base, &answer, &err));
+    const size_t count = ((const Fluss__DropAclsResponse *)answer->message)->filter_results[0]->n_matching_acls;
+    fluss_answer_unref(&answer);
+    return count;
+}
+
+static int
+tables_seen(fluss_client *client, const char *database)
+{
+    slu_error err = {0};
+    int count = 0;
+    CHECK_OK(fluss_admin_list_tables(client, database, count_name, &count, &err));
+    return count;
+}
+
+static void
+rights_are_enforced(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    bool exists = true;
+    fluss_client *root = client_of("root", "r00t");
+    fluss_client *alice = client_of("alice", "a");
+    fluss_client *bob = client_of("bob", "b");
+    CHECK_OK(fluss_admin_create_database(root, "db", false, &err));
+    CHECK_OK(fluss_admin_create_table(root, "db", "t", slu_view_of_text(table_json), false, &err));
+    check_denied(fluss_admin_create_database(alice, "other", false, &err), &err,
+                 "Principal FlussPrincipal{name='alice', type='User'} have no authorization to operate CREATE on resource "
+                 "Resource{type=CLUSTER, name='fluss-cluster'} ");
+    check_denied(fluss_admin_create_table(alice, "db", "u", slu_view_of_text(table_json), false, &err), &err,
+                 "operate CREATE on resource Resource{type=DATABASE, name='db'}");
+    check_denied(fluss_admin_drop_table(alice, "db", "t", false, &err), &err,
+                 "operate DROP on resource Resource{type=TABLE, name='db.t'}");
+    assert_int_equal(tables_seen(alice, "db"), 0);
+    assert_int_equal(tables_seen(root, "db"), 1);
+    CHECK_OK(fluss_admin_table_exists(alice, "db", "t", &exists, &err));
+    assert_false(exists);
+    grant(alice, FLUSS_RESOURCE_DATABASE, "db", "alice", FLUSS_OPERATION_ALL, FLUSS_ERROR_AUTHORIZATION_EXCEPTION);
+    grant(root, FLUSS_RESOURCE_DATABASE, "db", "alice", FLUSS_OPERATION_ALL, 0);
+    grant(root, FLUSS_RESOURCE_TABLE, "db.t", "bob", FLUSS_OPERATION_READ, 0);
+    grant(root, 9, "db.t", "bob", FLUSS_OPERATION_READ, FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
+    assert_int_equal(tables_seen(alice, "db"), 1);
+    CHECK_OK(fluss_admin_create_table(alice, "db", "u", slu_view_of_text(table_json), false, &err));
+    assert_int_equal(tables_seen(bob, "db"), 1);
+    check_denied(fluss_admin_drop_table(bob, "db", "t", false, &err), &err, "name='bob'");
+    grant(alice, FLUSS_RESOURCE_TABLE, "db.u", "bob", FLUSS_OPERATION_DESCRIBE, 0);
+    assert_int_equal(tables_seen(bob, "db"), 2);
+    assert_int_equal(list_acls(root, NULL), 3);
+    assert_int_equal(list_acls(root, "bob"), 2);
+    assert_int_equal(list_acls(bob, NULL), 2);
+    fluss_client_close(&alice);
+    fluss_client_close(&bob);
+    fluss_client_close(&root);
+}
+
+/* Rights survive a restart, until they are dropped. */
+static void
+rights_are_durable(void **state)
+{
+    (void)state;
+    fluss_server_close(&server);
+    server_open();
+    fluss_client *root = client_of("root", "r00t");
+    fluss_client *bob = client_of("bob", "b");
+    assert_int_equal(list_acls(root, NULL), 3);
+    assert_int_equal(tables_seen(bob, "db"), 2);
+    assert_int_equal(drop_acls(root, "bob"), 2);
+    assert_int_equal(drop_acls(root, "bob"), 0);
+    assert_int_equal(tables_seen(bob, "db"), 0);
+    assert_int_equal(list_acls(root, NULL), 1);
+    fluss_client_close(&bob);
+    fluss_client_close(&root);
+}
+
+/* The internal listener's clients are above rights: it is open here, and on loopback. */
+static void
+the_internal_listener_is_above_rights(void **state)
+{
+    (void)state;
+    fluss_client *client = client_open("OPEN", &(fluss_login){.protocol = NULL});
+    assert_int_equal(tables_seen(client, "db"), 2);
+    assert_int_equal(list_acls(client, NULL), 1);
+    fluss_client_close(&client);
+}
+
+/* ---- Settings at run time ------------------------------------------------------------------------------------------------------- */
+
+static slu_status
+alter(fluss_client *client, const char *key, const char *value, int32_t operation, slu_error *err)
+{
+    fluss_answer *answer = NULL;
+    Fluss__PbAlterConfig change = FLUSS__PB_ALTER_CONFIG__INIT;
+    Fluss__PbAlterConfig *changes[] = {&change};
+    Fluss__AlterClusterConfigsRequest request = FLUSS__ALTER_CLUSTER_CONFIGS_REQUEST__INIT;
+    change.config_key = (char *)(uintptr_t)key;
+    change.config_value = (char *)(uintptr_t)value;
+    change.op_type = operation;
+    request.n_alter_configs = 1;
+    request.alter_configs = changes;
+    const slu_status status = fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_ALTER_CLUSTER_CONFIGS, &request.base, &answer, err);
+    fluss_answer_unref(&answer);
+    return status;
+}
+
+/* "VALUE (SOURCE)", or "" */
+static const char *
+described(fluss_client *client, const char *wanted)
+{
+    static char out[512];
+    slu_error err = {0};
+    fluss_answer *answer = NULL;
+    const Fluss__DescribeClusterConfigsRequest request = FLUSS__DESCRIBE_CLUSTER_CONFIGS_REQUEST__INIT;
+    CHECK_OK(fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_DESCRIBE_CLUSTER_CONFIGS, &request.base, &answer, &err));
+    const Fluss__DescribeClusterConfigsResponse *response = (const Fluss__DescribeClusterConfigsResponse *)answer->message;
+    out[0] = 0;
+    for (size_t i = 0; i < response->n_configs; i++)
+        if (strcmp(response->configs[i]->config_key, wanted) == 0)
+            (void)snprintf(out, sizeof out, "%s (%s)", response->configs[i]->config_value, response->configs[i]->config_source);
+    fluss_answer_unref(&answer);
+    return out;
+}
+
+static void
+check_not_altered(slu_status status, const slu_error *err, const char *says)
+{
+    assert_true(status < 0);
+    assert_int_equal(err->code, FLUSS_ERROR_CONFIG_EXCEPTION);
+    CHECK_MESSAGE(*err, says);
+}
+
+static void
+settings_are_altered(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    fluss_client *root = client_of("root", "r00t");
+    fluss_client *bob = client_of("bob", "b");
+    check_denied(alter(bob, "datalake.format", "paimon", 0, &err), &err, "operate ALTER on resource Resource{type=CLUSTER");
+    check_not_altered(alter(root, "data.dir", "/x", 0, &err), &err, "The config key data.dir is not allowed to be changed dynamically.");
+    check_not_altered(alter(root, "no.such", "/x", 0, &err), &err, "The config key no.such is not allowed to be changed dynamically.");
+    check_not_altered(alter(root, "datalake.format", "hudi", 0, &err), &err,
+                      "Cannot parse 'hudi' as DataLakeFormat for config 'datalake.format'");
+    check_not_altered(alter(root, "datalake.format", "paimon", 2, &err), &err,
+                      "APPEND/SUBTRACT operations are only supported for list-typed or map-typed config keys, but 'datalake.format' is "
+                      "not a list or map type.");
+    CHECK_TEXT(described(root, "datalake.format"), "");
+    CHECK_OK(alter(root, "datalake.format", "paimon", 0, &err));
+    CHECK_OK(alter(root, "kv.snapshot.interval", "3 min", 0, &err));
+    CHECK_OK(alter(root, "security.sasl.plain.credentials", "carol:c", 2, &err));
+    CHECK_TEXT(described(root, "datalake.format"), "paimon (DYNAMIC_SERVER_CONFIG)");
+    CHECK_TEXT(described(root, "super.users"), "User:root (INITIAL_SERVER_CONFIG)");
+    CHECK_TEXT(described(root, "security.sasl.plain.jaas.config"), "****** (INITIAL_SERVER_CONFIG)");
+    CHECK_TEXT(described(root, "security.sasl.plain.credentials"), "carol:****** (DYNAMIC_SERVER_CONFIG)");
+    check_not_altered(alter(root, "security.sasl.plain.credentials", "carol:x", 2, &err), &err,
+                      "security.sasl.plain.credentials must not contain duplicate map entry keys: 'carol'.");
+    CHECK_OK(alter(root, "security.sasl.plain.credentials", "dave:d", 2, &err));
+    fluss_client *dave = client_of("dave", "d");
+    CHECK_OK(databases(dave, &err));
+    fluss_client_close(&dave);
+    CHECK_OK(alter(root, "security.sasl.plain.credentials", "dave:d", 3, &err));
+    CHECK_TEXT(described(root, "security.sasl.plain.credentials"), "carol:****** (DYNAMIC_SERVER_CONFIG)");
+    fluss_client_close(&bob);
+    fluss_client_close(&root);
+}
+
+static void
+altered_settings_are_durable(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    fluss_server_close(&server);
+    server_open();
+    check_refused("CLIENT", &(fluss_login){.username = "dave", .password = "d"}, "Invalid username or password");
+    fluss_client *carol = client_of("carol", "c");
+    CHECK_OK(databases(carol, &err));
+    fluss_client *root = client_of("root", "r00t");
+    CHECK_TEXT(described(root, "datalake.format"), "paimon (DYNAMIC_SERVER_CONFIG)");
+    CHECK_OK(alter(root, "datalake.format", NULL, 1, &err));
+    CHECK_TEXT(described(root, "datalake.format"), "");
+    fluss_client_close(&carol);
+    fluss_client_close(&root);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_login_lets_in_or_not), cmocka_unit_test(wrong_settings_of_a_client)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_login_lets_in_or_not), cmocka_unit_test(wrong_settings_of_a_client),
+                                       cmocka_unit_test(rights_are_enforced), cmocka_unit_test(rights_are_durable),
+                                       cmocka_unit_test(the_internal_listener_is_above_rights),
+                                       cmocka_unit_test(settings_are_altered), cmocka_unit_test(altered_settings_are_durable)};
     return cmocka_run_group_tests(tests, group_start, group_end);
 }
