@@ -1,8 +1,9 @@
 /*
- * fluss_source.c: reads a table's log: a split is a bucket with the next offset (and where to stop). What a split's bytes are, and how
- * new partitions are found without two subtasks taking the same one, is in source_splits.h.
+ * fluss_source.c: reads a table: a split is a bucket with the next offset of its log (and where to stop), of a primary-key table perhaps with
+ * a kv snapshot before it (source_snapshots.h). What a split's bytes are, and how new partitions are found without two subtasks taking the
+ * same one, is in source_splits.h.
  */
-#include "source_splits.h"
+#include "source_snapshots.h"
 
 #include "base/alloc.h"
 #include "fluss/client/admin.h"
@@ -17,19 +18,24 @@ typedef struct source_options {
     const slu_value *columns;
     int64_t buffer_bytes;
     int64_t discovery_ms;
+    int64_t lease_ms;
 } source_options;
 
 static const slu_option options_table[] = {
     FACE_OPTIONS(source_options),
     SLU_OPTION("columns", LIST, source_options, columns, NULL, "the columns to read, in this order; all of them when left out"),
-    SLU_OPTION("start", CHOICE, source_options, start, "earliest", "where a new job begins in the log",
-               .choices = "earliest|latest"),
+    SLU_OPTION("start", CHOICE, source_options, start, "full",
+               "where a new job begins. full: the rows of a primary-key table as its newest kv snapshot has them, then its changelog from there "
+               "on (a log table from its earliest row); earliest, latest: in the log",
+               .choices = "full|earliest|latest"),
     SLU_OPTION("stop", CHOICE, source_options, stop, "never",
                "never: follow the log; latest: end where the log ended when the job was planned", .choices = "never|latest"),
     SLU_OPTION("buffer", BYTES, source_options, buffer_bytes, "8mib", "how much is fetched ahead", .min = 65536, .max = 1 << 30),
     SLU_OPTION("scan.partition.discovery.interval", DURATION, source_options, discovery_ms, "1min",
                "how often an unbounded source of a partitioned table looks for new partitions; 0ms: never", .min = 0,
                .max = 86400000),
+    SLU_OPTION("scan.kv.snapshot.lease.duration", DURATION, source_options, lease_ms, "1d",
+               "how long the kv snapshots of a job that is down are kept for it", .min = 60000, .max = 365LL * 86400000),
 };
 
 typedef struct source {
@@ -39,6 +45,7 @@ typedef struct source {
     int32_t *columns;
     uint32_t column_count;
     source_splits splits;
+    source_snapshots snapshots;
     bool assigned; /* assign was called */
     bool bounded;
     int64_t discover_at_ms;      /* when partitions are listed next */
@@ -113,43 +120,70 @@ source_plan(slu_plan_call *call, slu_error *err)
     return status;
 }
 
-/* A bounded range gets its real start, so that an empty one is over at once. */
+/* What planning a table's splits needs per bucket. */
+typedef struct plan_room {
+    int64_t *first;
+    int64_t *last;
+    fluss_snapshot_at *at;
+    source_lease lease;
+} plan_room;
+
+/* The snapshots come before the latest offsets, so that none is ahead of where a bounded range ends. A bounded range gets its real start,
+ * so that an empty one is over at once. */
 static slu_status
-slot_add(fluss_face *face, const source_options *options, int32_t slot, int64_t *first, int64_t *last, slu_split_list *list,
-         slu_error *err)
+slot_ask(fluss_face *face, const source_options *options, int32_t slot, plan_room *room, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(face->target);
-    const fluss_slot partition = fluss_target_slot(face->target, slot);
+    const int64_t partition = fluss_target_slot(face->target, slot).id;
     const int32_t *leaders = fluss_target_slot_leaders(face->target, slot);
     const bool from_latest = strcmp(options->start, "latest") == 0;
     const bool bounded = strcmp(options->stop, "latest") == 0;
+    for (int32_t bucket = 0; bucket < table->bucket_count; bucket++)
+        room->at[bucket].snapshot_id = FLUSS_NO_SNAPSHOT;
+    if (table->key_column_count != 0 && strcmp(options->start, "full") == 0)
+        SLU_TRY(source_snapshots_plan(face, slot, &room->lease, room->at, err));
     if (bounded || from_latest)
-        SLU_TRY(fluss_admin_list_offsets(face->client, table->table_id, partition.id,
+        SLU_TRY(fluss_admin_list_offsets(face->client, table->table_id, partition,
                                          from_latest ? FLUSS_OFFSETS_LATEST : FLUSS_OFFSETS_EARLIEST, 0, leaders,
-                                         table->bucket_count, first, err));
-    if (bounded)
-        SLU_TRY(fluss_admin_list_offsets(face->client, table->table_id, partition.id, FLUSS_OFFSETS_LATEST, 0, leaders,
-                                         table->bucket_count, last, err));
+                                         table->bucket_count, room->first, err));
+    return bounded ? fluss_admin_list_offsets(face->client, table->table_id, partition, FLUSS_OFFSETS_LATEST, 0, leaders,
+                                              table->bucket_count, room->last, err)
+                   : SLU_OK;
+}
+
+static slu_status
+slot_add(fluss_face *face, const source_options *options, int32_t slot, plan_room *room, slu_split_list *list, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(face->target);
+    const fluss_slot partition = fluss_target_slot(face->target, slot);
+    const bool from_latest = strcmp(options->start, "latest") == 0;
+    const bool bounded = strcmp(options->stop, "latest") == 0;
+    SLU_TRY(slot_ask(face, options, slot, room, err));
     for (int32_t bucket = 0; bucket < table->bucket_count; bucket++) {
-        const bucket_split split = {.table_id = table->table_id,
-                                    .partition_id = partition.id,
-                                    .partition = (char *)(uintptr_t)partition.name,
-                                    .bucket = bucket,
-                                    .offset = bounded || from_latest ? first[bucket] : FLUSS_OFFSET_EARLIEST,
-                                    .stop = bounded ? last[bucket] : FLUSS_OFFSET_NEVER};
+        bucket_split split = {.table_id = table->table_id,
+                              .partition_id = partition.id,
+                              .partition = (char *)(uintptr_t)partition.name,
+                              .bucket = bucket,
+                              .offset = bounded || from_latest ? room->first[bucket] : FLUSS_OFFSET_EARLIEST,
+                              .stop = bounded ? room->last[bucket] : FLUSS_OFFSET_NEVER,
+                              .snapshot_id = room->at[bucket].snapshot_id};
+        if (split.snapshot_id != FLUSS_NO_SNAPSHOT) {
+            split.offset = room->at[bucket].log_offset;
+            memcpy(split.lease, room->lease.id, sizeof split.lease);
+        }
         SLU_TRY(bucket_split_add(list, &split, err));
     }
     return SLU_OK;
 }
 
 static slu_status
-splits_add(fluss_face *face, const source_options *options, int64_t *first, int64_t *last, slu_split_list *list, slu_error *err)
+splits_add(fluss_face *face, const source_options *options, plan_room *room, slu_split_list *list, slu_error *err)
 {
     SLU_TRY(fluss_target_slots_wait(face->target, FACE_WAIT_MS, err));
     for (int32_t slot = 0; slot < fluss_target_slot_count(face->target); slot++) {
         const slu_status status = fluss_target_slot_ready(face->target, slot, false, err);
         if (status == SLU_OK)
-            SLU_TRY(slot_add(face, options, slot, first, last, list, err));
+            SLU_TRY(slot_add(face, options, slot, room, list, err));
         else if (status != SLU_NOTFOUND) /* dropped since it was listed */
             return status;
     }
@@ -164,10 +198,15 @@ source_list_open(fluss_face *face, const source_options *options, slu_split_list
     SLU_TRY(face_wait(face, err));
     const size_t buckets = (size_t)fluss_target_table(face->target)->bucket_count;
     int64_t *offsets = slu_alloc(2 * buckets * sizeof *offsets);
-    if (offsets == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for offsets");
-    const slu_status status = splits_add(face, options, offsets, offsets + buckets, list, err);
+    fluss_snapshot_at *at = slu_alloc(buckets * sizeof *at);
+    plan_room room = {.first = offsets, .at = at, .lease = {.duration_ms = options->lease_ms}};
+    slu_status status = offsets == NULL || at == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for offsets") : SLU_OK;
+    if (status == SLU_OK) {
+        room.last = offsets + buckets;
+        status = splits_add(face, options, &room, list, err);
+    }
     slu_free(offsets);
+    slu_free(at);
     return status;
 }
 
@@ -208,6 +247,9 @@ split_start(source *mine, bucket_split *split, slu_error *err)
     if (split->partition != NULL)
         SLU_TRY(fluss_target_slot_named(mine->face.target, split->partition, split->partition_id, &slot, err));
     SLU_TRY(source_splits_place(&mine->splits, split, slot * table->bucket_count + split->bucket, err));
+    source_snapshots_forget(&mine->snapshots, split);
+    if (split->snapshot_id != FLUSS_NO_SNAPSHOT)
+        return SLU_OK; /* the log comes behind it */
     return fluss_scanner_add(mine->scanner, split->number, split->offset, split->stop, err);
 }
 
@@ -260,7 +302,8 @@ discovered_take(source *mine, slu_error *err)
                                                       .partition = (char *)(uintptr_t)partition.name,
                                                       .bucket = bucket,
                                                       .offset = FLUSS_OFFSET_EARLIEST,
-                                                      .stop = FLUSS_OFFSET_NEVER},
+                                                      .stop = FLUSS_OFFSET_NEVER,
+                                                      .snapshot_id = FLUSS_NO_SNAPSHOT},
                                       &split, err));
             SLU_TRY(split_start(mine, split, err));
         }
@@ -343,11 +386,27 @@ source_scan(source *mine, slu_error *err)
     return emitted == SLU_OK ? SLU_MORE : emitted;
 }
 
+/* The snapshots first, one after the other; END: there is none, or none any more. */
+static slu_status
+source_rows(source *mine, slu_error *err)
+{
+    bucket_split *ended = NULL;
+    const source_reading plan = {mine->columns, mine->column_count, (size_t)mine->options->buffer_bytes, mine->options->lease_ms};
+    const slu_status status = source_snapshots_poll(&mine->snapshots, &mine->face, &mine->splits, &plan, &ended, err);
+    if (ended != NULL)
+        SLU_TRY(fluss_scanner_add(mine->scanner, ended->number, ended->offset, ended->stop, err));
+    return status;
+}
+
 /* Without a split there is nothing to end: an unbounded source waits for some, a bounded one is done once it was told so. */
 static slu_status
-source_ended(const source *mine)
+source_ended(source *mine)
 {
-    return mine->bounded && mine->assigned ? SLU_END : SLU_AGAIN;
+    if (!mine->bounded || !mine->assigned)
+        return SLU_AGAIN;
+    source_snapshots_end(&mine->snapshots, &mine->face, &mine->splits);
+    face_step(&mine->face); /* what was released goes out */
+    return SLU_END;
 }
 
 static slu_status
@@ -358,6 +417,9 @@ source_poll_once(source *mine, slu_error *err)
         SLU_TRY(scanner_start(mine, err));
     }
     SLU_TRY(discovery_step(mine, err));
+    const slu_status rows = source_rows(mine, err);
+    if (rows != SLU_END)
+        return rows;
     const slu_status status = source_scan(mine, err);
     if (fluss_target_partitioned(mine->face.target) && status != SLU_MORE)
         dropped_end(mine);
@@ -399,17 +461,27 @@ source_ready(void *self, uint64_t cookie, uint32_t events, slu_error *err)
 static slu_status
 source_snapshot(void *self, int64_t checkpoint, slu_split_list *list, slu_error *err)
 {
-    const source *mine = self;
-    (void)checkpoint;
+    source *mine = self;
+    source_snapshots_checkpoint(&mine->snapshots, &mine->splits, checkpoint);
     for (uint32_t i = 0; i < mine->splits.count; i++)
         SLU_TRY(bucket_split_add(list, mine->splits.items[i], err));
     return source_shards_list(&mine->splits, list, err);
+}
+
+static slu_status
+source_complete(void *self, int64_t checkpoint, slu_error *err)
+{
+    source *mine = self;
+    (void)err;
+    source_snapshots_complete(&mine->snapshots, &mine->face, &mine->splits, checkpoint);
+    return SLU_OK;
 }
 
 static void
 source_close(void *self)
 {
     source *mine = self;
+    source_snapshots_fini(&mine->snapshots);
     fluss_scanner_close(&mine->scanner);
     face_close(&mine->face);
     slu_free(mine->columns);
@@ -427,6 +499,7 @@ static const slu_source_ops ops = {
     .poll = source_poll,
     .ready = source_ready,
     .snapshot = source_snapshot,
+    .complete = source_complete,
     .close = source_close,
 };
 
@@ -434,7 +507,7 @@ const slu_plugin fluss_source_plugin = {
     .size = sizeof fluss_source_plugin,
     .kind = SLU_KIND_SOURCE,
     .name = "fluss_source",
-    .help = "Reads the log of a Fluss table: the rows of a log table, the changelog of a primary key table.",
+    .help = "Reads a Fluss table: the rows of a log table; of a primary-key table its rows as they are, then its changelog.",
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],
     .options_bytes = sizeof(source_options),

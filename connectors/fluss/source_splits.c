@@ -10,6 +10,7 @@
 #define SPLIT_PLAIN 1
 #define SPLIT_PARTITION 2
 #define SPLIT_SHARD 3
+#define SPLIT_SNAPSHOT 4
 #define SPLIT_BYTES_MAX ((size_t)1 << 24)
 #define SPLIT_ID_BYTES 64
 #define BUCKETS_MAX 1048576
@@ -24,6 +25,13 @@ bucket_split_add(slu_split_list *list, const bucket_split *split, slu_error *err
     const size_t name_bytes = split->partition == NULL ? 0 : strlen(split->partition);
     SLU_AUTO(slu_buf_fini) slu_buf data = {0};
     slu_buf_init(&data, SPLIT_BYTES_MAX);
+    if (split->snapshot_id != FLUSS_NO_SNAPSHOT) {
+        slu_buf_u8(&data, SPLIT_SNAPSHOT);
+        slu_buf_u64le(&data, (uint64_t)split->snapshot_id);
+        slu_buf_u64le(&data, (uint64_t)split->snapshot_rows);
+        slu_buf_u8(&data, (uint8_t)strlen(split->lease));
+        slu_buf_text(&data, split->lease);
+    }
     slu_buf_u8(&data, split->partition == NULL ? SPLIT_PLAIN : SPLIT_PARTITION);
     slu_buf_u32le(&data, (uint32_t)split->bucket);
     slu_buf_u64le(&data, (uint64_t)split->table_id);
@@ -67,9 +75,29 @@ split_corrupt(const slu_split *given, slu_error *err)
 }
 
 static slu_status
+snapshot_take(const slu_split *given, slu_cursor *c, bucket_split *split, slu_error *err)
+{
+    split->snapshot_id = (int64_t)slu_cursor_u64le(c);
+    split->snapshot_rows = (int64_t)slu_cursor_u64le(c);
+    const size_t bytes = slu_cursor_u8(c);
+    const uint8_t *lease = slu_cursor_bytes(c, bytes);
+    if (lease == NULL || bytes >= sizeof split->lease || memchr(lease, 0, bytes) != NULL || split->snapshot_id < 0 ||
+        split->snapshot_rows < 0)
+        return split_corrupt(given, err);
+    memcpy(split->lease, lease, bytes);
+    return SLU_OK;
+}
+
+static slu_status
 bucket_take(source_splits *splits, const slu_split *given, slu_cursor *c, uint8_t version, bucket_split **out, slu_error *err)
 {
-    bucket_split split = {.partition_id = -1, .number = -1};
+    bucket_split split = {.partition_id = -1, .number = -1, .snapshot_id = FLUSS_NO_SNAPSHOT};
+    if (version == SPLIT_SNAPSHOT) {
+        SLU_TRY(snapshot_take(given, c, &split, err));
+        version = slu_cursor_u8(c);
+        if (version != SPLIT_PLAIN && version != SPLIT_PARTITION)
+            return split_corrupt(given, err);
+    }
     char name[FLUSS_PARTITION_NAME_MAX + 1];
     const uint32_t bucket = slu_cursor_u32le(c);
     split.table_id = (int64_t)slu_cursor_u64le(c);
@@ -134,7 +162,7 @@ source_splits_take(source_splits *splits, const slu_split *given, bucket_split *
     *out = NULL;
     if (version == SPLIT_SHARD)
         return shard_take(splits, given, &c, err);
-    if (version != SPLIT_PLAIN && version != SPLIT_PARTITION)
+    if (version != SPLIT_PLAIN && version != SPLIT_PARTITION && version != SPLIT_SNAPSHOT)
         return split_corrupt(given, err);
     return bucket_take(splits, given, &c, version, out, err);
 }
@@ -155,6 +183,10 @@ source_splits_add(source_splits *splits, const bucket_split *split, bucket_split
             splits->items[i]->table_id = split->table_id;
             splits->items[i]->offset = split->offset;
             splits->items[i]->stop = split->stop;
+            splits->items[i]->snapshot_id = split->snapshot_id;
+            splits->items[i]->snapshot_rows = split->snapshot_rows;
+            memcpy(splits->items[i]->lease, split->lease, sizeof split->lease);
+            splits->items[i]->over_at = 0;
             *out = splits->items[i];
             return SLU_OK;
         }

@@ -3,6 +3,7 @@
  *
  *   a bucket     u8 version 1, i32 bucket, i64 table id, i64 next offset (-2: the log's start), i64 stop offset (INT64_MAX: none)
  *   of a partition  u8 version 2, the same, then i64 partition id, u16 bytes, its name
+ *   before its changelog a kv snapshot  u8 version 4, i64 snapshot id, i64 rows behind, u8 bytes, a lease's id; then one of the two above
  *   a shard      u8 version 3, i32 shard, i64 table id, u32 count, i64 ids of the partitions it knows
  *   (little endian)
  *
@@ -21,6 +22,7 @@
 #define FLUSS_SOURCE_SPLITS_H
 
 #include "face.h"
+#include "fluss/client/snapshot_lease.h"
 
 #define SOURCE_SHARDS 16
 
@@ -32,6 +34,10 @@ typedef struct bucket_split {
     int32_t number; /* the bucket's number in the client; -1: not placed yet */
     int64_t offset;
     int64_t stop;
+    int64_t snapshot_id;              /* is read before `offset`; FLUSS_NO_SNAPSHOT */
+    int64_t snapshot_rows;            /* how many of its rows are behind */
+    char lease[FLUSS_LEASE_ID_BYTES]; /* that keeps it; "": none, or released */
+    int64_t over_at;                  /* the first checkpoint behind its end, and one; 0: none yet. Not part of the bytes */
 } bucket_split;
 
 typedef struct source_shard {

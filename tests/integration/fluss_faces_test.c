@@ -11,7 +11,9 @@
 #include "fluss/client/scanner.h"
 #include "fluss/client/writer.h"
 #include "fluss/record/key.h"
+#include "fluss/client/snapshot_lease.h"
 #include "integration/fluss_rows.h"
+#define TEST_SERVER_KV_SNAPSHOT_INTERVAL "100ms"
 #include "integration/fluss_server.h"
 #include "plan/descriptor.h"
 #include "plan/planner.h"
@@ -38,6 +40,7 @@ static char checkpoints[64];
 typedef struct stumble_options {
     int64_t after;
     int64_t times;
+    int64_t pause_ms; /* for each batch */
     uint32_t intrude; /* in its second attempt, first lets a late request of the dead worker reach the table faces.once */
 } stumble_options;
 
@@ -53,6 +56,7 @@ static const slu_option stumble_table[] = {
     SLU_OPTION("after", I64, stumble_options, after, "1000", "rows before it fails", .min = 0, .max = 1000000000),
     SLU_OPTION("intrude", BOOL, stumble_options, intrude, "false", "sends what a dead worker might have sent"),
     SLU_OPTION("times", I64, stumble_options, times, "1", "attempts that fail", .min = 0, .max = 100),
+    SLU_OPTION("pause", I64, stumble_options, pause_ms, "0", "milliseconds for each batch", .min = 0, .max = 1000),
 };
 
 static _Atomic int stumbles, intrusions;
@@ -89,6 +93,8 @@ stumble_process(void *self, uint32_t input, const slu_batch *batch, slu_error *e
         return SLU_AGAIN;
     if (mine->until_ms != 0 && atomic_load(&intrusions) == 0)
         intrude(batch);
+    if (mine->options->pause_ms != 0)
+        (void)usleep((useconds_t)mine->options->pause_ms * 1000);
     mine->rows += batch->rows;
     atomic_fetch_add(&passed, batch->rows);
     if (mine->attempt <= (uint32_t)mine->options->times && mine->rows > mine->options->after) {
@@ -122,7 +128,7 @@ static const slu_plugin stumble_plugin = {.size = sizeof stumble_plugin,
                                           .name = "stumble",
                                           .help = "Fails on purpose.",
                                           .options = stumble_table,
-                                          .option_count = 3,
+                                          .option_count = sizeof stumble_table / sizeof stumble_table[0],
                                           .options_bytes = sizeof(stumble_options),
                                           .instance_bytes = sizeof(stumble),
                                           .state_version = 1,
@@ -778,6 +784,55 @@ new_partitions_are_found(void **state)
         fail_msg("%s", err.message);
 }
 
+/* ---- Rows of primary-key tables as snapshot and changelog ---- */
+
+/* Until the newest snapshots of the first partition have `rows` changes. */
+static void
+await_snapshots(const char *table, int64_t rows)
+{
+    slu_error err = {0};
+    fluss_target *target = open_table(table);
+    fluss_snapshot_at at[BUCKETS];
+    int64_t there = 0;
+    slots_wait(target);
+    for (int i = 0; i < 400 && there < rows; i++) {
+        CHECK_OK(fluss_snapshots_list(target, 0, at, &err));
+        there = 0;
+        for (int b = 0; b < BUCKETS; b++)
+            there += at[b].snapshot_id == FLUSS_NO_SNAPSHOT ? 0 : at[b].log_offset;
+        fluss_client_step(client, 50);
+    }
+    assert_int_equal(there, rows);
+    fluss_target_close(&target);
+}
+
+#define FULL_ROWS 80000
+#define FULL_CHANGES 500
+
+static void
+a_snapshot_is_read_exactly_once_over_failures(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    make_parts("full", ",\"primary_key\":[\"id\",\"name\"]");
+    make_table("full_copy", COLUMNS, "", "\"id\"");
+    write_parts(client, "full", "p", 1, 0, FULL_ROWS);
+    await_snapshots("full", FULL_ROWS);
+    write_parts(client, "full", "p", 1, FULL_ROWS, FULL_CHANGES);
+    atomic_store(&stumbles, 0);
+    CHECK_OK(run_job(
+        "job: full\nparallelism: 2\ncheckpoint: { interval: 10ms }\nrestart: { strategy: fixed-delay, attempts: 10, delay: 10ms }\n"
+        "params: { fluss.bootstrap.servers: }\noperators:\n"
+        "  - { id: in, use: fluss_source, with: { table: faces.full, stop: latest, buffer: 64kib, columns: [amount, id] } }\n"
+        "  - { id: bad, use: stumble, from: in, with: { after: 9000, times: 3, pause: 2 } }\n"
+        "  - { id: out, use: fluss_sink, from: bad, with: { table: faces.full_copy, columns: { id: id, amount: amount },\n"
+        "      identity: [id] } }\n",
+        &status, &err));
+    assert_true(status.restarts >= 1);
+    check_each_once("full_copy", 0, FULL_ROWS + FULL_CHANGES);
+}
+
 static int
 start(void **state)
 {
@@ -817,6 +872,7 @@ main(void)
         cmocka_unit_test(partitions_exactly_once_over_failures),
         cmocka_unit_test(partitions_are_upserted_and_looked_up),
         cmocka_unit_test(new_partitions_are_found),
+        cmocka_unit_test(a_snapshot_is_read_exactly_once_over_failures),
     };
     return cmocka_run_group_tests_name("fluss.faces", tests, start, stop);
 }

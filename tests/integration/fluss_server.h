@@ -10,6 +10,10 @@
 #include "fluss/server/server.h"
 #include "support/check.h"
 
+#ifndef TEST_SERVER_KV_SNAPSHOT_INTERVAL
+#define TEST_SERVER_KV_SNAPSHOT_INTERVAL "10min"
+#endif
+
 static fluss_server *test_server;
 static char test_server_dir[64];
 
@@ -21,7 +25,12 @@ test_server_start(const slu_env *env)
         return getenv("FLUSS_BOOTSTRAP");
     (void)snprintf(test_server_dir, sizeof test_server_dir, "/tmp/sluice-test-XXXXXX");
     assert_non_null(mkdtemp(test_server_dir));
-    CHECK_OK(fluss_server_open(env, &(fluss_server_options){.port = 0, .data_dir = test_server_dir}, &test_server, &err));
+    fluss_config *config = NULL;
+    CHECK_OK(fluss_config_new(&config, &err));
+    CHECK_OK(fluss_config_set(config, "kv.snapshot.interval", TEST_SERVER_KV_SNAPSHOT_INTERVAL, "test", &err));
+    const fluss_server_options options = {.config = config, .port = 0, .data_dir = test_server_dir};
+    CHECK_OK(fluss_server_open(env, &options, &test_server, &err));
+    fluss_config_free(&config);
     CHECK_OK(fluss_server_start(test_server, &err));
     return fluss_server_address(test_server);
 }
