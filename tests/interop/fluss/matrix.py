@@ -46,7 +46,6 @@ CANNOT = [
         ("*", r"^pk_indexed$", r".*", "knows no INDEXED rows of primary-key tables"))),
     ("java", "reader", r"^log_nested$", r"^limit$", "its limit scan hands out nested values whose Arrow memory it has freed"),
     ("ours", "*", r"^pk_nested$", r".*", "our client has no ARRAY, MAP and ROW in rows yet"),
-    ("ours", "*", r"_parts$", r".*", "our client has no partitioned tables yet"),
     ("ours", "reader", r".*", r"^prefix$", "our client has no prefix lookup yet"),
     ("ours", "reader", r".*", r"^limit$", "our client has no limit scan yet"),
 ]

@@ -112,18 +112,55 @@ drop(const json_t *request, json_t **out, slu_error *err)
 }
 
 static slu_status
+make_partition(const json_t *request, json_t **out, slu_error *err)
+{
+    const char *keys[FLUSS_SPEC_KEYS_MAX], *values[FLUSS_SPEC_KEYS_MAX];
+    fluss_spec spec = {.keys = keys, .values = values};
+    server *at = NULL;
+    const char *key;
+    json_t *value;
+    SLU_TRY(server_of(request, &at, err));
+    json_object_foreach(json_object_get(request, "spec"), key, value) {
+        keys[spec.count] = key;
+        values[spec.count++] = json_string_value(value);
+    }
+    *out = json_true();
+    return fluss_admin_create_partition(at->client, DATABASE, text_of(request, "table"), &spec, true, err);
+}
+
+/* The slot of the request's partition, ready; 0 for a table without partitions. */
+static slu_status
+slot_of(fluss_target *target, const json_t *request, int32_t *out, slu_error *err)
+{
+    *out = 0;
+    if (!fluss_target_partitioned(target))
+        return SLU_OK;
+    SLU_TRY(fluss_target_slot_named(target, text_of(request, "partition"), -1, out, err));
+    for (int i = 0; i < WAIT_MS / 20; i++) {
+        const slu_status status = fluss_target_slot_ready(target, *out, false, err);
+        if (status != SLU_AGAIN)
+            return status;
+        fluss_client_step(fluss_target_client(target), 20);
+    }
+    return slu_error_set(err, SLU_TIMEOUT, "no word of partition %s", text_of(request, "partition"));
+}
+
+static slu_status
 offsets(const json_t *request, json_t **out, slu_error *err)
 {
     fluss_target *target = NULL;
+    int32_t slot;
     int64_t found[BUCKETS_MAX];
     const json_t *spec = json_object_get(request, "spec");
     SLU_TRY(table_of(request, &target, err));
+    SLU_TRY(slot_of(target, request, &slot, err));
     const fluss_table *table = fluss_target_table(target);
     const int32_t type = json_is_integer(spec)                               ? FLUSS_OFFSETS_TIMESTAMP
                          : strcmp(json_string_value(spec), "earliest") == 0 ? FLUSS_OFFSETS_EARLIEST
                                                                             : FLUSS_OFFSETS_LATEST;
-    SLU_TRY(fluss_admin_list_offsets(fluss_target_client(target), table->table_id, -1, type, json_integer_value(spec),
-                                     fluss_target_leaders(target), table->bucket_count, found, err));
+    SLU_TRY(fluss_admin_list_offsets(fluss_target_client(target), table->table_id,
+                                     fluss_target_partition_id(target, slot * table->bucket_count), type, json_integer_value(spec),
+                                     fluss_target_slot_leaders(target, slot), table->bucket_count, found, err));
     *out = json_object();
     for (int32_t bucket = 0; bucket < table->bucket_count; bucket++) {
         char key[16];
@@ -179,22 +216,51 @@ writer_ready(fluss_client *client, fluss_writer *writer, slu_error *err)
     return slu_error_set(err, SLU_TIMEOUT, "no writer id");
 }
 
+/* The bucket number of each row: its bucket within its partition. */
+static slu_status
+bucket_numbers(fluss_target *target, const struct ArrowSchema *schema, const struct ArrowArray *array, int32_t *slots, int32_t *buckets,
+               slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(target);
+    if (table->bucket_column_count != 0)
+        SLU_TRY(fluss_table_buckets(table, schema, array, NULL, array->length, buckets, err));
+    SLU_TRY(fluss_target_slots(target, schema, array, NULL, array->length, slots, err));
+    for (int64_t i = 0; i < array->length; i++)
+        buckets[i] += slots[i] * table->bucket_count;
+    return SLU_OK;
+}
+
+static slu_status
+write_batch(fluss_client *client, fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const struct ArrowArray *array,
+            const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_error *err)
+{
+    for (int i = 0; i < WAIT_MS / 20; i++) {
+        const slu_status status = fluss_writer_write(writer, bucket, schema, array, selection, rows, kinds, err);
+        if (status != SLU_AGAIN)
+            return status;
+        fluss_client_step(client, 20);
+    }
+    return slu_error_set(err, SLU_TIMEOUT, "a full writer");
+}
+
 /* One batch of each bucket. */
 static slu_status
-write_buckets(fluss_writer *writer, const fluss_table *table, const struct ArrowSchema *schema, const struct ArrowArray *array,
+write_buckets(fluss_target *target, fluss_writer *writer, const struct ArrowSchema *schema, const struct ArrowArray *array,
               const uint8_t *kinds, slu_error *err)
 {
-    const int64_t rows = array->length;
-    int32_t *buckets = calloc((size_t)rows + 1, sizeof *buckets), *selection = calloc((size_t)rows + 1, sizeof *selection);
-    slu_status status = table->bucket_column_count == 0 ? SLU_OK : fluss_table_buckets(table, schema, array, NULL, rows, buckets, err);
-    for (int32_t bucket = 0; status == SLU_OK && bucket < table->bucket_count; bucket++) {
+    const size_t rows = (size_t)array->length;
+    int32_t *slots = calloc(rows + 1, sizeof *slots), *buckets = calloc(rows + 1, sizeof *buckets);
+    int32_t *selection = calloc(rows + 1, sizeof *selection);
+    slu_status status = bucket_numbers(target, schema, array, slots, buckets, err);
+    for (int32_t bucket = 0; status == SLU_OK && bucket < fluss_target_bucket_numbers(target); bucket++) {
         int64_t selected = 0;
-        for (int64_t i = 0; i < rows; i++)
+        for (size_t i = 0; i < rows; i++)
             if (buckets[i] == bucket)
                 selection[selected++] = (int32_t)i;
         if (selected > 0)
-            status = fluss_writer_write(writer, bucket, schema, array, selection, selected, kinds, err);
+            status = write_batch(fluss_target_client(target), writer, bucket, schema, array, selection, selected, kinds, err);
     }
+    free(slots);
     free(buckets);
     free(selection);
     return status;
@@ -222,7 +288,7 @@ write_rows(const json_t *request, picked *partial, bool deletes, json_t **out, s
         memset(kinds, SLU_ROW_DELETE, (size_t)array.length);
     slu_status status = writer_ready(fluss_target_client(target), writer, err);
     if (status == SLU_OK)
-        status = write_buckets(writer, table, schema, &array, kinds, err);
+        status = write_buckets(target, writer, schema, &array, kinds, err);
     if (status == SLU_OK)
         status = fluss_writer_wait(writer, WAIT_MS, err);
     fluss_writer_close(&writer);
@@ -247,7 +313,7 @@ partial(const json_t *request, json_t **out, slu_error *err)
 static const char *const kind_names[] = {"+A", "+I", "-U", "+U", "-D"};
 
 static slu_status
-scan_all(fluss_client *client, fluss_scanner *scanner, json_t *rows, slu_error *err)
+scan_all(fluss_client *client, fluss_scanner *scanner, int32_t first_bucket, json_t *rows, slu_error *err)
 {
     const int64_t deadline = slu_now_ms(&env) + WAIT_MS;
     while (slu_now_ms(&env) < deadline) {
@@ -261,7 +327,7 @@ scan_all(fluss_client *client, fluss_scanner *scanner, json_t *rows, slu_error *
         }
         SLU_TRY(status);
         for (int64_t row = batch.first; row < batch.first + batch.count; row++)
-            (void)json_array_append_new(rows, json_pack("[i,I,s,o]", batch.bucket, (json_int_t)(batch.base_offset + row),
+            (void)json_array_append_new(rows, json_pack("[i,I,s,o]", batch.bucket - first_bucket, (json_int_t)(batch.base_offset + row),
                                                         kind_names[batch.kinds == NULL ? 0 : batch.kinds[row]],
                                                         values_from_arrow(fluss_scanner_schema(scanner), &batch.array, row)));
         fluss_scan_batch_fini(&batch);
@@ -276,7 +342,10 @@ scan(const json_t *request, json_t **out, slu_error *err)
     fluss_scanner *scanner = NULL;
     fluss_scanner_options options = {0};
     picked columns;
+    int32_t slot;
     SLU_TRY(table_of(request, &target, err));
+    SLU_TRY(slot_of(target, request, &slot, err));
+    const int32_t first_bucket = slot * fluss_target_table(target)->bucket_count;
     if (json_is_array(json_object_get(request, "columns"))) {
         SLU_TRY(pick_named(&columns, fluss_target_table(target), json_object_get(request, "columns"), err));
         options.columns = columns.positions;
@@ -289,11 +358,11 @@ scan(const json_t *request, json_t **out, slu_error *err)
     json_object_foreach(json_object_get(request, "until"), bucket, end) {
         const int64_t from = json_integer_value(json_object_get(json_object_get(request, "from"), bucket));
         if (status == SLU_OK && json_integer_value(end) > from)
-            status = fluss_scanner_add(scanner, atoi(bucket), from, json_integer_value(end), err);
+            status = fluss_scanner_add(scanner, first_bucket + atoi(bucket), from, json_integer_value(end), err);
     }
     *out = json_array();
     if (status == SLU_OK)
-        status = scan_all(fluss_target_client(target), scanner, *out, err);
+        status = scan_all(fluss_target_client(target), scanner, first_bucket, *out, err);
     fluss_scanner_close(&scanner);
     return status;
 }
@@ -360,6 +429,8 @@ answer_to(const json_t *request, json_t **out, slu_error *err)
         return create(request, out, err);
     if (strcmp(verb, "drop") == 0)
         return drop(request, out, err);
+    if (strcmp(verb, "partition") == 0)
+        return make_partition(request, out, err);
     if (strcmp(verb, "append") == 0 || strcmp(verb, "upsert") == 0)
         return write_rows(request, NULL, false, out, err);
     if (strcmp(verb, "delete") == 0)
