@@ -73,7 +73,9 @@ public class JavaDriver {
         return connections.computeIfAbsent(request.get("at").asText(), address -> {
             Configuration configuration = new Configuration();
             configuration.setString("bootstrap.servers", address);
-            configuration.setString("client.writer.batch-timeout", "0ms");
+            // How long it waits for more rows of a batch, flush or not: with enough of it a command's rows of a bucket are one batch.
+            String wait = System.getenv("SLUICE_INTEROP_BATCH_MS");
+            configuration.setString("client.writer.batch-timeout", (wait == null ? "10" : wait) + "ms");
             return ConnectionFactory.createConnection(configuration);
         });
     }
