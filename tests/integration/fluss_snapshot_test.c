@@ -6,6 +6,8 @@
 
 #include "base/env.h"
 #include "base/file.h"
+#include "base/sizes.h"
+#include "cli/catalog/catalog.h"
 #include "fluss/client/admin.h"
 #include "fluss/client/scanner.h"
 #include "fluss/client/snapshot_reader.h"
@@ -14,6 +16,7 @@
 #include "fluss/server/server.h"
 #include "fluss/snapshot/kv_files.h"
 #include "integration/fluss_rows.h"
+#include "sql/session.h"
 
 #include <sluice/columns.h>
 
@@ -33,13 +36,15 @@ static char remote_dir[100];
 static char address[64];
 static fluss_server *server; /* NULL: a real cluster */
 static fluss_client *client;
+static int table_number; /* of sluice_test.hybrid */
 
 static const char key_table[] =
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},"
     "\"id\":0},"
     "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2},\"id\":1},"
     "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"},\"id\":2}],\"primary_key\":[\"id\"],\"highest_field_id\":2},"
-    "\"partition_key\":[],\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{},\"custom_properties\":{}}";
+    "\"partition_key\":[],\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{\"table.log.ttl\":\"1h\","
+    "\"table.log.tiered.local-segments\":\"1\"},\"custom_properties\":{}}";
 
 static int64_t
 shifted_wall_ms(const slu_env *of)
@@ -55,6 +60,8 @@ server_start(void)
     fluss_config *config = NULL;
     CHECK_OK(fluss_config_new(&config, &err));
     CHECK_OK(fluss_config_set(config, "kv.snapshot.interval", "100ms", "test", &err));
+    CHECK_OK(fluss_config_set(config, "log.segment.file-size", "64kb", "test", &err));
+    CHECK_OK(fluss_config_set(config, "remote.log.task-interval-duration", "100ms", "test", &err));
     const fluss_server_options options = {.config = config, .port = 0, .data_dir = dir};
     CHECK_OK(fluss_server_open(&env, &options, &server, &err));
     CHECK_OK(fluss_server_start(server, &err));
@@ -109,6 +116,7 @@ open_table(const char *table, bool fresh)
     }
     CHECK_OK(fluss_target_open(client, "sluice_test", table, &target, &err));
     CHECK_OK(fluss_target_wait(target, WAIT_MS, &err));
+    table_number = (int)fluss_target_table(target)->table_id;
     return target;
 }
 
@@ -367,7 +375,7 @@ restart(bool lose_stores)
     fluss_client_close(&client);
     fluss_server_close(&server);
     for (int b = 0; b < BUCKETS && lose_stores; b++) {
-        (void)snprintf(path, sizeof path, "%s/sluice_test/hybrid-0/kv-%d", dir, b);
+        (void)snprintf(path, sizeof path, "%s/sluice_test/hybrid-%d/kv-%d", dir, table_number, b);
         assert_true(slu_path_exists(path));
         CHECK_OK(slu_dir_remove(path, &err));
     }
@@ -400,7 +408,7 @@ a_lost_store_begins_again_from_its_snapshot(void **state)
 static void
 location_of(const fluss_snapshot_at *at, char *out, size_t room)
 {
-    (void)snprintf(out, room, "%s/kv/sluice_test/hybrid-0/%d/snap-%lld", remote_dir, at->bucket, (long long)at->snapshot_id);
+    (void)snprintf(out, room, "%s/kv/sluice_test/hybrid-%d/%d/snap-%lld", remote_dir, table_number, at->bucket, (long long)at->snapshot_id);
 }
 
 static void
@@ -433,6 +441,82 @@ a_damaged_snapshot_is_passed_over(void **state)
     await_snapshots(target, at);       /* another is taken, though nothing has changed */
     check_state(read_all(target, at));
     slu_arena_fini(&arena);
+    fluss_target_close(&target);
+}
+
+/* ---- the changelog below a snapshot ---- */
+
+static int64_t
+earliest_least(fluss_target *target)
+{
+    slu_error err = {0};
+    int64_t first[BUCKETS];
+    CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_EARLIEST, 0,
+                                      fluss_target_leaders(target), BUCKETS, first, &err));
+    return SLU_MIN(first[0], SLU_MIN(first[1], first[2]));
+}
+
+static void
+check_sql(const char *text, const char *expected)
+{
+    slu_error err = {0};
+    cli_catalog *catalog = NULL;
+    slu_sql_session *session = NULL;
+    char out[200] = "";
+    const cli_catalog_options options = {.bootstrap_servers = address, .database = "sluice_test"};
+    FILE *to = fmemopen(out, sizeof out, "w");
+    CHECK_OK(cli_catalog_open(&env, &options, &catalog, &err));
+    CHECK_OK(slu_sql_open(cli_catalog_sql(catalog), &session, &err));
+    CHECK_OK(slu_sql_run(session, text, SLU_SQL_FORMAT_CSV, to, NULL, &err));
+    (void)fclose(to);
+    CHECK_TEXT(out, expected);
+    slu_sql_close(&session);
+    cli_catalog_close(&catalog);
+}
+
+static void
+check_expired(fluss_target *target)
+{
+    fluss_snapshot_at at[BUCKETS];
+    await_snapshots(target, at);
+    const table_state *s = read_all(target, at);
+    for (int64_t id = 0; id < 2 * ROWS; id++)
+        assert_int_equal(s->amounts[id], id < 2000 && id % 7 != 0 ? 7 : -1);
+    check_sql("select count(*) n, sum(amount) a from hybrid", "n,a\n1714,119.98\n");
+    check_sql("select name from hybrid where id in (1998, 1995)", "name\nname1998\n");
+}
+
+/* Older than table.log.ttl and below the snapshots that are kept: the rows are in these alone. */
+static void
+a_changelog_expires_below_its_snapshots(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    fluss_snapshot_at at[BUCKETS];
+    int64_t ends[BUCKETS];
+    only_here();
+    CHECK_OK(fluss_admin_drop_table(client, "sluice_test", "hybrid", false, &err));
+    fluss_target *target = open_table("hybrid", true);
+    for (int i = 0; i < 30; i++)
+        write_rows(target, 0, 2000, 7);
+    await_snapshots(target, at);
+    assert_int_equal(earliest_least(target), 0);
+    list_ends(target, ends);
+    atomic_fetch_add(&wall_shift_ms, 120 * MINUTE_MS);
+    write_rows(target, 0, 2000, 7); /* older snapshots have had their time, too */
+    await_snapshots(target, at);
+    write_rows(target, 0, 2000, 7);
+    for (int i = 0; i < 200 && earliest_least(target) == 0; i++)
+        fluss_client_step(client, 50);
+    assert_true(earliest_least(target) > 1000);
+    for (int b = 0; b < BUCKETS; b++)
+        assert_true(earliest_least(target) < ends[b]);
+    check_expired(target);
+    fluss_target_close(&target);
+    restart(true);
+    target = open_table("hybrid", false);
+    write_rows(target, 0, 2000, 7);
+    check_expired(target);
     fluss_target_close(&target);
 }
 
@@ -493,7 +577,7 @@ a_dropped_table_leaves_nothing(void **state)
     char path[200];
     only_here();
     CHECK_OK(fluss_admin_drop_table(client, "sluice_test", "hybrid", false, &err));
-    (void)snprintf(path, sizeof path, "%s/kv/sluice_test/hybrid-0", remote_dir);
+    (void)snprintf(path, sizeof path, "%s/kv/sluice_test/hybrid-%d", remote_dir, table_number);
     assert_true(await_gone(path));
 }
 
@@ -503,7 +587,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_and_its_changelog_are_the_rows), cmocka_unit_test(what_is_not_there_is_said),
         cmocka_unit_test(a_lost_store_begins_again_from_its_snapshot), cmocka_unit_test(a_damaged_snapshot_is_passed_over),
-        cmocka_unit_test(files_live_as_long_as_somebody_holds_them), cmocka_unit_test(a_dropped_table_leaves_nothing),
+        cmocka_unit_test(files_live_as_long_as_somebody_holds_them), cmocka_unit_test(a_changelog_expires_below_its_snapshots),
+        cmocka_unit_test(a_dropped_table_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

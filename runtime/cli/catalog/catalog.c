@@ -79,7 +79,7 @@ log_open(const cli_catalog *catalog, fluss_target **target, slu_sql_table **out,
     if (status == SLU_OK)
         status = log_bounds(catalog, *target, start, stop, err);
     if (status == SLU_OK)
-        status = cli_log_table_new(target, start, stop, out, err);
+        status = cli_log_table_new(target, start, stop, true, out, err);
     slu_free(start);
     slu_free(stop);
     return status;
@@ -162,7 +162,7 @@ union_open_at(const cli_catalog *catalog, const char *database, const char *tabl
     const slu_status bounds = union_bounds(catalog, database, table, *target, &snapshot_id, start, stop, err);
     if (bounds == SLU_NOTFOUND) {
         SLU_TRY(log_bounds(catalog, *target, start, stop, err));
-        return cli_log_table_new(target, start, stop, out, err);
+        return cli_log_table_new(target, start, stop, true, out, err);
     }
     SLU_TRY(bounds);
     SLU_TRY(lake_need(catalog, database, table, err));

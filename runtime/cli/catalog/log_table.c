@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "fold.h"
 #include "scan_log.h"
+#include "snapshot_rows.h"
 
 typedef struct log_table {
     slu_sql_table base; /* first */
@@ -10,6 +11,7 @@ typedef struct log_table {
     int64_t *start;
     int64_t *stop;
     int32_t numbers; /* bucket numbers when it was opened */
+    bool whole;      /* kv snapshots may stand for the older part of the changelog */
 } log_table;
 
 typedef struct log_scan {
@@ -122,22 +124,80 @@ columns_wanted(const fluss_table *table, const slu_sql_scan_spec *spec, int32_t 
 }
 
 static slu_status
+fold_take(void *context, fluss_scan_batch *batch, slu_error *err)
+{
+    return cli_fold_add(context, batch, err);
+}
+
+/* The rows of the snapshots go into the fold; *range (copies) begins behind them. */
+static slu_status
+scan_snapshots(log_scan *scan, const slu_sql_scan_spec *spec, const int32_t *columns, uint32_t count, int64_t *start, int64_t *stop,
+               slu_error *err)
+{
+    fluss_target *target = scan->of->target;
+    bool *wanted = slu_alloc_zero((size_t)fluss_target_slot_count(target) + 1, sizeof *wanted);
+    if (wanted == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a scan");
+    cli_slots_wanted(target, spec->filters, spec->filter_count, wanted);
+    const int32_t slots_known = scan->of->numbers / fluss_target_table(target)->bucket_count;
+    for (int32_t slot = slots_known; slot < fluss_target_slot_count(target); slot++)
+        wanted[slot] = false; /* partitions that were found since are not in the range */
+    const slu_status status = cli_snapshot_rows(target, start, stop, wanted, columns, count, fold_take, scan->fold, err);
+    slu_free(wanted);
+    return status;
+}
+
+/* What the snapshots gave is not read from the log. */
+static slu_status
+scan_move(log_scan *scan, const int64_t *start, const int64_t *stop, slu_error *err)
+{
+    const log_table *self = scan->of;
+    for (int32_t bucket = 0; bucket < self->numbers; bucket++) {
+        if (start[bucket] == self->start[bucket] && stop[bucket] == self->stop[bucket])
+            continue;
+        if (start[bucket] >= stop[bucket])
+            fluss_scanner_remove(scan->scanner, bucket);
+        else
+            SLU_TRY(fluss_scanner_add(scan->scanner, bucket, start[bucket], stop[bucket], err));
+    }
+    return SLU_OK;
+}
+
+static slu_status
+scan_begin(log_scan *scan, const slu_sql_scan_spec *spec, int64_t *start, int64_t *stop, slu_error *err)
+{
+    const log_table *self = scan->of;
+    const fluss_table *table = fluss_target_table(self->target);
+    int32_t columns[2 * SLU_SQL_COLUMNS_MAX];
+    const uint32_t count = columns_wanted(table, spec, columns);
+    const cli_range range = {self->start, self->stop, self->numbers};
+    SLU_TRY(cli_scan_log_open(self->target, &range, spec->filters, spec->filter_count, columns, count, &scan->scanner, err));
+    if (table->key_column_count > 0)
+        SLU_TRY(cli_fold_new(table, fluss_scanner_schema(scan->scanner), &scan->fold, err));
+    if (!self->whole)
+        return SLU_OK;
+    memcpy(start, self->start, (size_t)self->numbers * sizeof *start);
+    memcpy(stop, self->stop, (size_t)self->numbers * sizeof *stop);
+    SLU_TRY(scan_snapshots(scan, spec, columns, count, start, stop, err));
+    return scan_move(scan, start, stop, err);
+}
+
+static slu_status
 table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **out, slu_error *err)
 {
     log_table *self = (log_table *)base;
-    const fluss_table *table = fluss_target_table(self->target);
-    int32_t columns[2 * SLU_SQL_COLUMNS_MAX];
     log_scan *scan = slu_alloc_zero(1, sizeof *scan);
-    if (scan == NULL)
+    int64_t *range = slu_alloc(((size_t)self->numbers * 2 + 1) * sizeof *range);
+    if (scan == NULL || range == NULL) {
+        slu_free(scan);
+        slu_free(range);
         return slu_error_set(err, SLU_NOMEM, "no memory for a scan");
+    }
     scan->base = (slu_sql_scan){scan_next, scan_close};
     scan->of = self;
     scan->column_count = spec->column_count;
-    const uint32_t count = columns_wanted(table, spec, columns);
-    const cli_range range = {self->start, self->stop, self->numbers};
-    slu_status status = cli_scan_log_open(self->target, &range, spec->filters, spec->filter_count, columns, count, &scan->scanner, err);
-    if (status == SLU_OK && table->key_column_count > 0)
-        status = cli_fold_new(table, fluss_scanner_schema(scan->scanner), &scan->fold, err);
+    const slu_status status = scan_begin(scan, spec, range, range + self->numbers, err);
+    slu_free(range);
     if (status != SLU_OK) {
         scan_close(&scan->base);
         return status;
@@ -157,7 +217,7 @@ table_close(slu_sql_table *base)
 }
 
 slu_status
-cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *stop, slu_sql_table **out, slu_error *err)
+cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *stop, bool whole, slu_sql_table **out, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(*target);
     const int32_t numbers = fluss_target_bucket_numbers(*target);
@@ -179,6 +239,7 @@ cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *st
     memcpy(self->start, start, bytes);
     memcpy(self->stop, stop, bytes);
     self->numbers = numbers;
+    self->whole = whole && table->key_column_count > 0;
     self->target = slu_take(target);
     self->base = (slu_sql_table){.schema = &table->arrow, .rows = -1, .scan = table_scan, .close = table_close};
     *out = &self->base;

@@ -66,6 +66,13 @@ slot_wanted(const fluss_target *target, int32_t slot, const slu_sql_filter *filt
     return true;
 }
 
+void
+cli_slots_wanted(const fluss_target *target, const slu_sql_filter *filters, uint32_t filter_count, bool *out)
+{
+    for (int32_t slot = 0; slot < fluss_target_slot_count(target); slot++)
+        out[slot] = slot_wanted(target, slot, filters, filter_count);
+}
+
 slu_status
 cli_scan_log_open(fluss_target *target, const cli_range *range, const slu_sql_filter *filters, uint32_t filter_count,
                   const int32_t *columns, uint32_t column_count, fluss_scanner **out, slu_error *err)

@@ -17,6 +17,8 @@ typedef struct cli_range {
 SLU_CHECK slu_status cli_scan_log_open(fluss_target *target, const cli_range *range, const slu_sql_filter *filters,
                                        uint32_t filter_count, const int32_t *columns, uint32_t column_count, fluss_scanner **out,
                                        slu_error *err);
+/* Which slots the filters leave in; `out`: one per slot of the target. */
+void cli_slots_wanted(const fluss_target *target, const slu_sql_filter *filters, uint32_t filter_count, bool *out);
 /* The next batch with rows, stepping the client; END behind the last. */
 SLU_CHECK slu_status cli_scan_log_next(fluss_target *target, fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err);
 

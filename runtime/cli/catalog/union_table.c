@@ -184,7 +184,7 @@ cli_union_table_new(slu_sql_table **lake, fluss_target **target, const int64_t *
     if (self == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for table %s", fluss_target_name(*target));
     self->table = fluss_target_table(*target);
-    const slu_status status = cli_log_table_new(target, start, stop, &self->log, err);
+    const slu_status status = cli_log_table_new(target, start, stop, false, &self->log, err);
     if (status != SLU_OK) {
         slu_free(self);
         return status;
