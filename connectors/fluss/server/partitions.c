@@ -88,28 +88,32 @@ fluss_partition_drop(fluss_server *server, fluss_served *table, const char *name
 
 /* ---- Requests ---- */
 
-/* "PartitionSpec{{day=20240101}}", as Java prints one. */
-/* Where Java's HashMap keeps a key among the first sixteen; it lists them in this order. */
+/* Where Java's HashMap of few entries keeps a key. */
 static uint32_t
-java_order(const char *key)
+java_place(const char *key)
 {
     uint32_t hash = 0;
     for (; *key != 0; key++)
-        hash = hash * 31 + (uint8_t)*key;
+        hash = hash * 31 + (unsigned char)*key;
     return (hash ^ hash >> 16) & 15;
 }
 
+/* "PartitionSpec{{day=20240101}}", as Java prints one. */
 static const char *
 spec_text(const Fluss__PbPartitionSpec *spec, slu_arena *arena)
 {
     SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     slu_buf_init(&text, SLU_PATH_BYTES_MAX);
     slu_buf_text(&text, "PartitionSpec{{");
-    for (uint32_t order = 0, put = 0; order < 16; order++)
-        for (size_t i = 0; i < spec->n_partition_key_values; i++)
-            if (java_order(spec->partition_key_values[i]->key) == order)
-                slu_buf_printf(&text, "%s%s=%s", put++ == 0 ? "" : ", ", spec->partition_key_values[i]->key,
-                               spec->partition_key_values[i]->value);
+    bool first = true;
+    for (uint32_t place = 0; place < 16; place++)
+        for (size_t i = 0; i < spec->n_partition_key_values; i++) {
+            const Fluss__PbKeyValue *pair = spec->partition_key_values[i];
+            if (java_place(pair->key) != place)
+                continue;
+            slu_buf_printf(&text, "%s%s=%s", first ? "" : ", ", pair->key, pair->value);
+            first = false;
+        }
     slu_buf_text(&text, "}}");
     const char *copied = slu_buf_status(&text, NULL) == SLU_OK ? slu_arena_strdup(arena, slu_buf_cstr(&text)) : NULL;
     return copied != NULL ? copied : "PartitionSpec";
