@@ -59,6 +59,8 @@ typedef struct weather {
 
 static slu_env weather_env;
 static uint64_t weather_seed = 20260;
+static int64_t weather_timeout_ms = WEATHER_TIMEOUT_MS;
+static int64_t weather_wait_ms = WEATHER_WAIT_MS;
 static const char *weather_server; /* "host:port" */
 static uint32_t weather_tables;
 /* A test that has a server of its own (it sets weather_server); NULL: one in this process, or FLUSS_BOOTSTRAP. */
@@ -75,6 +77,9 @@ weather_acked(void *context, const fluss_ack *ack)
     if (!w->keyed && ack->base_offset >= 0 && ack->base_offset != w->acked_rows[ack->bucket])
         fail_msg("%s: bucket %d: batch %d is at offset %" PRId64 ", not %" PRId64, w->plan, ack->bucket, ack->sequence,
                  ack->base_offset, w->acked_rows[ack->bucket]);
+    if (getenv("WEATHER_TALK") != NULL)
+        (void)fprintf(stderr, "%s: bucket %d: batch %d acknowledged: %" PRId64 " rows, up to %" PRId64 "\n", w->plan, ack->bucket,
+                      ack->sequence, ack->rows, ack->next_offset);
     w->acked_rows[ack->bucket] += ack->rows;
 }
 
@@ -111,7 +116,7 @@ weather_open(weather *w, const char *plan, const char *json)
     fluss_client *calm = NULL;
     memset(w, 0, sizeof *w);
     w->plan = plan;
-    w->keyed = json == key_json;
+    w->keyed = strstr(json, "primary_key") != NULL;
     w->started_ms = slu_now_ms(&weather_env);
     for (int bucket = 0; bucket < WEATHER_BUCKETS; bucket++)
         w->written[bucket] = malloc(WEATHER_ROWS_MAX * sizeof(int64_t));
@@ -124,10 +129,10 @@ weather_open(weather *w, const char *plan, const char *json)
     fluss_client_close(&calm);
     CHECK_OK(fault_proxy_open("127.0.0.1", 0, weather_server, weather_seed, plan, &w->proxy, &err));
     const fluss_client_options options = {.bootstrap_servers = fault_proxy_address(w->proxy),
-                                          .request_timeout_ms = WEATHER_TIMEOUT_MS};
+                                          .request_timeout_ms = weather_timeout_ms};
     CHECK_OK(fluss_client_open(&weather_env, &options, &w->client, &err));
     CHECK_OK(fluss_target_open(w->client, "weather", name, &w->target, &err));
-    CHECK_OK(fluss_target_wait(w->target, WEATHER_WAIT_MS, &err));
+    CHECK_OK(fluss_target_wait(w->target, weather_wait_ms, &err));
     CHECK_OK(fluss_writer_open(w->target, &(fluss_writer_options){.on_ack = weather_acked, .context = w}, &w->writer, &err));
     if (w->keyed)
         CHECK_OK(fluss_lookup_open(w->target, weather_looked_up, w, &w->lookup, &err));
@@ -161,7 +166,7 @@ weather_write_bucket(weather *w, int32_t bucket, const test_rows *rows, const in
         if (buckets[i] == bucket)
             selection[selected++] = (int32_t)i;
     slu_status status = SLU_AGAIN;
-    const int64_t deadline_ms = slu_now_ms(&weather_env) + WEATHER_WAIT_MS;
+    const int64_t deadline_ms = slu_now_ms(&weather_env) + weather_wait_ms;
     while ((status = fluss_writer_write(w->writer, bucket, &rows->schema, &rows->array, selection, selected, NULL, &err)) ==
            SLU_AGAIN) {
         if (slu_now_ms(&weather_env) > deadline_ms)
@@ -196,7 +201,7 @@ static inline void
 weather_flush(weather *w)
 {
     slu_error err = {0};
-    if (fluss_writer_wait(w->writer, WEATHER_WAIT_MS, &err) != SLU_OK)
+    if (fluss_writer_wait(w->writer, weather_wait_ms, &err) != SLU_OK)
         fail_msg("%s: flush: %s", w->plan, err.message);
     for (int bucket = 0; bucket < WEATHER_BUCKETS; bucket++)
         assert_int_equal(w->acked_rows[bucket], w->written_count[bucket]);
@@ -211,7 +216,7 @@ weather_look_up(weather *w, int64_t first, int64_t count)
     w->look_first = first;
     test_rows_init(&rows, first, count);
     CHECK_OK(fluss_lookup_submit(w->lookup, 1, &rows.schema, &rows.array, NULL, count, &err));
-    CHECK_OK(fluss_client_wait(w->client, &w->looked_up, WEATHER_WAIT_MS, "lookup", &err));
+    CHECK_OK(fluss_client_wait(w->client, &w->looked_up, weather_wait_ms, "lookup", &err));
     test_rows_fini(&rows);
 }
 
@@ -222,7 +227,7 @@ weather_compare(weather *w, const int64_t *ends)
     slu_error err = {0};
     fluss_scanner *scanner = NULL;
     int64_t seen[WEATHER_BUCKETS] = {0};
-    const int64_t deadline_ms = slu_now_ms(&weather_env) + WEATHER_WAIT_MS;
+    const int64_t deadline_ms = slu_now_ms(&weather_env) + weather_wait_ms;
     /* Small answers: more of them, and each fits between two cuts. */
     const fluss_scanner_options options = {.fetch_bytes_max = 16384, .bucket_bytes_max = 8192};
     CHECK_OK(fluss_scanner_open(w->target, &options, &scanner, &err));
