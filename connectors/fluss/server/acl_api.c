@@ -31,15 +31,15 @@ acl_check_codes(int32_t type, int32_t operation, int32_t permission, slu_error *
     return status;
 }
 
-/* The least that rights are given for is a database. */
+/* The least that rights are given for is a database, and to alter it is enough (0.9.1; 1.0 wants ALL). */
 static slu_status
 acl_authorize(const fluss_request *r, const fluss_resource *resource, slu_error *err)
 {
     char database[ACL_NAME_BYTES_MAX + 1];
     if (resource->type != FLUSS_RESOURCE_TABLE)
-        return fluss_authorize(r, FLUSS_OPERATION_ALL, resource, err);
+        return fluss_authorize(r, FLUSS_OPERATION_ALTER, resource, err);
     (void)snprintf(database, sizeof database, "%.*s", (int)strcspn(resource->name, "."), resource->name);
-    return fluss_authorize(r, FLUSS_OPERATION_ALL, &(fluss_resource){FLUSS_RESOURCE_DATABASE, database}, err);
+    return fluss_authorize(r, FLUSS_OPERATION_ALTER, &(fluss_resource){FLUSS_RESOURCE_DATABASE, database}, err);
 }
 
 static slu_status

@@ -43,9 +43,7 @@ fluss_handle_database_exists(fluss_request *r, slu_error *err)
     const slu_status status = fluss_catalogue_get_database(r->server->catalogue, request->database_name, r->arena, &row, err);
     if (status != SLU_NOTFOUND)
         SLU_TRY(status);
-    /* Everybody may know of the database that a client begins in. */
-    response.exists = status == SLU_OK && (strcmp(request->database_name, "fluss") == 0 ||
-                                           fluss_may_database(r, FLUSS_OPERATION_DESCRIBE, request->database_name));
+    response.exists = status == SLU_OK; /* 0.9.1 tells everybody */
     return fluss_request_answer(r, &response.base, err);
 }
 
@@ -88,8 +86,7 @@ fluss_handle_table_exists(fluss_request *r, slu_error *err)
         fluss_tables_get(r->server->tables, request->table_path->database_name, request->table_path->table_name, &table, err);
     if (status != SLU_NOTFOUND)
         SLU_TRY(status);
-    response.exists = status == SLU_OK && fluss_may_table(r, FLUSS_OPERATION_DESCRIBE, request->table_path->database_name,
-                                                          request->table_path->table_name);
+    response.exists = status == SLU_OK; /* 0.9.1 tells everybody */
     return fluss_request_answer(r, &response.base, err);
 }
 

@@ -62,8 +62,9 @@ row_check(const fluss_config_row *row, slu_error *err)
     }
     if (row->value == NULL || fluss_config_check(row->key, row->value, DYNAMIC_WHERE, &why) == SLU_OK)
         return SLU_OK;
-    (void)slu_error_set(err, SLU_INVALID, "Cannot parse '%s' as %s for config '%s': %s",
-                        fluss_setting_is_secret(row->key) ? DYNAMIC_HIDDEN : row->value, java_type(setting), row->key, why.message);
+    const char *shown = fluss_setting_is_secret(row->key) ? DYNAMIC_HIDDEN : row->value;
+    (void)slu_error_set(err, SLU_INVALID, "Cannot parse '%s' as %s for config '%s': Could not parse value '%s' for key '%s'.", shown,
+                        java_type(setting), row->key, shown, row->key);
     return config_fail(err);
 }
 

@@ -237,7 +237,7 @@ rights_are_enforced(void **state)
 {
     (void)state;
     slu_error err = {0};
-    bool exists = true;
+    bool exists = false;
     fluss_client *root = client_of("root", "r00t");
     fluss_client *alice = client_of("alice", "a");
     fluss_client *bob = client_of("bob", "b");
@@ -253,7 +253,7 @@ rights_are_enforced(void **state)
     assert_int_equal(tables_seen(alice, "db"), 0);
     assert_int_equal(tables_seen(root, "db"), 1);
     CHECK_OK(fluss_admin_table_exists(alice, "db", "t", &exists, &err));
-    assert_false(exists);
+    assert_true(exists);
     grant(alice, FLUSS_RESOURCE_DATABASE, "db", "alice", FLUSS_OPERATION_ALL, FLUSS_ERROR_AUTHORIZATION_EXCEPTION);
     grant(root, FLUSS_RESOURCE_DATABASE, "db", "alice", FLUSS_OPERATION_ALL, 0);
     grant(root, FLUSS_RESOURCE_TABLE, "db.t", "bob", FLUSS_OPERATION_READ, 0);
