@@ -3,6 +3,7 @@
  * a kv snapshot before it (source_snapshots.h). What a split's bytes are, and how new partitions are found without two subtasks taking the
  * same one, is in source_splits.h.
  */
+#include "source_finding.h"
 #include "source_snapshots.h"
 
 #include "base/alloc.h"
@@ -46,6 +47,8 @@ typedef struct source {
     uint32_t column_count;
     source_splits splits;
     source_snapshots snapshots;
+    source_finding finding;
+    char found_lease[FLUSS_LEASE_ID_BYTES]; /* of the snapshots of partitions that this source found */
     bool assigned; /* assign was called */
     bool bounded;
     int64_t discover_at_ms;      /* when partitions are listed next */
@@ -283,7 +286,31 @@ scanner_start(source *mine, slu_error *err)
 
 /* ---- New partitions, and dropped ones ---- */
 
-/* The buckets of partitions that this source's shards have not seen, from their beginning. */
+/* A bucket of a new partition: from its snapshot, if it was asked for and there is one, else from its beginning. */
+static slu_status
+discovered_bucket(source *mine, const fluss_slot *partition, int32_t bucket, const fluss_snapshot_at *at, slu_error *err)
+{
+    bucket_split *split = NULL;
+    bucket_split made = {.table_id = fluss_target_table(mine->face.target)->table_id,
+                         .partition_id = partition->id,
+                         .partition = (char *)(uintptr_t)partition->name,
+                         .bucket = bucket,
+                         .offset = FLUSS_OFFSET_EARLIEST,
+                         .stop = FLUSS_OFFSET_NEVER,
+                         .snapshot_id = FLUSS_NO_SNAPSHOT};
+    if (at != NULL && at[bucket].snapshot_id != FLUSS_NO_SNAPSHOT) {
+        if (mine->found_lease[0] == 0)
+            fluss_lease_id_make(mine->face.client, mine->found_lease);
+        fluss_lease_renew_later(mine->face.target, mine->found_lease, mine->options->lease_ms, &at[bucket], 1);
+        memcpy(made.lease, mine->found_lease, sizeof made.lease);
+        made.snapshot_id = at[bucket].snapshot_id;
+        made.offset = at[bucket].log_offset;
+    }
+    SLU_TRY(source_splits_add(&mine->splits, &made, &split, err));
+    return split_start(mine, split, err);
+}
+
+/* The buckets of partitions that this source's shards have not seen. */
 static slu_status
 discovered_take(source *mine, slu_error *err)
 {
@@ -292,23 +319,46 @@ discovered_take(source *mine, slu_error *err)
         const fluss_slot partition = fluss_target_slot(mine->face.target, slot);
         if (partition.gone || partition.id < 0)
             continue;
-        for (int32_t bucket = 0; bucket < table->bucket_count; bucket++) {
-            bucket_split *split = NULL;
-            if (!source_shards_want(&mine->splits, partition.id, bucket))
-                continue;
-            SLU_TRY(source_splits_add(&mine->splits,
-                                      &(bucket_split){.table_id = table->table_id,
-                                                      .partition_id = partition.id,
-                                                      .partition = (char *)(uintptr_t)partition.name,
-                                                      .bucket = bucket,
-                                                      .offset = FLUSS_OFFSET_EARLIEST,
-                                                      .stop = FLUSS_OFFSET_NEVER,
-                                                      .snapshot_id = FLUSS_NO_SNAPSHOT},
-                                      &split, err));
-            SLU_TRY(split_start(mine, split, err));
-        }
+        const fluss_snapshot_at *at = source_finding_at(&mine->finding, slot);
+        for (int32_t bucket = 0; bucket < table->bucket_count; bucket++)
+            if (source_shards_want(&mine->splits, partition.id, bucket))
+                SLU_TRY(discovered_bucket(mine, &partition, bucket, at, err));
     }
+    source_finding_reset(&mine->finding);
     return source_shards_seen(&mine->splits, mine->face.target, err);
+}
+
+/* The snapshots of partitions of which we take a bucket. */
+static slu_status
+discovered_ask(source *mine, slu_error *err)
+{
+    const fluss_table *table = fluss_target_table(mine->face.target);
+    if (table->key_column_count == 0 || strcmp(mine->options->start, "full") != 0)
+        return SLU_OK;
+    for (int32_t slot = 0; slot < fluss_target_slot_count(mine->face.target); slot++) {
+        const fluss_slot partition = fluss_target_slot(mine->face.target, slot);
+        bool wanted = false;
+        for (int32_t bucket = 0; bucket < table->bucket_count && !partition.gone && partition.id >= 0; bucket++)
+            wanted = wanted || source_shards_want(&mine->splits, partition.id, bucket);
+        if (wanted)
+            SLU_TRY(source_finding_add(&mine->finding, mine->face.target, slot, err));
+    }
+    return SLU_OK;
+}
+
+/* What could not be asked is found again at the next listing. */
+static slu_status
+discovered_poll(source *mine, slu_error *err)
+{
+    slu_error why = {0};
+    const slu_status status = source_finding_poll(&mine->finding, &why);
+    if (status == SLU_OK)
+        return discovered_take(mine, err);
+    if (status == SLU_AGAIN)
+        return SLU_OK;
+    slu_log_warn(&mine->face.env, "PARTITIONS", "table %s: new partitions are taken later: %s", mine->options->face.table, why.message);
+    source_finding_reset(&mine->finding);
+    return SLU_OK;
 }
 
 static slu_status
@@ -317,6 +367,8 @@ discovery_step(source *mine, slu_error *err)
     const int64_t now_ms = mine->face.host->now_ms(mine->face.host);
     if (mine->splits.shard_count == 0 || mine->options->discovery_ms == 0)
         return SLU_OK;
+    if (mine->finding.count != 0)
+        return discovered_poll(mine, err);
     if (now_ms >= mine->discover_at_ms) {
         mine->discover_at_ms = now_ms + mine->options->discovery_ms;
         fluss_target_discover(mine->face.target);
@@ -326,7 +378,8 @@ discovery_step(source *mine, slu_error *err)
     mine->listings = fluss_target_listings(mine->face.target);
     if (mine->splits.shards[0].table_id != fluss_target_table(mine->face.target)->table_id)
         return slu_error_set(err, SLU_CONFLICT, "table %s was dropped and created anew", mine->options->face.table);
-    return discovered_take(mine, err);
+    SLU_TRY(discovered_ask(mine, err));
+    return mine->finding.count == 0 ? discovered_take(mine, err) : SLU_OK;
 }
 
 /* Nothing more comes from buckets whose partition was dropped: their splits are over. */
@@ -482,6 +535,7 @@ source_close(void *self)
 {
     source *mine = self;
     source_snapshots_fini(&mine->snapshots);
+    source_finding_reset(&mine->finding);
     fluss_scanner_close(&mine->scanner);
     face_close(&mine->face);
     slu_free(mine->columns);

@@ -833,6 +833,46 @@ a_snapshot_is_read_exactly_once_over_failures(void **state)
     check_each_once("full_copy", 0, FULL_ROWS + FULL_CHANGES);
 }
 
+/* A partition whose rows are written twice, and are in a snapshot when the source looks for it. */
+static void *
+make_partition(void *unused)
+{
+    (void)unused;
+    slu_error err = {0};
+    fluss_client *own = NULL;
+    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = bootstrap}, &own, &err));
+    for (int i = 0; i < 1000 && atomic_load(&passed) < 1000; i++)
+        (void)usleep(10000);
+    write_parts(own, "found", "n", 1, 1000, 2000);
+    write_parts(own, "found", "n", 1, 1000, 2000);
+    fluss_client_close(&own);
+    return NULL;
+}
+
+static void
+a_new_partition_begins_with_its_snapshot(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    pthread_t thread;
+    make_parts("found", ",\"primary_key\":[\"id\",\"name\"]");
+    write_parts(client, "found", "p", 1, 0, 1000);
+    atomic_store(&passed, 0);
+    assert_int_equal(pthread_create(&thread, NULL, make_partition, NULL), 0);
+    assert_int_not_equal(run_job("job: follow\ncheckpoint: { interval: 50ms }\nrestart: { strategy: none }\n"
+                                 "params: { fluss.bootstrap.servers: }\noperators:\n"
+                                 "  - { id: in, use: fluss_source, parallelism: 2,\n"
+                                 "      with: { table: faces.found, scan.partition.discovery.interval: 4s } }\n"
+                                 "  - { id: bad, use: stumble, from: in, parallelism: 1, with: { after: 2999, times: 1 } }\n"
+                                 "  - { id: out, use: blackhole, from: bad }\n",
+                                 &status, &err),
+                         SLU_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    if (strstr(err.message, "stumbled on purpose after 3000 rows") == NULL) /* its changelog has 6000 */
+        fail_msg("%s", err.message);
+}
+
 static int
 start(void **state)
 {
@@ -873,6 +913,7 @@ main(void)
         cmocka_unit_test(partitions_are_upserted_and_looked_up),
         cmocka_unit_test(new_partitions_are_found),
         cmocka_unit_test(a_snapshot_is_read_exactly_once_over_failures),
+        cmocka_unit_test(a_new_partition_begins_with_its_snapshot),
     };
     return cmocka_run_group_tests_name("fluss.faces", tests, start, stop);
 }

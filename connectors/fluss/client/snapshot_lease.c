@@ -18,10 +18,10 @@ fluss_lease_id_make(fluss_client *client, char out[FLUSS_LEASE_ID_BYTES])
 
 /* ---- which there are ---- */
 
-static slu_status
-list_take(const fluss_target *target, int32_t slot, const Fluss__GetLatestKvSnapshotsResponse *response, fluss_snapshot_at *out,
-          slu_error *err)
+slu_status
+fluss_snapshots_take(const fluss_target *target, int32_t slot, const fluss_answer *answer, fluss_snapshot_at *out, slu_error *err)
 {
+    const Fluss__GetLatestKvSnapshotsResponse *response = (const Fluss__GetLatestKvSnapshotsResponse *)answer->message;
     const fluss_table *table = fluss_target_table(target);
     if (response->table_id != table->table_id)
         return slu_error_set(err, SLU_CONFLICT, "table %s was dropped and created anew", fluss_target_name(target));
@@ -41,19 +41,38 @@ list_take(const fluss_target *target, int32_t slot, const Fluss__GetLatestKvSnap
     return SLU_OK;
 }
 
+/* `path` holds what the request points to. */
+static void
+list_request(const fluss_target *target, int32_t slot, Fluss__PbTablePath *path, Fluss__GetLatestKvSnapshotsRequest *request)
+{
+    *path = (Fluss__PbTablePath)FLUSS__PB_TABLE_PATH__INIT;
+    *request = (Fluss__GetLatestKvSnapshotsRequest)FLUSS__GET_LATEST_KV_SNAPSHOTS_REQUEST__INIT;
+    path->database_name = target->database;
+    path->table_name = target->table_name;
+    request->table_path = path;
+    request->partition_name = (char *)(uintptr_t)fluss_target_slot(target, slot).name;
+}
+
 slu_status
 fluss_snapshots_list(fluss_target *target, int32_t slot, fluss_snapshot_at *out, slu_error *err)
 {
-    Fluss__GetLatestKvSnapshotsRequest request = FLUSS__GET_LATEST_KV_SNAPSHOTS_REQUEST__INIT;
-    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    Fluss__GetLatestKvSnapshotsRequest request;
+    Fluss__PbTablePath path;
     SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
-    path.database_name = target->database;
-    path.table_name = target->table_name;
-    request.table_path = &path;
-    request.partition_name = (char *)(uintptr_t)fluss_target_slot(target, slot).name;
+    list_request(target, slot, &path, &request);
     SLU_TRY_IN(fluss_client_ask(fluss_target_client(target), FLUSS_TO_ANY, FLUSS_API_GET_LATEST_KV_SNAPSHOTS, &request.base, &answer, err),
                err, "kv snapshots of table %s", fluss_target_name(target));
-    return list_take(target, slot, (const Fluss__GetLatestKvSnapshotsResponse *)answer->message, out, err);
+    return fluss_snapshots_take(target, slot, answer, out, err);
+}
+
+slu_status
+fluss_snapshots_ask(fluss_target *target, int32_t slot, fluss_on_answer on_answer, void *context, fluss_call **out, slu_error *err)
+{
+    Fluss__GetLatestKvSnapshotsRequest request;
+    Fluss__PbTablePath path;
+    list_request(target, slot, &path, &request);
+    return fluss_client_call(fluss_target_client(target), FLUSS_TO_ANY, FLUSS_API_GET_LATEST_KV_SNAPSHOTS, &request.base, on_answer, context,
+                             out, err);
 }
 
 /* ---- acquire ---- */

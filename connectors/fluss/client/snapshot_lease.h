@@ -27,6 +27,12 @@ typedef struct fluss_snapshot_at {
 /* The newest snapshot of every bucket of a slot: `bucket_count` of them. */
 SLU_CHECK slu_status fluss_snapshots_list(fluss_target *target, int32_t slot, fluss_snapshot_at *out, slu_error *err);
 
+/* The same, asked and not waited for: on_answer as client.h says; then take what it gave. */
+SLU_CHECK slu_status fluss_snapshots_ask(fluss_target *target, int32_t slot, fluss_on_answer on_answer, void *context, fluss_call **out,
+                                         slu_error *err);
+SLU_CHECK slu_status fluss_snapshots_take(const fluss_target *target, int32_t slot, const fluss_answer *answer, fluss_snapshot_at *out,
+                                          slu_error *err);
+
 /* "sluice-5f3a..." */
 void fluss_lease_id_make(fluss_client *client, char out[FLUSS_LEASE_ID_BYTES]);
 /* Those of `at` that have a snapshot. One that is gone meanwhile is set to FLUSS_NO_SNAPSHOT. */
