@@ -26,6 +26,8 @@ import model  # noqa: E402
 
 CELLS_MAX = 80
 ANSWER_SECONDS = 60
+RUST_NEEDED = (1, 85)
+RUST_BUILD_SECONDS = 480
 SPEC_SECONDS = 0.03  # what lies between a step of writing and the moment that is asked for
 
 CLIENTS = {"ours": "our client", "java": "Java client 0.9.1", "rust": "Rust client fluss-rs 1.0.0", "python": "Python client pyfluss 1.0.0"}
@@ -123,7 +125,7 @@ class Driver:
             self.process = None
 
 
-def make_drivers(build):
+def make_drivers(build, wanted=tuple(CLIENTS)):
     drivers = {"ours": Driver("ours", [os.path.join(build, "tests/interop/fluss/fluss_our_driver")])}
     try:
         command = [jars.java(), *jars.JVM, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars.class_path(os.path.join(HERE, "pom.xml")),
@@ -136,8 +138,31 @@ def make_drivers(build):
         drivers["python"] = Driver("python", [sys.executable, "-B", os.path.join(HERE, "drivers/python_driver.py")])
     except ImportError as missing:
         drivers["python"] = Driver("python", None, f"pyfluss cannot be loaded: {missing}")
-    drivers["rust"] = Driver("rust", None, "no driver yet")
+    program, missing = rust_driver() if "rust" in wanted else (None, "not asked for")
+    drivers["rust"] = Driver("rust", [program], missing)
     return drivers
+
+
+def rust_driver():
+    """(program, None), or (None, why it cannot be built here)."""
+    cargo = shutil.which("cargo") or os.path.expanduser("~/.cargo/bin/cargo")
+    try:
+        version = subprocess.run([cargo, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60).stdout
+    except OSError:
+        return None, "no cargo on this machine (fluss-rs wants Rust 1.85; Debian 12 has 1.63: rustup has it)"
+    number = re.match(r"cargo (\d+)\.(\d+)", version)
+    if not number or tuple(map(int, number.groups())) < RUST_NEEDED:
+        return None, f"fluss-rs wants Rust {'.'.join(map(str, RUST_NEEDED))} (rustup has it), here is {version.strip() or 'none that works'}"
+    target = os.path.join(jars.cache(), "rust-driver")
+    print("building the Rust client and its driver, where they are not built yet (some minutes)", flush=True)
+    try:
+        built = subprocess.run([cargo, "build", "--locked", "-q", "--manifest-path", os.path.join(HERE, "drivers/rust/Cargo.toml"), "--target-dir", target],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, timeout=RUST_BUILD_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None, f"fluss-rs was not built within {RUST_BUILD_SECONDS} s"
+    if built.returncode != 0:
+        return None, f"fluss-rs cannot be built: {(built.stdout.strip().splitlines() or ['no word'])[-1]}"
+    return os.path.join(target, "debug", "rust-driver"), None
 
 
 # ---- Servers ----
@@ -476,7 +501,7 @@ def main():
         print("\n".join(cell.name for cell in chosen))
         return 0
     begun = time.monotonic()
-    drivers = make_drivers(build)
+    drivers = make_drivers(build, {client for cell in chosen for client in (cell.writer, cell.reader)})
     try:
         with OurServer(build) as our:
             addresses = {"ours": our.bootstrap}
