@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/file.h"
 #include "base/sizes.h"
+#include "kv/row_cache.h"
 
 #include <rocksdb/c.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #define KV_CACHE_BYTES_DEFAULT ((size_t)8 << 20)
 #define KV_WRITE_BUFFER_BYTES_DEFAULT ((size_t)16 << 20)
 #define KV_THREADS_DEFAULT 2
+#define KV_ROW_CACHE_BYTES_DEFAULT ((size_t)16 << 20)
 #define KV_STORE_BUFFER_BYTES ((size_t)4 << 20) /* a store with more unflushed rows flushes by itself, in the background */
 #define KV_BLOOM_BITS 10
 #define KV_FORMAT_VERSION 5 /* the newest that RocksDB 6.20 reads */
@@ -28,6 +30,8 @@ struct slu_kv_pool {
     size_t write_buffer_bytes;
     size_t store_buffer_bytes;
     size_t unflushed_bytes;
+    slu_row_cache *row_cache;
+    uint32_t store_id_next;
     slu_kv *stores;
 };
 
@@ -37,6 +41,7 @@ struct slu_kv {
     rocksdb_t *db;
     rocksdb_column_family_handle_t *families[2]; /* rows, meta */
     size_t unflushed_bytes;
+    uint32_t id; /* in the cache of rows */
 };
 
 struct slu_kv_batch {
@@ -98,8 +103,12 @@ slu_kv_pool_open(const slu_kv_pool_options *options, slu_kv_pool **out, slu_erro
     pool->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(pool->write, 1);
     pool->flush = rocksdb_flushoptions_create();
+    const slu_status status = slu_row_cache_new(
+        options->row_cache_bytes != 0 ? options->row_cache_bytes : KV_ROW_CACHE_BYTES_DEFAULT, &pool->row_cache, err);
+    if (status != SLU_OK)
+        slu_kv_pool_close(&pool);
     *out = pool;
-    return SLU_OK;
+    return status;
 }
 
 void
@@ -114,6 +123,7 @@ slu_kv_pool_close(slu_kv_pool **pool)
     rocksdb_options_destroy((*pool)->options);
     rocksdb_cache_destroy((*pool)->cache);
     rocksdb_env_destroy((*pool)->env);
+    slu_row_cache_free(&(*pool)->row_cache);
     slu_free(*pool);
     *pool = NULL;
 }
@@ -134,6 +144,7 @@ slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err)
         return kv_error(err, text, dir);
     }
     kv->pool = pool;
+    kv->id = pool->store_id_next++;
     kv->next = pool->stores;
     pool->stores = kv;
     *out = kv;
@@ -211,12 +222,31 @@ kv_count_nothing(void)
     rocksdb_set_perf_level(rocksdb_disable);
 }
 
+static slu_status
+kv_get_row(slu_kv *kv, slu_view key, slu_buf *values, slu_kv_slot *slot, slu_error *err)
+{
+    slu_row_cache *cache = kv->pool->row_cache;
+    const slu_view nothing = {0};
+    slu_view value;
+    if (!slu_row_cache_get(cache, kv->id, key, &value)) {
+        SLU_TRY(kv_get(kv, 0, key, values, slot, err));
+        if (slot->found)
+            slu_row_cache_put(cache, kv->id, key, nothing, slu_view_of(values->data + slot->at, slot->bytes));
+        return SLU_OK;
+    }
+    slot->found = true;
+    slot->at = values->bytes;
+    slot->bytes = value.bytes;
+    slu_buf_append(values, value.data, value.bytes);
+    return slu_buf_status(values, err);
+}
+
 slu_status
 slu_kv_get_many(slu_kv *kv, const slu_view *keys, size_t count, slu_buf *values, slu_kv_slot *slots, slu_error *err)
 {
     kv_count_nothing();
     for (size_t i = 0; i < count; i++)
-        SLU_TRY(kv_get(kv, 0, keys[i], values, &slots[i], err));
+        SLU_TRY(kv_get_row(kv, keys[i], values, &slots[i], err));
     return SLU_OK;
 }
 
@@ -322,16 +352,34 @@ kv_keep_budget(slu_kv_pool *pool, slu_error *err)
     return slu_kv_flush(largest, err);
 }
 
+static void
+kv_cache_put(void *context, const char *key, size_t key_bytes, const char *value, size_t value_bytes)
+{
+    const slu_kv *kv = context;
+    const slu_view nothing = {0};
+    slu_row_cache_put(kv->pool->row_cache, kv->id, slu_view_of(key, key_bytes), nothing, slu_view_of(value, value_bytes));
+}
+
+static void
+kv_cache_drop(void *context, const char *key, size_t key_bytes)
+{
+    const slu_kv *kv = context;
+    slu_row_cache_drop(kv->pool->row_cache, kv->id, slu_view_of(key, key_bytes));
+}
+
 slu_status
 slu_kv_write(slu_kv *kv, slu_kv_batch *batch, slu_error *err)
 {
     char *text = NULL;
     SLU_TRY(slu_buf_status(&batch->meta, err));
     kv_count_nothing();
+    rocksdb_writebatch_iterate(batch->rows, kv, kv_cache_put, kv_cache_drop);
     kv_place_meta(kv, batch);
     rocksdb_write(kv->db, kv->pool->write, batch->rows, &text);
-    if (text != NULL)
+    if (text != NULL) {
+        kv->id = kv->pool->store_id_next++; /* the cache knows nothing of this store any more */
         return kv_error(err, text, "write");
+    }
     kv->unflushed_bytes += batch->bytes;
     kv->pool->unflushed_bytes += batch->bytes;
     if (kv->unflushed_bytes > kv->pool->store_buffer_bytes) /* RocksDB has switched to a new buffer by now */

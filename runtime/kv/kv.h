@@ -25,6 +25,7 @@ typedef struct slu_kv_pool_options {
     size_t write_buffer_bytes; /* unflushed rows of all stores: above it the largest store is flushed; one alone
                                 * flushes in the background at 4 MiB. 0: 16 MiB */
     int threads;               /* background threads; 0: 2 */
+    size_t row_cache_bytes;    /* rows that were read or written lately, beside the block cache, and a quarter more; 0: 16 MiB */
 } slu_kv_pool_options;
 
 SLU_CHECK slu_status slu_kv_pool_open(const slu_kv_pool_options *options, slu_kv_pool **out, slu_error *err);
