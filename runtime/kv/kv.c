@@ -15,7 +15,8 @@
 #define KV_ROW_CACHE_BYTES_DEFAULT ((size_t)16 << 20)
 #define KV_STORE_BUFFER_BYTES ((size_t)4 << 20) /* a store with more unflushed rows flushes by itself, in the background */
 #define KV_BLOOM_BITS 10
-#define KV_FORMAT_VERSION 5 /* the newest that RocksDB 6.20 reads */
+#define KV_MEMTABLE_BLOOM 0.05 /* of the write buffer */
+#define KV_FORMAT_VERSION 5    /* the newest that RocksDB 6.20 reads */
 #define KV_CHECKSUM_CRC32C 1
 #define KV_OPEN_FILES_MAX 256
 #define KV_META_FAMILY "meta"
@@ -77,6 +78,10 @@ kv_options_new(slu_kv_pool *pool)
     rocksdb_options_set_keep_log_file_num(options, 1);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
+    rocksdb_options_set_allow_concurrent_memtable_write(options, 0); /* there is one writer */
+    rocksdb_options_set_enable_write_thread_adaptive_yield(options, 0);
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, KV_MEMTABLE_BLOOM); /* keys that are new are soon known to be */
+    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
     rocksdb_block_based_options_set_block_cache(table, pool->cache);
     rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom(KV_BLOOM_BITS));
     rocksdb_block_based_options_set_format_version(table, KV_FORMAT_VERSION);
