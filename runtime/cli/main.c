@@ -23,7 +23,7 @@ static const slu_verb *const verbs[] = {
     &slu_verb_logs,        &slu_verb_plugins_list, &slu_verb_plugins_show,  &slu_verb_plugins_check,
     &slu_verb_plugins_new, &slu_verb_tables_list,  &slu_verb_tables_create, &slu_verb_tables_describe,
     &slu_verb_tables_load, &slu_verb_tables_read,  &slu_verb_tables_drop, &slu_verb_tables_count,
-    &slu_verb_tables_partitions, &slu_verb_tables_add_partition, &slu_verb_tables_drop_partition,   &slu_verb_sql,
+    &slu_verb_tables_export, &slu_verb_tables_import, &slu_verb_tables_partitions, &slu_verb_tables_add_partition, &slu_verb_tables_drop_partition,   &slu_verb_sql,
 };
 
 /* ---- Words that verbs share ------------------------------------------------------------------------------------------------------ */

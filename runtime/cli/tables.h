@@ -29,6 +29,8 @@ typedef struct slu_table_name {
 } slu_table_name;
 
 SLU_CHECK slu_status slu_tables_client(const slu_args *args, fluss_client **out, slu_error *err);
+/* The same at another address, with the same login. */
+SLU_CHECK slu_status slu_tables_client_at(const slu_args *args, const char *servers, fluss_client **out, slu_error *err);
 /* "db.t", or "t" in database fluss. */
 SLU_CHECK slu_status slu_table_name_parse(const char *text, slu_table_name *out, slu_error *err);
 /* The table, ready. */

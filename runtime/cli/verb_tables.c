@@ -31,7 +31,12 @@ tables_login(const slu_args *args)
 slu_status
 slu_tables_client(const slu_args *args, fluss_client **out, slu_error *err)
 {
-    const char *servers = slu_args_get(args, "fluss.bootstrap.servers");
+    return slu_tables_client_at(args, slu_args_get(args, "fluss.bootstrap.servers"), out, err);
+}
+
+slu_status
+slu_tables_client_at(const slu_args *args, const char *servers, fluss_client **out, slu_error *err)
+{
     const fluss_client_options options = {.bootstrap_servers = servers == NULL ? SERVERS_DEFAULT : servers,
                                           .connect_timeout_ms = 5000,
                                           .login = tables_login(args)};

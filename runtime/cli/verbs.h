@@ -66,6 +66,8 @@ extern const slu_verb slu_verb_tables_load;
 extern const slu_verb slu_verb_tables_read;
 extern const slu_verb slu_verb_tables_drop;
 extern const slu_verb slu_verb_tables_count;
+extern const slu_verb slu_verb_tables_export;
+extern const slu_verb slu_verb_tables_import;
 extern const slu_verb slu_verb_tables_partitions;
 extern const slu_verb slu_verb_tables_add_partition;
 extern const slu_verb slu_verb_tables_drop_partition;
