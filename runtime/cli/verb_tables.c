@@ -1,6 +1,7 @@
 /* verb_tables.c: the tables of a Fluss cluster: list, create, describe, load, read, drop. */
 #include "tables.h"
 
+#include "fluss/merge/aggregate.h"
 #include "fluss/record/descriptor.h"
 #include "table.h"
 
@@ -205,6 +206,55 @@ primary_key_set(const char *text, slu_arena *arena, fluss_schema *schema, slu_er
     return SLU_OK;
 }
 
+/* One "column=function" or "column=function:delimiter", as the schema's JSON has it. */
+static slu_status
+aggregate_set(char *said, slu_arena *arena, fluss_schema *schema, slu_error *err)
+{
+    fluss_agg_function function;
+    char *name = strchr(said, '=');
+    if (name == NULL)
+        return slu_error_set(err, SLU_INVALID, "--aggregate: %s is not COLUMN=FUNCTION", said);
+    *name++ = 0;
+    char *delimiter = strchr(name, ':');
+    if (delimiter != NULL)
+        *delimiter++ = 0;
+    const int32_t at = fluss_schema_find(schema, said);
+    if (at < 0)
+        return slu_error_set(err, SLU_INVALID, "--aggregate: there is no column %s", said);
+    if (!fluss_aggregate_find(name, &function))
+        return slu_error_set(err, SLU_INVALID,
+                             "--aggregate: there is no function %s; there are sum, product, max, min, last_value, "
+                             "last_value_ignore_nulls, first_value, first_value_ignore_nulls, listagg, string_agg, bool_and, bool_or, "
+                             "rbm32 and rbm64",
+                             name);
+    if (delimiter != NULL && strpbrk(delimiter, "\"\\") != NULL)
+        return slu_error_set(err, SLU_INVALID, "--aggregate: a delimiter with a quote or a backslash");
+    schema->columns[at].agg_function =
+        delimiter == NULL ? slu_arena_printf(arena, "{\"type\":\"%s\"}", fluss_aggregate_name(function))
+                          : slu_arena_printf(arena, "{\"type\":\"%s\",\"parameters\":{\"delimiter\":\"%s\"}}",
+                                             fluss_aggregate_name(function), delimiter);
+    return slu_arena_status(arena, err);
+}
+
+static slu_status
+aggregates_set(const char *text, slu_arena *arena, fluss_schema *schema, slu_error *err)
+{
+    char *copy = slu_arena_strdup(arena, text == NULL ? "" : text);
+    SLU_TRY(slu_arena_status(arena, err));
+    for (char *save = NULL, *said = strtok_r(copy, ", ", &save); said != NULL; said = strtok_r(NULL, ", ", &save))
+        SLU_TRY(aggregate_set(said, arena, schema, err));
+    return SLU_OK;
+}
+
+static slu_status
+auto_increment_set(const char *column, fluss_schema *schema, slu_error *err)
+{
+    if (column != NULL && fluss_schema_find(schema, column) < 0)
+        return slu_error_set(err, SLU_INVALID, "--auto-increment: there is no column %s", column);
+    schema->auto_increment_column = column;
+    return SLU_OK;
+}
+
 /* `table.*` are Fluss's own; every other setting is the user's. */
 static slu_status
 properties_set(const slu_args *args, slu_arena *arena, fluss_descriptor *out, slu_error *err)
@@ -233,6 +283,8 @@ descriptor_make(const slu_args *args, slu_arena *arena, fluss_descriptor *out, s
     slu_schema_release(&columns);
     SLU_TRY(status);
     SLU_TRY(primary_key_set(slu_args_get(args, "primary-key"), arena, &out->schema, err));
+    SLU_TRY(aggregates_set(slu_args_get(args, "aggregate"), arena, &out->schema, err));
+    SLU_TRY(auto_increment_set(slu_args_get(args, "auto-increment"), &out->schema, err));
     SLU_TRY(name_list(slu_args_get(args, "bucket-key"), arena, &out->bucket_keys, &out->bucket_key_count, err));
     const char *partitions = slu_args_get(args, "partitioned-by");
     SLU_TRY(name_list(partitions != NULL ? partitions : slu_args_get(args, "partition-keys"), arena, &out->partition_keys, &out->partition_key_count, err));
@@ -406,6 +458,8 @@ static const slu_flag load_flags[] = {TABLES_SERVERS_FLAG, {"format", 0, "NAME",
 static const slu_flag create_flags[] = {
     TABLES_SERVERS_FLAG,
     {"primary-key", 0, "COLUMNS", "makes it a primary-key table"},
+    {"aggregate", 0, "COLUMN=FUNCTION,..", "for table.merge-engine aggregation: sum, max, listagg:DELIMITER .."},
+    {"auto-increment", 0, "COLUMN", "is given a number for each new key"},
     {"buckets", 0, "N", "number of buckets (the server's default)"},
     {"bucket-key", 0, "COLUMNS", "what decides a row's bucket"},
     {"partitioned-by", 0, "COLUMNS", "makes it a partitioned table"},

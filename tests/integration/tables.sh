@@ -30,6 +30,10 @@ expect 0 "table fluss.account created" tables create fluss.account "id BIGINT NO
 expect 0 "created" tables create fluss.events "id BIGINT NOT NULL, amount DECIMAL(10,2), ok BOOLEAN, at TIMESTAMP(3)" --buckets 2
 expect 0 "created" tables create fluss.fraud "transactionId BIGINT, name STRING" --bucket-key transactionId --buckets 4 --table.datalake.enabled true
 [ -d "$work/lake/fluss/fraud/metadata" ] || { echo "no lake table was made"; failed=1; }
+expect 0 "created" tables create fluss.totals "k BIGINT NOT NULL, n BIGINT, names STRING" --primary-key k --aggregate "n=sum,names=listagg:;" --table.merge-engine aggregation
+expect 1 "part of [TINYINT" tables create fluss.bad "k BIGINT NOT NULL, s STRING" --primary-key k --aggregate s=sum --table.merge-engine aggregation
+expect 1 "there is no function summ" tables create fluss.bad "k BIGINT NOT NULL, s STRING" --primary-key k --aggregate s=summ
+expect 0 "created" tables create fluss.numbered "name STRING NOT NULL, id BIGINT, v INT" --primary-key name --auto-increment id
 expect 1 "already exists" tables create fluss.fraud "transactionId BIGINT"
 expect 1 "there is no column nope" tables create fluss.bad "a BIGINT" --primary-key nope
 expect 0 "table.datalake.enabled = true" tables describe fraud
@@ -50,6 +54,14 @@ expect 0 "dropped" tables drop events
 expect 1 "does not exist" tables drop events
 expect 0 "dropped" tables drop events --if-exists
 # Partitioned tables: made, loaded (partitions come by themselves), listed, read, counted, queried, dropped.
+printf '{"k":1,"n":5,"names":"a"}\n' >"$work/t1.jsonl"
+printf '{"k":1,"n":10,"names":"c"}\n' >"$work/t2.jsonl"
+expect 0 "1 rows loaded" tables load totals "$work/t1.jsonl"
+expect 0 "1 rows loaded" tables load totals "$work/t2.jsonl"
+expect 0 "+U 1 | 15 | a;c" tables read totals
+printf '{"name":"x","v":5}\n{"name":"y","v":6}\n' >"$work/n.jsonl"
+expect 0 "2 rows loaded" tables load numbered "$work/n.jsonl"
+expect 0 "+I y | 2 | 6" tables read numbered
 expect 0 "created" tables create fluss.clicks "id BIGINT NOT NULL, day STRING NOT NULL, n INT" --primary-key id,day --partitioned-by day --buckets 2
 expect 0 "partitioned by day" tables describe clicks
 printf 'id,day,n\n1,20240101,5\n1,20240102,6\n2,20240101,7\n' >"$work/c.csv"

@@ -53,6 +53,7 @@ struct fluss_lookup {
     uint32_t pending;
     fluss_rows *rows;
     slu_timer *timer;
+    bool inserts; /* what is missing */
 };
 
 static void part_send(part *mine);
@@ -230,6 +231,12 @@ part_request(part *mine, int32_t leader, slu_error *err)
         keys[i] = fluss_bytes_of(slu_view_of(of->keys.data + at, of->offsets[mine->rows[i] + 1] - at));
     }
     request.table_id = fluss_target_table(of->lookup->target)->table_id;
+    if (of->lookup->inserts) {
+        request.has_insert_if_not_exists = request.insert_if_not_exists = true;
+        request.has_acks = request.has_timeout_ms = true;
+        request.acks = -1;
+        request.timeout_ms = (int32_t)fluss_target_client(of->lookup->target)->request_timeout_ms;
+    }
     request.n_buckets_req = 1;
     request.buckets_req = buckets;
     bucket.bucket_id = part_bucket(mine);
@@ -430,6 +437,12 @@ asked_make(asked *of, const struct ArrowSchema *schema, const struct ArrowArray 
         status = parts_make(of, buckets, err);
     slu_free(buckets);
     return status;
+}
+
+void
+fluss_lookup_insert_missing(fluss_lookup *lookup)
+{
+    lookup->inserts = true;
 }
 
 slu_status

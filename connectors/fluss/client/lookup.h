@@ -26,6 +26,9 @@ typedef void (*fluss_lookup_done)(void *context, uint64_t token, struct ArrowArr
 SLU_CHECK slu_status fluss_lookup_open(fluss_target *target, fluss_lookup_done on_done, void *context, fluss_lookup **out,
                                        slu_error *err);
 void fluss_lookup_close(fluss_lookup **lookup);
+/* From now on a key that is missing is inserted, with null in the other columns and an id where the table has an auto-increment column;
+ * its row is what is answered. Fluss refuses it for tables with other NOT NULL columns. */
+void fluss_lookup_insert_missing(fluss_lookup *lookup);
 /* The first `rows` rows (or the selected ones) of an array that holds the primary key's columns by the table's names. */
 SLU_CHECK slu_status fluss_lookup_submit(fluss_lookup *lookup, uint64_t token, const struct ArrowSchema *schema,
                                          const struct ArrowArray *keys, const int32_t *selection, int64_t rows, slu_error *err);

@@ -55,6 +55,7 @@ typedef struct flight {
 struct fluss_writer {
     fluss_target *target;
     fluss_writer_options options;
+    int32_t *own_targets; /* all columns but the auto-increment one, where the options say none */
     bool kv;
     int64_t writer_id; /* -1: not there yet */
     fluss_call *init_call;
@@ -373,6 +374,8 @@ put_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
     request.acks = ACKS_ALL;
     request.table_id = fluss_target_table(writer->target)->table_id;
     request.timeout_ms = (int32_t)fluss_target_client(writer->target)->request_timeout_ms;
+    request.has_agg_mode = writer->options.overwrite;
+    request.agg_mode = writer->options.overwrite ? 1 : 0;
     request.n_target_columns = writer->options.target_column_count;
     request.target_columns = (int32_t *)(uintptr_t)writer->options.target_columns;
     request.n_buckets_req = made->count;
@@ -496,6 +499,21 @@ timer_fired(void *context)
 
 /* ---- The writer ---- */
 
+/* A table that numbers its rows takes no whole ones: every column but that is written. */
+static slu_status
+writer_leave_number(fluss_writer *writer, const fluss_schema *schema, slu_error *err)
+{
+    const int32_t numbered = fluss_schema_find(schema, schema->auto_increment_column);
+    writer->own_targets = slu_alloc((schema->column_count + 1) * sizeof *writer->own_targets);
+    if (writer->own_targets == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a writer");
+    writer->options.target_columns = writer->own_targets;
+    for (int32_t c = 0; (size_t)c < schema->column_count; c++)
+        if (c != numbered)
+            writer->own_targets[writer->options.target_column_count++] = c;
+    return SLU_OK;
+}
+
 slu_status
 fluss_writer_open(fluss_target *target, const fluss_writer_options *options, fluss_writer **out, slu_error *err)
 {
@@ -509,6 +527,8 @@ fluss_writer_open(fluss_target *target, const fluss_writer_options *options, flu
     writer->kv = table->key_column_count > 0;
     writer->writer_id = -1;
     slu_status status = fluss_target_partitioned(target) ? SLU_OK : buckets_reserve(writer, table->bucket_count - 1, err);
+    if (status == SLU_OK && writer->options.target_column_count == 0 && table->descriptor->schema.auto_increment_column != NULL)
+        status = writer_leave_number(writer, &table->descriptor->schema, err);
     if (status == SLU_OK)
         status = slu_ipc_codec_new(&writer->codec, err);
     if (status == SLU_OK)
@@ -544,6 +564,7 @@ fluss_writer_close(fluss_writer **writer)
     slu_timer_close(&mine->timer);
     slu_ipc_codec_free(&mine->codec);
     slu_free(mine->buckets);
+    slu_free(mine->own_targets);
     slu_free(mine);
 }
 
