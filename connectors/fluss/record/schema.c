@@ -376,6 +376,14 @@ number_columns(fluss_column *columns, size_t count, bool named, int32_t *next)
     }
 }
 
+void
+fluss_column_number(fluss_column *column, int32_t *highest)
+{
+    int32_t next = *highest + 1;
+    number_columns(column, 1, true, &next);
+    *highest = next - 1;
+}
+
 static int32_t
 highest_id(const fluss_column *columns, size_t count)
 {

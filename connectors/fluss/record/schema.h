@@ -77,6 +77,8 @@ SLU_CHECK slu_status fluss_type_encode(const fluss_type *type, slu_buf *out, slu
 /* Numbers columns and nested fields in pre-order from 0, as a fresh Fluss schema is, unless they have ids, which are kept; and makes
  * primary key columns NOT NULL. */
 void fluss_schema_normalize(fluss_schema *schema);
+/* Numbers a new column and the fields within its type, in pre-order behind *highest, which moves on. */
+void fluss_column_number(fluss_column *column, int32_t *highest);
 /* -1: no such column. */
 int32_t fluss_schema_find(const fluss_schema *schema, const char *name);
 

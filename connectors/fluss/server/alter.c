@@ -89,17 +89,6 @@ alter_property(fluss_descriptor *d, slu_arena *arena, const Fluss__PbAlterConfig
     return property_change(&d->properties, &d->property_count, arena, key, value, err);
 }
 
-/* Numbers a new column and the fields of its ROW types in pre-order behind the highest id. */
-static void
-column_number(fluss_column *column, int32_t *highest)
-{
-    column->id = ++*highest;
-    for (uint32_t i = 0; i < column->type.child_count; i++) {
-        if (column->type.id == FLUSS_TYPE_ROW)
-            column_number(&column->type.children[i], highest);
-    }
-}
-
 static slu_status
 alter_add_column(fluss_schema *schema, slu_arena *arena, const Fluss__PbAddColumn *add, slu_error *err)
 {
@@ -120,7 +109,7 @@ alter_add_column(fluss_schema *schema, slu_arena *arena, const Fluss__PbAddColum
     column->name = slu_arena_strdup(arena, add->column_name);
     column->type = type;
     column->comment = add->comment == NULL ? NULL : slu_arena_strdup(arena, add->comment);
-    column_number(column, &schema->highest_field_id);
+    fluss_column_number(column, &schema->highest_field_id);
     schema->columns = columns;
     schema->column_count++;
     return slu_arena_status(arena, err);

@@ -254,19 +254,19 @@ expired_segments_leave_the_manifest_and_live_on_for_a_while(void **state)
     char dir[200];
     start(NULL, NULL);
     assert_true(peer_open(&p, fluss_server_address(server)));
-    const int64_t table = make_table(&p, "old", "\"table.log.ttl\":\"1 s\"");
+    const int64_t table = make_table(&p, "old", "\"table.log.ttl\":\"2 s\"");
     produce(&p, table, 35);
     wait_remote(&p, table, 200);
     (void)snprintf(dir, sizeof dir, "%s/remote/log/fluss/old-%lld/0", root, (long long)table);
-    for (int i = 0; i < 200 && fetch(&p, table, 0)->remote_log_fetch_info != NULL; i++)
+    for (int i = 0; i < 500 && fetch(&p, table, 0)->remote_log_fetch_info != NULL; i++)
         (void)usleep(20000);
     assert_true(fetch(&p, table, 0)->has_error_code);
     assert_int_equal(fetch(&p, table, 0)->error_code, 19);
     assert_true(peer_offset(&p, table, 0, 0) >= 200);
     assert_true(count_files(dir) >= 3); /* a reader may still be in them */
-    const int64_t start_offset = peer_offset(&p, table, 0, 0);
     produce(&p, table, 30);
     assert_int_equal(peer_offset(&p, table, 0, 1), 650);
+    const int64_t start_offset = peer_offset(&p, table, 0, 0); /* asked late: a slow machine sees more of it expire meanwhile */
     (void)read_all(&p, table, start_offset, 650);
     peer_close(&p);
 }

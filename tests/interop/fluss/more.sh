@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# ddl.sh SERVER: Fluss's own Java client sends our table server the requests of Ddl.java and compares codes and texts with what a real
-# cluster answered (tests/golden/fluss/ddl). Skipped (77) where there is no JDK or Maven, or the jars cannot be had.
+# more.sh SERVER ddl|types: Fluss's own Java client judges our table server: Ddl.java sends what a real cluster was sent and compares
+# codes and texts (tests/golden/fluss/ddl); Types.java writes and reads random types through every format. Skipped (77) where there is
+# no JDK or Maven, or the jars cannot be had.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for tool in java mvn; do
+golden=$here/../../golden/fluss
+for tool in java javac mvn; do
     command -v $tool >/dev/null || { echo "SKIPPED: no $tool on this machine"; exit 77; }
 done
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sluice-tests/judge-$(cksum <"$here/pom.xml" | tr ' ' -)
@@ -29,5 +31,11 @@ for _ in $(seq 100); do
     [ -s "$work/address" ] && break
     sleep 0.05
 done
-java --add-opens=java.base/java.nio=ALL-UNNAMED -XX:+UseSerialGC -Xmx512m -cp "$cache/lib/*" "$here/Ddl.java" judge \
-    "$(cat "$work/address")" "$here/../../golden/fluss/ddl/answers.txt"
+run() { java --add-opens=java.base/java.nio=ALL-UNNAMED -XX:+UseSerialGC -Xmx512m -cp "$cache/lib/*:$work" "$@"; }
+case $2 in
+ddl) run "$here/Ddl.java" judge "$(cat "$work/address")" "$golden/ddl/answers.txt" ;;
+types)
+    javac -nowarn -cp "$cache/lib/*" -d "$work" "$here/Types.java" "$golden/values/RecordValues.java" 2>&1 | grep -v '^Note:' || true
+    run Types "$(cat "$work/address")" "${3:-15}"
+    ;;
+esac
