@@ -438,3 +438,21 @@ fluss_log_project(const struct ArrowSchema *arrow, const fluss_log_header *heade
         slu_buf_patch_u32le(out, start + fixed - 4, 0);
     return SLU_OK;
 }
+
+slu_status
+fluss_log_downgrade(const fluss_log_header *header, slu_view batch, slu_buf *out, slu_error *err)
+{
+    const size_t start = out->bytes;
+    if (header->magic != 1 || batch.bytes != header->batch_bytes || header->body_at > batch.bytes)
+        return slu_error_set(err, SLU_INVALID, "log batch at %lld: magic %u is not what becomes magic 0",
+                             (long long)header->base_offset, header->magic);
+    slu_buf_append(out, batch.data, header_bytes(0));
+    slu_buf_append(out, batch.data + header->body_at, batch.bytes - header->body_at);
+    SLU_TRY(slu_buf_status(out, err));
+    uint8_t *made = out->data + start;
+    const size_t bytes = out->bytes - start;
+    made[MAGIC_AT] = 0;
+    store_le(made + FLUSS_LOG_PREFIX_BYTES - 4, bytes - FLUSS_LOG_PREFIX_BYTES, 4);
+    store_le(made + CRC_AT, slu_crc32c(0, made + CRC_AT + 4, bytes - CRC_AT - 4), 4);
+    return SLU_OK;
+}

@@ -120,4 +120,7 @@ SLU_CHECK slu_status fluss_log_project(const struct ArrowSchema *arrow, const fl
                                        const int32_t *columns, size_t column_count, uint8_t compression, slu_buf *out,
                                        slu_error *err);
 
+/* Appends a (verified) batch of magic 1 as one of magic 0: the same without its statistics, which a reader of 0.9 does not know. */
+SLU_CHECK slu_status fluss_log_downgrade(const fluss_log_header *header, slu_view batch, slu_buf *out, slu_error *err);
+
 #endif

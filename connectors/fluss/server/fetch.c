@@ -23,8 +23,8 @@
 #define FETCHES_PARKED_SESSION_MAX 64               /* the same for one connection; honest clients have one */
 #define FETCHES_PARKED_BYTES_MAX ((size_t)256 << 20)
 #define FETCH_WAIT_MS_DEFAULT 100
-#define FETCH_WAIT_BEHIND_MS 10  /* of a reader that has more to fetch elsewhere */
-#define FETCH_BEHIND_MS 1000     /* for so long it counts as one */
+#define FETCH_WAIT_BEHIND_MS 10 /* of a reader that has more to fetch elsewhere */
+#define FETCH_BEHIND_MS 1000    /* for so long it counts as one */
 #define FETCH_WAIT_MS_MAX ((int64_t)10 * 60 * 1000)
 
 typedef struct fluss_fetch fluss_fetch;
@@ -215,25 +215,57 @@ fetch_is_ready(const fluss_fetch *fetch)
 
 /* ---- the answer ---- */
 
+/* "[0, 2]", as Java prints them. */
+static void
+print_columns(const fetch_table *asked, slu_buf *out)
+{
+    slu_buf_init(out, SLU_PATH_BYTES_MAX);
+    slu_buf_text(out, "[");
+    for (size_t i = 0; i < asked->column_count; i++)
+        slu_buf_printf(out, "%s%" PRId32, i == 0 ? "" : ", ", asked->columns[i]);
+    slu_buf_text(out, "]");
+}
+
+/* The columns against a schema of so many, in Fluss's words. */
+static slu_status
+projection_check(const fetch_table *asked, int32_t columns, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf text = {0};
+    int32_t before = -1;
+    bool good = true;
+    print_columns(asked, &text);
+    if (asked->column_count == 0)
+        good = slu_error_set(err, SLU_INVALID,
+                             "Empty projection is not supported. Please project at least one column. For "
+                             "aggregations like COUNT(*) / COUNT(1), the connector should push down a projection "
+                             "that selects at least one column.") == SLU_OK;
+    for (size_t i = 0; good && i < asked->column_count; before = asked->columns[i++]) {
+        const int32_t column = asked->columns[i];
+        if (column < before || column < 0)
+            good = slu_error_set(err, SLU_INVALID, "The projection indexes should be in field order, but is %s",
+                                 slu_buf_cstr(&text)) == SLU_OK;
+        else if (column == before)
+            good = slu_error_set(err, SLU_INVALID, "The projection indexes should not contain duplicated fields, but is %s",
+                                 slu_buf_cstr(&text)) == SLU_OK;
+        else if (column >= columns)
+            good = slu_error_set(err, SLU_INVALID, "Projected fields %s is out of bound for schema with %" PRId32 " fields.",
+                                 slu_buf_cstr(&text), columns) == SLU_OK;
+    }
+    if (!good && err != NULL)
+        err->code = FLUSS_ERROR_INVALID_COLUMN_PROJECTION;
+    return good ? SLU_OK : SLU_INVALID;
+}
+
 static slu_status
 fetch_check_projection(const fetch_table *asked, const fluss_served *table, slu_error *err)
 {
-    const int32_t columns = (int32_t)table->descriptor.schema.column_count;
-    bool good = asked->column_count != 0;
-    for (size_t i = 0; i < asked->column_count; i++)
-        good =
-            good && asked->columns[i] >= 0 && asked->columns[i] < columns && (i == 0 || asked->columns[i] > asked->columns[i - 1]);
-    if (table->table.log_format != FLUSS_LOG_ARROW)
-        (void)slu_error_set(err, SLU_INVALID, "Column projection is only supported for ARROW format, but the table %s.%s is not.",
-                            table->row.database, table->row.name);
-    else if (!good)
-        (void)slu_error_set(err, SLU_INVALID,
-                            "The projection indexes must be in ascending order, unique, not empty and within the %" PRId32
-                            " columns of table %s.%s.",
-                            columns, table->row.database, table->row.name);
-    else
-        return SLU_OK;
-    err->code = FLUSS_ERROR_INVALID_COLUMN_PROJECTION;
+    if (table->table.log_format == FLUSS_LOG_ARROW)
+        return projection_check(asked, (int32_t)table->descriptor.schema.column_count, err);
+    (void)slu_error_set(err, SLU_INVALID, "Column projection is only supported for ARROW format, but the table %s.%s is %s format.",
+                        table->row.database, table->row.name,
+                        table->table.log_format == FLUSS_LOG_INDEXED ? "INDEXED" : "COMPACTED");
+    if (err != NULL)
+        err->code = FLUSS_ERROR_INVALID_COLUMN_PROJECTION;
     return SLU_INVALID;
 }
 
@@ -254,6 +286,7 @@ fetch_project(const fluss_fetch *fetch, const fetch_table *asked, fluss_served *
         const fluss_schema *schema = NULL;
         struct ArrowSchema arrow = {0};
         SLU_TRY(fluss_tables_schema(fetch->server->tables, table, head.schema_id, &schema, err));
+        SLU_TRY(projection_check(asked, (int32_t)schema->column_count, err));
         SLU_TRY(fluss_schema_to_arrow(schema, &arrow, err));
         const slu_status status = fluss_log_project(&arrow, &head, slu_view_of(left.data, head.batch_bytes), asked->columns,
                                                     asked->column_count, table->table.log_compression, &projected, err);

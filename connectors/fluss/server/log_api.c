@@ -3,6 +3,8 @@
 #include "fluss/server/reply.h"
 #include "fluss/log/segment.h"
 
+#include "base/sizes.h"
+
 #include <inttypes.h>
 
 #define WRITER_ID_BLOCK 1000 /* ids taken from the catalogue at once; what is left at the end is never used */
@@ -48,7 +50,7 @@ produce_check(const fluss_served *table, slu_view batches, slu_error *err)
         fluss_log_header head;
         if (fluss_log_head(batches, &head, err) != SLU_OK || head.batch_bytes > batches.bytes)
             return SLU_OK; /* the log says it better */
-        if (head.magic != 0)
+        if (head.magic > 1)
             return log_api_fail(
                 err,
                 slu_error_set(err, SLU_UNSUPPORTED, "a log batch of magic %u: readers of this version know only 0", head.magic),
@@ -63,16 +65,54 @@ produce_check(const fluss_served *table, slu_view batches, slu_error *err)
     return SLU_OK;
 }
 
+/* Clients of 1.0 send batches with statistics where a table asks for them; readers of 0.9 know none. They are stored without. */
+static slu_status
+produce_downgrade(slu_view batches, slu_buf *out, slu_error *err)
+{
+    slu_buf_init(out, (size_t)SLU_BATCH_BYTES_MAX * 2);
+    while (batches.bytes != 0) {
+        fluss_log_header head;
+        SLU_TRY(fluss_log_head(batches, &head, err));
+        const slu_view batch = slu_view_of(batches.data, SLU_MIN(head.batch_bytes, batches.bytes));
+        if (head.magic == 1) {
+            SLU_TRY(fluss_log_verify(batch, &head, err));
+            SLU_TRY(fluss_log_downgrade(&head, batch, out, err));
+        } else {
+            slu_buf_append(out, batch.data, batch.bytes);
+        }
+        batches = slu_view_of(batches.data + batch.bytes, batches.bytes - batch.bytes);
+    }
+    return slu_buf_status(out, err);
+}
+
+static bool
+produce_has_statistics(slu_view batches)
+{
+    fluss_log_header head;
+    slu_error ignored;
+    bool found = false;
+    while (batches.bytes != 0 && fluss_log_head(batches, &head, &ignored) == SLU_OK && head.batch_bytes <= batches.bytes) {
+        found = found || head.magic == 1;
+        batches = slu_view_of(batches.data + head.batch_bytes, batches.bytes - head.batch_bytes);
+    }
+    return found;
+}
+
 static slu_status
 produce_bucket(const fluss_request *r, fluss_served *table, const Fluss__PbProduceLogReqForBucket *bucket, int64_t *out_base,
                slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     fluss_appended appended;
-    const slu_view records = fluss_bytes_view(&bucket->records);
+    SLU_AUTO(slu_buf_fini) slu_buf plain = {0};
+    slu_view records = fluss_bytes_view(&bucket->records);
     SLU_TRY(fluss_tables_tablet(r->server->tables, table, bucket->has_partition_id ? bucket->partition_id : FLUSS_NO_PARTITION,
                                 bucket->bucket_id, &tablet, err));
     SLU_TRY(produce_check(table, records, err));
+    if (produce_has_statistics(records)) {
+        SLU_TRY(produce_downgrade(records, &plain, err));
+        records = slu_buf_view(&plain);
+    }
     const int64_t end = fluss_log_end(tablet->log);
     slu_status status = fluss_log_append(tablet->log, records, &appended, err);
     if (fluss_log_end(tablet->log) != end) { /* some of it, perhaps, behind a duplicate or before a bad one */
