@@ -47,8 +47,6 @@ CANNOT = [
         ("reader", r"^pk_rows$", r"^(upsert|delete|project)$", "reads no log but ARROW"),
         ("*", r"^pk_indexed$", r".*", "knows no INDEXED rows of primary-key tables"))),
     ("java", "reader", r"^log_nested$", r"^limit$", "its limit scan hands out nested values whose Arrow memory it has freed"),
-    ("ours", "reader", r".*", r"^prefix$", "our client has no prefix lookup yet"),
-    ("ours", "reader", r".*", r"^limit$", "our client has no limit scan yet"),
 ]
 # What a server cannot do: (server, table regex, operation regex): why.
 NOT_SERVED = [

@@ -3,6 +3,7 @@
 
 #include "base/env.h"
 #include "fluss/client/admin.h"
+#include "fluss/client/few_rows.h"
 #include "fluss/client/lookup.h"
 #include "fluss/client/scanner.h"
 #include "fluss/client/writer.h"
@@ -419,6 +420,55 @@ lookup(const json_t *request, json_t **out, slu_error *err)
     return status;
 }
 
+/* What few_rows.h finds, as JSON. */
+typedef struct few {
+    const struct ArrowSchema *schema;
+    json_t *rows;
+} few;
+
+static void
+few_found(void *context, const struct ArrowArray *array, int64_t first, int64_t count)
+{
+    const few *to = context;
+    for (int64_t row = first; row < first + count; row++)
+        (void)json_array_append_new(to->rows, values_from_arrow(to->schema, array, row));
+}
+
+static slu_status
+limit_scan(const json_t *request, json_t **out, slu_error *err)
+{
+    fluss_target *target = NULL;
+    int32_t slot;
+    SLU_TRY(table_of(request, &target, err));
+    SLU_TRY(slot_of(target, request, &slot, err));
+    const fluss_table *table = fluss_target_table(target);
+    const int32_t bucket = slot * table->bucket_count + (int32_t)json_integer_value(json_object_get(request, "bucket"));
+    *out = json_array();
+    return fluss_limit_scan(target, bucket, (int32_t)json_integer_value(json_object_get(request, "limit")), few_found,
+                            &(few){&table->arrow, *out}, err);
+}
+
+static slu_status
+prefix(const json_t *request, json_t **out, slu_error *err)
+{
+    fluss_target *target = NULL;
+    picked columns;
+    struct ArrowArray keys = {0};
+    SLU_TRY(table_of(request, &target, err));
+    const fluss_table *table = fluss_target_table(target);
+    SLU_TRY(pick_named(&columns, table, json_object_get(request, "columns"), err));
+    values_rows_to_arrow(&columns.schema, json_object_get(request, "keys"), &keys);
+    *out = json_array();
+    slu_status status = SLU_OK;
+    for (int32_t row = 0; status == SLU_OK && row < keys.length; row++) {
+        json_t *rows = json_array();
+        status = fluss_prefix_lookup(target, &columns.schema, &keys, row, few_found, &(few){&table->arrow, rows}, err);
+        (void)json_array_append_new(*out, rows);
+    }
+    slu_array_release(&keys);
+    return status;
+}
+
 /* ---- Lines ---- */
 
 static slu_status
@@ -441,6 +491,10 @@ answer_to(const json_t *request, json_t **out, slu_error *err)
         return scan(request, out, err);
     if (strcmp(verb, "lookup") == 0)
         return lookup(request, out, err);
+    if (strcmp(verb, "limit") == 0)
+        return limit_scan(request, out, err);
+    if (strcmp(verb, "prefix") == 0)
+        return prefix(request, out, err);
     if (strcmp(verb, "offsets") == 0)
         return offsets(request, out, err);
     return slu_error_set(err, SLU_UNSUPPORTED, "our client has no %s", verb);
