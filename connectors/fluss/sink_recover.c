@@ -451,6 +451,7 @@ table_listed(fluss_sink *sink, slu_error *err)
 {
     if (sink->exact && fluss_target_partitioned(sink->face.target) && fluss_target_listings(sink->face.target) == 0) {
         SLU_TRY(fluss_target_poll(sink->face.target, err));
+        fluss_target_discover(sink->face.target); /* again, where the last one failed */
         return SLU_AGAIN;
     }
     SLU_TRY(buckets_make(sink, err));

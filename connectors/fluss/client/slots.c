@@ -108,7 +108,7 @@ slot_new(fluss_target *target, const char *name, size_t bytes, int64_t id, slot_
     }
     memcpy(copy, name, bytes);
     copy[bytes] = 0;
-    *slot = (slot_t){.target = target, .name = copy, .hash = slu_hash64(name, bytes), .id = id, .number = target->slot_count};
+    *slot = (slot_t){.target = target, .name = copy, .hash = slu_hash64(name, bytes), .id = id, .above = -1, .number = target->slot_count};
     for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
         target->leaders[slot->number * target->table.bucket_count + bucket] = -1;
     target->slots[target->slot_count++] = slot;
@@ -136,10 +136,22 @@ slot_find(fluss_target *target, const char *name, size_t bytes, slot_t **out, sl
             return SLU_OK;
         }
     }
-    return slot_new(target, name, bytes, -1, out, err);
+    const int32_t before = target->slot_table_size == 0 ? 0 : *table_place(target, slu_hash64(name, bytes), name, bytes);
+    const int64_t above = before == 0 ? -1 : target->slots[before - 1]->id;
+    SLU_TRY(slot_new(target, name, bytes, -1, out, err));
+    (*out)->above = above;
+    return SLU_OK;
 }
 
 /* ---- Asking for one ---- */
+
+/* A server that has not heard of a drop yet may still name a partition of the table that was here before, or one that is gone. */
+static bool
+slot_metadata_is_old(const slot_t *slot, const Fluss__PbPartitionMetadata *metadata)
+{
+    return metadata->table_id != slot->target->table.table_id || metadata->partition_id <= slot->above ||
+           (slot->id >= 0 && metadata->partition_id < slot->id);
+}
 
 /* The leaders of a partition: false when one is missing, or when it is another partition of that name. */
 static bool
@@ -226,31 +238,43 @@ slot_absent(slot_t *slot)
     slot->absent_until_ms = slu_now_ms(slot->target->client->env) + SLOT_ABSENT_MS;
 }
 
+/* There is no such partition, or none yet. */
+static void
+slot_missing(slot_t *slot)
+{
+    const bool made = slot->tries > 0; /* then it is on its way to be shown */
+    if (!slot->create) {
+        slot_absent(slot);
+    } else if (slot->id >= 0) {
+        slot_gone(slot);
+    } else if (made && slot->tries % 20 != 0 && ++slot->tries < SLOT_TRIES_MAX) {
+        slot_pause(slot);
+    } else {
+        slot->tries++;
+        slot_create(slot);
+    }
+}
+
 static void
 slot_answered(void *context, fluss_answer *answer, const slu_error *failure)
 {
     slot_t *slot = context;
-    const bool made = slot->tries > 0 && slot->create; /* then it is on its way to be shown */
     slot->call = NULL;
-    if (failure != NULL && failure->code == FLUSS_ERROR_PARTITION_NOT_EXISTS) {
-        if (!slot->create) {
-            slot_absent(slot);
-        } else if (slot->id >= 0) {
-            slot_gone(slot);
-        } else if (made && slot->tries % 20 != 0 && ++slot->tries < SLOT_TRIES_MAX) {
-            slot_pause(slot);
-        } else {
-            slot->tries++;
-            slot_create(slot);
-        }
-        return;
-    }
     if (failure != NULL) {
-        slot_fail(slot, failure);
+        if (failure->code == FLUSS_ERROR_PARTITION_NOT_EXISTS)
+            slot_missing(slot);
+        else
+            slot_fail(slot, failure);
         return;
     }
     const Fluss__MetadataResponse *response = (const Fluss__MetadataResponse *)answer->message;
-    if (response->n_partition_metadata == 1 && slot_take(slot, response->partition_metadata[0])) {
+    const Fluss__PbPartitionMetadata *metadata = response->n_partition_metadata == 1 ? response->partition_metadata[0] : NULL;
+    const bool old = metadata != NULL && slot_metadata_is_old(slot, metadata);
+    if (old && slot->id < 0 && slot->create) {
+        slot_missing(slot);
+        return;
+    }
+    if (metadata != NULL && !old && slot_take(slot, metadata)) {
         if (slot->state != SLOT_GONE)
             slot->state = SLOT_READY;
         slot->tries = 0;
@@ -422,7 +446,7 @@ slots_take(fluss_target *target, const Fluss__MetadataResponse *metadata)
         const int32_t number = *table_place(target, slu_hash64(name, strlen(name)), name, strlen(name));
         if (number == 0 || (slot = target->slots[number - 1])->state != SLOT_READY)
             continue;
-        if (!slot_take(slot, one)) /* a bucket without leader: asked for by itself until it has one */
+        if (slot_metadata_is_old(slot, one) || !slot_take(slot, one)) /* a bucket without leader: asked for by itself until it has one */
             slot_pause(slot);
     }
 }
@@ -585,8 +609,10 @@ static slu_status
 all_ready(fluss_target *target, uint64_t before, slu_error *err)
 {
     SLU_TRY(fluss_target_poll(target, err));
-    if (target->listings == before)
+    if (target->listings == before) {
+        fluss_target_discover(target); /* again, where the last one failed */
         return SLU_AGAIN;
+    }
     bool ready = true;
     for (int32_t slot = 0; slot < target->slot_count; slot++) {
         const slu_status status = fluss_target_slot_ready(target, slot, false, err);
