@@ -303,6 +303,55 @@ commit_table(const fluss_request *r, const Fluss__PbLakeTableSnapshotMetadata *a
     return commit_forget(r, asked, rows, count, err);
 }
 
+/* ---- The form of 0.8: offsets come with the commit, nothing was prepared; the snapshot is readable at once ---- */
+
+static slu_status
+commit_table_08(const fluss_request *r, const Fluss__PbLakeTableSnapshotInfo *asked, slu_error *err)
+{
+    Fluss__PbTableOffsets prepare = FLUSS__PB_TABLE_OFFSETS__INIT;
+    Fluss__PbLakeTableSnapshotMetadata commit = FLUSS__PB_LAKE_TABLE_SNAPSHOT_METADATA__INIT;
+    Fluss__PbBucketOffset **offsets = (Fluss__PbBucketOffset **)fluss_reply_list(r->arena, asked->n_buckets_req, sizeof **offsets);
+    const char *path = NULL;
+    SLU_TRY(slu_arena_status(r->arena, err));
+    for (size_t i = 0; i < asked->n_buckets_req; i++) {
+        const Fluss__PbLakeTableOffsetForBucket *bucket = asked->buckets_req[i];
+        fluss__pb_bucket_offset__init(offsets[i]);
+        offsets[i]->has_partition_id = bucket->has_partition_id;
+        offsets[i]->partition_id = bucket->partition_id;
+        offsets[i]->bucket_id = bucket->bucket_id;
+        offsets[i]->has_log_end_offset = bucket->has_log_end_offset;
+        offsets[i]->log_end_offset = bucket->log_end_offset;
+    }
+    prepare.table_id = asked->table_id;
+    prepare.n_bucket_offsets = asked->n_buckets_req;
+    prepare.bucket_offsets = offsets;
+    SLU_TRY(prepare_table(r, &prepare, false, &path, err));
+    commit.table_id = asked->table_id;
+    commit.snapshot_id = asked->snapshot_id;
+    commit.tiered_bucket_offsets_file_path = commit.readable_bucket_offsets_file_path = fluss_reply_text(path);
+    return commit_table(r, &commit, err);
+}
+
+static slu_status
+commit_08(fluss_request *r, const Fluss__CommitLakeTableSnapshotRequest *request, slu_error *err)
+{
+    Fluss__CommitLakeTableSnapshotResponse08 response = FLUSS__COMMIT_LAKE_TABLE_SNAPSHOT_RESPONSE08__INIT;
+    Fluss__PbCommitLakeTableSnapshotRespForTable08 **list =
+        (Fluss__PbCommitLakeTableSnapshotRespForTable08 **)fluss_reply_list(r->arena, request->n_tables_req, sizeof **list);
+    for (size_t i = 0; list != NULL && i < request->n_tables_req; i++) {
+        slu_error why;
+        fluss__pb_commit_lake_table_snapshot_resp_for_table08__init(list[i]);
+        list[i]->table_id = request->tables_req[i]->table_id;
+        const slu_status status = commit_table_08(r, request->tables_req[i], &why);
+        list[i]->has_error_code = status != SLU_OK;
+        if (status != SLU_OK)
+            list[i]->error_code = fluss_reply_error(r->arena, status, &why, &list[i]->error_message);
+    }
+    response.n_table_resp = list == NULL ? 0 : request->n_tables_req;
+    response.table_resp = list;
+    return fluss_request_answer(r, &response.base, err);
+}
+
 slu_status
 fluss_handle_commit_lake_snapshot(fluss_request *r, slu_error *err)
 {
@@ -310,8 +359,7 @@ fluss_handle_commit_lake_snapshot(fluss_request *r, slu_error *err)
     Fluss__CommitLakeTableSnapshotResponse response = FLUSS__COMMIT_LAKE_TABLE_SNAPSHOT_RESPONSE__INIT;
     const size_t count = request->n_lake_table_snapshot_metadata;
     if (count == 0 && request->n_tables_req != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED,
-                             "lake snapshots of the 0.8 form are not served: use PREPARE_LAKE_TABLE_SNAPSHOT first");
+        return commit_08(r, request, err);
     Fluss__PbCommitLakeTableSnapshotRespForTable **list =
         (Fluss__PbCommitLakeTableSnapshotRespForTable **)fluss_reply_list(r->arena, count, sizeof **list);
     for (size_t i = 0; list != NULL && i < count; i++) {
