@@ -392,8 +392,13 @@ answer_check(const attacker *a, slu_view frame)
     refusals += response.type != FLUSS_RESPONSE_SUCCESS;
     slu_arena_reset(&arena);
     const fluss_api *api = fluss_api_find(a->apis[(uint32_t)response.request_id % IDS_MAX]);
-    CHECK_OK(fluss_message_decode(response.type == FLUSS_RESPONSE_SUCCESS ? api->response : &fluss__error_response__descriptor,
-                                  response.body, &arena, &message, &err));
+    const ProtobufCMessageDescriptor *type =
+        response.type == FLUSS_RESPONSE_SUCCESS ? api->response : &fluss__error_response__descriptor;
+    slu_status status = fluss_message_decode(type, response.body, &arena, &message, &err);
+    if (status != SLU_OK && type == &fluss__commit_lake_table_snapshot_response__descriptor) /* asked in 0.8's form */
+        status = fluss_message_decode(&fluss__commit_lake_table_snapshot_response08__descriptor, response.body, &arena, &message, &err);
+    if (status != SLU_OK)
+        fail_msg("%s", err.message);
 }
 
 /* False: the connection is over. */
