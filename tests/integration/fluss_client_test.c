@@ -329,17 +329,26 @@ read_through(fluss_target *target, const int32_t *columns, uint32_t column_count
     fluss_scanner_close(&scanner);
 }
 
-static void
-columns_added_since_are_null(void **state)
+/* A table's JSON with one property. */
+static const char *
+with_property(const char *json, const char *property)
 {
-    (void)state;
+    static char text[1500];
+    const char *at = strstr(json, "\"properties\":{}") + strlen("\"properties\":{");
+    (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - json), json, property, at);
+    return text;
+}
+
+static void
+columns_are_added(const char *name, const char *property)
+{
     const int32_t with_extra[] = {3, 0};
     const int32_t without[] = {1, 0};
-    fluss_target *before = open_fresh("altered", log_table);
+    fluss_target *before = open_fresh(name, with_property(log_table, property));
     write_through(before, 0, 100);
-    add_column("altered", "extra");
+    add_column(name, "extra");
     write_through(before, 100, 100); /* still with the old schema */
-    fluss_target *after = open_again("altered");
+    fluss_target *after = open_again(name);
     assert_int_equal(fluss_target_table(after)->schema_id, 2);
     assert_int_equal(fluss_target_columns_of(after, 1), 3);
     assert_int_equal(fluss_target_columns_of(after, 2), 4);
@@ -355,33 +364,68 @@ columns_added_since_are_null(void **state)
 }
 
 static void
-values_of_before_are_looked_up(void **state)
+columns_added_since_are_null(void **state)
 {
     (void)state;
+    columns_are_added("altered", "");
+    columns_are_added("altered_indexed", "\"table.log.format\":\"INDEXED\"");
+    columns_are_added("altered_compacted", "\"table.log.format\":\"COMPACTED\"");
+}
+
+/* Looks up the keys 50..149; how many are there. */
+static int64_t
+look_up(fluss_target *target)
+{
     slu_error err = {0};
-    fluss_target *before = open_fresh("altered_key", key_table);
-    fluss_writer *writer = NULL;
     fluss_lookup *lookup = NULL;
     answer got = {0};
     test_rows keys;
-    CHECK_OK(fluss_writer_open(before, NULL, &writer, &err));
-    writer_ready(writer);
-    write_rows(writer, fluss_target_table(before), 0, 100);
-    CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
-    fluss_writer_close(&writer);
-    fluss_target_close(&before);
-    add_column("altered_key", "extra");
-    fluss_target *after = open_again("altered_key");
-    CHECK_OK(fluss_lookup_open(after, looked_up, &got, &lookup, &err));
-    test_rows_init(&keys, 50, 100); /* 50..99 exist */
+    CHECK_OK(fluss_lookup_open(target, looked_up, &got, &lookup, &err));
+    test_rows_init(&keys, 50, 100);
     CHECK_OK(fluss_lookup_submit(lookup, 7, &keys.schema, &keys.array, NULL, 100, &err));
     CHECK_OK(fluss_client_wait(client, &got.done, WAIT_MS, "lookup", &err));
     if (got.failure.status != SLU_OK)
         fail_msg("%s", got.failure.message);
-    assert_int_equal(got.found, 50);
     test_rows_fini(&keys);
     fluss_lookup_close(&lookup);
+    return got.found;
+}
+
+/* Rows of an earlier schema, and rows of a later one than the table was opened with. */
+static void
+values_are_looked_up(const char *name, const char *property)
+{
+    slu_error err = {0};
+    fluss_target *before = open_fresh(name, with_property(key_table, property));
+    fluss_writer *writer = NULL;
+    CHECK_OK(fluss_writer_open(before, NULL, &writer, &err));
+    writer_ready(writer);
+    write_rows(writer, fluss_target_table(before), 0, 100);
+    CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
+    add_column(name, "extra");
+    fluss_target *after = open_again(name);
+    assert_int_equal(look_up(after), 50); /* 50..99 exist */
+    fluss_writer *later = NULL;
+    CHECK_OK(fluss_writer_open(after, NULL, &later, &err));
+    writer_ready(later);
+    write_rows(later, fluss_target_table(after), 90, 50);
+    CHECK_OK(fluss_writer_wait(later, WAIT_MS, &err));
+    write_rows(writer, fluss_target_table(before), 130, 20); /* by the old schema, over new rows and beside them */
+    CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
+    assert_int_equal(look_up(after), 100);
+    assert_int_equal(look_up(before), 100);
+    fluss_writer_close(&writer);
+    fluss_writer_close(&later);
+    fluss_target_close(&before);
     fluss_target_close(&after);
+}
+
+static void
+values_of_other_schemas_are_looked_up(void **state)
+{
+    (void)state;
+    values_are_looked_up("altered_key", "");
+    values_are_looked_up("altered_key_indexed", "\"table.kv.format\":\"INDEXED\"");
 }
 
 static void
@@ -442,9 +486,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_appended_is_scanned),         cmocka_unit_test(a_batch_sent_again_is_a_duplicate),
-        cmocka_unit_test(what_is_upserted_is_looked_up),       cmocka_unit_test(columns_added_since_are_null),
-        cmocka_unit_test(values_of_before_are_looked_up),      cmocka_unit_test(what_is_not_there_is_said),
+        cmocka_unit_test(what_is_appended_is_scanned),           cmocka_unit_test(a_batch_sent_again_is_a_duplicate),
+        cmocka_unit_test(what_is_upserted_is_looked_up),         cmocka_unit_test(columns_added_since_are_null),
+        cmocka_unit_test(values_of_other_schemas_are_looked_up), cmocka_unit_test(what_is_not_there_is_said),
         cmocka_unit_test(a_server_that_is_not_there_is_named),
     };
     return cmocka_run_group_tests_name("fluss.client", tests, setup, teardown);

@@ -24,7 +24,7 @@ typedef struct part {
     int32_t count;
     bool waiting; /* for the timer */
     int64_t send_after_ms;
-    bool absent;  /* there is no such partition: no row has a value */
+    bool absent; /* there is no such partition: no row has a value */
 } part;
 
 /* One submitted batch. */
@@ -95,6 +95,11 @@ values_decode(asked *of, uint8_t *found, struct ArrowArray *out, slu_error *err)
         }
         SLU_TRY(fluss_value_split(of->values[row], &schema_id, &bytes, err));
         const size_t columns = fluss_target_columns_of(of->lookup->target, schema_id);
+        const fluss_schema *later = fluss_target_later(of->lookup->target, schema_id);
+        if (later != NULL) {
+            SLU_TRY(fluss_rows_append_later(of->lookup->rows, table->kv_format, bytes, later, err));
+            continue;
+        }
         if (columns == 0)
             return slu_error_set(err, SLU_UNSUPPORTED,
                                  "a row was written with schema %d, the table was opened with schema %d: open it again", schema_id,
@@ -163,6 +168,22 @@ part_fail(part *mine, const slu_error *failure)
     asked_settle(mine->of);
 }
 
+/* A row of a later schema: it is asked for, and the keys are looked up again once it is there. */
+static slu_status
+part_learn(const part *mine, slu_view value, slu_error *err)
+{
+    int16_t schema_id = 0;
+    slu_view row;
+    SLU_TRY(fluss_value_split(value, &schema_id, &row, err));
+    const slu_status status = fluss_target_learn(mine->of->lookup->target, schema_id, err);
+    if (status != SLU_AGAIN)
+        return status;
+    (void)slu_error_set(err, SLU_TIMEOUT, "schema %d of bucket %d is not known yet", schema_id, mine->bucket);
+    if (err != NULL)
+        err->retriable = true;
+    return SLU_TIMEOUT;
+}
+
 static slu_status
 part_take(part *mine, const Fluss__PbLookupRespForBucket *bucket, slu_error *err)
 {
@@ -176,6 +197,8 @@ part_take(part *mine, const Fluss__PbLookupRespForBucket *bucket, slu_error *err
                              mine->count);
     for (int32_t i = 0; i < mine->count; i++) {
         const Fluss__PbValue *value = bucket->values[i];
+        if (value->has_values)
+            SLU_TRY(part_learn(mine, fluss_bytes_view(&value->values), err));
         mine->of->values[mine->rows[i]] = value->has_values ? fluss_bytes_view(&value->values) : slu_view_of(NULL, 0);
     }
     return SLU_OK;

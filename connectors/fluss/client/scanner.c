@@ -292,7 +292,8 @@ static void
 bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, const Fluss__PbFetchLogRespForBucket *part)
 {
     slu_error err = {0};
-    const int32_t bucket = fluss_target_bucket_find(scanner->target, part->has_partition_id ? part->partition_id : -1, part->bucket_id);
+    const int32_t bucket =
+        fluss_target_bucket_find(scanner->target, part->has_partition_id ? part->partition_id : -1, part->bucket_id);
     if (bucket < 0 || bucket >= scanner->bucket_count || !scanner->buckets[bucket].active)
         return;
     bucket_scan *scan = &scanner->buckets[bucket];
@@ -320,8 +321,7 @@ bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, co
         remote_start(scanner, bucket, part->remote_log_fetch_info);
         return;
     }
-    if (part->has_records &&
-        records_take(scanner, answer, bucket, projected, fluss_bytes_view(&part->records), &err) != SLU_OK)
+    if (part->has_records && records_take(scanner, answer, bucket, projected, fluss_bytes_view(&part->records), &err) != SLU_OK)
         scanner_fail(scanner, &err);
 }
 
@@ -381,7 +381,8 @@ static bool
 bucket_wants(const fluss_scanner *scanner, int32_t bucket)
 {
     const bucket_scan *scan = &scanner->buckets[bucket];
-    return scan->active && !scan->gone && !scan->paused && scan->fetching == NULL && scan->remote == NULL && (scan->fetch_from < 0 || scan->fetch_from < scan->stop);
+    return scan->active && !scan->gone && !scan->paused && scan->fetching == NULL && scan->remote == NULL &&
+           (scan->fetch_from < 0 || scan->fetch_from < scan->stop);
 }
 
 static bool
@@ -424,8 +425,7 @@ static bool
 slot_is_ready(fluss_scanner *scanner, int32_t bucket)
 {
     slu_error err = {0};
-    const slu_status status =
-        fluss_target_slot_ready(scanner->target, fluss_target_slot_of(scanner->target, bucket), false, &err);
+    const slu_status status = fluss_target_slot_ready(scanner->target, fluss_target_slot_of(scanner->target, bucket), false, &err);
     if (status == SLU_NOTFOUND)
         scanner->buckets[bucket].gone = true;
     else if (status < 0)
@@ -673,8 +673,12 @@ entry_rows(fluss_scanner *scanner, const entry *from, const fluss_log_header *he
     const fluss_table *table = fluss_target_table(scanner->target);
     const struct ArrowSchema *arrow = from->projected ? &scanner->wire : &table->arrow;
     const slu_ipc_owner owner = {.release = answer_release, .context = fluss_answer_ref(from->answer)};
+    const fluss_schema *later =
+        table->log_format == FLUSS_LOG_ARROW ? NULL : fluss_target_later(scanner->target, header->schema_id);
     /* A projection either holds all its columns or was refused. */
-    const slu_status status = header->schema_id == table->schema_id || from->projected
+    const slu_status status = later != NULL ? fluss_log_decode_later(table->log_format, &table->descriptor->schema, arrow, later,
+                                                                     header, from->bytes, owner, scanner->codec, out, err)
+                              : header->schema_id == table->schema_id || from->projected
                                   ? fluss_log_decode(table->log_format, &table->descriptor->schema, arrow, header, from->bytes,
                                                      owner, scanner->codec, out, err)
                                   : fluss_log_decode_other(table->log_format, &table->descriptor->schema, arrow,
@@ -724,15 +728,28 @@ scanner_ended(const fluss_scanner *scanner)
     return true;
 }
 
+/* Rows of a later schema wait until it is known; Arrow says itself what is in it. */
+static slu_status
+entry_ready(fluss_scanner *scanner, const entry *next, slu_error *err)
+{
+    fluss_log_header header;
+    if (fluss_target_table(scanner->target)->log_format == FLUSS_LOG_ARROW || fluss_log_peek(next->bytes, &header, NULL) != SLU_OK)
+        return SLU_OK;
+    return fluss_target_learn(scanner->target, header.schema_id, err);
+}
+
 /* The next batch of what waits; AGAIN: nothing does. */
 static slu_status
 entries_poll(fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err)
 {
     while (scanner->entry_count > 0 && !scanner->broken) {
+        const slu_status ready = entry_ready(scanner, &scanner->entries[scanner->entry_first], err);
+        if (ready == SLU_AGAIN)
+            return SLU_AGAIN;
         entry next = entry_pop(scanner);
         bucket_scan *scan = &scanner->buckets[next.bucket];
-        slu_status status = SLU_AGAIN;
-        if (scan->wanted < scan->stop)
+        slu_status status = ready < 0 ? ready : SLU_AGAIN;
+        if (ready == SLU_OK && scan->wanted < scan->stop)
             status = entry_decode(scanner, &next, out, err);
         fluss_answer_unref(&next.answer);
         if (status == SLU_AGAIN)

@@ -247,6 +247,8 @@ row_append(fluss_snapshot_reader *reader, slu_view value, slu_error *err)
     slu_view row;
     SLU_TRY(fluss_value_split(value, &schema_id, &row, err));
     const size_t columns = fluss_target_columns_of(reader->target, schema_id);
+    if (fluss_target_later(reader->target, schema_id) != NULL)
+        return fluss_rows_append_later(reader->rows, table->kv_format, row, fluss_target_later(reader->target, schema_id), err);
     if (columns == 0)
         return slu_error_set(err, SLU_UNSUPPORTED,
                              "a row was written with schema %d, the table was opened with schema %d: open it again", schema_id,

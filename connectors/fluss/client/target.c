@@ -12,7 +12,6 @@
 #define SCHEMAS_MAX 1000 /* earlier schemas that are asked for */
 #define TARGET_ARENA_BYTES_MAX ((size_t)32 << 20)
 
-
 static void info_ask(fluss_target *target);
 static void schema_ask(fluss_target *target);
 
@@ -138,6 +137,82 @@ fluss_target_columns_of(const fluss_target *target, int16_t schema_id)
     return schema_id < 1 || schema_id > target->schema_count ? 0 : target->schema_columns[schema_id];
 }
 
+/* ---- Later schemas: columns that were added since ---- */
+
+static slu_status
+later_take(fluss_target *target, const Fluss__GetTableSchemaResponse *response, slu_error *err)
+{
+    fluss_schema *schema = slu_arena_alloc(&target->arena, sizeof *schema);
+    SLU_TRY(slu_arena_status(&target->arena, err));
+    SLU_TRY(fluss_schema_decode(fluss_bytes_view(&response->schema_json), &target->arena, schema, err));
+    if (!fluss_schema_begins(schema, &target->descriptor.schema))
+        return slu_error_set(err, SLU_UNSUPPORTED, "schema %d does not begin with the columns of schema %d: open the table again",
+                             target->later_known + 1, target->table.schema_id);
+    target->later[++target->later_known] = schema;
+    return SLU_OK;
+}
+
+static void
+later_answered(void *context, fluss_answer *answer, const slu_error *failure)
+{
+    fluss_target *target = context;
+    slu_error err = {0};
+    target->later_call = NULL;
+    if (failure != NULL && !failure->retriable) /* else whoever waits asks again */
+        target->later_failure = *failure;
+    else if (failure == NULL && later_take(target, (const Fluss__GetTableSchemaResponse *)answer->message, &err) != SLU_OK)
+        target->later_failure = err;
+}
+
+static slu_status
+later_ask(fluss_target *target, slu_error *err)
+{
+    Fluss__GetTableSchemaRequest request = FLUSS__GET_TABLE_SCHEMA_REQUEST__INIT;
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    path.database_name = constant(target->database);
+    path.table_name = constant(target->table_name);
+    request.table_path = &path;
+    request.has_schema_id = 1;
+    request.schema_id = target->later_known + 1;
+    return fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_TABLE_SCHEMA, &request.base, later_answered, target,
+                             &target->later_call, err);
+}
+
+slu_status
+fluss_target_learn(fluss_target *target, int16_t schema_id, slu_error *err)
+{
+    if (schema_id <= target->table.schema_id || schema_id <= target->later_known)
+        return SLU_OK;
+    if (schema_id > SCHEMAS_MAX)
+        return slu_error_set(err, SLU_LIMIT, "a row was written with schema %d; %d are served", schema_id, SCHEMAS_MAX);
+    if (target->later_failure.status != SLU_OK) {
+        if (err != NULL)
+            *err = target->later_failure;
+        return target->later_failure.status;
+    }
+    if (target->later == NULL) {
+        target->later = slu_alloc_zero(SCHEMAS_MAX + 1, sizeof *target->later);
+        if (target->later == NULL)
+            return slu_error_set(err, SLU_NOMEM, "no memory for %d schemas", SCHEMAS_MAX);
+        target->later_known = target->table.schema_id;
+    }
+    slu_error ignored;
+    if (target->later_call == NULL && later_ask(target, &ignored) != SLU_OK && !ignored.retriable) {
+        if (err != NULL)
+            *err = ignored;
+        return ignored.status;
+    }
+    return SLU_AGAIN;
+}
+
+const fluss_schema *
+fluss_target_later(const fluss_target *target, int16_t schema_id)
+{
+    return target->later == NULL || schema_id <= target->table.schema_id || schema_id > target->later_known
+               ? NULL
+               : target->later[schema_id];
+}
+
 static const Fluss__PbTableMetadata *
 metadata_find(const fluss_target *target, const Fluss__MetadataResponse *metadata)
 {
@@ -225,8 +300,9 @@ target_metadata_ask(fluss_target *target)
         slots_paths(target, partitions, pointers, &request.n_partitions_path);
         request.partitions_path = pointers;
     }
-    if (err.status == SLU_OK && target->metadata_call == NULL && fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_METADATA, &request.base,
-                                                           metadata_answered, target, &target->metadata_call, &err) != SLU_OK)
+    if (err.status == SLU_OK && target->metadata_call == NULL &&
+        fluss_client_call(target->client, FLUSS_TO_ANY, FLUSS_API_GET_METADATA, &request.base, metadata_answered, target,
+                          &target->metadata_call, &err) != SLU_OK)
         target_fail(target, &err);
     slu_free(partitions);
     slu_free(pointers);
@@ -282,6 +358,7 @@ fluss_target_close(fluss_target **target)
         return;
     fluss_call_cancel(&mine->info_call);
     fluss_call_cancel(&mine->schema_call);
+    fluss_call_cancel(&mine->later_call);
     fluss_call_cancel(&mine->metadata_call);
     slots_free(mine);
     slu_timer_close(&mine->timer);
@@ -289,6 +366,7 @@ fluss_target_close(fluss_target **target)
     slu_arena_fini(&mine->arena);
     slu_free(mine->leaders);
     slu_free(mine->schema_columns);
+    slu_free(mine->later);
     slu_free(mine->database);
     slu_free(mine->table_name);
     slu_free(mine);

@@ -33,6 +33,11 @@ SLU_CHECK slu_status fluss_target_wait(fluss_target *target, int64_t timeout_ms,
 /* How many columns rows of an earlier schema id have: the first ones of the table's. 0: not known (a later one). */
 size_t fluss_target_columns_of(const fluss_target *target, int16_t schema_id);
 
+/* Rows of a later schema id need that schema. OK: there, from fluss_target_later; AGAIN: it is being asked for. */
+SLU_CHECK slu_status fluss_target_learn(fluss_target *target, int16_t schema_id, slu_error *err);
+/* NULL: the id is the table's own or an earlier one, or not learnt. */
+const fluss_schema *fluss_target_later(const fluss_target *target, int16_t schema_id);
+
 fluss_client *fluss_target_client(const fluss_target *target);
 const char *fluss_target_name(const fluss_target *target); /* "database.table" */
 const fluss_table *fluss_target_table(const fluss_target *target);

@@ -46,21 +46,25 @@ struct fluss_target {
     slu_arena arena;
     fluss_descriptor descriptor;
     fluss_table table;
-    int32_t *leaders; /* of slot 0 when the table is not partitioned, else of every slot: slot * bucket_count + bucket */
+    int32_t *leaders;       /* of slot 0 when the table is not partitioned, else of every slot: slot * bucket_count + bucket */
     size_t *schema_columns; /* of the schema ids 1 .. schema_count; the table's own is the last */
     int16_t schema_count;
-    int16_t schema_next; /* to be asked for; schema_count: none left */
+    int16_t schema_next;  /* to be asked for; schema_count: none left */
+    fluss_schema **later; /* by schema id: what came after the table was opened; NULL: none was asked for */
+    int16_t later_known;  /* the highest of them; below it all are known */
+    fluss_call *later_call;
+    slu_error later_failure; /* status SLU_OK: none */
     bool described;
     bool located;
     bool stale;
     uint32_t tries;    /* in a row */
     slu_error failure; /* status SLU_OK: none */
-    slot_t **slots; /* of a partitioned table */
+    slot_t **slots;    /* of a partitioned table */
     int32_t slot_count;
     int32_t slot_room;
     int32_t *slot_table; /* by hash of the name: slot + 1; 0: free */
     size_t slot_table_size;
-    bool listing;     /* the partitions are being listed */
+    bool listing;      /* the partitions are being listed */
     uint64_t listings; /* how often that was answered */
     fluss_call *list_call;
     fluss_call *info_call;

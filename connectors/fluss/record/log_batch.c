@@ -159,8 +159,8 @@ arrow_decode(const struct ArrowSchema *arrow, bool other, const fluss_log_header
 }
 
 static slu_status
-records_decode(uint8_t format, const fluss_log_header *header, slu_cursor *body, size_t columns, fluss_rows *rows, uint8_t *kinds,
-               slu_error *err)
+records_decode(uint8_t format, const fluss_log_header *header, slu_cursor *body, size_t columns, const fluss_schema *later,
+               fluss_rows *rows, uint8_t *kinds, slu_error *err)
 {
     for (int32_t i = 0; i < header->record_count; i++) {
         slu_cursor record = slu_cursor_sub(body, slu_cursor_u32le(body));
@@ -168,8 +168,9 @@ records_decode(uint8_t format, const fluss_log_header *header, slu_cursor *body,
         if (!slu_cursor_ok(&record))
             return slu_error_set(err, SLU_CORRUPT, "log batch at %lld ends within record %d", (long long)header->base_offset, i);
         const slu_view row = slu_cursor_view(&record, slu_cursor_left(&record));
-        SLU_TRY_IN(fluss_rows_append(rows, format, row, columns, err), err, "log batch at %lld: record %d",
-                   (long long)header->base_offset, i);
+        SLU_TRY_IN(later != NULL ? fluss_rows_append_later(rows, format, row, later, err)
+                                 : fluss_rows_append(rows, format, row, columns, err),
+                   err, "log batch at %lld: record %d", (long long)header->base_offset, i);
     }
     if (slu_cursor_left(body) != 0)
         return slu_error_set(err, SLU_CORRUPT, "log batch at %lld: bytes behind its records", (long long)header->base_offset);
@@ -184,14 +185,14 @@ owner_done(slu_ipc_owner owner)
 }
 
 static slu_status
-rows_decode(uint8_t log_format, const fluss_schema *schema, size_t columns, const fluss_log_header *header, slu_cursor *body,
-            fluss_log_rows *out, slu_error *err)
+rows_decode(uint8_t log_format, const fluss_schema *schema, size_t columns, const fluss_schema *later,
+            const fluss_log_header *header, slu_cursor *body, fluss_log_rows *out, slu_error *err)
 {
     SLU_AUTO(fluss_rows_free) fluss_rows *rows = NULL;
     const uint8_t format = log_format == FLUSS_LOG_INDEXED ? FLUSS_ROW_INDEXED : FLUSS_ROW_COMPACTED;
     SLU_TRY(fluss_rows_new(schema, &rows, err));
     SLU_TRY(kinds_new(header, &out->kinds, err));
-    SLU_TRY(records_decode(format, header, body, columns, rows, out->kinds, err));
+    SLU_TRY(records_decode(format, header, body, columns, later, rows, out->kinds, err));
     SLU_TRY(fluss_rows_finish(rows, &out->array, err));
     if ((header->attributes & FLUSS_LOG_APPEND_ONLY) != 0) {
         slu_free(out->kinds);
@@ -213,8 +214,8 @@ empty_decode(const struct ArrowSchema *arrow, struct ArrowArray *out, slu_error 
 /* `columns` 0: those of another schema id, not known how many. */
 static slu_status
 log_decode(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, bool other, size_t columns,
-           const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out,
-           slu_error *err)
+           const fluss_schema *later, const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec,
+           fluss_log_rows *out, slu_error *err)
 {
     fluss_log_rows rows;
     slu_status status;
@@ -228,11 +229,11 @@ log_decode(uint8_t log_format, const fluss_schema *schema, const struct ArrowSch
         status = arrow_decode(arrow, other, header, &body, owner, codec, &rows, err);
     else if (header->record_count == 0)
         status = empty_decode(arrow, &rows.array, err);
-    else if (columns == 0 || columns > schema->column_count)
+    else if (later == NULL && (columns == 0 || columns > schema->column_count))
         status = slu_error_set(err, SLU_UNSUPPORTED, "log batch at %lld: rows of schema %d, which is not known or newer",
                                (long long)header->base_offset, header->schema_id);
     else
-        status = rows_decode(log_format, schema, columns, header, &body, &rows, err);
+        status = rows_decode(log_format, schema, columns, later, header, &body, &rows, err);
     if (status != SLU_OK) {
         fluss_log_rows_fini(&rows);
         return status;
@@ -247,7 +248,7 @@ slu_status
 fluss_log_decode(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, const fluss_log_header *header,
                  slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out, slu_error *err)
 {
-    return log_decode(log_format, schema, arrow, false, schema->column_count, header, batch, owner, codec, out, err);
+    return log_decode(log_format, schema, arrow, false, schema->column_count, NULL, header, batch, owner, codec, out, err);
 }
 
 slu_status
@@ -255,7 +256,15 @@ fluss_log_decode_other(uint8_t log_format, const fluss_schema *schema, const str
                        const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec,
                        fluss_log_rows *out, slu_error *err)
 {
-    return log_decode(log_format, schema, arrow, true, columns, header, batch, owner, codec, out, err);
+    return log_decode(log_format, schema, arrow, true, columns, NULL, header, batch, owner, codec, out, err);
+}
+
+slu_status
+fluss_log_decode_later(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow, const fluss_schema *later,
+                       const fluss_log_header *header, slu_view batch, slu_ipc_owner owner, slu_ipc_codec *codec,
+                       fluss_log_rows *out, slu_error *err)
+{
+    return log_decode(log_format, schema, arrow, true, 0, later, header, batch, owner, codec, out, err);
 }
 
 /* ---- Rows in ---- */

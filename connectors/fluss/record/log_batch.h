@@ -89,6 +89,11 @@ SLU_CHECK slu_status fluss_log_decode_other(uint8_t log_format, const fluss_sche
                                             size_t columns, const fluss_log_header *header, slu_view batch, slu_ipc_owner owner,
                                             slu_ipc_codec *codec, fluss_log_rows *out, slu_error *err);
 
+/* The same for a batch of a later schema id that is known (fluss_schema_begins). */
+SLU_CHECK slu_status fluss_log_decode_later(uint8_t log_format, const fluss_schema *schema, const struct ArrowSchema *arrow,
+                                            const fluss_schema *later, const fluss_log_header *header, slu_view batch,
+                                            slu_ipc_owner owner, slu_ipc_codec *codec, fluss_log_rows *out, slu_error *err);
+
 /* ---- Batches out of rows ---- */
 
 typedef struct fluss_log_spec {

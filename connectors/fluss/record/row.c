@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/cursor.h"
 #include "base/limits.h"
+#include "base/sizes.h"
 #include "nested.h"
 
 /* ---- From columns ---- */
@@ -229,10 +230,10 @@ compacted_get_nested(const fluss_type *type, slu_cursor *c, value_builder *build
 
 static void
 compacted_decode(const fluss_column *fields, size_t count, const uint8_t *nulls, slu_cursor *c, value_builder *builders,
-                 size_t *budget)
+                 size_t built, size_t *budget)
 {
     for (size_t i = 0; i < count; i++) {
-        value_builder *builder = builders == NULL ? NULL : &builders[i];
+        value_builder *builder = i >= built ? NULL : &builders[i];
         if (slu_bit(nulls, (int64_t)i)) {
             if (builder != NULL)
                 value_builder_null(builder);
@@ -311,7 +312,7 @@ indexed_get(const fluss_type *type, slu_cursor *lengths, slu_cursor *c, value_bu
 }
 
 static void
-indexed_decode(const fluss_column *fields, size_t count, const uint8_t *nulls, slu_cursor *c, value_builder *builders,
+indexed_decode(const fluss_column *fields, size_t count, const uint8_t *nulls, slu_cursor *c, value_builder *builders, size_t built,
                size_t *budget)
 {
     size_t variable = 0;
@@ -319,7 +320,7 @@ indexed_decode(const fluss_column *fields, size_t count, const uint8_t *nulls, s
         variable += is_variable(&fields[i].type);
     slu_cursor lengths = slu_cursor_sub(c, 4 * variable);
     for (size_t i = 0; i < count; i++) {
-        value_builder *builder = builders == NULL ? NULL : &builders[i];
+        value_builder *builder = i >= built ? NULL : &builders[i];
         if (!slu_bit(nulls, (int64_t)i)) {
             if (!indexed_get(&fields[i].type, &lengths, c, builder, budget))
                 slu_cursor_fail(c);
@@ -332,32 +333,35 @@ indexed_decode(const fluss_column *fields, size_t count, const uint8_t *nulls, s
 /* How often the bytes of a row may be visited: once a level, and once more for what is passed over. */
 #define ROW_VISITS (SLU_NESTING_MAX + 2)
 
+/* The first `built` columns go into builders, the others are only checked. */
 static slu_cursor
-row_walk(uint8_t format, const fluss_column *fields, size_t count, slu_view row, value_builder *builders, size_t *budget)
+row_walk(uint8_t format, const fluss_column *fields, size_t count, slu_view row, value_builder *builders, size_t built,
+         size_t *budget)
 {
     slu_cursor c = slu_cursor_of_view(row);
     const uint8_t *nulls = slu_cursor_bytes(&c, (count + 7) / 8);
     if (nulls == NULL)
         slu_cursor_fail(&c);
     else if (format == FLUSS_ROW_INDEXED)
-        indexed_decode(fields, count, nulls, &c, builders, budget);
+        indexed_decode(fields, count, nulls, &c, builders, built, budget);
     else
-        compacted_decode(fields, count, nulls, &c, builders, budget);
+        compacted_decode(fields, count, nulls, &c, builders, built, budget);
     return c;
 }
 
 bool
 row_get(uint8_t format, const fluss_column *fields, size_t count, slu_view row, value_builder *builders, size_t *budget)
 {
-    const slu_cursor c = row_walk(format, fields, count, row, builders, budget);
+    const slu_cursor c = row_walk(format, fields, count, row, builders, builders == NULL ? 0 : count, budget);
     return slu_cursor_ok(&c) && slu_cursor_left(&c) == 0;
 }
 
 static slu_status
-row_decode(const fluss_schema *schema, uint8_t format, slu_view row, size_t columns, value_builder *builders, slu_error *err)
+row_decode(const fluss_schema *schema, uint8_t format, slu_view row, size_t columns, value_builder *builders, size_t built,
+           slu_error *err)
 {
     size_t budget = row.bytes * ROW_VISITS;
-    const slu_cursor c = row_walk(format, schema->columns, columns, row, builders, &budget);
+    const slu_cursor c = row_walk(format, schema->columns, columns, row, builders, built, &budget);
     if (!slu_cursor_ok(&c))
         return slu_error_set(err, SLU_CORRUPT, "a row of %zu bytes does not hold its %zu columns", row.bytes, columns);
     if (slu_cursor_left(&c) != 0)
@@ -368,7 +372,22 @@ row_decode(const fluss_schema *schema, uint8_t format, slu_view row, size_t colu
 slu_status
 fluss_row_verify(const fluss_schema *schema, uint8_t format, slu_view row, slu_error *err)
 {
-    return row_decode(schema, format, row, schema->column_count, NULL, err);
+    return row_decode(schema, format, row, schema->column_count, NULL, 0, err);
+}
+
+static slu_status
+rows_append(fluss_rows *rows, uint8_t format, slu_view row, const fluss_schema *written, size_t columns, slu_error *err)
+{
+    const size_t built = SLU_MIN(columns, rows->schema->column_count);
+    const slu_status status = row_decode(written, format, row, columns, rows->builders, built, err);
+    if (status != SLU_OK) {
+        rows->spoilt = true;
+        return status;
+    }
+    for (size_t i = built; i < rows->schema->column_count; i++)
+        value_builder_null(&rows->builders[i]);
+    rows->rows++;
+    return SLU_OK;
 }
 
 slu_status
@@ -377,15 +396,13 @@ fluss_rows_append(fluss_rows *rows, uint8_t format, slu_view row, size_t written
     if (written_columns > rows->schema->column_count)
         return slu_error_set(err, SLU_INVALID, "a row of %zu columns for a schema of %zu", written_columns,
                              rows->schema->column_count);
-    const slu_status status = row_decode(rows->schema, format, row, written_columns, rows->builders, err);
-    if (status != SLU_OK) {
-        rows->spoilt = true;
-        return status;
-    }
-    for (size_t i = written_columns; i < rows->schema->column_count; i++)
-        value_builder_null(&rows->builders[i]);
-    rows->rows++;
-    return SLU_OK;
+    return rows_append(rows, format, row, rows->schema, written_columns, err);
+}
+
+slu_status
+fluss_rows_append_later(fluss_rows *rows, uint8_t format, slu_view row, const fluss_schema *later, slu_error *err)
+{
+    return rows_append(rows, format, row, later, later->column_count, err);
 }
 
 void

@@ -46,6 +46,9 @@ void fluss_rows_free(fluss_rows **rows);
 /* Decodes one row that was written with the first `written_columns` columns of the schema (all: schema->column_count). A failed row
  * spoils the batch: finish then answers CORRUPT too, and begins anew. */
 SLU_CHECK slu_status fluss_rows_append(fluss_rows *rows, uint8_t format, slu_view row, size_t written_columns, slu_error *err);
+/* The same for a row of a later schema of the same table, whose columns begin with ours: what it has more is passed over. */
+SLU_CHECK slu_status fluss_rows_append_later(fluss_rows *rows, uint8_t format, slu_view row, const fluss_schema *later,
+                                             slu_error *err);
 void fluss_rows_append_null(fluss_rows *rows); /* every column null: a miss */
 int64_t fluss_rows_count(const fluss_rows *rows);
 /* Moves the batch out under fluss_schema_to_arrow(schema); the builders are empty again. */

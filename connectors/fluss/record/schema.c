@@ -451,3 +451,22 @@ fluss_type_print(const fluss_type *type, slu_buf *out)
     if (!type->nullable)
         slu_buf_text(out, " NOT NULL");
 }
+
+bool
+fluss_schema_begins(const fluss_schema *later, const fluss_schema *with)
+{
+    slu_buf a, b;
+    bool same = later->column_count >= with->column_count;
+    slu_buf_init(&a, FLUSS_JSON_BYTES_MAX);
+    slu_buf_init(&b, FLUSS_JSON_BYTES_MAX);
+    for (size_t i = 0; same && i < with->column_count; i++) {
+        slu_buf_reset(&a);
+        slu_buf_reset(&b);
+        fluss_type_print(&later->columns[i].type, &a);
+        fluss_type_print(&with->columns[i].type, &b);
+        same = strcmp(slu_buf_cstr(&a), slu_buf_cstr(&b)) == 0 && slu_buf_status(&a, NULL) == SLU_OK;
+    }
+    slu_buf_fini(&a);
+    slu_buf_fini(&b);
+    return same;
+}

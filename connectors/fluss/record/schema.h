@@ -79,6 +79,8 @@ SLU_CHECK slu_status fluss_type_encode(const fluss_type *type, slu_buf *out, slu
 void fluss_schema_normalize(fluss_schema *schema);
 /* Numbers a new column and the fields within its type, in pre-order behind *highest, which moves on. */
 void fluss_column_number(fluss_column *column, int32_t *highest);
+/* Are the first columns of the one, by type, all those of the other? */
+bool fluss_schema_begins(const fluss_schema *later, const fluss_schema *with);
 /* -1: no such column. */
 int32_t fluss_schema_find(const fluss_schema *schema, const char *name);
 
