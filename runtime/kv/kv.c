@@ -2,9 +2,11 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/cursor.h"
 #include "base/file.h"
 #include "base/sizes.h"
 #include "kv/row_cache.h"
+#include "kv/row_pile.h"
 
 #include <rocksdb/c.h>
 #include <stdlib.h>
@@ -20,6 +22,12 @@
 #define KV_CHECKSUM_CRC32C 1
 #define KV_OPEN_FILES_MAX 256
 #define KV_META_FAMILY "meta"
+#define KV_PILE_PART 8  /* of the write buffers' bytes is the pile of one store: above it RocksDB is given the rows */
+#define KV_PILES_PART 2 /* of them are all piles: above it the largest is given */
+#define KV_META_PILE_BYTES 65536
+#define KV_BATCH_BYTES_MAX ((size_t)1 << 30)
+#define KV_META_BYTES_MAX ((size_t)1 << 20)
+#define KV_ERASED UINT32_MAX
 
 struct slu_kv_pool {
     rocksdb_env_t *env;
@@ -31,6 +39,7 @@ struct slu_kv_pool {
     size_t write_buffer_bytes;
     size_t store_buffer_bytes;
     size_t unflushed_bytes;
+    size_t piled_bytes;
     slu_row_cache *row_cache;
     uint32_t store_id_next;
     slu_kv *stores;
@@ -41,14 +50,15 @@ struct slu_kv {
     slu_kv *next;
     rocksdb_t *db;
     rocksdb_column_family_handle_t *families[2]; /* rows, meta */
-    size_t unflushed_bytes;
+    size_t unflushed_bytes;                      /* that RocksDB has in memory */
+    slu_row_pile pile;                           /* rows and, as batches have them, meta words that RocksDB is not given yet */
+    slu_buf piled_meta;
     uint32_t id; /* in the cache of rows */
 };
 
 struct slu_kv_batch {
-    rocksdb_writebatch_t *rows;
-    slu_buf meta; /* key bytes, value bytes (u32 each), key, value ...: put in place when the store is known */
-    size_t bytes;
+    slu_buf rows; /* key bytes, value bytes (u32 each; all ones: erased), key, value ... */
+    slu_buf meta; /* key bytes, value bytes (u32 each), key, value ...: of the second family */
 };
 
 /* RocksDB's text, which is ours to free. */
@@ -148,12 +158,45 @@ slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err)
         slu_free(kv);
         return kv_error(err, text, dir);
     }
+    slu_row_pile_init(&kv->pile);
+    slu_buf_init(&kv->piled_meta, KV_META_BYTES_MAX);
     kv->pool = pool;
     kv->id = pool->store_id_next++;
     kv->next = pool->stores;
     pool->stores = kv;
     *out = kv;
     return SLU_OK;
+}
+
+/* ---- the pile goes to RocksDB ---- */
+
+typedef struct kv_spill {
+    rocksdb_writebatch_t *batch;
+    size_t bytes;
+} kv_spill;
+
+static void
+spill_row(void *context, slu_view key, slu_view value)
+{
+    kv_spill *spill = context;
+    spill->bytes += key.bytes + value.bytes;
+    if (value.data == NULL)
+        rocksdb_writebatch_delete(spill->batch, (const char *)key.data, key.bytes);
+    else
+        rocksdb_writebatch_put(spill->batch, (const char *)key.data, key.bytes, (const char *)value.data, value.bytes);
+}
+
+static void
+spill_meta(const slu_kv *kv, rocksdb_writebatch_t *batch)
+{
+    slu_cursor c = slu_cursor_of(kv->piled_meta.data, kv->piled_meta.bytes);
+    while (slu_cursor_left(&c) != 0) {
+        const size_t key_bytes = slu_cursor_u32le(&c);
+        const size_t value_bytes = slu_cursor_u32le(&c);
+        const slu_view key = slu_cursor_view(&c, key_bytes);
+        const slu_view value = slu_cursor_view(&c, value_bytes);
+        rocksdb_writebatch_put_cf(batch, kv->families[1], (const char *)key.data, key.bytes, (const char *)value.data, value.bytes);
+    }
 }
 
 static void
@@ -163,6 +206,39 @@ kv_forget_unflushed(slu_kv *kv)
     kv->unflushed_bytes = 0;
 }
 
+static void
+kv_forget_pile(slu_kv *kv)
+{
+    kv->pool->piled_bytes -= slu_row_pile_bytes(&kv->pile);
+    slu_row_pile_reset(&kv->pile);
+    slu_buf_reset(&kv->piled_meta);
+}
+
+/* All of the pile and its meta words, at once and in order. What RocksDB does not take stays where it is. */
+static slu_status
+kv_spill_pile(slu_kv *kv, slu_error *err)
+{
+    char *text = NULL;
+    if (kv->pile.count == 0 && kv->piled_meta.bytes == 0)
+        return SLU_OK;
+    kv_spill spill = {rocksdb_writebatch_create(), 0};
+    const slu_status status = slu_row_pile_each(&kv->pile, spill_row, &spill, err);
+    if (status == SLU_OK) {
+        spill_meta(kv, spill.batch);
+        rocksdb_write(kv->db, kv->pool->write, spill.batch, &text);
+    }
+    rocksdb_writebatch_destroy(spill.batch);
+    SLU_TRY(status);
+    if (text != NULL)
+        return kv_error(err, text, "write");
+    kv_forget_pile(kv);
+    kv->unflushed_bytes += spill.bytes;
+    kv->pool->unflushed_bytes += spill.bytes;
+    if (kv->unflushed_bytes > kv->pool->store_buffer_bytes) /* RocksDB has switched to a new buffer by now */
+        kv_forget_unflushed(kv);
+    return SLU_OK;
+}
+
 /* RocksDB flushes both families as one when a write buffer is full, but only the named one when it is told to. So rows go first:
  * meta that is older than its rows makes the owner replay what is there already, which changes nothing; newer meta would lose
  * rows. */
@@ -170,6 +246,7 @@ slu_status
 slu_kv_flush(slu_kv *kv, slu_error *err)
 {
     char *text = NULL;
+    SLU_TRY(kv_spill_pile(kv, err));
     for (int family = 0; family < 2; family++) {
         rocksdb_flush_cf(kv->db, kv->pool->flush, kv->families[family], &text);
         if (text != NULL)
@@ -188,6 +265,8 @@ slu_kv_close(slu_kv **kv)
     slu_error ignored; /* what is not flushed is replayed by the owner, as after a crash */
     if (slu_kv_flush(closing, &ignored) != SLU_OK)
         kv_forget_unflushed(closing);
+    kv_forget_pile(closing);
+    slu_buf_fini(&closing->piled_meta);
     rocksdb_column_family_handle_destroy(closing->families[0]);
     rocksdb_column_family_handle_destroy(closing->families[1]);
     rocksdb_close(closing->db);
@@ -228,22 +307,28 @@ kv_count_nothing(void)
 }
 
 static slu_status
+kv_give(slu_view value, slu_buf *values, slu_kv_slot *slot, slu_error *err)
+{
+    slot->found = value.data != NULL;
+    slot->at = values->bytes;
+    slot->bytes = value.bytes;
+    slu_buf_append(values, value.data, value.bytes);
+    return slu_buf_status(values, err);
+}
+
+/* The cache has the newest or nothing; the pile has what is newer than RocksDB's. */
+static slu_status
 kv_get_row(slu_kv *kv, slu_view key, slu_buf *values, slu_kv_slot *slot, slu_error *err)
 {
     slu_row_cache *cache = kv->pool->row_cache;
     const slu_view nothing = {0};
     slu_view value;
-    if (!slu_row_cache_get(cache, kv->id, key, &value)) {
-        SLU_TRY(kv_get(kv, 0, key, values, slot, err));
-        if (slot->found)
-            slu_row_cache_put(cache, kv->id, key, nothing, slu_view_of(values->data + slot->at, slot->bytes));
-        return SLU_OK;
-    }
-    slot->found = true;
-    slot->at = values->bytes;
-    slot->bytes = value.bytes;
-    slu_buf_append(values, value.data, value.bytes);
-    return slu_buf_status(values, err);
+    if (slu_row_cache_get(cache, kv->id, key, &value) || slu_row_pile_get(&kv->pile, key, &value))
+        return kv_give(value, values, slot, err);
+    SLU_TRY(kv_get(kv, 0, key, values, slot, err));
+    if (slot->found)
+        slu_row_cache_put(cache, kv->id, key, nothing, slu_view_of(values->data + slot->at, slot->bytes));
+    return SLU_OK;
 }
 
 slu_status
@@ -259,11 +344,10 @@ slu_status
 slu_kv_get_meta(slu_kv *kv, slu_view key, slu_buf *value, slu_error *err)
 {
     slu_kv_slot slot;
+    SLU_TRY(kv_spill_pile(kv, err));
     SLU_TRY(kv_get(kv, 1, key, value, &slot, err));
     return slot.found ? SLU_OK : slu_error_set(err, SLU_NOTFOUND, "the store has no such meta word");
 }
-
-#define KV_META_BYTES_MAX ((size_t)1 << 20)
 
 slu_status
 slu_kv_batch_new(slu_kv_batch **out, slu_error *err)
@@ -271,7 +355,7 @@ slu_kv_batch_new(slu_kv_batch **out, slu_error *err)
     slu_kv_batch *batch = slu_alloc_zero(1, sizeof *batch);
     if (batch == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a kv batch");
-    batch->rows = rocksdb_writebatch_create();
+    slu_buf_init(&batch->rows, KV_BATCH_BYTES_MAX);
     slu_buf_init(&batch->meta, KV_META_BYTES_MAX);
     *out = batch;
     return SLU_OK;
@@ -282,7 +366,7 @@ slu_kv_batch_free(slu_kv_batch **batch)
 {
     if (*batch == NULL)
         return;
-    rocksdb_writebatch_destroy((*batch)->rows);
+    slu_buf_fini(&(*batch)->rows);
     slu_buf_fini(&(*batch)->meta);
     slu_free(*batch);
     *batch = NULL;
@@ -291,33 +375,37 @@ slu_kv_batch_free(slu_kv_batch **batch)
 void
 slu_kv_batch_reset(slu_kv_batch *batch)
 {
-    rocksdb_writebatch_clear(batch->rows);
+    slu_buf_reset(&batch->rows);
     slu_buf_reset(&batch->meta);
-    batch->bytes = 0;
+}
+
+static void
+batch_row(slu_kv_batch *batch, slu_view key, uint32_t value_bytes)
+{
+    slu_buf_u32le(&batch->rows, (uint32_t)key.bytes);
+    slu_buf_u32le(&batch->rows, value_bytes);
+    slu_buf_append(&batch->rows, key.data, key.bytes);
 }
 
 void
 slu_kv_batch_put(slu_kv_batch *batch, slu_view key, slu_view value)
 {
-    rocksdb_writebatch_put(batch->rows, (const char *)key.data, key.bytes, (const char *)value.data, value.bytes);
-    batch->bytes += key.bytes + value.bytes;
+    batch_row(batch, key, (uint32_t)value.bytes);
+    slu_buf_append(&batch->rows, value.data, value.bytes);
 }
 
 void
 slu_kv_batch_put_parts(slu_kv_batch *batch, slu_view key, slu_view head, slu_view tail)
 {
-    const char *const keys[1] = {(const char *)key.data};
-    const char *const values[2] = {(const char *)head.data, (const char *)tail.data};
-    const size_t value_sizes[2] = {head.bytes, tail.bytes};
-    rocksdb_writebatch_putv(batch->rows, 1, keys, &key.bytes, 2, values, value_sizes);
-    batch->bytes += key.bytes + head.bytes + tail.bytes;
+    batch_row(batch, key, (uint32_t)(head.bytes + tail.bytes));
+    slu_buf_append(&batch->rows, head.data, head.bytes);
+    slu_buf_append(&batch->rows, tail.data, tail.bytes);
 }
 
 void
 slu_kv_batch_erase(slu_kv_batch *batch, slu_view key)
 {
-    rocksdb_writebatch_delete(batch->rows, (const char *)key.data, key.bytes);
-    batch->bytes += key.bytes;
+    batch_row(batch, key, KV_ERASED);
 }
 
 void
@@ -327,21 +415,6 @@ slu_kv_batch_put_meta(slu_kv_batch *batch, slu_view key, slu_view value)
     slu_buf_u32le(&batch->meta, (uint32_t)value.bytes);
     slu_buf_append(&batch->meta, key.data, key.bytes);
     slu_buf_append(&batch->meta, value.data, value.bytes);
-}
-
-static void
-kv_place_meta(slu_kv *kv, slu_kv_batch *batch)
-{
-    const uint8_t *at = batch->meta.data;
-    const uint8_t *end = at + batch->meta.bytes;
-    while (at < end) {
-        uint32_t sizes[2];
-        memcpy(sizes, at, sizeof sizes);
-        at += sizeof sizes;
-        rocksdb_writebatch_put_cf(batch->rows, kv->families[1], (const char *)at, sizes[0], (const char *)at + sizes[0], sizes[1]);
-        at += sizes[0] + sizes[1];
-    }
-    slu_buf_reset(&batch->meta);
 }
 
 /* Above the budget of all stores the one with the most unflushed bytes is flushed. */
@@ -357,38 +430,78 @@ kv_keep_budget(slu_kv_pool *pool, slu_error *err)
     return slu_kv_flush(largest, err);
 }
 
-static void
-kv_cache_put(void *context, const char *key, size_t key_bytes, const char *value, size_t value_bytes)
+/* One row of a batch: to the pile and to the cache. */
+static slu_status
+kv_pile_row(slu_kv *kv, slu_cursor *c, slu_error *err)
 {
-    const slu_kv *kv = context;
     const slu_view nothing = {0};
-    slu_row_cache_put(kv->pool->row_cache, kv->id, slu_view_of(key, key_bytes), nothing, slu_view_of(value, value_bytes));
+    const size_t key_bytes = slu_cursor_u32le(c);
+    const uint32_t value_bytes = slu_cursor_u32le(c);
+    const slu_view key = slu_cursor_view(c, key_bytes);
+    if (value_bytes == KV_ERASED) {
+        slu_row_cache_drop(kv->pool->row_cache, kv->id, key);
+        return slu_row_pile_erase(&kv->pile, key, err);
+    }
+    const slu_view value = slu_cursor_view(c, value_bytes);
+    slu_row_cache_put(kv->pool->row_cache, kv->id, key, nothing, value);
+    return slu_row_pile_put(&kv->pile, key, value, err);
 }
 
-static void
-kv_cache_drop(void *context, const char *key, size_t key_bytes)
+/* Owners write one word again and again: the newest is enough. */
+static bool
+meta_is_the_same_word(const slu_buf *a, const slu_buf *b)
 {
-    const slu_kv *kv = context;
-    slu_row_cache_drop(kv->pool->row_cache, kv->id, slu_view_of(key, key_bytes));
+    uint32_t sizes[2];
+    if (a->bytes != b->bytes || a->bytes < sizeof sizes)
+        return false;
+    memcpy(sizes, a->data, sizeof sizes);
+    return a->bytes == sizeof sizes + sizes[0] + sizes[1] && memcmp(a->data, b->data, sizeof sizes + sizes[0]) == 0;
+}
+
+static slu_status
+kv_pile_batch(slu_kv *kv, const slu_kv_batch *batch, slu_error *err)
+{
+    const size_t before = slu_row_pile_bytes(&kv->pile);
+    slu_cursor c = slu_cursor_of(batch->rows.data, batch->rows.bytes);
+    slu_status status = SLU_OK;
+    while (status == SLU_OK && slu_cursor_left(&c) != 0)
+        status = kv_pile_row(kv, &c, err);
+    kv->pool->piled_bytes += slu_row_pile_bytes(&kv->pile) - before;
+    SLU_TRY(status);
+    if (meta_is_the_same_word(&batch->meta, &kv->piled_meta))
+        slu_buf_reset(&kv->piled_meta);
+    if (!slu_buf_reserve(&kv->piled_meta, batch->meta.bytes)) {
+        status = slu_buf_status(&kv->piled_meta, err);
+        kv->piled_meta.failed = SLU_OK; /* older words make the owner replay more, and that is all */
+        return status;
+    }
+    slu_buf_append(&kv->piled_meta, batch->meta.data, batch->meta.bytes);
+    return SLU_OK;
+}
+
+/* Above their budgets piles go to RocksDB: this one, or the largest of all. */
+static slu_status
+kv_keep_piles(slu_kv *kv, slu_error *err)
+{
+    if (slu_row_pile_bytes(&kv->pile) > kv->pool->write_buffer_bytes / KV_PILE_PART || kv->piled_meta.bytes > KV_META_PILE_BYTES)
+        return kv_spill_pile(kv, err);
+    if (kv->pool->piled_bytes <= kv->pool->write_buffer_bytes / KV_PILES_PART)
+        return SLU_OK;
+    slu_kv *largest = kv;
+    for (slu_kv *other = kv->pool->stores; other != NULL; other = other->next)
+        if (slu_row_pile_bytes(&other->pile) > slu_row_pile_bytes(&largest->pile))
+            largest = other;
+    return kv_spill_pile(largest, err);
 }
 
 slu_status
 slu_kv_write(slu_kv *kv, slu_kv_batch *batch, slu_error *err)
 {
-    char *text = NULL;
+    SLU_TRY(slu_buf_status(&batch->rows, err));
     SLU_TRY(slu_buf_status(&batch->meta, err));
     kv_count_nothing();
-    rocksdb_writebatch_iterate(batch->rows, kv, kv_cache_put, kv_cache_drop);
-    kv_place_meta(kv, batch);
-    rocksdb_write(kv->db, kv->pool->write, batch->rows, &text);
-    if (text != NULL) {
-        kv->id = kv->pool->store_id_next++; /* the cache knows nothing of this store any more */
-        return kv_error(err, text, "write");
-    }
-    kv->unflushed_bytes += batch->bytes;
-    kv->pool->unflushed_bytes += batch->bytes;
-    if (kv->unflushed_bytes > kv->pool->store_buffer_bytes) /* RocksDB has switched to a new buffer by now */
-        kv_forget_unflushed(kv);
+    SLU_TRY(kv_pile_batch(kv, batch, err));
+    SLU_TRY(kv_keep_piles(kv, err));
     return kv_keep_budget(kv->pool, err);
 }
 
@@ -396,6 +509,7 @@ slu_status
 slu_kv_scan(slu_kv *kv, slu_view prefix, slu_status (*row)(void *context, slu_view key, slu_view value), void *context,
             slu_error *err)
 {
+    SLU_TRY(kv_spill_pile(kv, err));
     rocksdb_iterator_t *it = rocksdb_create_iterator_cf(kv->db, kv->pool->read, kv->families[0]);
     slu_status status = SLU_OK;
     char *text = NULL;
@@ -423,6 +537,7 @@ slu_status
 slu_kv_checkpoint(slu_kv *kv, const char *dir, slu_error *err)
 {
     char *text = NULL;
+    SLU_TRY(kv_spill_pile(kv, err));
     rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(kv->db, &text);
     if (text != NULL)
         return kv_error(err, text, "checkpoint");

@@ -3,6 +3,7 @@
  *
  * Shape    a pool (one cache, one write-buffer budget, one set of background threads) shared by many stores; a store has rows in
  *          the default column family and, in a second one, a few words of its owner (meta), written in the same atomic batch.
+ *          Written rows are piled up and given to RocksDB in bulk; reads see them at once.
  * Durable  there is no write-ahead log: what was written since the last flush is lost when the process dies. Meta is never newer
  *          than the rows it was written with; it may be older. The owner replays from what its meta says (for the table server:
  *          the changelog), which must do no harm to rows that are there already.

@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <sluice/arrow.h>
-#include <stdlib.h>
 
 #define PUT_NONE SIZE_MAX
 
@@ -26,13 +25,6 @@ typedef struct put_record {
     size_t chain;  /* next in the hash slot */
 } put_record;
 
-typedef struct put_order {
-    uint64_t begins; /* with these 8 bytes, big endian */
-    uint32_t record;
-    uint32_t key_bytes;
-    const uint8_t *key;
-} put_order;
-
 typedef struct put_state {
     fluss_kv_tablet *kv;
     const fluss_kv_put *put;
@@ -41,8 +33,6 @@ typedef struct put_state {
     size_t count;
     size_t *slots;
     size_t slot_count;
-    put_order *order; /* the first records by key: a store takes and finds neighbours faster */
-    size_t order_count;
     slu_buf values; /* old values as read */
     slu_buf made;   /* one row while it is made */
     slu_arena rows; /* the rows that were made */
@@ -58,7 +48,6 @@ put_fini(put_state *state)
 {
     slu_free(state->records);
     slu_free(state->slots);
-    slu_free(state->order);
     slu_free(state->kinds);
     slu_buf_fini(&state->values);
     slu_buf_fini(&state->made);
@@ -143,42 +132,6 @@ put_link(put_state *state, slu_error *err)
     return SLU_OK;
 }
 
-static int
-order_of_keys(const void *a, const void *b)
-{
-    const put_order *left = a;
-    const put_order *right = b;
-    if (left->begins != right->begins)
-        return left->begins < right->begins ? -1 : 1;
-    const int order = memcmp(left->key, right->key, SLU_MIN(left->key_bytes, right->key_bytes));
-    return order != 0 ? order : (left->key_bytes > right->key_bytes) - (left->key_bytes < right->key_bytes);
-}
-
-static uint64_t
-key_begins(slu_view key)
-{
-    uint64_t begins = 0;
-    for (size_t i = 0; i < 8; i++)
-        begins = begins << 8 | (i < key.bytes ? key.data[i] : 0);
-    return begins;
-}
-
-static slu_status
-put_sort(put_state *state, slu_error *err)
-{
-    state->order = slu_alloc((state->count + 1) * sizeof *state->order);
-    if (state->order == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a kv batch of %zu records", state->count);
-    for (size_t i = 0; i < state->count; i++) {
-        const slu_view key = state->records[i].key;
-        const put_order order = {key_begins(key), (uint32_t)i, (uint32_t)key.bytes, key.data};
-        if (state->records[i].first == i)
-            state->order[state->order_count++] = order;
-    }
-    qsort(state->order, state->order_count, sizeof *state->order, order_of_keys);
-    return SLU_OK;
-}
-
 /* A stored value, split, with the columns that its schema has. */
 static slu_status
 put_value_of(const put_state *state, slu_view stored, put_value *out, slu_error *err)
@@ -196,13 +149,12 @@ put_load_old(put_state *state, slu_error *err)
     slu_view *keys = (slu_view *)(void *)slu_buf_extend(&memory, state->count * (sizeof(slu_view) + sizeof(slu_kv_slot)) + 1);
     SLU_TRY(slu_buf_status(&memory, err));
     slu_kv_slot *slots = (slu_kv_slot *)(void *)(keys + state->count);
-    for (size_t i = 0; i < state->order_count; i++)
-        keys[i] = slu_view_of(state->order[i].key, state->order[i].key_bytes);
-    SLU_TRY(slu_kv_get_many(state->kv->store, keys, state->order_count, &state->values, slots, err));
-    for (size_t i = 0; i < state->order_count; i++)
-        if (slots[i].found)
-            SLU_TRY(put_value_of(state, slu_view_of(state->values.data + slots[i].at, slots[i].bytes),
-                                 &state->records[state->order[i].record].now, err));
+    for (size_t i = 0; i < state->count; i++)
+        keys[i] = state->records[i].key;
+    SLU_TRY(slu_kv_get_many(state->kv->store, keys, state->count, &state->values, slots, err));
+    for (size_t i = 0; i < state->count; i++)
+        if (slots[i].found && state->records[i].first == i)
+            SLU_TRY(put_value_of(state, slu_view_of(state->values.data + slots[i].at, slots[i].bytes), &state->records[i].now, err));
     return SLU_OK;
 }
 
@@ -350,8 +302,8 @@ put_store(put_state *state, const fluss_appended *appended, slu_error *err)
     uint8_t id[2];
     kv->stale = true; /* until the store has it: a failure on the way is put right by a replay */
     slu_kv_batch_reset(kv->batch);
-    for (size_t i = 0; i < state->order_count; i++) {
-        const put_record *record = &state->records[state->order[i].record];
+    for (size_t i = 0; i < state->count; i++) {
+        const put_record *record = &state->records[i];
         if (!record->touched)
             continue;
         if (record->now.at.row.data != NULL)
@@ -410,7 +362,6 @@ put_prepare(put_state *state, slu_error *err)
     SLU_TRY(put_ready(kv, err));
     SLU_TRY(fluss_merge_begin(kv->merge, state->put->target_columns, state->put->target_count, state->put->overwrite, err));
     SLU_TRY(put_link(state, err));
-    SLU_TRY(put_sort(state, err));
     state->blind = put_is_blind(state);
     return state->blind ? SLU_OK : put_load_old(state, err);
 }
