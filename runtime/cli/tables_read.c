@@ -1,7 +1,10 @@
-/* tables_read.c: `tables read`: the log of a table from its start to where it ends now, as lines of text or JSON. */
+/* tables_read.c: `tables read`: the log of a table from its start to where it ends now, as lines of text or JSON; with --full the rows of a
+ * primary-key table as its kv snapshots have them, then its changelog behind them. */
 #include "tables.h"
 
 #include "base/alloc.h"
+#include "cli/catalog/snapshot_rows.h"
+#include "fluss/client/admin.h"
 #include "fluss/client/scanner.h"
 
 #include <inttypes.h>
@@ -17,6 +20,7 @@ typedef struct reading {
     fluss_target *target;
     fluss_scanner *scanner;
     int64_t left;
+    int kind; /* of rows that have none: SLU_ROW_APPEND, SLU_ROW_INSERT of a snapshot's */
     sdk_text text;
 } reading;
 
@@ -90,7 +94,7 @@ batch_print(reading *r, const fluss_scan_batch *batch)
     sdk_text_reset(&r->text);
     for (int64_t i = 0; i < batch->count && r->left > 0; i++, r->left--) {
         const int64_t row = batch->first + i;
-        const int kind = batch->kinds == NULL || batch->kinds[row] > SLU_ROW_DELETE ? SLU_ROW_APPEND : batch->kinds[row];
+        const int kind = batch->kinds == NULL || batch->kinds[row] > SLU_ROW_DELETE ? r->kind : batch->kinds[row];
         if (r->args->json)
             row_json(r, schema, &batch->array, row, kind);
         else
@@ -111,22 +115,57 @@ slot_wanted(const reading *r, int32_t slot)
 }
 
 static slu_status
+snapshot_batch(void *context, fluss_scan_batch *batch, slu_error *err)
+{
+    reading *r = context;
+    (void)err;
+    batch_print(r, batch);
+    fluss_scan_batch_fini(batch);
+    return r->left > 0 && !slu_cli_interrupted() ? SLU_OK : SLU_END;
+}
+
+/* The rows of the snapshots; their buckets begin behind them. */
+static slu_status
+snapshots_print(reading *r, int64_t *starts, int64_t *ends, slu_error *err)
+{
+    const int32_t slots = fluss_target_slot_count(r->target);
+    bool *wanted = slu_alloc((size_t)slots + 1);
+    if (wanted == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %d partitions", slots);
+    for (int32_t slot = 0; slot < slots; slot++)
+        wanted[slot] = slot_wanted(r, slot);
+    r->kind = SLU_ROW_INSERT;
+    const slu_status status = cli_snapshot_rows(r->target, starts, ends, wanted, NULL, 0, snapshot_batch, r, err);
+    r->kind = SLU_ROW_APPEND;
+    slu_free(wanted);
+    return status == SLU_END ? SLU_OK : status;
+}
+
+static slu_status
 buckets_add(reading *r, slu_error *err)
 {
     const bool follow = slu_args_has(r->args, "follow");
-    SLU_AUTO(slu_buf_fini) slu_buf ends_memory = {0};
-    slu_buf_init(&ends_memory, (size_t)1 << 24);
+    const bool full = slu_args_has(r->args, "full") && fluss_target_table(r->target)->key_column_count > 0;
+    SLU_AUTO(slu_buf_fini) slu_buf memory = {0};
+    slu_buf_init(&memory, (size_t)1 << 25);
     const int32_t numbers = fluss_target_bucket_numbers(r->target);
-    int64_t *ends = (int64_t *)(void *)slu_buf_extend(&ends_memory, (size_t)numbers * sizeof *ends + 1);
+    int64_t *ends = (int64_t *)(void *)slu_buf_extend(&memory, (size_t)numbers * 2 * sizeof *ends + 1);
     if (ends == NULL)
-        return slu_buf_status(&ends_memory, err);
+        return slu_buf_status(&memory, err);
+    int64_t *starts = ends + numbers;
+    for (int32_t bucket = 0; bucket < numbers; bucket++)
+        starts[bucket] = FLUSS_OFFSET_EARLIEST;
+    if (full)
+        SLU_TRY(fluss_admin_target_offsets(r->target, FLUSS_OFFSETS_EARLIEST, 0, starts, err));
     SLU_TRY(fluss_admin_target_offsets(r->target, FLUSS_OFFSETS_LATEST, 0, ends, err));
+    if (full)
+        SLU_TRY(snapshots_print(r, starts, ends, err));
     for (int32_t bucket = 0; bucket < numbers; bucket++) {
         if (!slot_wanted(r, fluss_target_slot_of(r->target, bucket)))
             continue;
-        if (ends[bucket] > 0 || follow)
-            SLU_TRY(fluss_scanner_add(r->scanner, bucket, ends[bucket] > 0 ? FLUSS_OFFSET_EARLIEST : 0,
-                                      follow ? FLUSS_OFFSET_NEVER : ends[bucket], err));
+        if ((ends[bucket] > 0 && starts[bucket] < ends[bucket]) || follow)
+            SLU_TRY(fluss_scanner_add(r->scanner, bucket, ends[bucket] > 0 ? starts[bucket] : 0, follow ? FLUSS_OFFSET_NEVER : ends[bucket],
+                                      err));
     }
     return SLU_OK;
 }

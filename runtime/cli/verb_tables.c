@@ -453,7 +453,8 @@ static const slu_flag plain_flags[] = {TABLES_SERVERS_FLAG};
 static const slu_flag drop_flags[] = {TABLES_SERVERS_FLAG, {"if-exists", 0, NULL, "a missing table is fine"}};
 static const slu_flag read_flags[] = {
     TABLES_SERVERS_FLAG, {"limit", 'n', "N", "at most so many rows"}, {"follow", 'f', NULL, "goes on as rows come"},
-    {"partition", 0, "NAME", "of a partitioned table only this one: a, or a$b"}};
+    {"partition", 0, "NAME", "of a partitioned table only this one: a, or a$b"},
+    {"full", 0, NULL, "a primary-key table: its rows from kv snapshots, then the changes behind them"}};
 static const slu_flag load_flags[] = {TABLES_SERVERS_FLAG, {"format", 0, "NAME", "csv or json (by the name of the file)"}};
 static const slu_flag create_flags[] = {
     TABLES_SERVERS_FLAG,

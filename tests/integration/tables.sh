@@ -44,6 +44,7 @@ printf '{"id":1,"amount":12.30,"ok":true,"at":"2024-01-31 10:00:00.123"}\n{"id":
 expect 0 "2 rows loaded" tables load account "$work/a.csv"
 expect 0 '"rows": 2' tables load events "$work/e.jsonl" --json
 expect 0 '+I 1 | A, "b" | 5' tables read account
+expect 0 '+I 1 | A, "b" | 5' tables read account --full
 expect 0 '{"id": 1, "amount": 12.30, "ok": true, "at": "2024-01-31 10:00:00.123"}' tables read events --json
 printf 'id,amount\n1,abc\n' >"$work/bad.csv"
 expect 1 "bad.csv:2: column amount: " tables load events "$work/bad.csv"
