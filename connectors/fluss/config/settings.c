@@ -53,10 +53,10 @@ static const fluss_setting table[] = {
 
     /* Log. */
     SIZE("log.segment.file-size", 0, "1024mb", 1, 2 * GIB, AT(log_segment_file_bytes), "a log file is closed before it grows above this"),
-    SIZE("log.index.interval-size", 0, "4kb", 1, GIB, AT(log_index_interval_bytes), "bytes of log between two entries of its index"),
-    WHOLE("log.flush.interval-messages", 0, "9223372036854775807", 1, INT64_MAX, AT(log_flush_interval_messages), "rows after which a log is forced to the disk"),
+    SIZE("log.index.interval-size", UNUSED, "4kb", 1, GIB, AT(log_index_interval_bytes), "an index has an entry every 4 KiB"),
+    WHOLE("log.flush.interval-messages", 0, "9223372036854775807", 1, INT64_MAX, AT(log_flush_interval_messages), "any number: every write is forced to the disk (sync)"),
     TIME("log.retention.check-interval", 0, "5min", 1, AT(log_retention_check_interval_ms), "how often rows are looked for that may go"),
-    TRUTH("log.retention.roll-active-segment.enabled", DYNAMIC, "false", AT(log_retention_roll_active_segment), "retention also closes the file that is written"),
+    TRUTH("log.retention.roll-active-segment.enabled", DYNAMIC | UNUSED, "false", AT(log_retention_roll_active_segment), "the file that is written stays"),
     TIME("server.writer-id.expiration-time", 0, "7d", 1, AT(writer_id_expiration_ms), "a writer that was silent for so long is forgotten"),
     TIME("server.writer-id.expiration-check-interval", 0, "10min", 1, AT(writer_id_expiration_check_interval_ms), "how often they are looked for"),
 
@@ -67,12 +67,12 @@ static const fluss_setting table[] = {
     /* Rows of primary-key tables. */
     TIME("kv.snapshot.interval", DYNAMIC, "10min", 1, AT(kv_snapshot_interval_ms), "how often rows are written to a snapshot"),
     WHOLE("kv.snapshot.num-retained", 0, "2", 1, INT32_MAX, AT(kv_snapshot_num_retained), "snapshots of a bucket that are kept"),
-    TIME("kv.snapshot.lease.expiration-check-interval", 0, "10min", 1, AT(kv_snapshot_lease_check_interval_ms), "how often leases of snapshots are looked at"),
-    TIME("kv.scanner.ttl", 0, "10min", 1, AT(kv_scanner_ttl_ms), "a scanner that was silent for so long is closed"),
-    TIME("kv.scanner.expiration-interval", 0, "30s", 1, AT(kv_scanner_expiration_interval_ms), "how often they are looked for"),
-    WHOLE("kv.scanner.max-per-bucket", 0, "8", 1, INT32_MAX, AT(kv_scanner_max_per_bucket), "open scanners of a bucket at most"),
-    WHOLE("kv.scanner.max-per-server", 0, "200", 1, INT32_MAX, AT(kv_scanner_max_per_server), "open scanners at most"),
-    SIZE("kv.scanner.max-batch-size", 0, "10mb", 1, 100 * KIB * KIB, AT(kv_scanner_max_batch_bytes), "one answer of a scanner at most"),
+    TIME("kv.snapshot.lease.expiration-check-interval", UNUSED, "10min", 1, AT(kv_snapshot_lease_check_interval_ms), "leases are looked at whenever snapshots are made"),
+    TIME("kv.scanner.ttl", UNUSED, "10min", 1, AT(kv_scanner_ttl_ms), "the API SCAN_KV of 1.0 is not served"),
+    TIME("kv.scanner.expiration-interval", UNUSED, "30s", 1, AT(kv_scanner_expiration_interval_ms), "the API SCAN_KV of 1.0 is not served"),
+    WHOLE("kv.scanner.max-per-bucket", UNUSED, "8", 1, INT32_MAX, AT(kv_scanner_max_per_bucket), "the API SCAN_KV of 1.0 is not served"),
+    WHOLE("kv.scanner.max-per-server", UNUSED, "200", 1, INT32_MAX, AT(kv_scanner_max_per_server), "the API SCAN_KV of 1.0 is not served"),
+    SIZE("kv.scanner.max-batch-size", UNUSED, "10mb", 1, 100 * KIB * KIB, AT(kv_scanner_max_batch_bytes), "the API SCAN_KV of 1.0 is not served"),
     SIZE("kv.rocksdb.block.cache-size", 0, NULL, KIB, INT64_MAX / 2, AT(kv_rocksdb_block_cache_bytes), "block cache, shared by all buckets"),
     SIZE("kv.rocksdb.writebuffer.size", 0, NULL, 64 * KIB, INT64_MAX / 2, AT(kv_rocksdb_writebuffer_bytes), "write buffers, shared by all buckets"),
 

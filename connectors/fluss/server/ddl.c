@@ -94,17 +94,42 @@ fluss_handle_drop_database(fluss_request *r, slu_error *err)
 
 /* ---- tables ---- */
 
+/* More copies than one are kept as a wish and reported as one; said once. */
+static void
+copies_warn(fluss_server *server, const fluss_descriptor *descriptor)
+{
+    const char *factor = fluss_descriptor_get(descriptor, "table.replication.factor");
+    if (server->copies_warned || factor == NULL || strcmp(factor, "1") == 0)
+        return;
+    server->copies_warned = true;
+    slu_log_warn(server->env, "ONE-COPY", "a table wants table.replication.factor %s, but this node has one copy of every row", factor);
+}
+
+static slu_status
+kind_check(const fluss_config *config, const fluss_descriptor *descriptor, slu_error *err)
+{
+    const bool keyed = descriptor->schema.primary_key_count != 0;
+    if (keyed ? config->allow_create_kv_tables : config->allow_create_log_tables)
+        return SLU_OK;
+    return ddl_fail(err,
+                    slu_error_set(err, SLU_INVALID, "Creation of %s Tables is disallowed in the cluster.", keyed ? "Primary Key" : "Log"),
+                    FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
+}
+
 static slu_status
 descriptor_from_request(const fluss_request *r, slu_view json, fluss_descriptor *out, slu_error *err)
 {
-    const fluss_rules rules = {(int32_t)r->server->config->default_bucket_number, r->server->config->datalake_format,
-                               (int32_t)r->server->config->max_bucket_num};
+    const fluss_config *config = r->server->config;
+    const fluss_rules rules = {(int32_t)config->default_bucket_number, config->datalake_format, (int32_t)config->max_bucket_num,
+                               config->default_replication_factor, !config->datalake_enabled};
     SLU_TRY(fluss_descriptor_rules(json, err));
     const slu_status status = fluss_descriptor_decode(json, r->arena, out, err);
     if (status < 0)
         return ddl_fail(err, slu_error_in(err, status, "Failed to parse table descriptor"), FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
     fluss_schema_normalize(&out->schema);
-    return fluss_rules_new_table(&rules, out, r->arena, err);
+    SLU_TRY(fluss_rules_new_table(&rules, out, r->arena, err));
+    copies_warn(r->server, out);
+    return kind_check(config, out, err);
 }
 
 static slu_status

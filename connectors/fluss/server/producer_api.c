@@ -41,7 +41,7 @@ fluss_handle_register_producer(fluss_request *r, slu_error *err)
     size_t count = 0;
     bool created = false;
     const int64_t now_ms = slu_wall_ms(r->server->env);
-    const int64_t ttl_ms = request->has_ttl_ms ? request->ttl_ms : FLUSS_PRODUCER_TTL_MS;
+    const int64_t ttl_ms = request->has_ttl_ms ? request->ttl_ms : r->server->config->producer_offsets_ttl_ms;
     SLU_TRY(fluss_rules_producer_id(request->producer_id, err));
     SLU_TRY(offsets_read(request, r->arena, &offsets, &count, err));
     const int64_t expires_ms = ttl_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + ttl_ms;

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/sizes.h"
 #include "fluss/server/auto_partition.h"
 #include "fluss/server/authorize.h"
 #include "fluss/server/catalogue_cluster.h"
@@ -62,6 +63,9 @@ server_configure(fluss_server *server, const fluss_server_options *options, slu_
     SLU_TRY(server_say_number(server, "log.segment.file-size", options->segment_bytes, err));
     SLU_TRY(server_say_number(server, "kv.rocksdb.block.cache-size", options->kv_cache_bytes, err));
     SLU_TRY(server_say_number(server, "kv.rocksdb.writebuffer.size", options->kv_write_buffer_bytes, err));
+    /* However many rows may be lost: none is. */
+    if (server->config->log_flush_interval_messages != INT64_MAX)
+        SLU_TRY(server_say(server, "sync", "true", err));
     fluss_config_warn(server->config, server->env);
     return SLU_OK;
 }
@@ -200,6 +204,16 @@ server_expire_tablet(void *context, fluss_tablet *tablet)
         slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
 }
 
+/* Often enough for each of those that wait for it. */
+static int64_t
+server_tick_ms(const fluss_server *server)
+{
+    const fluss_config *config = server->config;
+    int64_t ms = SLU_MIN(config->log_retention_check_interval_ms, config->writer_id_expiration_check_interval_ms);
+    ms = SLU_MIN(ms, config->producer_offsets_cleanup_interval_ms);
+    return SLU_MAX((int64_t)1, SLU_MIN(ms, (int64_t)FLUSS_SERVER_TICK_MS));
+}
+
 static void
 server_tick(void *context)
 {
@@ -209,7 +223,7 @@ server_tick(void *context)
     if (fluss_catalogue_expire_producers(server->catalogue, slu_wall_ms(server->env), &why) != SLU_OK)
         slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
     fluss_sessions_close_idle(server);
-    slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
+    slu_timer_set(server->tick, server_tick_ms(server));
 }
 
 static void
@@ -244,7 +258,7 @@ server_listen(fluss_server *server, slu_error *err)
     fluss_server_listener *first = &server->listeners[0];
     slu_loop_on_wake(server->loop, server_woken, server);
     SLU_TRY(slu_timer_open(server->loop, server_tick, server, &server->tick, err));
-    slu_timer_set(server->tick, FLUSS_SERVER_TICK_MS);
+    slu_timer_set(server->tick, server_tick_ms(server));
     SLU_TRY(fluss_listeners_read(server->config, server->options.host, (uint16_t)server->options.port, specs, &server->listener_count,
                                  err));
     for (size_t i = 0; i < server->listener_count; i++) {

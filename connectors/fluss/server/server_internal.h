@@ -19,7 +19,6 @@
 
 #define FLUSS_SERVER_NODE_ID 0
 #define FLUSS_LOG_TTL_MS_DEFAULT ((int64_t)7 * 24 * 3600 * 1000) /* table.log.ttl where a table does not say */
-#define FLUSS_PRODUCER_TTL_MS (INT64_C(24) * 3600 * 1000)        /* coordinator.producer-offsets.ttl */
 #define FLUSS_SERVER_TICK_MS 60000                               /* housekeeping: writers and rows that expire */
 #define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20)          /* of answers that wait for a slow client */
 #define FLUSS_SERVER_QUEUES_BYTES_MAX ((size_t)256 << 20)        /* for all of them together: then the slowest is shown the door */
@@ -47,6 +46,7 @@ struct fluss_server {
     fluss_server_lakes lakes;
     fluss_server_lake lake;
     bool has_lake;
+    bool copies_warned;
     slu_arena strings;
     slu_loop *loop;
     fluss_server_listener listeners[FLUSS_LISTENERS_MAX];

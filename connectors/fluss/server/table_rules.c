@@ -289,12 +289,13 @@ list_has(const char *const *list, size_t count, const char *name)
 static slu_status
 rules_default_lake(const fluss_rules *rules, fluss_descriptor *d, slu_arena *arena, slu_error *err)
 {
-    if (rules->datalake_format == NULL) {
+    if (rules->datalake_format == NULL || rules->lake_off) {
         if (property_is(d, "table.datalake.enabled", "true"))
             return rules_fail(
                 err, SLU_INVALID, ERROR_INVALID_TABLE,
                 "'table.datalake.enabled' is enabled for the table, but the Fluss cluster doesn't enable datalake tables.");
-        return SLU_OK;
+        if (rules->datalake_format == NULL)
+            return SLU_OK;
     }
     if (fluss_descriptor_get(d, "table.datalake.format") != NULL)
         return SLU_OK;
@@ -307,7 +308,8 @@ rules_default_properties(const fluss_rules *rules, fluss_descriptor *d, slu_aren
     if (d->bucket_count == 0)
         d->bucket_count = rules->default_buckets;
     if (fluss_descriptor_get(d, "table.replication.factor") == NULL)
-        SLU_TRY(fluss_descriptor_set(d, arena, "table.replication.factor", "1", err));
+        SLU_TRY(fluss_descriptor_set(d, arena, "table.replication.factor",
+                                     slu_arena_printf(arena, "%" PRId64, SLU_MAX(rules->default_replication, (int64_t)1)), err));
     if (d->partition_key_count > 1 && property_is(d, "table.auto-partition.enabled", "true") &&
         fluss_descriptor_get(d, "table.auto-partition.num-precreate") == NULL)
         SLU_TRY(fluss_descriptor_set(d, arena, "table.auto-partition.num-precreate", "0", err));

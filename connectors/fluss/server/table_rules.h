@@ -26,6 +26,8 @@ typedef struct fluss_rules {
     int32_t default_buckets;
     const char *datalake_format; /* NULL: no lake */
     int32_t buckets_max;         /* of a table or partition; 0: FLUSS_BUCKETS_MAX */
+    int64_t default_replication; /* what a table is told that does not say; 0: 1 */
+    bool lake_off;               /* there is a format, but no table may enable the lake yet */
 } fluss_rules;
 
 /* Fills in the defaults, then checks everything. */

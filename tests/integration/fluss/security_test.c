@@ -25,7 +25,9 @@ server_open(void)
                                           {"security.sasl.enabled.mechanisms", "PLAIN"},
                                           {"security.sasl.plain.jaas.config", JAAS},
                                           {"authorizer.enabled", "true"},
-                                          {"super.users", "User:root"}};
+                                          {"super.users", "User:root"},
+                                          {"default.replication.factor", "3"},
+                                          {"allow.create.log.tables", "false"}};
     slu_error err;
     SLU_AUTO(fluss_config_free) fluss_config *config = NULL;
     CHECK_OK(fluss_config_new(&config, &err));
@@ -302,6 +304,32 @@ the_internal_listener_is_above_rights(void **state)
     fluss_client_close(&client);
 }
 
+static void
+tables_obey_the_settings(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    fluss_answer *answer = NULL;
+    static const char log_json[] =
+        "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\"},\"id\":0}],"
+        "\"highest_field_id\":0},\"partition_key\":[],\"bucket_key\":[],\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
+    fluss_client *root = client_of("root", "r00t");
+    assert_true(fluss_admin_create_table(root, "db", "log", slu_view_of_text(log_json), false, &err) < 0);
+    assert_int_equal(err.code, FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
+    CHECK_MESSAGE(err, "Creation of Log Tables is disallowed in the cluster.");
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    Fluss__GetTableInfoRequest request = FLUSS__GET_TABLE_INFO_REQUEST__INIT;
+    path.database_name = (char *)(uintptr_t) "db";
+    path.table_name = (char *)(uintptr_t) "t";
+    request.table_path = &path;
+    CHECK_OK(fluss_client_ask(root, FLUSS_TO_ANY, FLUSS_API_GET_TABLE_INFO, &request.base, &answer, &err));
+    const Fluss__GetTableInfoResponse *info = (const Fluss__GetTableInfoResponse *)answer->message;
+    static const char factor[] = "\"table.replication.factor\":\"3\"";
+    assert_non_null(memmem(info->table_json.data, info->table_json.len, factor, sizeof factor - 1));
+    fluss_answer_unref(&answer);
+    fluss_client_close(&root);
+}
+
 /* ---- Settings at run time ------------------------------------------------------------------------------------------------------- */
 
 static slu_status
@@ -404,7 +432,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_login_lets_in_or_not), cmocka_unit_test(wrong_settings_of_a_client),
-                                       cmocka_unit_test(rights_are_enforced), cmocka_unit_test(rights_are_durable),
+                                       cmocka_unit_test(rights_are_enforced), cmocka_unit_test(tables_obey_the_settings), cmocka_unit_test(rights_are_durable),
                                        cmocka_unit_test(the_internal_listener_is_above_rights),
                                        cmocka_unit_test(settings_are_altered), cmocka_unit_test(altered_settings_are_durable)};
     return cmocka_run_group_tests(tests, group_start, group_end);

@@ -19,7 +19,7 @@ static slu_status
 try_table(const char *columns, const char *rest, const char *lake, fluss_descriptor *out, slu_error *err)
 {
     char json[4000];
-    const fluss_rules rules = {3, lake, 0};
+    const fluss_rules rules = {.default_buckets = 3, .datalake_format = lake};
     (void)snprintf(json, sizeof json, "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[%s]%s}", columns, rest);
     CHECK_STATUS(fluss_descriptor_decode(slu_view_of_text(json), &arena, out, err), SLU_OK);
     fluss_schema_normalize(&out->schema);
