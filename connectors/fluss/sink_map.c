@@ -2,8 +2,21 @@
 #include "sink_map.h"
 
 #include "base/alloc.h"
+#include "fluss/record/row.h"
 
 #include <sluice/sdk/columns_build.h>
+
+/* Fields of a nested column go by position, as Fluss has them; each must match. */
+static bool
+fields_match(const struct ArrowSchema *from, const struct ArrowSchema *to)
+{
+    if (!face_formats_match(from->format, to->format) || from->n_children != to->n_children)
+        return false;
+    for (int64_t i = 0; i < from->n_children; i++)
+        if (!fields_match(from->children[i], to->children[i]))
+            return false;
+    return true;
+}
 
 static slu_status
 map_column(sink_map *map, int32_t at, const char *name, const slu_value *item, const struct ArrowSchema *input, slu_error *err)
@@ -17,6 +30,10 @@ map_column(sink_map *map, int32_t at, const char *name, const slu_value *item, c
         return slu_error_at(err, SLU_INVALID, item, 0, "column %s of the input has format %s; column %s of table %s.%s wants %s",
                             name, input->children[from]->format, wanted->name, map->face->database, map->face->table,
                             wanted->format);
+    if (!fields_match(input->children[from], wanted))
+        return slu_error_at(err, SLU_INVALID, item, 0,
+                            "column %s of the input has other fields inside than column %s of table %s.%s", name, wanted->name,
+                            map->face->database, map->face->table);
     map->from[at] = (int32_t)from;
     return SLU_OK;
 }
@@ -88,6 +105,23 @@ sink_map_fini(sink_map *map)
     memset(map, 0, sizeof *map);
 }
 
+/* Nulls of a nested column: rows of a table that has no other. */
+static slu_status
+nested_nulls(sink_map *map, int64_t at, int64_t rows, slu_error *err)
+{
+    const fluss_schema alone = {.columns = &fluss_target_table(map->face->target)->descriptor->schema.columns[at],
+                                .column_count = 1};
+    SLU_AUTO(fluss_rows_free) fluss_rows *made = NULL;
+    struct ArrowArray whole;
+    SLU_TRY(fluss_rows_new(&alone, &made, err));
+    for (int64_t i = 0; i < rows; i++)
+        fluss_rows_append_null(made);
+    SLU_TRY(fluss_rows_finish(made, &whole, err));
+    slu_array_move(whole.children[0], &map->nulls[at]);
+    slu_array_release(&whole);
+    return SLU_OK;
+}
+
 static slu_status
 null_column(sink_map *map, int64_t at, int64_t rows, slu_error *err)
 {
@@ -96,8 +130,10 @@ null_column(sink_map *map, int64_t at, int64_t rows, slu_error *err)
     if (map->nulls[at].release != NULL && map->nulls[at].length >= rows)
         return SLU_OK;
     slu_array_release(&map->nulls[at]);
+    if (slu_type_is_nested(slu_type_of(wanted->format)))
+        return nested_nulls(map, at, rows, err);
     if (sdk_builder_init(&builder, wanted->format, NULL) != SLU_OK)
-        return slu_error_set(err, SLU_UNSUPPORTED, "column %s is nested and cannot be left out", wanted->name);
+        return slu_error_set(err, SLU_UNSUPPORTED, "column %s of format %s cannot be left out", wanted->name, wanted->format);
     sdk_builder_nulls(&builder, rows);
     const slu_status status = sdk_builder_finish(&builder, &map->nulls[at], err);
     sdk_builder_fini(&builder);

@@ -450,6 +450,116 @@ stumble_thrice(const char *bucket_key)
     check_each_once("once", first_id, ROWS);
 }
 
+#define NESTED                                                                                                                     \
+    "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"                                                    \
+    "{\"name\":\"l\",\"data_type\":{\"type\":\"ARRAY\",\"element_type\":{\"type\":\"STRING\"}}},"                                  \
+    "{\"name\":\"r\",\"data_type\":{\"type\":\"ROW\",\"fields\":[{\"name\":\"x\",\"field_type\":{\"type\":\"INTEGER\"}}]}}"
+#define NESTED_ROWS 900
+
+static void
+nested_rows(struct ArrowArray *out)
+{
+    slu_error err = {0};
+    static int32_t offsets[NESTED_ROWS + 1];
+    static uint8_t bits[(NESTED_ROWS + 7) / 8];
+    sdk_builder ids = {0}, words = {0}, numbers = {0};
+    struct ArrowArray columns[3], items, field;
+    CHECK_OK(sdk_builder_init(&ids, "l", NULL));
+    CHECK_OK(sdk_builder_init(&words, "u", NULL));
+    CHECK_OK(sdk_builder_init(&numbers, "i", NULL));
+    memset(bits, 0xff, sizeof bits);
+    for (int32_t i = 0; i < NESTED_ROWS; i++) {
+        sdk_builder_i64(&ids, i);
+        sdk_builder_i32(&numbers, -i);
+        for (int32_t k = 0; i % 5 != 0 && k < i % 3; k++)
+            sdk_builder_text(&words, "word");
+        if (i % 5 == 0)
+            slu_bit_clear(bits, i);
+        offsets[i + 1] = (int32_t)words.rows;
+    }
+    CHECK_OK(sdk_builder_finish(&ids, &columns[0], &err));
+    CHECK_OK(sdk_builder_finish(&words, &items, &err));
+    CHECK_OK(sdk_list(offsets, bits, NESTED_ROWS, &items, &columns[1], &err));
+    CHECK_OK(sdk_builder_finish(&numbers, &field, &err));
+    CHECK_OK(sdk_struct(&field, 1, NESTED_ROWS, &columns[2], &err));
+    CHECK_OK(sdk_struct(columns, 3, NESTED_ROWS, out, &err));
+}
+
+/* Lists and rows in every row of bucket 0 .. 3 are what nested_rows made of their ids. */
+static void
+check_nested(const char *name)
+{
+    slu_error err = {0};
+    fluss_target *target = open_table(name);
+    fluss_scanner *scanner = NULL;
+    int64_t ends[BUCKETS], count = 0;
+    slu_status status = SLU_AGAIN;
+    CHECK_OK(fluss_scanner_open(target, NULL, &scanner, &err));
+    CHECK_OK(fluss_admin_list_offsets(client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0,
+                                      fluss_target_leaders(target), BUCKETS, ends, &err));
+    for (int32_t bucket = 0; bucket < BUCKETS; bucket++)
+        CHECK_OK(fluss_scanner_add(scanner, bucket, FLUSS_OFFSET_EARLIEST, ends[bucket], &err));
+    while (status != SLU_END) {
+        fluss_scan_batch batch;
+        status = fluss_scanner_poll(scanner, &batch, &err);
+        if (status == SLU_AGAIN)
+            fluss_client_step(client, 50);
+        if (status != SLU_OK)
+            continue;
+        const struct ArrowSchema *schema = fluss_scanner_schema(scanner);
+        const slu_column ids = slu_column_child(schema, &batch.array, 0), lists = slu_column_child(schema, &batch.array, 1);
+        const slu_column rows = slu_column_child(schema, &batch.array, 2), maps = slu_column_child(schema, &batch.array, 3);
+        const slu_column numbers = slu_column_view_at(slu_type_of("i"), rows.array->children[0], rows.offset, rows.rows);
+        for (int64_t i = batch.first; i < batch.first + batch.count; i++, count++) {
+            const int64_t id = slu_column_i64s(&ids)[i];
+            assert_int_equal(slu_column_valid(&lists, i), id % 5 != 0);
+            if (id % 5 != 0)
+                assert_int_equal(lists.offsets[i + 1] - lists.offsets[i], id % 3);
+            assert_int_equal(slu_column_i32s(&numbers)[i], -id);
+            assert_false(slu_column_valid(&maps, i));
+        }
+        fluss_scan_batch_fini(&batch);
+    }
+    assert_int_equal(count, NESTED_ROWS);
+    fluss_scanner_close(&scanner);
+    fluss_target_close(&target);
+}
+
+static void
+nested_columns_are_copied(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    slu_local_status status;
+    struct ArrowArray rows;
+    fluss_writer *writer = NULL;
+    static const char map[] =
+        ",{\"name\":\"m\",\"data_type\":{\"type\":\"MAP\",\"key_type\":{\"type\":\"STRING\",\"nullable\":false},"
+        "\"value_type\":{\"type\":\"BIGINT\"}}}";
+    char wide[1000];
+    (void)snprintf(wide, sizeof wide, "%s%s", NESTED, map);
+    make_table("nested", NESTED, "", "");
+    make_table("nested_log", wide, "", "\"id\"");
+    make_table("nested_key", wide, ",\"primary_key\":[\"id\"]", "\"id\"");
+    fluss_target *target = open_table("nested");
+    nested_rows(&rows);
+    CHECK_OK(fluss_writer_open(target, NULL, &writer, &err));
+    while (fluss_writer_poll(writer, &err) == SLU_AGAIN)
+        fluss_client_step(client, 20);
+    CHECK_OK(fluss_writer_write(writer, 0, &fluss_target_table(target)->arrow, &rows, NULL, NESTED_ROWS, NULL, &err));
+    CHECK_OK(fluss_writer_wait(writer, WAIT_MS, &err));
+    fluss_writer_close(&writer);
+    fluss_target_close(&target);
+    slu_array_release(&rows);
+    CHECK_OK(run_job("job: copy\nparams: { fluss.bootstrap.servers: }\noperators:\n"
+                     "  - { id: in, use: fluss_source, with: { table: faces.nested, stop: latest } }\n"
+                     "  - { id: log, use: fluss_sink, from: in, with: { table: faces.nested_log } }\n"
+                     "  - { id: key, use: fluss_sink, from: in, with: { table: faces.nested_key } }\n",
+                     &status, &err));
+    check_nested("nested_log");
+    check_nested("nested_key");
+}
+
 static void
 exactly_once_over_failures(void **state)
 {
@@ -651,7 +761,7 @@ wrong_jobs_are_refused(void **state)
 
 #define PARTS_COLUMNS                                                                                                              \
     "{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false}},"                                                    \
-    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}},"                                   \
+    "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2}},"                                     \
     "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\",\"nullable\":false}}"
 #define PARTS 5
 
@@ -902,6 +1012,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_written),
         cmocka_unit_test(rows_are_copied_by_bucket),
+        cmocka_unit_test(nested_columns_are_copied),
         cmocka_unit_test(exactly_once_over_failures),
         cmocka_unit_test(exactly_once_without_a_bucket_key),
         cmocka_unit_test(a_late_request_of_a_dead_worker_is_found),
