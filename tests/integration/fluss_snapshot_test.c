@@ -15,6 +15,7 @@
 #include "fluss/record/key.h"
 #include "fluss/server/server.h"
 #include "fluss/snapshot/kv_files.h"
+#include "fluss/wire/message.h"
 #include "integration/fluss_rows.h"
 #include "sql/session.h"
 
@@ -444,6 +445,51 @@ a_damaged_snapshot_is_passed_over(void **state)
     fluss_target_close(&target);
 }
 
+/* ---- a table that was altered ---- */
+
+static void
+add_column(const char *table, const char *name)
+{
+    Fluss__AlterTableRequest request = FLUSS__ALTER_TABLE_REQUEST__INIT;
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    Fluss__PbAddColumn column = FLUSS__PB_ADD_COLUMN__INIT;
+    Fluss__PbAddColumn *columns[1] = {&column};
+    slu_error err = {0};
+    fluss_answer *answer = NULL;
+    static char type[] = "{\"type\":\"BIGINT\"}";
+    path.database_name = (char *)(uintptr_t) "sluice_test";
+    path.table_name = (char *)(uintptr_t)table;
+    column.column_name = (char *)(uintptr_t)name;
+    column.data_type_json = (ProtobufCBinaryData){.len = strlen(type), .data = (uint8_t *)type};
+    request.table_path = &path;
+    request.n_add_columns = 1;
+    request.add_columns = columns;
+    CHECK_OK(fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_ALTER_TABLE, &request.base, &answer, &err));
+    fluss_answer_unref(&answer);
+}
+
+/* Who opened the table before a column came reads a snapshot of afterwards. */
+static void
+rows_of_a_later_schema_are_read(void **state)
+{
+    (void)state;
+    fluss_snapshot_at at[BUCKETS];
+    fluss_target *before = open_table("altered", true);
+    write_rows(before, 0, 500, 0);
+    await_snapshots(before, at);
+    add_column("altered", "extra");
+    fluss_target *after = open_table("altered", false);
+    write_rows(after, 400, 500, 7);
+    await_snapshots(before, at);
+    const table_state *s = read_all(before, at);
+    for (int64_t id = 0; id < 2 * ROWS; id++)
+        assert_int_equal(s->amounts[id], id < 400 ? 0 : id < 900 && id % 7 != 0 ? 7 : -1);
+    assert_true(s->from_snapshots > 0);
+    assert_int_equal(read_all(after, at)->from_snapshots, s->from_snapshots);
+    fluss_target_close(&before);
+    fluss_target_close(&after);
+}
+
 /* ---- the changelog below a snapshot ---- */
 
 static int64_t
@@ -585,6 +631,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_of_a_later_schema_are_read),
         cmocka_unit_test(a_snapshot_and_its_changelog_are_the_rows), cmocka_unit_test(what_is_not_there_is_said),
         cmocka_unit_test(a_lost_store_begins_again_from_its_snapshot), cmocka_unit_test(a_damaged_snapshot_is_passed_over),
         cmocka_unit_test(files_live_as_long_as_somebody_holds_them), cmocka_unit_test(a_changelog_expires_below_its_snapshots),

@@ -34,6 +34,8 @@ struct fluss_snapshot_reader {
     char dir[SLU_PATH_BYTES_MAX];
     bool has_dir;
     slu_kv_reader *kv;
+    slu_view value; /* of the row that the reader stands on and has not given, if has_row */
+    bool has_row;
     bool ended;
     int64_t row_count;
     int64_t log_offset;
@@ -239,6 +241,7 @@ files_open(fluss_snapshot_reader *reader, slu_error *err)
 
 /* ---- rows ---- */
 
+/* AGAIN: the row has a schema that is later than the table's, and is being asked for. */
 static slu_status
 row_append(fluss_snapshot_reader *reader, slu_view value, slu_error *err)
 {
@@ -247,13 +250,12 @@ row_append(fluss_snapshot_reader *reader, slu_view value, slu_error *err)
     slu_view row;
     SLU_TRY(fluss_value_split(value, &schema_id, &row, err));
     const size_t columns = fluss_target_columns_of(reader->target, schema_id);
-    if (fluss_target_later(reader->target, schema_id) != NULL)
-        return fluss_rows_append_later(reader->rows, table->kv_format, row, fluss_target_later(reader->target, schema_id), err);
-    if (columns == 0)
-        return slu_error_set(err, SLU_UNSUPPORTED,
-                             "a row was written with schema %d, the table was opened with schema %d: open it again", schema_id,
-                             table->schema_id);
-    return fluss_rows_append(reader->rows, table->kv_format, row, columns, err);
+    if (columns != 0)
+        return fluss_rows_append(reader->rows, table->kv_format, row, columns, err);
+    const slu_status learnt = fluss_target_learn(reader->target, schema_id, err);
+    if (learnt != SLU_OK)
+        return learnt;
+    return fluss_rows_append_later(reader->rows, table->kv_format, row, fluss_target_later(reader->target, schema_id), err);
 }
 
 static slu_status
@@ -262,15 +264,19 @@ batch_fill(fluss_snapshot_reader *reader, slu_error *err)
     size_t bytes = 0;
     for (int64_t rows = 0; rows < reader->options.batch_rows && bytes < reader->options.batch_bytes_max; rows++) {
         slu_view key;
-        slu_view value;
-        const slu_status status = slu_kv_reader_next(reader->kv, &key, &value, err);
+        slu_status status = reader->has_row ? SLU_OK : slu_kv_reader_next(reader->kv, &key, &reader->value, err);
         reader->ended = status == SLU_END;
         if (reader->ended)
             return SLU_OK;
         SLU_TRY(status);
-        SLU_TRY(row_append(reader, value, err));
+        reader->has_row = true;
+        status = row_append(reader, reader->value, err);
+        if (status == SLU_AGAIN)
+            return rows == 0 ? SLU_AGAIN : SLU_OK; /* what is there already is given first */
+        SLU_TRY(status);
+        reader->has_row = false;
         reader->row_count++;
-        bytes += value.bytes;
+        bytes += reader->value.bytes;
     }
     return SLU_OK;
 }

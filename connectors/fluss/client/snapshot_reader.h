@@ -6,11 +6,11 @@
  * Shape    poll gives batches in the order of the keys, always the same rows in the same order for the same snapshot: a position is
  *          the number of rows behind, and `skip_rows` goes back to one.
  * Files    are read where they lie: a directory of this machine, or mounted under the same path. Nothing is copied.
- * Columns  as in scanner.h; rows of an earlier schema have null in columns added since.
+ * Columns  as in scanner.h; rows of an earlier schema have null in columns added since, rows of a later one lose theirs.
  * Owns     the reader borrows its target. A batch is the caller's. Close removes the directory of links.
  * Threads  the client's owner. Reading blocks as a file does; nothing else does.
  * Errors   poll: OK a batch, AGAIN (step the client), END. NOTFOUND (41): the snapshot is gone. UNSUPPORTED: files in storage that this
- *          client does not read (s3://), or a row of a later schema. IO, CORRUPT: a file that is missing or damaged, by name.
+ *          client does not read (s3://). IO, CORRUPT: a file that is missing or damaged, by name.
  */
 #ifndef FLUSS_CLIENT_SNAPSHOT_READER_H
 #define FLUSS_CLIENT_SNAPSHOT_READER_H

@@ -151,6 +151,7 @@ static const api_right rights[] = {
     PATH(GET_LATEST_KV_SNAPSHOTS, DESCRIBE, GetLatestKvSnapshotsRequest),
     PATH(GET_LAKE_SNAPSHOT, DESCRIBE, GetLakeSnapshotRequest),
     ID(GET_KV_SNAPSHOT_METADATA, DESCRIBE, GetKvSnapshotMetadataRequest),
+    ID(LIST_KV_SNAPSHOTS, DESCRIBE, ListKvSnapshotsRequest),
     ID(LIST_OFFSETS, DESCRIBE, ListOffsetsRequest),
     ID(PRODUCE_LOG, WRITE, ProduceLogRequest),
     ID(PUT_KV, WRITE, PutKvRequest),

@@ -134,6 +134,16 @@ fluss_catalogue_list_kv_snapshots(fluss_catalogue *c, const fluss_kv_bucket *of,
 }
 
 slu_status
+fluss_catalogue_kv_snapshots_of(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_arena *arena, fluss_kv_snapshot_row **out,
+                                size_t *out_count, slu_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    SLU_TRY(cat_prepare(c, &stmt, err, KV_COLUMNS "WHERE table_id = ?1 AND partition_id = ?2 ORDER BY bucket, snapshot_id", "ii", table_id,
+                        partition_id));
+    return read_snapshots(c, &stmt, arena, out, out_count, err);
+}
+
+slu_status
 fluss_catalogue_all_kv_snapshots(fluss_catalogue *c, slu_arena *arena, fluss_kv_snapshot_row **out, size_t *out_count, slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;

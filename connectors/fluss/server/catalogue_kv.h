@@ -45,6 +45,9 @@ SLU_CHECK slu_status fluss_catalogue_drop_kv_snapshot(fluss_catalogue *c, const 
 /* Of a bucket, newest first. */
 SLU_CHECK slu_status fluss_catalogue_list_kv_snapshots(fluss_catalogue *c, const fluss_kv_bucket *of, slu_arena *arena,
                                                        fluss_kv_snapshot_row **out, size_t *out_count, slu_error *err);
+/* Of a table's or a partition's buckets (-1: the table has none). */
+SLU_CHECK slu_status fluss_catalogue_kv_snapshots_of(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_arena *arena,
+                                                     fluss_kv_snapshot_row **out, size_t *out_count, slu_error *err);
 /* Of all buckets. */
 SLU_CHECK slu_status fluss_catalogue_all_kv_snapshots(fluss_catalogue *c, slu_arena *arena, fluss_kv_snapshot_row **out,
                                                       size_t *out_count, slu_error *err);

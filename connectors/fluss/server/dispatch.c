@@ -54,6 +54,7 @@ static const dispatch_entry dispatch_table[] = {
     {FLUSS_API_REGISTER_PRODUCER_OFFSETS, fluss_handle_register_producer},
     {FLUSS_API_GET_PRODUCER_OFFSETS, fluss_handle_get_producer},
     {FLUSS_API_DELETE_PRODUCER_OFFSETS, fluss_handle_delete_producer},
+    {FLUSS_API_LIST_KV_SNAPSHOTS, fluss_handle_list_kv_snapshots},
     {FLUSS_API_ACQUIRE_KV_SNAPSHOT_LEASE, fluss_handle_acquire_kv_snapshot_lease},
     {FLUSS_API_RELEASE_KV_SNAPSHOT_LEASE, fluss_handle_release_kv_snapshot_lease},
     {FLUSS_API_DROP_KV_SNAPSHOT_LEASE, fluss_handle_drop_kv_snapshot_lease},

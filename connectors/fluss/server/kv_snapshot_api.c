@@ -147,6 +147,39 @@ fluss_handle_kv_snapshot_metadata(fluss_request *r, slu_error *err)
     return fluss_request_answer(r, &response.base, err);
 }
 
+/* ---- all that are kept (Fluss 1.0) ---- */
+
+slu_status
+fluss_handle_list_kv_snapshots(fluss_request *r, slu_error *err)
+{
+    const Fluss__ListKvSnapshotsRequest *request = (const Fluss__ListKvSnapshotsRequest *)r->message;
+    Fluss__ListKvSnapshotsResponse response = FLUSS__LIST_KV_SNAPSHOTS_RESPONSE__INIT;
+    fluss_served *table = NULL;
+    fluss_tablet *tablet = NULL;
+    fluss_kv_snapshot_row *rows = NULL;
+    size_t count = 0;
+    const int64_t partition_id = request->has_partition_id ? request->partition_id : FLUSS_NO_PARTITION;
+    SLU_TRY(fluss_tables_get_by_id(r->server->tables, request->table_id, &table, err));
+    SLU_TRY(fluss_tables_tablet(r->server->tables, table, partition_id, 0, &tablet, err)); /* is there such a partition? */
+    SLU_TRY(fluss_catalogue_kv_snapshots_of(r->server->catalogue, request->table_id, partition_id, r->arena, &rows, &count, err));
+    Fluss__PbKvSnapshot **list = (Fluss__PbKvSnapshot **)fluss_reply_list(r->arena, count, sizeof **list);
+    SLU_TRY(slu_arena_status(r->arena, err));
+    for (size_t i = 0; i < count; i++) {
+        fluss__pb_kv_snapshot__init(list[i]);
+        list[i]->bucket_id = rows[i].of.bucket;
+        list[i]->has_snapshot_id = true;
+        list[i]->snapshot_id = rows[i].snapshot_id;
+        list[i]->has_log_offset = true;
+        list[i]->log_offset = rows[i].log_offset;
+    }
+    response.table_id = request->table_id;
+    response.has_partition_id = request->has_partition_id;
+    response.partition_id = request->partition_id;
+    response.n_active_snapshots = count;
+    response.active_snapshots = list;
+    return fluss_request_answer(r, &response.base, err);
+}
+
 /* ---- leases ---- */
 
 static slu_status

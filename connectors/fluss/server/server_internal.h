@@ -165,6 +165,7 @@ slu_status fluss_handle_prefix_lookup(fluss_request *r, slu_error *err);
 slu_status fluss_handle_limit_scan(fluss_request *r, slu_error *err);
 slu_status fluss_handle_latest_kv_snapshots(fluss_request *r, slu_error *err);
 slu_status fluss_handle_kv_snapshot_metadata(fluss_request *r, slu_error *err);
+slu_status fluss_handle_list_kv_snapshots(fluss_request *r, slu_error *err);
 slu_status fluss_handle_acquire_kv_snapshot_lease(fluss_request *r, slu_error *err);
 slu_status fluss_handle_release_kv_snapshot_lease(fluss_request *r, slu_error *err);
 slu_status fluss_handle_drop_kv_snapshot_lease(fluss_request *r, slu_error *err);
