@@ -625,7 +625,10 @@ fault_proxy_counts(fault_proxy *proxy)
 {
     proxy_wake(proxy);
     (void)pthread_mutex_lock(&proxy->lock);
-    const fault_counts counts = proxy->counts;
+    fault_counts counts = proxy->counts;
+    counts.open = proxy->conn_count;
+    for (const conn *at = proxy->conns; at != NULL; at = at->next)
+        counts.waiting += at->up.queued + at->up.in.bytes + at->down.queued + at->down.in.bytes;
     (void)pthread_mutex_unlock(&proxy->lock);
     return counts;
 }

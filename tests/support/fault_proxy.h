@@ -38,6 +38,8 @@ typedef struct fault_counts {
     uint64_t repeats;
     uint64_t drops;
     uint64_t cuts;
+    uint64_t open;    /* connections at the moment */
+    uint64_t waiting; /* bytes in them that have not gone on, unfinished frames included */
 } fault_counts;
 
 /* Listens on host:port (0: any free one) before `target` ("host:port"). `plan`: as above; "": calm. */

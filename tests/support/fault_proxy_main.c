@@ -13,8 +13,8 @@ counts_print(fault_proxy *proxy)
 {
     const fault_counts n = fault_proxy_counts(proxy);
     (void)printf("connections %" PRIu64 " requests %" PRIu64 " answers %" PRIu64 " delays %" PRIu64 " splits %" PRIu64
-                 " repeats %" PRIu64 " drops %" PRIu64 " cuts %" PRIu64 "\n",
-                 n.connections, n.requests, n.answers, n.delays, n.splits, n.repeats, n.drops, n.cuts);
+                 " repeats %" PRIu64 " drops %" PRIu64 " cuts %" PRIu64 " open %" PRIu64 " waiting %" PRIu64 "\n",
+                 n.connections, n.requests, n.answers, n.delays, n.splits, n.repeats, n.drops, n.cuts, n.open, n.waiting);
     (void)fflush(stdout);
 }
 
