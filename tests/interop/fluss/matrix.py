@@ -131,11 +131,11 @@ def make_drivers(build, wanted=tuple(CLIENTS)):
         drivers["java"] = Driver("java", command)
     except jars.Missing as missing:
         drivers["java"] = Driver("java", None, str(missing))
-    try:
-        import fluss  # noqa: F401
-        drivers["python"] = Driver("python", [sys.executable, "-B", os.path.join(HERE, "drivers/python_driver.py")])
-    except ImportError as missing:
-        drivers["python"] = Driver("python", None, f"pyfluss cannot be loaded: {missing}")
+    # Another interpreter may have another pyfluss: oldest.sh.
+    python = os.environ.get("SLUICE_INTEROP_PYTHON", sys.executable)
+    loaded = subprocess.run([python, "-c", "import fluss, pyarrow"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    missing = None if loaded.returncode == 0 else "pyfluss cannot be loaded: " + (loaded.stdout.strip().splitlines() or ["no word"])[-1]
+    drivers["python"] = Driver("python", [python, "-B", os.path.join(HERE, "drivers/python_driver.py")], missing)
     program, missing = rust_driver() if "rust" in wanted else (None, "not asked for")
     drivers["rust"] = Driver("rust", [program], missing)
     return drivers

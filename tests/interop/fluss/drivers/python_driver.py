@@ -129,6 +129,11 @@ def from_scalar(of, scalar):
     return from_python(of, scalar.as_py())
 
 
+async def now(result):
+    """What pyfluss 0.1.0 gives at once and 1.0.0 when it is awaited."""
+    return await result if asyncio.iscoroutine(result) or asyncio.isfuture(result) else result
+
+
 # ---- Tables ----
 
 class Shape:
@@ -266,7 +271,7 @@ async def do_scan(client, request):
         scanner = await scan.create_log_scanner()
         ends = await subscribe(client, request, scanner)
         while ends and time.monotonic() < deadline:
-            for bucket, records in (await scanner.poll(200)).items():
+            for bucket, records in (await now(scanner.poll(200))).items():
                 for record in records:
                     end = ends.get(bucket.bucket_id, -1)
                     if record.offset < end:
@@ -277,7 +282,7 @@ async def do_scan(client, request):
     scanner = await scan.create_record_batch_log_scanner()
     ends = await subscribe(client, request, scanner)
     while ends and time.monotonic() < deadline:
-        for batch in await scanner.poll_record_batch(200):
+        for batch in await now(scanner.poll_record_batch(200)):
             bucket, columns = batch.bucket.bucket_id, batch.batch
             for i in range(columns.num_rows):
                 offset, end = batch.base_offset + i, ends.get(bucket, -1)
