@@ -193,8 +193,9 @@ target_open_dir(move *m, slu_error *err)
     SLU_TRY(slu_dir_make(m->to_dir, err));
     SLU_TRY(table_dir(m, m->to_dir, "", path, err));
     if (mkdir(path, 0755) != 0)
-        return errno == EEXIST ? slu_error_set(err, SLU_CONFLICT, "%s is there already: remove it, or export to another directory", path)
-                               : slu_errno_set(err, errno, "mkdir", path);
+        return errno == EEXIST
+                   ? slu_error_set(err, SLU_CONFLICT, "%s is there already: remove it, or export to another directory", path)
+                   : slu_errno_set(err, errno, "mkdir", path);
     SLU_TRY(fluss_descriptor_encode(&m->descriptor, &text, err));
     SLU_TRY(table_dir(m, m->to_dir, "table.json", path, err));
     SLU_TRY(slu_file_write(path, slu_buf_view(&text), true, err));
@@ -300,8 +301,8 @@ rows_spread(move *m, int32_t slot, const struct ArrowArray *array, const int32_t
 }
 
 static slu_status
-rows_to_cluster(move *m, int32_t source_slot, int32_t bucket, const struct ArrowArray *array, const int32_t *selection, int64_t rows,
-                slu_error *err)
+rows_to_cluster(move *m, int32_t source_slot, int32_t bucket, const struct ArrowArray *array, const int32_t *selection,
+                int64_t rows, slu_error *err)
 {
     int32_t slot = 0;
     if (m->partitions[source_slot] != NULL)
@@ -312,7 +313,8 @@ rows_to_cluster(move *m, int32_t source_slot, int32_t bucket, const struct Arrow
 }
 
 static slu_status
-rows_to_file(move *m, int32_t slot, int32_t bucket, const struct ArrowArray *array, const int32_t *selection, int64_t rows, slu_error *err)
+rows_to_file(move *m, int32_t slot, int32_t bucket, const struct ArrowArray *array, const int32_t *selection, int64_t rows,
+             slu_error *err)
 {
     char file[64], path[SLU_PATH_BYTES_MAX];
     fluss_log_spec spec = fluss_log_spec_of(&m->table, m->codec);
@@ -332,8 +334,8 @@ rows_to_file(move *m, int32_t slot, int32_t bucket, const struct ArrowArray *arr
 
 /* Rows [first, first + count) of an array, or those of a selection. */
 static slu_status
-rows_put(move *m, int32_t slot, int32_t bucket, const struct ArrowArray *array, const int32_t *selection, int64_t first, int64_t count,
-         slu_error *err)
+rows_put(move *m, int32_t slot, int32_t bucket, const struct ArrowArray *array, const int32_t *selection, int64_t first,
+         int64_t count, slu_error *err)
 {
     if (count == 0)
         return SLU_OK;
@@ -428,8 +430,9 @@ bucket_move(move *m, int32_t number, const fluss_snapshot_at *at, int64_t start,
         start = at->log_offset;
         status = snapshot_fold(m, fold, at, err);
     } else if (at != NULL && start > 0) {
-        status = slu_error_set(err, SLU_UNSUPPORTED, "bucket %d: its changelog begins at offset %lld and there is no kv snapshot of it",
-                               number % buckets, (long long)start);
+        status =
+            slu_error_set(err, SLU_UNSUPPORTED, "bucket %d: its changelog begins at offset %lld and there is no kv snapshot of it",
+                          number % buckets, (long long)start);
     }
     if (status == SLU_OK && start < stop)
         status = log_put(m, fold, number, start, stop, err);
@@ -491,7 +494,8 @@ file_batch_put(move *m, int32_t slot, int32_t bucket, slu_view bytes, slu_error 
     fluss_log_rows rows = {0};
     const slu_ipc_owner owner = {bytes_stay, NULL};
     SLU_TRY(fluss_log_verify(bytes, &header, err));
-    SLU_TRY(fluss_log_decode(FLUSS_LOG_ARROW, &m->table.descriptor->schema, &m->table.arrow, &header, bytes, owner, m->codec, &rows, err));
+    SLU_TRY(fluss_log_decode(FLUSS_LOG_ARROW, &m->table.descriptor->schema, &m->table.arrow, &header, bytes, owner, m->codec, &rows,
+                             err));
     const slu_status status = rows_put(m, slot, bucket, &rows.array, NULL, 0, rows.array.length, err);
     fluss_log_rows_fini(&rows);
     return status;
@@ -657,7 +661,8 @@ all_of_dir(const char *path, chosen *c, slu_error *err)
     if (dir == NULL)
         return slu_errno_set(err, errno, "open", path);
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        const char *name = entry->d_name[0] == '.' || strchr(entry->d_name, '.') == NULL ? NULL : slu_arena_strdup(&c->arena, entry->d_name);
+        const char *name =
+            entry->d_name[0] == '.' || strchr(entry->d_name, '.') == NULL ? NULL : slu_arena_strdup(&c->arena, entry->d_name);
         if (name != NULL && c->count < MOVE_TABLES_MAX)
             c->names[c->count++] = name;
     }
@@ -731,8 +736,9 @@ tables_import(const slu_args *args)
 static const slu_flag move_flags[] = {TABLES_SERVERS_FLAG};
 
 #define MOVE_MORE                                                                                                                  \
-    "PLACE is a directory, or HOST:PORT of another cluster. Without a table all are moved. A table that is there already is refused.\n" \
-    "Rows of a log table keep their order in each bucket; of a primary-key table its rows as they are now are moved. Settings\n"        \
+    "PLACE is a directory, or HOST:PORT of another cluster. Without a table all are moved. A table that is there already is "      \
+    "refused.\n"                                                                                                                   \
+    "Rows of a log table keep their order in each bucket; of a primary-key table its rows as they are now are moved. Settings\n"   \
     "change a property on the way: --table.replication.factor 1.\n"
 
 const slu_verb slu_verb_tables_export = {.name = "tables export",

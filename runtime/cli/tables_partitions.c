@@ -145,7 +145,8 @@ partition_run(const slu_args *args, partition_change change, const char *ignore,
     SLU_TRY(slu_tables_client(args, &client, err));
     if (change != NULL)
         return change(client, name.database, name.table, &spec, slu_args_has(args, ignore), err);
-    return fluss_admin_list_partitions(client, name.database, name.table, spec.count == 0 ? NULL : &spec, partition_found, list, err);
+    return fluss_admin_list_partitions(client, name.database, name.table, spec.count == 0 ? NULL : &spec, partition_found, list,
+                                       err);
 }
 
 static int
@@ -194,15 +195,16 @@ static const slu_flag plain_flags[] = {TABLES_SERVERS_FLAG};
 static const slu_flag add_flags[] = {TABLES_SERVERS_FLAG, {"if-not-exists", 0, NULL, "an existing partition is fine"}};
 static const slu_flag drop_flags[] = {TABLES_SERVERS_FLAG, {"if-exists", 0, NULL, "a missing partition is fine"}};
 
-const slu_verb slu_verb_tables_count = {.name = "tables count",
-                                        .summary = "how many records the log of a table holds",
-                                        .usage = "DB.TABLE",
-                                        SLU_VERB_FLAGS(plain_flags),
-                                        .words_min = 1,
-                                        .words_max = 1,
-                                        .json = true,
-                                        .more = "Of a primary-key table these are the records of its changelog; `sluice sql` counts rows.\n",
-                                        .run = tables_count};
+const slu_verb slu_verb_tables_count = {
+    .name = "tables count",
+    .summary = "how many records the log of a table holds",
+    .usage = "DB.TABLE",
+    SLU_VERB_FLAGS(plain_flags),
+    .words_min = 1,
+    .words_max = 1,
+    .json = true,
+    .more = "Of a primary-key table these are the records of its changelog; `sluice sql` counts rows.\n",
+    .run = tables_count};
 const slu_verb slu_verb_tables_partitions = {.name = "tables partitions",
                                              .summary = "the partitions of a table",
                                              .usage = "DB.TABLE [KEY=VALUE ...]",

@@ -108,7 +108,8 @@ slot_new(fluss_target *target, const char *name, size_t bytes, int64_t id, slot_
     }
     memcpy(copy, name, bytes);
     copy[bytes] = 0;
-    *slot = (slot_t){.target = target, .name = copy, .hash = slu_hash64(name, bytes), .id = id, .above = -1, .number = target->slot_count};
+    *slot = (slot_t){
+        .target = target, .name = copy, .hash = slu_hash64(name, bytes), .id = id, .above = -1, .number = target->slot_count};
     for (int32_t bucket = 0; bucket < target->table.bucket_count; bucket++)
         target->leaders[slot->number * target->table.bucket_count + bucket] = -1;
     target->slots[target->slot_count++] = slot;
@@ -281,7 +282,8 @@ slot_answered(void *context, fluss_answer *answer, const slu_error *failure)
         return;
     }
     slu_error err;
-    (void)slu_error_set(&err, SLU_TIMEOUT, "table %s: not every bucket of partition %s has a leader", slot->target->name, slot->name);
+    (void)slu_error_set(&err, SLU_TIMEOUT, "table %s: not every bucket of partition %s has a leader", slot->target->name,
+                        slot->name);
     err.retriable = 1;
     slot_fail(slot, &err);
 }
@@ -446,7 +448,8 @@ slots_take(fluss_target *target, const Fluss__MetadataResponse *metadata)
         const int32_t number = *table_place(target, slu_hash64(name, strlen(name)), name, strlen(name));
         if (number == 0 || (slot = target->slots[number - 1])->state != SLOT_READY)
             continue;
-        if (slot_metadata_is_old(slot, one) || !slot_take(slot, one)) /* a bucket without leader: asked for by itself until it has one */
+        if (slot_metadata_is_old(slot, one) ||
+            !slot_take(slot, one)) /* a bucket without leader: asked for by itself until it has one */
             slot_pause(slot);
     }
 }
@@ -553,8 +556,7 @@ fluss_target_slots(fluss_target *target, const struct ArrowSchema *schema, const
     for (int64_t i = 0; i < rows; i++) {
         slot_t *slot = NULL;
         slu_buf_reset(&name);
-        SLU_TRY_IN(fluss_partition_name(&columns, selection == NULL ? i : selection[i], &name, err), err, "table %s",
-                   target->name);
+        SLU_TRY_IN(fluss_partition_name(&columns, selection == NULL ? i : selection[i], &name, err), err, "table %s", target->name);
         const size_t bytes = name.bytes;
         if (last == NULL || strlen(last->name) != bytes || memcmp(last->name, name.data, bytes) != 0) {
             SLU_TRY(slot_find(target, (const char *)name.data, bytes, &slot, err));
@@ -572,7 +574,8 @@ fluss_target_slot_ready(fluss_target *target, int32_t number, bool create, slu_e
         return SLU_OK;
     slot_t *slot = target->slots[number];
     slot->create = slot->create || create;
-    if (slot->state == SLOT_NAMED || (slot->state == SLOT_ABSENT && (create || slu_now_ms(target->client->env) >= slot->absent_until_ms)))
+    if (slot->state == SLOT_NAMED ||
+        (slot->state == SLOT_ABSENT && (create || slu_now_ms(target->client->env) >= slot->absent_until_ms)))
         slot_ask(slot);
     if (slot->state == SLOT_READY)
         return SLU_OK;
@@ -584,9 +587,9 @@ fluss_target_slot_ready(fluss_target *target, int32_t number, bool create, slu_e
     }
     if (slot->state != SLOT_ABSENT && slot->state != SLOT_GONE)
         return SLU_AGAIN;
-    const slu_status status = slu_error_set(err, SLU_NOTFOUND, slot->state == SLOT_GONE ? "table %s: partition %s was dropped"
-                                                                                         : "table %s has no partition %s",
-                                            target->name, slot->name);
+    const slu_status status = slu_error_set(
+        err, SLU_NOTFOUND, slot->state == SLOT_GONE ? "table %s: partition %s was dropped" : "table %s has no partition %s",
+        target->name, slot->name);
     if (err != NULL)
         err->code = FLUSS_ERROR_PARTITION_NOT_EXISTS;
     return status;
@@ -636,8 +639,8 @@ fluss_target_slots_wait(fluss_target *target, int64_t timeout_ms, slu_error *err
         if (status != SLU_AGAIN)
             return status;
         if (slu_now_ms(target->client->env) >= deadline_ms)
-            return slu_error_set(err, SLU_TIMEOUT, "table %s: the leaders of its partitions are not known after %lld ms", target->name,
-                                 (long long)timeout_ms);
+            return slu_error_set(err, SLU_TIMEOUT, "table %s: the leaders of its partitions are not known after %lld ms",
+                                 target->name, (long long)timeout_ms);
         fluss_client_step(target->client, FLUSS_STALE_PAUSE_MS);
     }
 }

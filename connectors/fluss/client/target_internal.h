@@ -27,7 +27,7 @@ typedef struct slot {
     fluss_target *target;
     char *name;
     uint64_t hash;
-    int64_t id; /* -1: not known */
+    int64_t id;    /* -1: not known */
     int64_t above; /* the id of the partition of this name that was dropped before; -1: none. Ids only grow */
     int32_t number;
     uint8_t state;

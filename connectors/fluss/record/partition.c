@@ -186,8 +186,8 @@ value_check(const char *column, const uint8_t *value, size_t bytes, slu_error *e
 {
     bool good = bytes > 0 && bytes <= FLUSS_PARTITION_VALUE_MAX && (bytes < 2 || memcmp(value, "__", 2) != 0);
     for (size_t i = 0; i < bytes && good; i++)
-        good = (value[i] >= '0' && value[i] <= '9') || (value[i] >= 'a' && value[i] <= 'z') || (value[i] >= 'A' && value[i] <= 'Z') ||
-               value[i] == '_' || value[i] == '-';
+        good = (value[i] >= '0' && value[i] <= '9') || (value[i] >= 'a' && value[i] <= 'z') ||
+               (value[i] >= 'A' && value[i] <= 'Z') || value[i] == '_' || value[i] == '-';
     if (good)
         return SLU_OK;
     return slu_error_set(err, SLU_INVALID,

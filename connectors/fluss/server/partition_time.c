@@ -113,9 +113,15 @@ put_field(char *out, size_t at, char letter, const moment *of)
     int64_t value = of->hour;
     switch (letter) {
     case 'y':
-    case 'u': value = of->year; format = "%04" PRId64; break;
+    case 'u':
+        value = of->year;
+        format = "%04" PRId64;
+        break;
     case 'Q':
-    case 'q': value = (of->month - 1) / 3 + 1; format = "%" PRId64; break;
+    case 'q':
+        value = (of->month - 1) / 3 + 1;
+        format = "%" PRId64;
+        break;
     case 'M':
     case 'L': value = of->month; break;
     case 'd': value = of->day; break;
@@ -172,7 +178,8 @@ typedef struct time_field {
     int32_t width;
 } time_field;
 
-static const time_field time_fields[] = {{"yu", "year", 4}, {"Qq", "quarter", 1}, {"ML", "month", 2}, {"d", "day", 2}, {"H", "hour", 2}};
+static const time_field time_fields[] = {
+    {"yu", "year", 4}, {"Qq", "quarter", 1}, {"ML", "month", 2}, {"d", "day", 2}, {"H", "hour", 2}};
 
 /* The fields of a unit, as letters of time_fields' first column. */
 static const char *const unit_fields[] = {"yMdH", "yMd", "yM", "yQ", "y"};
@@ -206,14 +213,16 @@ format_field(const char *format, const char **c, char *found, size_t *count, slu
         ++*c;
     const time_field *field = field_find(letter);
     if (field == NULL)
-        return time_fail(err, ERROR_INVALID_TABLE,
-                         "Invalid table property '" PROPERTY("time-format") "': Time format '%s' contains unsupported time field '%c'.",
-                         format, letter);
+        return time_fail(
+            err, ERROR_INVALID_TABLE,
+            "Invalid table property '" PROPERTY("time-format") "': Time format '%s' contains unsupported time field '%c'.", format,
+            letter);
     if (*c - start != field->width)
-        return time_fail(err, ERROR_INVALID_TABLE,
-                         "Invalid table property '" PROPERTY("time-format") "': Time field '%s' in format '%s' must have fixed width "
-                                                                            "%d, but found %d.",
-                         field->name, format, field->width, (int)(*c - start));
+        return time_fail(
+            err, ERROR_INVALID_TABLE,
+            "Invalid table property '" PROPERTY("time-format") "': Time field '%s' in format '%s' must have fixed width "
+                                                               "%d, but found %d.",
+            field->name, format, field->width, (int)(*c - start));
     if (*count < FIELDS_MAX)
         found[(*count)++] = field->letters[0];
     return SLU_OK;
@@ -245,14 +254,16 @@ format_check(const fluss_auto_partition *of, slu_error *err)
     }
     if (literal)
         return time_fail(err, ERROR_INVALID_TABLE,
-                         "Invalid table property '" PROPERTY("time-format") "': Invalid date-time format pattern '%s'.", of->format);
+                         "Invalid table property '" PROPERTY("time-format") "': Invalid date-time format pattern '%s'.",
+                         of->format);
     fields_text(unit_fields[of->unit], expected_text, sizeof expected_text);
     fields_text(found, found_text, sizeof found_text);
     if (strcmp(found, unit_fields[of->unit]) != 0)
-        return time_fail(err, ERROR_INVALID_TABLE,
-                         "Invalid table property '" PROPERTY("time-format") "': Time format '%s' must contain fields %s in this order "
-                                                                            "for time unit '%s', but found %s.",
-                         of->format, expected_text, unit_names[of->unit], found_text);
+        return time_fail(
+            err, ERROR_INVALID_TABLE,
+            "Invalid table property '" PROPERTY("time-format") "': Time format '%s' must contain fields %s in this order "
+                                                               "for time unit '%s', but found %s.",
+            of->format, expected_text, unit_names[of->unit], found_text);
     SLU_TRY(moment_format(of->format, &sample, value, err));
     if (fluss_rules_partition_value(value, true, &why) != SLU_OK) {
         const char *reason = strstr(why.message, " is invalid: ");
@@ -291,9 +302,10 @@ check_several_keys(const fluss_descriptor *d, const fluss_auto_partition *of, sl
             at += (size_t)snprintf(keys + at, sizeof keys - at, "%s%s", i == 0 ? "" : ", ", d->partition_keys[i]);
     }
     if (!found)
-        return time_fail(err, ERROR_INVALID_TABLE,
-                         "The specified key for auto partitioned table is not a partition key. Your key '%s' is not in key list [%s]",
-                         key, keys);
+        return time_fail(
+            err, ERROR_INVALID_TABLE,
+            "The specified key for auto partitioned table is not a partition key. Your key '%s' is not in key list [%s]", key,
+            keys);
     if (of->precreate > 0)
         return time_fail(err, ERROR_INVALID_TABLE,
                          "For a partitioned table with multiple partition keys, auto pre-create is unsupported and this value must "
@@ -308,10 +320,11 @@ fluss_auto_partition_check(const fluss_descriptor *d, slu_error *err)
     fluss_auto_partition of;
     fluss_auto_partition_of(d, &of);
     if (d->partition_key_count == 0)
-        return of.enabled ? time_fail(err, ERROR_INVALID_CONFIG,
-                                      "Currently, auto partition is only supported for partitioned table, please set table property "
-                                      "'" PROPERTY("enabled") "' to false.")
-                          : SLU_OK;
+        return of.enabled
+                   ? time_fail(err, ERROR_INVALID_CONFIG,
+                               "Currently, auto partition is only supported for partitioned table, please set table property "
+                               "'" PROPERTY("enabled") "' to false.")
+                   : SLU_OK;
     if (of.own_format)
         SLU_TRY(format_check(&of, err));
     return of.enabled && d->partition_key_count > 1 ? check_several_keys(d, &of, err) : SLU_OK;

@@ -40,6 +40,7 @@ SLU_CHECK slu_status fluss_auto_partition_check(const fluss_descriptor *descript
 SLU_CHECK slu_status fluss_auto_partition_value(const fluss_auto_partition *of, int64_t wall_ms, int64_t steps,
                                                 char out[FLUSS_PARTITION_VALUE_BYTES_MAX], slu_error *err);
 /* May a partition with this value of the key be made now? */
-SLU_CHECK slu_status fluss_auto_partition_admits(const fluss_auto_partition *of, const char *value, int64_t wall_ms, slu_error *err);
+SLU_CHECK slu_status fluss_auto_partition_admits(const fluss_auto_partition *of, const char *value, int64_t wall_ms,
+                                                 slu_error *err);
 
 #endif

@@ -130,26 +130,26 @@ partition_name(const fluss_request *r, const Fluss__PbTablePath *path, const Flu
     SLU_TRY(fluss_tables_get(r->server->tables, path->database_name, path->table_name, &table, err));
     const fluss_descriptor *d = &table->descriptor;
     if (d->partition_key_count == 0)
-        return partition_fail(err,
-                        slu_error_set(err, SLU_INVALID, "Only partitioned table support %s partition.", create ? "create" : "drop"),
-                        FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION);
+        return partition_fail(
+            err, slu_error_set(err, SLU_INVALID, "Only partitioned table support %s partition.", create ? "create" : "drop"),
+            FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION);
     if (spec->n_partition_key_values != d->partition_key_count)
         return partition_fail(err,
-                        slu_error_set(err, SLU_INVALID,
-                                      "PartitionSpec size is not equal to partition keys size for partitioned table %s.%s.",
-                                      path->database_name, path->table_name),
-                        FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
+                              slu_error_set(err, SLU_INVALID,
+                                            "PartitionSpec size is not equal to partition keys size for partitioned table %s.%s.",
+                                            path->database_name, path->table_name),
+                              FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
     for (size_t k = 0; k < d->partition_key_count; k++) {
         const char *value = NULL;
         for (size_t i = 0; i < spec->n_partition_key_values; i++)
             if (strcmp(spec->partition_key_values[i]->key, d->partition_keys[k]) == 0)
                 value = spec->partition_key_values[i]->value;
         if (value == NULL)
-            return partition_fail(err,
-                            slu_error_set(err, SLU_INVALID,
-                                          "PartitionSpec %s does not contain partition key '%s' for partitioned table %s.%s.",
-                                          spec_text(spec, r->arena), d->partition_keys[k], path->database_name, path->table_name),
-                            FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
+            return partition_fail(
+                err,
+                slu_error_set(err, SLU_INVALID, "PartitionSpec %s does not contain partition key '%s' for partitioned table %s.%s.",
+                              spec_text(spec, r->arena), d->partition_keys[k], path->database_name, path->table_name),
+                FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
         SLU_TRY(fluss_rules_partition_value(value, create, err));
         slu_buf_printf(&name, "%s%s", k == 0 ? "" : "$", value);
     }
@@ -201,9 +201,9 @@ fluss_handle_drop_partition(fluss_request *r, slu_error *err)
         return fluss_request_answer(r, &response.base, err);
     if (found == SLU_NOTFOUND)
         return partition_fail(err,
-                        slu_error_set(err, SLU_NOTFOUND, "Partition '%s' does not exist for table %s.%s",
-                                      qualified_name(table, name, r->arena), table->row.database, table->row.name),
-                        FLUSS_ERROR_PARTITION_NOT_EXISTS);
+                              slu_error_set(err, SLU_NOTFOUND, "Partition '%s' does not exist for table %s.%s",
+                                            qualified_name(table, name, r->arena), table->row.database, table->row.name),
+                              FLUSS_ERROR_PARTITION_NOT_EXISTS);
     SLU_TRY(found);
     SLU_TRY(fluss_partition_drop(r->server, table, name, id, err));
     return fluss_request_answer(r, &response.base, err);

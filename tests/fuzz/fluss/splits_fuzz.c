@@ -32,8 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bucket_split *again = NULL;
         SLU_ASSERT(split->bucket >= 0);
         SLU_ASSERT(bucket_split_add(&list.list, split, &err) == SLU_OK);
-        const slu_split back = {
-            .size = sizeof back, .data_bytes = (uint32_t)list.bytes.bytes, .id = "y", .data = list.bytes.data};
+        const slu_split back = {.size = sizeof back, .data_bytes = (uint32_t)list.bytes.bytes, .id = "y", .data = list.bytes.data};
         SLU_ASSERT(source_splits_take(&splits, &back, &again, &err) == SLU_OK && again == split && splits.count == 1);
     } else {
         SLU_ASSERT(source_shards_list(&splits, &list.list, &err) == SLU_OK);

@@ -78,8 +78,13 @@ splits_survive_a_rescale(void **state)
                 if (!source_shards_want(&before[i], partition, bucket))
                     continue;
                 char name[] = "p$x";
-                const bucket_split one = {.table_id = 7, .partition_id = partition, .partition = name, .bucket = bucket,
-                                          .offset = FLUSS_NO_SNAPSHOT, .stop = 9, .snapshot_id = FLUSS_NO_SNAPSHOT};
+                const bucket_split one = {.table_id = 7,
+                                          .partition_id = partition,
+                                          .partition = name,
+                                          .bucket = bucket,
+                                          .offset = FLUSS_NO_SNAPSHOT,
+                                          .stop = 9,
+                                          .snapshot_id = FLUSS_NO_SNAPSHOT};
                 CHECK_OK(source_splits_add(&before[i], &one, &split, &err));
                 added++;
             }

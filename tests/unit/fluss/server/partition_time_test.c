@@ -71,7 +71,8 @@ zones_move_the_clock(void **state)
     assert_int_equal(offset, 39600);
     assert_true(fluss_zone_rule_offset("EST5", winter / 1000, &offset));
     assert_int_equal(offset, -18000);
-    static const char *const bad[] = {"", "E", "CET", "CET-1CEST,", "CET-1CEST,M13.1.0,M10.5.0", "CET-1CEST,M3.5.0,M10.5.0x", "<X-1"};
+    static const char *const bad[] = {"",    "E", "CET", "CET-1CEST,", "CET-1CEST,M13.1.0,M10.5.0", "CET-1CEST,M3.5.0,M10.5.0x",
+                                      "<X-1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(fluss_zone_rule_offset(bad[i], 0, &offset));
     (void)fluss_zone_offset("Europe/Berlin", 0, &known);
@@ -90,8 +91,8 @@ bad_zone_files_are_none(void **state)
     uint8_t file[44 + 6 + 4] = "TZif";
     assert_false(fluss_zone_file_offset(slu_view_of(file, 3), 0, &offset));
     assert_false(fluss_zone_file_offset(slu_view_of(file, 44), 0, &offset)); /* no type */
-    file[39] = 1;                                                           /* one type */
-    file[43] = 4;                                                           /* four characters */
+    file[39] = 1;                                                            /* one type */
+    file[43] = 4;                                                            /* four characters */
     file[47] = 60;
     assert_true(fluss_zone_file_offset(slu_view_of(file, sizeof file), 0, &offset));
     assert_int_equal(offset, 60);
@@ -183,8 +184,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_by_unit),          cmocka_unit_test(zones_move_the_clock), cmocka_unit_test(bad_zone_files_are_none),
-        cmocka_unit_test(tables_that_cannot_be), cmocka_unit_test(values_that_are_too_old),
+        cmocka_unit_test(values_by_unit),          cmocka_unit_test(zones_move_the_clock),
+        cmocka_unit_test(bad_zone_files_are_none), cmocka_unit_test(tables_that_cannot_be),
+        cmocka_unit_test(values_that_are_too_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
