@@ -60,6 +60,13 @@ slu_row_cache_free(slu_row_cache **cache)
     *cache = NULL;
 }
 
+static void
+cache_begin(slu_row_cache *cache)
+{
+    memset(cache->slots, 0, cache->sets * ROW_CACHE_WAYS * sizeof *cache->slots);
+    cache->head = cache->bytes;
+}
+
 static uint64_t
 row_hash(uint32_t store, slu_view key)
 {
@@ -154,6 +161,8 @@ slu_row_cache_put(slu_row_cache *cache, uint32_t store, slu_view key, slu_view h
     uint64_t place = 0;
     if (cache == NULL)
         return;
+    if (cache->head >= (ROW_CACHE_PLACE_MASK - 2 * (cache->bytes / ROW_CACHE_UNIT)) * ROW_CACHE_UNIT)
+        cache_begin(cache); /* after 16 TiB the places are used up */
     const size_t bytes = sizeof(row_entry) + key.bytes + head.bytes + tail.bytes;
     if (bytes > cache->bytes / ROW_CACHE_ROW_PART) {
         slu_row_cache_drop(cache, store, key);
