@@ -94,9 +94,9 @@ value_parse(const fluss_setting *setting, const char *text, parsed *out)
 static void
 value_store(fluss_config *config, const fluss_setting *setting, const parsed *value)
 {
-    uint8_t *at = (uint8_t *)config + setting->offset;
     if (setting->offset == SIZE_MAX)
         return;
+    uint8_t *at = (uint8_t *)config + setting->offset;
     switch (setting->kind) {
     case FLUSS_SETTING_TRUTH: memcpy(at, &value->truth, sizeof value->truth); break;
     case FLUSS_SETTING_WHOLE:

@@ -99,7 +99,7 @@ static const fluss_setting table[] = {
     TRUTH("security.acl.principal.ignore-case", 0, "false", AT(acl_principal_ignore_case), "names of principals are compared in any case"),
 
     /* File systems of remote.data.dir. */
-    FAMILY("s3.*", 0, "endpoint, region and keys of remote.data.dir on S3"),
+    FAMILY("s3.*", UNUSED, "remote.data.dir is a directory"),
     FAMILY("fs.*", UNUSED, "other file systems"),
 
     /* Of a cluster: they have no effect on a single node. */
