@@ -14,10 +14,10 @@ struct fluss_acls {
 };
 
 const char *
-fluss_operation_name(int32_t operation)
+fluss_operation_name(fluss_operation operation)
 {
     static const char *const names[] = {"?", "ANY", "ALL", "READ", "WRITE", "CREATE", "DROP", "ALTER", "DESCRIBE"};
-    return operation > 0 && operation < (int32_t)SLU_COUNT_OF(names) ? names[operation] : names[0];
+    return (size_t)operation < SLU_COUNT_OF(names) ? names[operation] : names[0];
 }
 
 const char *

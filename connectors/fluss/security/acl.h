@@ -70,8 +70,8 @@ typedef struct fluss_acl_filter {
     int32_t permission;
 } fluss_acl_filter;
 
-const char *fluss_operation_name(int32_t operation);   /* "READ"; "?": no such code */
-const char *fluss_resource_type_name(int32_t type);    /* "TABLE" */
+const char *fluss_operation_name(fluss_operation operation); /* "READ"; "?": no such code */
+const char *fluss_resource_type_name(int32_t type);          /* "TABLE" */
 
 bool fluss_acl_matches_resource(const fluss_acl_filter *filter, const fluss_resource *resource);
 bool fluss_acl_matches(const fluss_acl_filter *filter, const fluss_acl *acl);
