@@ -149,11 +149,12 @@ fluss_aggregate_check(const fluss_column *column, slu_arena *arena, slu_error *e
     fluss_aggregate aggregate;
     bool said = false;
     SLU_TRY(agg_read(column, true, arena, &aggregate, &said, err));
-    if (said && aggregate.function == FLUSS_AGG_RBM64)
+    const uint32_t types = agg_functions[aggregate.function].types;
+    const bool fits = !said || types == 0 || (types & AGG_BIT(column->type.id)) != 0;
+    if (said && fits && aggregate.function == FLUSS_AGG_RBM64) /* what Fluss refuses as well is refused in its words, below */
         return slu_error_set(err, SLU_UNSUPPORTED,
                              "The aggregation function 'rbm64' of column '%s' is not served by this server yet.", column->name);
-    const uint32_t types = agg_functions[aggregate.function].types;
-    if (!said || types == 0 || (types & AGG_BIT(column->type.id)) != 0)
+    if (fits)
         return SLU_OK;
     SLU_AUTO(slu_buf_fini) slu_buf printed = {0};
     slu_buf_init(&printed, 4096);
