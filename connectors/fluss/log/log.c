@@ -174,6 +174,10 @@ log_recover_from(fluss_log *log, int64_t from, bool *out_good, slu_error *err)
     SLU_TRY(log_replay_closed(log, &replay, err));
     SLU_TRY(fluss_segment_recover(active, from, log_replay_batch, &replay, &cut, err));
     log->max_time_ms = SLU_MAX(log->max_time_ms, active->max_time_ms);
+    if (active->bad_count != 0)
+        slu_log_error(log->env, "LOG-CORRUPT",
+                      "bucket %s: %" PRIu32 " batches of %s.log are damaged, the last at %" PRIu64 "; what follows is kept", log->name,
+                      active->bad_count, active->stem, active->bad_at);
     if (cut != 0)
         slu_log_warn(log->env, "LOG-TORN", "bucket %s: %" PRIu64 " bytes of an unfinished append were cut off at offset %" PRId64,
                      log->name, cut, active->next_offset);
@@ -290,6 +294,17 @@ log_take_snapshot(fluss_log *log, slu_error *err)
     return old >= 0 ? fluss_log_files_remove_snapshot(log->dir, old, err) : SLU_OK;
 }
 
+/* One that cannot be written makes the next start read more; it is tried again before long. */
+static void
+log_try_snapshot(fluss_log *log)
+{
+    slu_error why;
+    if (log_take_snapshot(log, &why) == SLU_OK)
+        return;
+    log->bytes_since_snapshot -= log->bytes_since_snapshot / 8;
+    slu_log_warn(log->env, "SNAPSHOT-FAILED", "bucket %s: %s; it is tried again later", log->name, why.message);
+}
+
 void
 fluss_log_close(fluss_log **log)
 {
@@ -335,8 +350,11 @@ log_roll_if_full(fluss_log *log, const fluss_log_header *head, slu_error *err)
                       active->next_offset - active->base_offset <= (int64_t)INT32_MAX - head->last_offset_delta;
     if (active->bytes == 0 || fits)
         return SLU_OK;
-    SLU_TRY(log_take_snapshot(log, err));
     slu_error why;
+    if (log->options.sync)
+        SLU_TRY(fluss_segment_sync(log_active(log), err)); /* nobody comes back to it */
+    if (log_take_snapshot(log, &why) != SLU_OK) /* the next start reads from an older one; and if there is no room at all, the segment tells */
+        slu_log_warn(log->env, "SNAPSHOT-FAILED", "bucket %s: %s", log->name, why.message);
     if (fluss_segment_seal(log_active(log), &why) != SLU_OK) /* a shorter index is a slower one, no more */
         slu_log_warn(log->env, "INDEX-SHORT", "bucket %s: %s", log->name, why.message);
     return log_create_segment(log, active->next_offset, err);
@@ -354,8 +372,10 @@ log_append_one(fluss_log *log, slu_view batch, const fluss_log_header *head, slu
     log->unsynced = true;
     log->bytes_since_snapshot += batch.bytes;
     const fluss_writer_batch noted = {head->writer_id, base, log->max_time_ms, head->sequence, head->last_offset_delta};
-    SLU_TRY(fluss_writers_note(log->writers, &noted, err));
-    return log->bytes_since_snapshot >= log->options.snapshot_bytes ? log_take_snapshot(log, err) : SLU_OK;
+    SLU_TRY(fluss_writers_note(log->writers, &noted, err)); /* cannot fail: it was reserved */
+    if (log->bytes_since_snapshot >= log->options.snapshot_bytes)
+        log_try_snapshot(log);
+    return SLU_OK; /* the batch is stored, whatever became of the rest */
 }
 
 slu_status
@@ -386,7 +406,7 @@ fluss_log_append(fluss_log *log, slu_view batches, fluss_appended *out, slu_erro
         if (status == SLU_CONFLICT && first)
             appended = stored;
         else if (status == SLU_OK)
-            SLU_TRY(log_append_one(log, slu_view_of(batches.data, head.batch_bytes), &head, err));
+            SLU_TRY_IN(log_append_one(log, slu_view_of(batches.data, head.batch_bytes), &head, err), err, "bucket %s", log->name);
         else if (status != SLU_CONFLICT)
             return status;
         batches = slu_view_of(batches.data + head.batch_bytes, batches.bytes - head.batch_bytes);
@@ -449,13 +469,11 @@ log_check_range(const fluss_log *log, int64_t offset, slu_error *err)
                     LOG_ERROR_OUT_OF_RANGE);
 }
 
-slu_status
-fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
-               slu_error *err)
+static slu_status
+log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset, slu_error *err)
 {
     uint64_t position = 0;
     const size_t before = out->bytes;
-    SLU_TRY(log_check_range(log, offset, err));
     int64_t next = offset;
     if (offset == fluss_log_end(log)) {
         *out_next_offset = next;
@@ -470,6 +488,15 @@ fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_lea
             log->places[log->place_next++ % LOG_PLACES] = place;
     }
     *out_next_offset = next;
+    return SLU_OK;
+}
+
+slu_status
+fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
+               slu_error *err)
+{
+    SLU_TRY(log_check_range(log, offset, err));
+    SLU_TRY_IN(log_read(log, offset, bytes_max, one_at_least, out, out_next_offset, err), err, "bucket %s", log->name);
     return SLU_OK;
 }
 

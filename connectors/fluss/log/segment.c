@@ -19,6 +19,7 @@
 #define SEGMENT_TIME_AT 13 /* base offset 0..8 and commit time 13..21 are the server's, in every magic */
 #define SEGMENT_TIME_END 21
 #define SEGMENT_WALK_BYTES ((size_t)16 << 10)
+#define SEGMENT_INDEX_WANTED_BYTES ((uint64_t)64 << 10) /* a closed segment of this size without an index lost it */
 
 static slu_status
 segment_path(const fluss_segment *segment, const char *suffix, char *out, slu_error *err)
@@ -177,11 +178,43 @@ index_load(const fluss_segment *segment, const char *suffix, size_t entry_bytes,
     return SLU_OK;
 }
 
+static slu_status segment_rebuild(fluss_segment *segment, slu_error *err);
+
+/* Ascending, and inside a segment whose end is known. */
+static slu_status
+index_check(const fluss_segment *segment, const fluss_index_file *file, bool *out_good, slu_error *err)
+{
+    const int64_t rows = segment->next_offset - segment->base_offset;
+    fluss_index_entry before = {-1, -1, INT64_MIN};
+    *out_good = true;
+    for (size_t i = 0; i < file->written && *out_good; i++) {
+        fluss_index_entry entry = {0};
+        SLU_TRY(index_entry(file, i, &entry, err));
+        *out_good = entry.offset >= before.offset && entry.time_ms >= before.time_ms && (rows == 0 || entry.offset < rows);
+        if (file->entry_bytes == 8)
+            *out_good = *out_good && entry.offset > before.offset && entry.position > before.position &&
+                        (rows == 0 || (uint64_t)entry.position < segment->bytes);
+        before = entry;
+    }
+    return SLU_OK;
+}
+
+/* With the first load of a closed segment comes a look at what was loaded. */
 static slu_status
 segment_load_indexes(fluss_segment *segment, slu_error *err)
 {
+    bool good = true;
+    bool times_good = true;
+    if (segment->index != NULL && segment->times != NULL)
+        return SLU_OK;
     SLU_TRY(index_load(segment, ".index", 8, &segment->index, err));
-    return index_load(segment, ".timeindex", 12, &segment->times, err);
+    SLU_TRY(index_load(segment, ".timeindex", 12, &segment->times, err));
+    SLU_TRY(index_check(segment, segment->index, &good, err));
+    SLU_TRY(index_check(segment, segment->times, &times_good, err));
+    const bool closed = segment->next_offset != segment->base_offset;
+    const bool missing = closed && segment->bytes > SEGMENT_INDEX_WANTED_BYTES && (segment->index->written + segment->index->pending == 0 ||
+                                                                                   segment->times->written + segment->times->pending == 0);
+    return good && times_good && !missing ? SLU_OK : segment_rebuild(segment, err);
 }
 
 static slu_status
@@ -282,28 +315,37 @@ fluss_segment_remove(fluss_segment *segment, slu_error *err)
 
 /* ---- appending ---- */
 
-/* Bookkeeping for a batch that lies at `position` now. */
-static slu_status
-segment_count(fluss_segment *segment, const fluss_log_header *head, uint64_t position, slu_error *err)
+/* An entry for a batch at `position`, if it is time for one. What cannot be stored is left out. */
+static void
+segment_note(fluss_segment *segment, const fluss_log_header *head, uint64_t position)
 {
+    slu_error ignored;
     const int64_t last = head->base_offset + head->last_offset_delta;
     if (head->commit_timestamp > segment->max_time_ms) {
         segment->max_time_ms = head->commit_timestamp;
         segment->max_time_offset = last;
     }
-    if (segment->bytes_since_index > FLUSS_INDEX_INTERVAL_BYTES) {
-        SLU_TRY(segment_load_indexes(segment, err));
+    if (segment->bytes_since_index > FLUSS_INDEX_INTERVAL_BYTES && segment_load_indexes(segment, &ignored) == SLU_OK) {
         fluss_index_entry entry = {(int32_t)(last - segment->base_offset), (int32_t)position, 0};
-        SLU_TRY(index_add(segment->index, &entry, err));
+        if (index_add(segment->index, &entry, &ignored) == SLU_OK)
+            segment->bytes_since_index = 0;
         entry.time_ms = segment->max_time_ms;
         entry.offset = (int32_t)(segment->max_time_offset - segment->base_offset);
-        SLU_TRY(index_add(segment->times, &entry, err));
-        segment->bytes_since_index = 0;
+        (void)!index_add(segment->times, &entry, &ignored);
     }
     segment->bytes_since_index += head->batch_bytes;
+}
+
+/* Bookkeeping for a good batch that lies at the end now. */
+static void
+segment_count(fluss_segment *segment, const fluss_log_header *head, uint64_t position)
+{
+    segment_note(segment, head, position);
     segment->bytes = position + head->batch_bytes;
-    segment->next_offset = last + 1;
-    return SLU_OK;
+    segment->next_offset = head->base_offset + head->last_offset_delta + 1;
+    if (segment->checked_to != position)
+        segment->checked_from = position;
+    segment->checked_to = segment->bytes;
 }
 
 static void
@@ -334,7 +376,8 @@ fluss_segment_append(fluss_segment *segment, slu_view batch, const fluss_log_hea
     }
     stored.base_offset = base_offset;
     stored.commit_timestamp = time_ms;
-    return segment_count(segment, &stored, segment->bytes, err);
+    segment_count(segment, &stored, segment->bytes);
+    return SLU_OK;
 }
 
 /* ---- recovery ---- */
@@ -354,6 +397,18 @@ recovery_next(const recovery *r, uint64_t bytes, fluss_log_header *head)
            fluss_log_verify(slu_view_of(rest.data, head->batch_bytes), head, NULL) == SLU_OK;
 }
 
+/* A bad batch whose head still leads to a good one. */
+static bool
+recovery_passes(const recovery *r, uint64_t bytes, fluss_log_header *head)
+{
+    fluss_log_header next;
+    const slu_view rest = slu_view_of(r->data + r->at, (size_t)(bytes - r->at));
+    if (fluss_log_head(rest, head, NULL) != SLU_OK || head->batch_bytes >= rest.bytes || head->base_offset != r->expected)
+        return false;
+    const recovery behind = {r->data, r->at + head->batch_bytes, head->base_offset + head->last_offset_delta + 1};
+    return recovery_next(&behind, bytes, &next);
+}
+
 /* A place to start: the position of the last index entry at or before from_offset, if a good batch really begins there. */
 static slu_status
 recovery_start(fluss_segment *segment, recovery *r, int64_t from_offset, slu_error *err)
@@ -364,6 +419,8 @@ recovery_start(fluss_segment *segment, recovery *r, int64_t from_offset, slu_err
     r->at = 0;
     r->expected = segment->base_offset;
     SLU_TRY(index_search(segment->index, from_offset - segment->base_offset, false, true, &below, err));
+    if (segment->times->written == 0) /* lost: from the beginning, then both are whole again */
+        return SLU_OK;
     if (below == 0 || from_offset <= segment->base_offset)
         return SLU_OK;
     SLU_TRY(index_entry(segment->index, below - 1, &entry, err));
@@ -386,8 +443,16 @@ recovery_run(fluss_segment *segment, recovery *r, slu_status (*batch)(void *cont
     const uint64_t bytes = segment->bytes;
     segment->bytes = r->at;
     segment->next_offset = r->expected;
-    while (r->at < bytes && recovery_next(r, bytes, &head)) {
-        SLU_TRY(segment_count(segment, &head, r->at, err));
+    while (r->at < bytes) {
+        const bool good = recovery_next(r, bytes, &head);
+        if (!good && !recovery_passes(r, bytes, &head))
+            break;
+        segment_count(segment, &head, r->at);
+        if (!good) {
+            segment->bad_at = r->at;
+            segment->bad_count++;
+            segment->checked_from = segment->checked_to = segment->bytes;
+        }
         SLU_TRY(batch(context, &head));
         r->at += head.batch_bytes;
         r->expected = segment->next_offset;
@@ -488,6 +553,20 @@ search_time(void *context, const fluss_log_header *head, uint64_t position)
     return s->found ? SLU_END : SLU_OK;
 }
 
+/* Does the batch that the entry speaks of really lie there? */
+static bool
+segment_has_entry(const fluss_segment *segment, const fluss_index_entry *entry)
+{
+    uint8_t raw[SEGMENT_HEAD_BYTES];
+    fluss_log_header head;
+    const uint64_t position = (uint32_t)entry->position;
+    if (position >= segment->bytes)
+        return false;
+    const ssize_t n = pread(segment->fd, raw, (size_t)SLU_MIN(sizeof raw, segment->bytes - position), (off_t)position);
+    return n > 0 && fluss_log_head(slu_view_of(raw, (size_t)n), &head, NULL) == SLU_OK &&
+           head.base_offset + head.last_offset_delta == segment->base_offset + entry->offset;
+}
+
 /* The position of a batch that holds or comes before `offset`. */
 static slu_status
 segment_before(fluss_segment *segment, int64_t offset, uint64_t *out_position, slu_error *err)
@@ -498,8 +577,35 @@ segment_before(fluss_segment *segment, int64_t offset, uint64_t *out_position, s
     SLU_TRY(index_search(segment->index, offset - segment->base_offset, false, true, &below, err));
     if (below != 0)
         SLU_TRY(index_entry(segment->index, below - 1, &entry, err));
-    *out_position = (uint32_t)entry.position < segment->bytes ? (uint32_t)entry.position : 0;
+    if (below != 0 && !segment_has_entry(segment, &entry)) {
+        SLU_TRY(segment_rebuild(segment, err));
+        entry.position = 0;
+    }
+    *out_position = (uint32_t)entry.position;
     return SLU_OK;
+}
+
+static slu_status
+rebuild_batch(void *context, const fluss_log_header *head, uint64_t position)
+{
+    segment_note(context, head, position);
+    return SLU_OK;
+}
+
+/* Both indexes, from the log. What belongs to somebody else is not mended: it is read without. */
+static slu_status
+segment_rebuild(fluss_segment *segment, slu_error *err)
+{
+    fluss_index_file *const files[2] = {segment->index, segment->times};
+    for (size_t i = 0; i < SLU_COUNT_OF(files); i++) {
+        files[i]->written = files[i]->pending = 0;
+        if (!segment->foreign && ftruncate(files[i]->fd, 0) != 0)
+            return slu_errno_set(err, errno, "truncate an index of", segment->stem);
+    }
+    segment->bytes_since_index = 0;
+    if (segment->foreign || segment->next_offset == segment->base_offset)
+        return SLU_OK; /* the latter: recovery is about to make them */
+    return fluss_segment_walk(segment, 0, rebuild_batch, segment, err);
 }
 
 slu_status
@@ -583,6 +689,35 @@ segment_whole(const uint8_t *data, size_t bytes, int64_t *next_offset, size_t *o
     return at;
 }
 
+/* Checksums of batches that were not looked at since the segment was opened: up to the first bad one, which alone is an error. */
+static slu_status
+segment_verify(fluss_segment *segment, uint64_t position, const uint8_t *data, size_t *whole, int64_t *next_offset, slu_error *err)
+{
+    size_t at = 0;
+    if (*whole == 0 || (position >= segment->checked_from && position + *whole <= segment->checked_to))
+        return SLU_OK;
+    while (at < *whole) {
+        fluss_log_header head;
+        slu_status status = fluss_log_head(slu_view_of(data + at, *whole - at), &head, err);
+        if (status == SLU_OK)
+            status = fluss_log_verify(slu_view_of(data + at, head.batch_bytes), &head, err);
+        if (status != SLU_OK && at == 0) {
+            *whole = 0;
+            return slu_error_in(err, status, "%s.log at %" PRIu64, segment->stem, position);
+        }
+        if (status != SLU_OK) {
+            *whole = at;
+            break;
+        }
+        at += head.batch_bytes;
+        *next_offset = head.base_offset + head.last_offset_delta + 1;
+    }
+    if (position < segment->checked_from || position > segment->checked_to)
+        segment->checked_from = position;
+    segment->checked_to = position + *whole;
+    return SLU_OK;
+}
+
 static slu_status
 segment_read_bytes(fluss_segment *segment, uint64_t position, size_t bytes, slu_buf *out, slu_error *err)
 {
@@ -613,7 +748,11 @@ fluss_segment_read(fluss_segment *segment, uint64_t position, size_t bytes_max, 
         SLU_TRY(segment_read_bytes(segment, position + want, first - want, out, err));
         whole = segment_whole(out->data + before, first, &next, &first);
     }
+    const slu_status status = segment_verify(segment, position, out->data + before, &whole, &next, err);
     out->bytes = before + whole;
+    SLU_TRY(status);
+    if (whole == 0 && want >= SEGMENT_HEAD_BYTES && first == 0)
+        return slu_error_set(err, SLU_CORRUPT, "%s.log at %" PRIu64 ": this is no log batch", segment->stem, position);
     *out_next_offset = next;
     return SLU_OK;
 }

@@ -11,6 +11,8 @@
  * Owns     its descriptors; opened on first use, closed by close.
  * Threads  owner.
  * Errors   IO; CORRUPT: bytes that cannot be a batch where one must be; NOTFOUND: an offset or time that is not in this segment.
+ * Disk     an append is whole or was not: what an index cannot store is left out of it, for an index is only a short cut. One that is
+ *          missing, or is not true, is made anew from the log. Batches from before the start are verified when they are first read.
  */
 #ifndef FLUSS_LOG_SEGMENT_H
 #define FLUSS_LOG_SEGMENT_H
@@ -53,6 +55,10 @@ typedef struct fluss_segment {
     uint64_t bytes_since_index;
     int fd;
     bool foreign;            /* belongs to somebody else: is read only */
+    uint64_t checked_from;   /* bytes whose checksums were verified since the segment was opened */
+    uint64_t checked_to;
+    uint64_t bad_at; /* found by recovery: where the last bad batch lies that good ones follow */
+    uint32_t bad_count;
     fluss_index_file *index; /* NULL until it is needed */
     fluss_index_file *times;
 } fluss_segment;
@@ -76,7 +82,8 @@ SLU_CHECK slu_status fluss_segment_remove(fluss_segment *segment, slu_error *err
 
 /* Checks every batch from the one that holds `from_offset` (or the start of the file when that cannot be found) to the end, cuts
  * off the first thing that is not a whole and correct batch with all that follows, calls `batch` for each good one, and puts the
- * indexes right. *out_cut_bytes: how much was cut off. */
+ * indexes right. *out_cut_bytes: how much was cut off. A bad batch that a good one follows is no torn tail: it stays, counted in
+ * bad_count, for its reader to be told, and what follows it is kept. */
 SLU_CHECK slu_status fluss_segment_recover(fluss_segment *segment, int64_t from_offset,
                                            slu_status (*batch)(void *context, const fluss_log_header *head), void *context,
                                            uint64_t *out_cut_bytes, slu_error *err);

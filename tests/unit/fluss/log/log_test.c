@@ -198,13 +198,103 @@ a_torn_tail_is_cut_and_everything_before_it_stays(void **state)
         assert_false(append(log, 3, 19, 5, 300).duplicate);
         crash(&log, "c");
     }
-    /* A flipped byte in the middle cuts there: what follows cannot be trusted. */
+}
+
+static void
+flip(const char *path, off_t at)
+{
+    uint8_t byte = 0;
     const int fd = open(path, O_RDWR);
-    assert_int_equal(pwrite(fd, "!", 1, 10 * 348 + 100), 1);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 0x5a;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
     (void)close(fd);
-    log = open_log("c", 1 << 20, 1 << 20);
-    assert_int_equal(fluss_log_end(log), 50);
+}
+
+static void
+check_damaged(fluss_log *log, int64_t before, int64_t end, size_t behind)
+{
+    slu_error err;
+    slu_buf buf;
+    int64_t next = 0;
+    slu_buf_init(&buf, 1 << 20);
+    assert_int_equal(fluss_log_end(log), end);
+    CHECK_OK(fluss_log_read(log, 0, 1 << 20, true, &buf, &next, &err));
+    assert_int_equal(next, before);
+    CHECK_STATUS(fluss_log_read(log, before, 1 << 20, true, &buf, &next, &err), SLU_CORRUPT);
+    CHECK_MESSAGE(err, "00000000000000000000.log at");
+    assert_int_equal(read_all(log, before + 5, 1 << 20), behind);
+    slu_buf_fini(&buf);
+}
+
+/* A flipped byte in the middle is no torn tail: what is behind it was acknowledged and stays, and its reader is told. */
+static void
+a_damaged_batch_in_the_middle_loses_only_itself(void **state)
+{
+    (void)state;
+    fluss_log *log = open_log("dmg", 1 << 20, 1 << 20);
+    for (int32_t i = 0; i < 20; i++)
+        (void)append(log, 3, i, 5, 300);
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/dmg/%020d.log", root, 0);
+    crash(&log, "dmg");
+    flip(path, 10 * 348 + 100);
+    for (int round = 0; round < 2; round++) { /* found by recovery, then by reading alone */
+        log = open_log("dmg", 1 << 20, 1 << 20);
+        check_damaged(log, 50, 100 + 5 * round, 9 + (size_t)round);
+        assert_false(append(log, 3, 20 + round, 5, 300).duplicate);
+        fluss_log_close(&log);
+    }
+}
+
+static void
+indexes_that_are_lost_or_lie_are_made_anew(void **state)
+{
+    static const char *const suffixes[] = {"index", "timeindex"};
+    slu_error err;
+    char path[160];
+    char command[500];
+    struct stat good;
+    (void)state;
+    fluss_log *log = open_log("idx", 100000, 1 << 20);
+    for (int32_t i = 0; i < 700; i++) {
+        (void)append(log, 3, i, 5, 300);
+        slu_env_fake_advance(&fake, 1);
+    }
+    const int64_t newest = slu_wall_ms(&fake.env);
     fluss_log_close(&log);
+    (void)snprintf(command, sizeof command, "cp -r %s/idx %s/idx.good", root, root);
+    assert_int_equal(system(command), 0);
+    for (int kind = 0; kind < 10; kind++) {
+        (void)snprintf(path, sizeof path, "%s/idx/%020d.%s", root, kind / 5 * 1435, suffixes[kind % 2]);
+        assert_int_equal(stat(path, &good), 0);
+        switch (kind % 5) {
+        case 0: assert_int_equal(unlink(path), 0); break;
+        case 1: assert_int_equal(truncate(path, 5), 0); break;
+        case 2: flip(path, 8); break;                                        /* out of order, or beyond */
+        case 3: flip(path, good.st_size / 24 * 12 + 3); break;               /* points beside a batch */
+        default: assert_int_equal(truncate(path, good.st_size - 40), 0); break; /* shorter: slower, no more */
+        }
+        log = open_log("idx", 100000, 1 << 20);
+        assert_int_equal(fluss_log_end(log), 3500);
+        assert_int_equal(read_all(log, 0, 5000), 700);
+        for (int64_t offset = 0; offset < 3500; offset += 271) {
+            slu_buf buf;
+            int64_t next = 0;
+            fluss_log_header head;
+            slu_buf_init(&buf, 1 << 20);
+            CHECK_OK(fluss_log_read(log, offset, 1, true, &buf, &next, &err));
+            CHECK_OK(fluss_log_peek(slu_buf_view(&buf), &head, &err));
+            assert_int_equal(head.base_offset, offset / 5 * 5);
+            int64_t found = -1;
+            CHECK_OK(fluss_log_offset_at(log, newest - 700 + offset / 5, &found, &err));
+            assert_int_equal(found, offset / 5 * 5);
+            slu_buf_fini(&buf);
+        }
+        fluss_log_close(&log);
+        (void)snprintf(command, sizeof command, "rm -rf %s/idx && cp -r %s/idx.good %s/idx", root, root, root);
+        assert_int_equal(system(command), 0);
+    }
 }
 
 static void
@@ -396,6 +486,8 @@ main(void)
         cmocka_unit_test(batches_get_offsets_and_are_read_back_from_any_offset),
         cmocka_unit_test(a_batch_sent_twice_is_stored_once_also_after_a_crash),
         cmocka_unit_test(a_torn_tail_is_cut_and_everything_before_it_stays),
+        cmocka_unit_test(a_damaged_batch_in_the_middle_loses_only_itself),
+        cmocka_unit_test(indexes_that_are_lost_or_lie_are_made_anew),
         cmocka_unit_test(a_snapshot_ahead_of_the_log_is_not_believed),
         cmocka_unit_test(offsets_by_time_are_the_first_batch_not_before),
         cmocka_unit_test(bad_batches_are_refused_before_anything_is_written),
