@@ -224,6 +224,7 @@ files_that_are_gone_are_an_error_that_names_them(void **state)
         skip();
     fluss_target *target = make_table("taken", "\"table.log.arrow.compression.type\":\"NONE\"");
     wait_remote(target);
+    (void)usleep(500000); /* until all that is to go has gone: a copy makes the directory */
     (void)snprintf(dir, sizeof dir, "%s/remote/log/sluice_test/taken-%lld", server_dir,
                    (long long)fluss_target_table(target)->table_id);
     (void)snprintf(away, sizeof away, "%s/away", server_dir);

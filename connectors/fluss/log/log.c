@@ -9,7 +9,9 @@
 #include "fluss/log/segment.h"
 #include "fluss/log/writers.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 #define LOG_PLACES 8                                                        /* remembered read positions */
 #define LOG_SEGMENT_BYTES_MAX ((uint64_t)INT32_MAX - ((uint64_t)128 << 20)) /* positions in an index are 32 bits */
@@ -40,7 +42,9 @@ struct fluss_log {
     log_place places[LOG_PLACES];
     unsigned place_next;
     fluss_log_archive archive; /* zeroed: none */
-    bool unsynced;
+    int64_t unsynced_records;
+    int64_t synced_offset; /* of the active segment, with `sync` */
+    uint64_t synced_bytes;
 };
 
 static fluss_segment *
@@ -93,6 +97,26 @@ log_add_segment(fluss_log *log, slu_error *err)
     return &log->segments[log->segment_count];
 }
 
+/* What is in the active segment now is on the disk. */
+static void
+log_note_synced(fluss_log *log)
+{
+    log->unsynced_records = 0;
+    log->synced_offset = fluss_log_end(log);
+    log->synced_bytes = log_active(log)->bytes;
+}
+
+static slu_status
+log_sync_active(fluss_log *log, slu_error *err)
+{
+    const fluss_segment *active = log_active(log);
+    const int rc = log->options.sync_file != NULL ? log->options.sync_file(active->fd) : fdatasync(active->fd);
+    if (rc != 0)
+        return slu_errno_set(err, errno, "sync", active->stem);
+    log_note_synced(log);
+    return SLU_OK;
+}
+
 static slu_status
 log_create_segment(fluss_log *log, int64_t base_offset, slu_error *err)
 {
@@ -101,6 +125,7 @@ log_create_segment(fluss_log *log, int64_t base_offset, slu_error *err)
         return SLU_NOMEM;
     SLU_TRY(fluss_segment_create(segment, log->dir, base_offset, err));
     log->segment_count++;
+    log_note_synced(log);
     return log->options.sync ? fluss_log_files_sync_dir(log->dir, err) : SLU_OK; /* a file without a name is lost with the power */
 }
 
@@ -231,6 +256,8 @@ log_load(fluss_log *log, slu_error *err)
     SLU_TRY(fluss_writers_new(&log->writers, err));
     SLU_TRY(log_open_segments(log, &files, err));
     SLU_TRY(log_recover(log, &files, err));
+    if (log->options.sync)
+        SLU_TRY(log_sync_active(log, err)); /* what recovery found may be in memory only */
     return fluss_log_end(log) >= log->options.begin_offset ? SLU_OK : log_begin_anew(log, err);
 }
 
@@ -283,7 +310,7 @@ log_take_snapshot(fluss_log *log, slu_error *err)
     if (end == log->snapshot_offset)
         return SLU_OK;
     if (log->options.sync)
-        SLU_TRY(fluss_segment_sync(log_active(log), err)); /* (2), also when the power fails */
+        SLU_TRY(log_sync_active(log, err)); /* (2), also when the power fails */
     SLU_TRY(fluss_log_files_write_snapshot(log->dir, end, log->writers, log->options.sync, err));
     const int64_t old = log->snapshot_offset;
     log->snapshot_offset = end;
@@ -352,7 +379,7 @@ log_roll_if_full(fluss_log *log, const fluss_log_header *head, slu_error *err)
         return SLU_OK;
     slu_error why;
     if (log->options.sync)
-        SLU_TRY(fluss_segment_sync(log_active(log), err)); /* nobody comes back to it */
+        SLU_TRY(log_sync_active(log, err)); /* nobody comes back to it */
     if (log_take_snapshot(log, &why) != SLU_OK) /* the next start reads from an older one; and if there is no room at all, the segment tells */
         slu_log_warn(log->env, "SNAPSHOT-FAILED", "bucket %s: %s", log->name, why.message);
     if (fluss_segment_seal(log_active(log), &why) != SLU_OK) /* a shorter index is a slower one, no more */
@@ -369,7 +396,7 @@ log_append_one(fluss_log *log, slu_view batch, const fluss_log_header *head, slu
     SLU_TRY(fluss_writers_reserve(log->writers, head->writer_id, err)); /* or it would be stored, refused, and stored once more */
     log->max_time_ms = SLU_MAX(log->max_time_ms, now);
     SLU_TRY(fluss_segment_append(log_active(log), batch, head, base, log->max_time_ms, err));
-    log->unsynced = true;
+    log->unsynced_records += head->record_count;
     log->bytes_since_snapshot += batch.bytes;
     const fluss_writer_batch noted = {head->writer_id, base, log->max_time_ms, head->sequence, head->last_offset_delta};
     SLU_TRY(fluss_writers_note(log->writers, &noted, err)); /* cannot fail: it was reserved */
@@ -420,11 +447,32 @@ fluss_log_append(fluss_log *log, slu_view batches, fluss_appended *out, slu_erro
 slu_status
 fluss_log_sync(fluss_log *log, slu_error *err)
 {
-    if (!log->options.sync || !log->unsynced)
+    if (!fluss_log_wants_sync(log))
         return SLU_OK;
-    SLU_TRY(fluss_segment_sync(log_active(log), err));
-    log->unsynced = false;
+    SLU_TRY_IN(log_sync_active(log, err), err, "bucket %s", log->name);
     return SLU_OK;
+}
+
+bool
+fluss_log_wants_sync(const fluss_log *log)
+{
+    return log->options.sync ? fluss_log_end(log) != log->synced_offset
+                             : log->options.sync_records > 0 && log->unsynced_records >= log->options.sync_records;
+}
+
+int64_t
+fluss_log_committed(const fluss_log *log)
+{
+    return log->options.sync ? log->synced_offset : fluss_log_end(log);
+}
+
+void
+fluss_log_abandon(fluss_log **log)
+{
+    fluss_segment *active = log_active(*log);
+    if ((*log)->options.sync && active->bytes > (*log)->synced_bytes)
+        (void)!ftruncate(active->fd, (off_t)(*log)->synced_bytes); /* else recovery finds it whole: more than was promised */
+    log_free(log);
 }
 
 /* ---- reading ---- */
@@ -469,19 +517,31 @@ log_check_range(const fluss_log *log, int64_t offset, slu_error *err)
                     LOG_ERROR_OUT_OF_RANGE);
 }
 
+static uint64_t
+log_visible_bytes(const fluss_log *log, const fluss_segment *segment)
+{
+    return log->options.sync && segment == log_active(log) ? log->synced_bytes : segment->bytes;
+}
+
 static slu_status
-log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset, slu_error *err)
+log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, bool committed, slu_buf *out, int64_t *out_next_offset,
+         slu_error *err)
 {
     uint64_t position = 0;
     const size_t before = out->bytes;
     int64_t next = offset;
-    if (offset == fluss_log_end(log)) {
+    if (offset >= (committed ? fluss_log_committed(log) : fluss_log_end(log))) {
         *out_next_offset = next;
         return SLU_OK;
     }
     fluss_segment *segment = log_segment_of(log, offset);
     SLU_TRY(log_position(log, segment, offset, &position, err));
-    SLU_TRY(fluss_segment_read(segment, position, bytes_max, one_at_least, out, &next, err));
+    const uint64_t bytes = segment->bytes;
+    if (committed)
+        segment->bytes = log_visible_bytes(log, segment); /* no further than that */
+    const slu_status status = fluss_segment_read(segment, position, bytes_max, one_at_least, out, &next, err);
+    segment->bytes = bytes;
+    SLU_TRY(status);
     if (out->bytes != before) {
         const log_place place = {next, segment->base_offset, position + (out->bytes - before)};
         if (place.position < segment->bytes || segment == log_active(log))
@@ -496,7 +556,7 @@ fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_lea
                slu_error *err)
 {
     SLU_TRY(log_check_range(log, offset, err));
-    SLU_TRY_IN(log_read(log, offset, bytes_max, one_at_least, out, out_next_offset, err), err, "bucket %s", log->name);
+    SLU_TRY_IN(log_read(log, offset, bytes_max, one_at_least, true, out, out_next_offset, err), err, "bucket %s", log->name);
     return SLU_OK;
 }
 
@@ -506,13 +566,13 @@ fluss_log_available(fluss_log *log, int64_t offset, uint64_t enough, uint64_t *o
     uint64_t position = 0;
     SLU_TRY(log_check_range(log, offset, err));
     *out_bytes = 0;
-    if (offset == fluss_log_end(log))
+    if (offset >= fluss_log_committed(log))
         return SLU_OK;
     fluss_segment *segment = log_segment_of(log, offset);
     SLU_TRY(log_position(log, segment, offset, &position, err));
-    uint64_t bytes = segment->bytes - position;
+    uint64_t bytes = log_visible_bytes(log, segment) - position;
     for (segment++; bytes < enough && segment <= log_active(log); segment++)
-        bytes += segment->bytes;
+        bytes += log_visible_bytes(log, segment);
     *out_bytes = SLU_MIN(bytes, enough);
     return SLU_OK;
 }
@@ -612,8 +672,11 @@ slu_status
 fluss_log_read_any(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
                    slu_error *err)
 {
-    if (offset >= fluss_log_start(log) || log->archive.read == NULL)
-        return fluss_log_read(log, offset, bytes_max, one_at_least, out, out_next_offset, err);
+    if (offset >= fluss_log_start(log) || log->archive.read == NULL) {
+        SLU_TRY(log_check_range(log, offset, err));
+        SLU_TRY_IN(log_read(log, offset, bytes_max, one_at_least, false, out, out_next_offset, err), err, "bucket %s", log->name);
+        return SLU_OK;
+    }
     const slu_status status = log->archive.read(log->archive.context, offset, bytes_max, one_at_least, out, out_next_offset, err);
     return status == SLU_NOTFOUND ? log_check_range(log, offset, err) : status;
 }

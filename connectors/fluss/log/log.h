@@ -3,7 +3,7 @@
  *
  * Shape    batches with ascending offsets from `start` to `end` (exclusive). A single node: everything appended is committed, so
  *          `end` is also the high watermark.
- * Durable  an appended batch survives a kill of the process; with `sync`, after fluss_log_sync, a power loss as well. Open cuts
+ * Durable  an appended batch survives a kill of the process; after fluss_log_sync, a power loss as well. Open cuts
  *          off a torn tail by its checksum and knows every writer's last batches: from the newest writer snapshot and the batches
  *          after it.
  * Owns     its directory's files. new and close by the tablet.
@@ -30,7 +30,9 @@ typedef struct fluss_log_options {
     uint64_t segment_bytes;  /* a file is closed before it would grow above this; 0: 1 GiB */
     uint64_t snapshot_bytes; /* a writer snapshot after this many appended bytes: what recovery reads at most; 0: 64 MiB */
     int64_t begin_offset;    /* what the log has at least been up to: where it begins when its directory was lost */
-    bool sync;
+    int64_t sync_records; /* a sync is wanted (fluss_log_wants_sync) after so many records; 0: never */
+    bool sync;            /* files and their names as well survive a power loss */
+    int (*sync_file)(int fd); /* NULL: fdatasync; tests let it fail */
 } fluss_log_options;
 
 typedef struct fluss_appended {
@@ -54,10 +56,16 @@ SLU_CHECK slu_status fluss_log_append(fluss_log *log, slu_view batches, fluss_ap
 /* May the batch of this writer be appended? As fluss_writers_check: OK, CONFLICT (*out is the stored one), INVALID. */
 SLU_CHECK slu_status fluss_log_check_writer(fluss_log *log, int64_t writer_id, int32_t sequence, fluss_appended *out,
                                             slu_error *err);
-/* With the option `sync`: returns when what was appended is on the disk. */
+/* Is it time to sync what was appended? */
+bool fluss_log_wants_sync(const fluss_log *log);
+/* Returns when what was appended is on the disk; does nothing when no sync is wanted. */
 SLU_CHECK slu_status fluss_log_sync(fluss_log *log, slu_error *err);
+/* What a reader may see: the end, or with `sync` where the last sync found it. */
+int64_t fluss_log_committed(const fluss_log *log);
+/* After a sync that failed: cuts off what is not on the disk for sure, and closes without a snapshot. */
+void fluss_log_abandon(fluss_log **log);
 
-/* Appends to `out` whole batches from the one that holds `offset`, at most bytes_max, but one at least if asked. *out_next_offset:
+/* Appends to `out` whole batches from the one that holds `offset` to fluss_log_committed, at most bytes_max, but one at least if asked. *out_next_offset:
  * what to ask for next (`offset` when nothing was there). */
 SLU_CHECK slu_status fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out,
                                     int64_t *out_next_offset, slu_error *err);
@@ -86,7 +94,7 @@ typedef struct fluss_log_archive {
 void fluss_log_set_archive(fluss_log *log, const fluss_log_archive *archive);
 /* The first offset, here or in the archive. */
 int64_t fluss_log_first(const fluss_log *log);
-/* As fluss_log_read, and from the archive what is not here any more. */
+/* As fluss_log_read, but to the very end, and from the archive what is not here any more: for those who keep up with the log. */
 SLU_CHECK slu_status fluss_log_read_any(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out,
                                         int64_t *out_next_offset, slu_error *err);
 

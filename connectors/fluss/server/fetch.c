@@ -356,7 +356,7 @@ fetch_read(fluss_fetch *fetch, const fetch_bucket *bucket, slu_buf *records, Flu
     SLU_TRY(fetch_tablet(fetch, bucket, &tablet, err));
     SLU_TRY(fetch_looks_elsewhere(fetch, bucket, tablet, out, &elsewhere, err));
     out->has_high_watermark = true;
-    out->high_watermark = fluss_log_end(tablet->log);
+    out->high_watermark = fluss_log_committed(tablet->log);
     out->has_log_start_offset = true;
     out->log_start_offset = fluss_log_first(tablet->log);
     if (elsewhere)

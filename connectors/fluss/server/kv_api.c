@@ -2,6 +2,7 @@
 #include "base/sizes.h"
 #include "fluss/record/kv_batch.h"
 #include "fluss/server/authorize.h"
+#include "fluss/server/commits.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
 
@@ -52,7 +53,7 @@ kv_bucket(const fluss_request *r, int64_t table_id, bool has_partition, int64_t 
 
 static slu_status
 put_bucket(const fluss_request *r, const Fluss__PutKvRequest *request, const Fluss__PbPutKvReqForBucket *bucket, int64_t *out_end,
-           slu_error *err)
+           fluss_tablet **out_tablet, slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     fluss_kv_tablet *kv = NULL;
@@ -62,18 +63,32 @@ put_bucket(const fluss_request *r, const Fluss__PutKvRequest *request, const Flu
                               .target_columns = request->target_columns,
                               .target_count = request->n_target_columns,
                               .overwrite = request->has_agg_mode && request->agg_mode == 1};
-    SLU_TRY(fluss_kv_tablet_put(kv, &put, &appended, err));
+    const int64_t end = fluss_log_end(tablet->log);
+    const slu_status status = fluss_kv_tablet_put(kv, &put, &appended, err);
+    if (fluss_log_end(tablet->log) != end) /* perhaps behind a failure of the store */
+        (void)fluss_commits_note(r->server->commits, tablet);
+    if (status == SLU_IO)
+        return slu_error_in(err, status, "table %s.%s", tablet->table->row.database, tablet->table->row.name);
+    SLU_TRY(status);
     *out_end = appended.next_offset;
-    if (!appended.duplicate)
-        fluss_fetches_wake(r->server->fetches, tablet);
+    *out_tablet = tablet;
     return SLU_OK;
+}
+
+static void
+put_fail(const ProtobufCMessage *response, size_t bucket, int32_t code, char *message)
+{
+    Fluss__PbPutKvRespForBucket *part = ((const Fluss__PutKvResponse *)response)->buckets_resp[bucket];
+    part->has_log_end_offset = false;
+    part->has_error_code = true;
+    part->error_code = code;
+    part->error_message = message;
 }
 
 slu_status
 fluss_handle_put_kv(fluss_request *r, slu_error *err)
 {
     const Fluss__PutKvRequest *request = (const Fluss__PutKvRequest *)r->message;
-    Fluss__PutKvResponse response = FLUSS__PUT_KV_RESPONSE__INIT;
     if (request->acks < -1 || request->acks > 1)
         return kv_api_fail(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks),
                            FLUSS_ERROR_INVALID_REQUIRED_ACKS);
@@ -83,22 +98,27 @@ fluss_handle_put_kv(fluss_request *r, slu_error *err)
                            FLUSS_ERROR_UNSUPPORTED_VERSION);
     Fluss__PbPutKvRespForBucket **list =
         (Fluss__PbPutKvRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
-    for (size_t i = 0; list != NULL && i < request->n_buckets_req; i++) {
+    Fluss__PutKvResponse *response = slu_arena_alloc(r->arena, sizeof *response);
+    fluss_tablet **tablets = slu_arena_array(r->arena, request->n_buckets_req + 1, sizeof *tablets);
+    if (list == NULL || response == NULL || tablets == NULL)
+        return slu_arena_status(r->arena, err);
+    fluss__put_kv_response__init(response);
+    for (size_t i = 0; i < request->n_buckets_req; i++) {
         const Fluss__PbPutKvReqForBucket *bucket = request->buckets_req[i];
         slu_error why;
         fluss__pb_put_kv_resp_for_bucket__init(list[i]);
         list[i]->has_partition_id = bucket->has_partition_id;
         list[i]->partition_id = bucket->partition_id;
         list[i]->bucket_id = bucket->bucket_id;
-        const slu_status status = put_bucket(r, request, bucket, &list[i]->log_end_offset, &why);
+        const slu_status status = put_bucket(r, request, bucket, &list[i]->log_end_offset, &tablets[i], &why);
         list[i]->has_log_end_offset = status == SLU_OK;
         list[i]->has_error_code = status != SLU_OK;
         if (status != SLU_OK)
             list[i]->error_code = fluss_reply_error(r->arena, status, &why, &list[i]->error_message);
     }
-    response.n_buckets_resp = request->n_buckets_req;
-    response.buckets_resp = list;
-    return fluss_request_answer(r, &response.base, err);
+    response->n_buckets_resp = request->n_buckets_req;
+    response->buckets_resp = list;
+    return fluss_commits_answer(r->server->commits, r, &response->base, tablets, request->n_buckets_req, put_fail, err);
 }
 
 /* ---- LOOKUP ---- */
@@ -122,6 +142,7 @@ lookup_insert(const fluss_request *r, fluss_tablet *tablet, fluss_kv_tablet *kv,
     const fluss_kv_put put = {
         .keys = absent, .key_count = missing, .target_columns = schema->primary_key, .target_count = schema->primary_key_count};
     SLU_TRY(fluss_kv_tablet_put(kv, &put, &appended, err));
+    SLU_TRY(fluss_log_sync(tablet->log, err));
     fluss_fetches_wake(r->server->fetches, tablet);
     slu_buf_reset(values);
     return fluss_kv_tablet_get(kv, keys, count, values, slots, err);

@@ -282,8 +282,7 @@ put_append(put_state *state, fluss_appended *out, slu_error *err)
     slu_array_release(&rows);
     SLU_TRY(status);
     SLU_TRY(slu_buf_status(&batch, err));
-    SLU_TRY(fluss_log_append(kv->log, slu_buf_view(&batch), out, err));
-    return fluss_log_sync(kv->log, err);
+    return fluss_log_append(kv->log, slu_buf_view(&batch), out, err);
 }
 
 /* The schema id as it stands before a stored row. */

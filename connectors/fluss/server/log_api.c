@@ -1,4 +1,5 @@
 /* log_api.c: PRODUCE_LOG, INIT_WRITER, LIST_OFFSETS, GET_TABLE_STATS. */
+#include "fluss/server/commits.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
 #include "fluss/log/segment.h"
@@ -98,9 +99,10 @@ produce_has_statistics(slu_view batches)
     return found;
 }
 
+/* *out_tablet: whose sync the answer waits for. */
 static slu_status
 produce_bucket(const fluss_request *r, fluss_served *table, const Fluss__PbProduceLogReqForBucket *bucket, int64_t *out_base,
-               slu_error *err)
+               fluss_tablet **out_tablet, slu_error *err)
 {
     fluss_tablet *tablet = NULL;
     fluss_appended appended;
@@ -114,22 +116,31 @@ produce_bucket(const fluss_request *r, fluss_served *table, const Fluss__PbProdu
         records = slu_buf_view(&plain);
     }
     const int64_t end = fluss_log_end(tablet->log);
-    slu_status status = fluss_log_append(tablet->log, records, &appended, err);
-    if (fluss_log_end(tablet->log) != end) { /* some of it, perhaps, behind a duplicate or before a bad one */
-        if (status == SLU_OK)
-            status = fluss_log_sync(tablet->log, err);
-        fluss_fetches_wake(r->server->fetches, tablet);
-    }
-    if (status == SLU_OK)
-        *out_base = appended.base_offset;
-    return status;
+    const slu_status status = fluss_log_append(tablet->log, records, &appended, err);
+    if (fluss_log_end(tablet->log) != end) /* some of it, perhaps, behind a duplicate or before a bad one */
+        (void)fluss_commits_note(r->server->commits, tablet);
+    if (status == SLU_IO)
+        return slu_error_in(err, status, "table %s.%s", table->row.database, table->row.name);
+    SLU_TRY(status);
+    *out_base = appended.base_offset;
+    *out_tablet = tablet;
+    return SLU_OK;
+}
+
+static void
+produce_fail(const ProtobufCMessage *response, size_t bucket, int32_t code, char *message)
+{
+    Fluss__PbProduceLogRespForBucket *part = ((const Fluss__ProduceLogResponse *)response)->buckets_resp[bucket];
+    part->has_base_offset = false;
+    part->has_error_code = true;
+    part->error_code = code;
+    part->error_message = message;
 }
 
 slu_status
 fluss_handle_produce_log(fluss_request *r, slu_error *err)
 {
     const Fluss__ProduceLogRequest *request = (const Fluss__ProduceLogRequest *)r->message;
-    Fluss__ProduceLogResponse response = FLUSS__PRODUCE_LOG_RESPONSE__INIT;
     fluss_served *table = NULL;
     if (request->acks < -1 || request->acks > 1)
         return log_api_fail(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks),
@@ -138,22 +149,27 @@ fluss_handle_produce_log(fluss_request *r, slu_error *err)
     const slu_status found = fluss_tables_get_by_id(r->server->tables, request->table_id, &table, &table_error);
     Fluss__PbProduceLogRespForBucket **list =
         (Fluss__PbProduceLogRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
-    for (size_t i = 0; list != NULL && i < request->n_buckets_req; i++) {
+    Fluss__ProduceLogResponse *response = slu_arena_alloc(r->arena, sizeof *response);
+    fluss_tablet **tablets = slu_arena_array(r->arena, request->n_buckets_req + 1, sizeof *tablets);
+    if (list == NULL || response == NULL || tablets == NULL)
+        return slu_arena_status(r->arena, err);
+    fluss__produce_log_response__init(response);
+    for (size_t i = 0; i < request->n_buckets_req; i++) {
         const Fluss__PbProduceLogReqForBucket *bucket = request->buckets_req[i];
         slu_error why = table_error;
         fluss__pb_produce_log_resp_for_bucket__init(list[i]);
         list[i]->has_partition_id = bucket->has_partition_id;
         list[i]->partition_id = bucket->partition_id;
         list[i]->bucket_id = bucket->bucket_id;
-        const slu_status status = found != SLU_OK ? found : produce_bucket(r, table, bucket, &list[i]->base_offset, &why);
+        const slu_status status = found != SLU_OK ? found : produce_bucket(r, table, bucket, &list[i]->base_offset, &tablets[i], &why);
         list[i]->has_base_offset = status == SLU_OK;
         list[i]->has_error_code = status != SLU_OK;
         if (status != SLU_OK)
             list[i]->error_code = fluss_reply_error(r->arena, status, &why, &list[i]->error_message);
     }
-    response.n_buckets_resp = request->n_buckets_req;
-    response.buckets_resp = list;
-    return fluss_request_answer(r, &response.base, err);
+    response->n_buckets_resp = request->n_buckets_req;
+    response->buckets_resp = list;
+    return fluss_commits_answer(r->server->commits, r, &response->base, tablets, request->n_buckets_req, produce_fail, err);
 }
 
 /* ---- LIST_OFFSETS ---- */

@@ -498,6 +498,8 @@ log_trim_local(fluss_remote_log *log)
 {
     slu_error why;
     int64_t keep = REMOTE_LOCAL_SEGMENTS_DEFAULT;
+    if (log->tablet->log == NULL)
+        return; /* it is being opened anew */
     const char *text = fluss_descriptor_get(&log->tablet->table->descriptor, "table.log.tiered.local-segments");
     if (text != NULL)
         keep = SLU_MAX((int64_t)strtoll(text, NULL, 10), (int64_t)1);
@@ -641,7 +643,7 @@ static void
 log_work(fluss_remote_log *log)
 {
     slu_error why;
-    if (log->busy)
+    if (log->busy || log->tablet->log == NULL)
         return;
     if (log->has_cached)
         fluss_segment_close(&log->cached);

@@ -10,6 +10,7 @@
 #include "fluss/server/catalogue_security.h"
 #include "fluss/server/dynamic_config.h"
 #include "fluss/security/sasl.h"
+#include "fluss/server/commits.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/kv_snapshots.h"
 #include "fluss/server/server_internal.h"
@@ -154,7 +155,9 @@ server_open_stores(fluss_server *server, slu_error *err)
                                          server->kv_pool,
                                          server->options.data_dir,
                                          server->remote,
-                                         {.segment_bytes = (uint64_t)server->config->log_segment_file_bytes, .sync = server->config->sync},
+                                         {.segment_bytes = (uint64_t)server->config->log_segment_file_bytes,
+                                          .sync_records = server->config->sync ? 1 : server->config->log_flush_interval_messages,
+                                          .sync = server->config->sync},
                                          fluss_kv_snapshots_restore,
                                          server};
     SLU_TRY(fluss_catalogue_kv_open(server->catalogue, err));
@@ -304,6 +307,8 @@ fluss_server_open(const slu_env *env, const fluss_server_options *options, fluss
     if (status == SLU_OK)
         status = fluss_fetches_open(server, &server->fetches, err);
     if (status == SLU_OK)
+        status = fluss_commits_open(server, &server->commits, err);
+    if (status == SLU_OK)
         status = fluss_tiering_open(server, &server->tiering, err);
     if (status == SLU_OK)
         status = fluss_lake_load(server, err);
@@ -365,6 +370,7 @@ fluss_server_close(fluss_server **out)
     fluss_kv_snapshots_stop(server->kv_snapshots);
     fluss_background_close(&server->background);
     fluss_kv_snapshots_close(&server->kv_snapshots);
+    fluss_commits_close(&server->commits);
     fluss_sessions_close(server);
     fluss_fetches_close(&server->fetches);
     fluss_tiering_close(&server->tiering);

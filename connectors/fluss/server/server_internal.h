@@ -26,6 +26,7 @@
 typedef struct fluss_session fluss_session;
 typedef struct fluss_fetches fluss_fetches;
 typedef struct fluss_tiering fluss_tiering;
+typedef struct fluss_commits fluss_commits;
 typedef struct fluss_auto_partitions fluss_auto_partitions;
 typedef struct fluss_kv_snapshots fluss_kv_snapshots;
 
@@ -58,6 +59,7 @@ struct fluss_server {
     slu_kv_pool *kv_pool;
     fluss_tables *tables;
     fluss_fetches *fetches;
+    fluss_commits *commits;
     fluss_tiering *tiering;
     fluss_auto_partitions *auto_partitions;
     fluss_background *background;

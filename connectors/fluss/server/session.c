@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "fluss/security/sasl.h"
 #include "fluss/server/authorize.h"
+#include "fluss/server/commits.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/reply.h"
 #include "fluss/server/server_internal.h"
@@ -38,6 +39,8 @@ static void
 session_free(fluss_session *session)
 {
     fluss_fetches_forget(session->server->fetches, session);
+    if (session->server->commits != NULL)
+        fluss_commits_forget(session->server->commits, session);
     *session->at = session->next;
     if (session->next != NULL)
         session->next->at = session->at;
@@ -155,6 +158,9 @@ session_handle(fluss_session *session, const fluss_request_frame *frame, slu_err
         err->code = FLUSS_ERROR_CORRUPT_MESSAGE;
         return slu_error_in(err, status, "%s", api->name);
     }
+    const bool joins = api->key == FLUSS_API_PRODUCE_LOG || api->key == FLUSS_API_PUT_KV || api->key == FLUSS_API_FETCH_LOG;
+    if (!joins && fluss_commits_wait(server->commits))
+        fluss_commits_flush(server->commits);
     fluss_request request = {
         server,
         session,

@@ -453,6 +453,14 @@ fluss_tables_peek(fluss_tables *tables, int64_t table_id, int64_t partition_id, 
 }
 
 void
+fluss_tables_reset(fluss_tables *tables, fluss_tablet *tablet)
+{
+    (void)tables;
+    fluss_kv_tablet_close(&tablet->kv);
+    fluss_log_abandon(&tablet->log);
+}
+
+void
 fluss_tables_each(fluss_tables *tables, void (*each)(void *context, fluss_tablet *tablet), void *context)
 {
     for (size_t slot = 0; slot < TABLES_SLOTS; slot++)

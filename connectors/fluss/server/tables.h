@@ -34,6 +34,7 @@ typedef struct fluss_tablet {
     fluss_remote_log *remote; /* what of it lies in remote storage; opened with the log */
     fluss_kv_tablet *kv; /* NULL for log tables, and until opened */
     fluss_wait *waiting; /* fetches that wait for an append (fetch.c) */
+    bool committing;     /* in commits.h's list of this turn */
     int64_t snapshot_offset; /* of the newest snapshot of the rows, where known (kv_snapshots.c); -1: there is none */
     uint64_t snapshot_pass;
     bool snapshot_known;
@@ -106,6 +107,8 @@ SLU_CHECK slu_status fluss_tables_remove_partition(fluss_tables *tables, const f
 SLU_CHECK slu_status fluss_tables_altered(fluss_tables *tables, fluss_served *table, slu_error *err);
 /* An open tablet; NULL when it is not in use. */
 fluss_tablet *fluss_tables_peek(fluss_tables *tables, int64_t table_id, int64_t partition_id, int32_t bucket);
+/* The tablet's log could not be synced: it is cut back to what is, and opened anew at its next use, its rows too. */
+void fluss_tables_reset(fluss_tables *tables, fluss_tablet *tablet);
 /* Calls back for every open tablet. */
 void fluss_tables_each(fluss_tables *tables, void (*each)(void *context, fluss_tablet *tablet), void *context);
 
