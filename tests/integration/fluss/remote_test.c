@@ -254,7 +254,7 @@ expired_segments_leave_the_manifest_and_live_on_for_a_while(void **state)
     char dir[200];
     start(NULL, NULL);
     assert_true(peer_open(&p, fluss_server_address(server)));
-    const int64_t table = make_table(&p, "old", "\"table.log.ttl\":\"2 s\"");
+    const int64_t table = make_table(&p, "old", "\"table.log.ttl\":\"3 s\"");
     produce(&p, table, 35);
     wait_remote(&p, table, 200);
     (void)snprintf(dir, sizeof dir, "%s/remote/log/fluss/old-%lld/0", root, (long long)table);
@@ -264,10 +264,9 @@ expired_segments_leave_the_manifest_and_live_on_for_a_while(void **state)
     assert_int_equal(fetch(&p, table, 0)->error_code, 19);
     assert_true(peer_offset(&p, table, 0, 0) >= 200);
     assert_true(count_files(dir) >= 3); /* a reader may still be in them */
-    produce(&p, table, 30);
+    produce(&p, table, 30); /* and offsets go on */
     assert_int_equal(peer_offset(&p, table, 0, 1), 650);
-    const int64_t start_offset = peer_offset(&p, table, 0, 0); /* asked late: a slow machine sees more of it expire meanwhile */
-    (void)read_all(&p, table, start_offset, 650);
+    assert_int_equal(read_all(&p, table, 640, 650), 0);
     peer_close(&p);
 }
 
@@ -332,7 +331,9 @@ a_bad_manifest_is_named_and_the_rest_goes_on(void **state)
     (void)state;
     wire_peer p;
     char dir[200];
-    char file[500] = "";
+    char files[8][500];
+    slu_buf was[8];
+    size_t count = 0;
     start(NULL, NULL);
     assert_true(peer_open(&p, fluss_server_address(server)));
     const int64_t table = make_table(&p, "torn", "");
@@ -344,19 +345,19 @@ a_bad_manifest_is_named_and_the_rest_goes_on(void **state)
     peer_close(&p);
     stop();
     (void)snprintf(dir, sizeof dir, "%s/remote/log/fluss/torn-%lld/0/metadata", root, (long long)table);
-    slu_buf was;
-    slu_buf_init(&was, 1 << 20);
     slu_error err;
     DIR *open = opendir(dir);
     for (struct dirent *e = readdir(open); e != NULL; e = readdir(open)) {
-        if (e->d_name[0] == '.')
+        if (e->d_name[0] == '.' || count == 8)
             continue;
-        (void)snprintf(file, sizeof file, "%s/%s", dir, e->d_name);
-        slu_buf_reset(&was);
-        CHECK_OK(slu_file_read(file, 1 << 20, &was, &err));
-        CHECK_OK(slu_file_write(file, slu_view_of_text("{\"version\":1,"), false, &err));
+        (void)snprintf(files[count], sizeof files[count], "%s/%s", dir, e->d_name);
+        slu_buf_init(&was[count], 1 << 20);
+        CHECK_OK(slu_file_read(files[count], 1 << 20, &was[count], &err));
+        count++;
     }
     (void)closedir(open);
+    for (size_t i = 0; i < count; i++)
+        CHECK_OK(slu_file_write(files[i], slu_view_of_text("{\"version\":1,"), false, &err));
     start(NULL, NULL);
     assert_true(peer_open(&p, fluss_server_address(server)));
     const Fluss__PbFetchLogRespForBucket *part = fetch(&p, table, 0);
@@ -369,10 +370,12 @@ a_bad_manifest_is_named_and_the_rest_goes_on(void **state)
     produce(&p, table, 30); /* and it is written to */
     assert_int_equal(read_all(&p, table, 200, 650), 0);
     /* Whole again: it is read again, and what came since follows. */
-    CHECK_OK(slu_file_write(file, slu_buf_view(&was), false, &err));
+    for (size_t i = 0; i < count; i++) {
+        CHECK_OK(slu_file_write(files[i], slu_buf_view(&was[i]), false, &err));
+        slu_buf_fini(&was[i]);
+    }
     wait_remote(&p, table, 500);
     assert_int_equal(read_all(&p, table, 0, 650), 500);
-    slu_buf_fini(&was);
     peer_close(&p);
 }
 
