@@ -136,11 +136,18 @@ fluss_remote_open(fluss_server *server, fluss_remote **out, slu_error *err)
 }
 
 void
+fluss_remote_stop(fluss_remote *remote)
+{
+    if (remote != NULL)
+        slu_timer_close(&remote->timer);
+}
+
+void
 fluss_remote_close(fluss_remote **remote)
 {
     if (*remote == NULL)
         return;
-    slu_timer_close(&(*remote)->timer);
+    fluss_remote_stop(*remote);
     slu_free((*remote)->root);
     slu_free(*remote);
     *remote = NULL;

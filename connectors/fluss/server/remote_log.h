@@ -33,7 +33,9 @@ struct fluss_tablet;
 struct fluss_served;
 
 SLU_CHECK slu_status fluss_remote_open(struct fluss_server *server, fluss_remote **out, slu_error *err);
-/* After the background thread has ended. */
+/* Lets go of the loop, which is about to end. NULL is fine. */
+void fluss_remote_stop(fluss_remote *remote);
+/* After the background thread has ended, and the tablets. */
 void fluss_remote_close(fluss_remote **remote);
 /* The directory, absolute; borrowed. */
 const char *fluss_remote_root(const fluss_remote *remote);

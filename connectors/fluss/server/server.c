@@ -377,6 +377,7 @@ fluss_server_close(fluss_server **out)
     fluss_auto_partitions_close(&server->auto_partitions);
     if (server->loop != NULL) {
         slu_timer_close(&server->tick);
+        fluss_remote_stop(server->remote);
         for (size_t i = 0; i < server->listener_count; i++)
             slu_listener_close(&server->listeners[i].listener);
         slu_loop_close(&server->loop);
