@@ -345,6 +345,7 @@ public class Types {
         int tables = Integer.parseInt(args[1]);
         RecordValues.sinceEpoch = true;
         String[] logs = {"ARROW", "INDEXED", "COMPACTED"};
+        // On a real cluster of 0.9.1 the kind INDEXED, INDEXED fails: what was acknowledged is not found. The others pass there too.
         String[][] kvs = {{"COMPACTED", "ARROW"}, {"COMPACTED", "COMPACTED"}, {"INDEXED", "ARROW"}, {"INDEXED", "INDEXED"}, {"INDEXED", "COMPACTED"}};
         connection = ConnectionFactory.createConnection(conf);
         admin = connection.getAdmin();
