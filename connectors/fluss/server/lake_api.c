@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define LAKE_TABLES_MAX 32 /* in one request */
 #define LAKE_KEEP_ALL (-1)
 
 bool
@@ -238,12 +239,23 @@ prepare_table(const fluss_request *r, const Fluss__PbTableOffsets *asked, bool f
     return offsets_write(r, &table->row, &offsets, out_path, err);
 }
 
+/* Each table is a file and a transaction, both durable, while everybody waits: a tiering job commits one at a time. */
+static slu_status
+tables_bound(size_t count, slu_error *err)
+{
+    if (count <= LAKE_TABLES_MAX)
+        return SLU_OK;
+    return slu_error_set(err, SLU_LIMIT, "%zu tables in one request about lake snapshots: at most %d, please", count,
+                         LAKE_TABLES_MAX);
+}
+
 slu_status
 fluss_handle_prepare_lake_snapshot(fluss_request *r, slu_error *err)
 {
     const Fluss__PrepareLakeTableSnapshotRequest *request = (const Fluss__PrepareLakeTableSnapshotRequest *)r->message;
     Fluss__PrepareLakeTableSnapshotResponse response = FLUSS__PREPARE_LAKE_TABLE_SNAPSHOT_RESPONSE__INIT;
     const bool forget = request->has_ignore_previous_table_offsets && request->ignore_previous_table_offsets;
+    SLU_TRY(tables_bound(request->n_bucket_offsets, err));
     Fluss__PbPrepareLakeTableRespForTable **list =
         (Fluss__PbPrepareLakeTableRespForTable **)fluss_reply_list(r->arena, request->n_bucket_offsets, sizeof **list);
     for (size_t i = 0; list != NULL && i < request->n_bucket_offsets; i++) {
@@ -358,6 +370,8 @@ fluss_handle_commit_lake_snapshot(fluss_request *r, slu_error *err)
     const Fluss__CommitLakeTableSnapshotRequest *request = (const Fluss__CommitLakeTableSnapshotRequest *)r->message;
     Fluss__CommitLakeTableSnapshotResponse response = FLUSS__COMMIT_LAKE_TABLE_SNAPSHOT_RESPONSE__INIT;
     const size_t count = request->n_lake_table_snapshot_metadata;
+    SLU_TRY(tables_bound(count, err));
+    SLU_TRY(tables_bound(request->n_tables_req, err));
     if (count == 0 && request->n_tables_req != 0)
         return commit_08(r, request, err);
     Fluss__PbCommitLakeTableSnapshotRespForTable **list =
