@@ -8,7 +8,6 @@
 #include "fluss/server/tiering.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <strings.h>
 
 #define LAKE_TABLES_MAX 32 /* in one request */
@@ -69,23 +68,44 @@ fluss_lake_load(fluss_server *server, slu_error *err)
 static slu_status
 lake_dir(const fluss_server *server, const fluss_table_row *row, char *out, slu_error *err)
 {
-    char *data = realpath(server->options.data_dir, NULL);
-    const int n = data == NULL ? SLU_PATH_BYTES_MAX
-                               : snprintf(out, SLU_PATH_BYTES_MAX, "%s/remote/lake/%s/%s-%" PRId64 "/metadata", data, row->database,
-                                          row->name, row->id);
-    free(data);
+    const int n = snprintf(out, SLU_PATH_BYTES_MAX, "%s/lake/%s/%s-%" PRId64 "/metadata", fluss_remote_root(server->remote),
+                           row->database, row->name, row->id);
     return n < SLU_PATH_BYTES_MAX
                ? SLU_OK
                : slu_error_set(err, SLU_LIMIT, "the path of the lake offsets of table %s is too long", row->name);
 }
 
-static slu_status
-offsets_read(const char *path, fluss_lake_offsets *out, slu_error *err)
+/* What the catalogue keeps of an offsets file's path: the part below the remote directory, which may move. */
+static const char *
+lake_path_kept(const fluss_server *server, const char *path)
 {
+    const char *root = fluss_remote_root(server->remote);
+    const size_t bytes = strlen(root);
+    return strncmp(path, root, bytes) == 0 && path[bytes] == '/' ? path + bytes + 1 : path;
+}
+
+/* And back. Older catalogues keep absolute paths: of a directory that has moved, what lies below its lake/ is looked for here. */
+static slu_status
+lake_path_found(const fluss_server *server, const char *kept, char *out, slu_error *err)
+{
+    const char *below = strstr(kept, "/lake/");
+    const bool absolute = kept[0] == '/';
+    const bool whole = absolute && (slu_path_exists(kept) || below == NULL);
+    const int n = whole ? snprintf(out, SLU_PATH_BYTES_MAX, "%s", kept)
+                        : snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s", fluss_remote_root(server->remote), absolute ? below + 1 : kept);
+    return n < SLU_PATH_BYTES_MAX ? SLU_OK : slu_error_set(err, SLU_LIMIT, "the path %s is too long", kept);
+}
+
+static slu_status
+offsets_read(const fluss_server *server, const char *kept, fluss_lake_offsets *out, slu_error *err)
+{
+    char path[SLU_PATH_BYTES_MAX];
     SLU_AUTO(slu_buf_fini) slu_buf json = {0};
     slu_buf_init(&json, FLUSS_LAKE_OFFSETS_BYTES_MAX);
+    SLU_TRY(lake_path_found(server, kept, path, err));
     SLU_TRY(slu_file_read(path, FLUSS_LAKE_OFFSETS_BYTES_MAX, &json, err));
-    return fluss_lake_offsets_decode(slu_buf_view(&json), out, err);
+    SLU_TRY_IN(fluss_lake_offsets_decode(slu_buf_view(&json), out, err), err, "%s", path);
+    return SLU_OK;
 }
 
 static slu_status
@@ -119,7 +139,7 @@ tiered_offset(fluss_server *server, const fluss_tablet *tablet, int64_t *out, sl
     SLU_TRY(fluss_catalogue_list_lake_snapshots(server->catalogue, tablet->table->row.id, &arena, &rows, &count, err));
     if (count == 0)
         return SLU_OK;
-    SLU_TRY(offsets_read(rows[count - 1].tiered_path, &offsets, err));
+    SLU_TRY(offsets_read(server, rows[count - 1].tiered_path, &offsets, err));
     for (size_t i = 0; i < offsets.count; i++)
         if (offsets.entries[i].partition_id == tablet->partition_id && offsets.entries[i].bucket == tablet->bucket)
             *out = offsets.entries[i].offset;
@@ -198,7 +218,7 @@ fluss_handle_lake_snapshot(fluss_request *r, slu_error *err)
     const fluss_lake_snapshot_row *row = snapshot_choose(request, rows, count);
     if (row == NULL)
         return snapshot_missing(request, table->row.id, err);
-    SLU_TRY(offsets_read(readable ? row->readable_path : row->tiered_path, &offsets, err));
+    SLU_TRY(offsets_read(r->server, readable ? row->readable_path : row->tiered_path, &offsets, err));
     response.table_id = table->row.id;
     response.snapshot_id = row->snapshot_id;
     Fluss__PbLakeSnapshotForBucket **list =
@@ -228,7 +248,7 @@ prepare_table(const fluss_request *r, const Fluss__PbTableOffsets *asked, bool f
     SLU_TRY(fluss_tables_get_by_id(r->server->tables, asked->table_id, &table, err));
     SLU_TRY(fluss_catalogue_list_lake_snapshots(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
     if (count != 0 && !forget)
-        SLU_TRY(offsets_read(rows[count - 1].tiered_path, &offsets, err));
+        SLU_TRY(offsets_read(r->server, rows[count - 1].tiered_path, &offsets, err));
     offsets.table_id = table->row.id;
     for (size_t i = 0; i < asked->n_bucket_offsets; i++) {
         const Fluss__PbBucketOffset *bucket = asked->bucket_offsets[i];
@@ -282,6 +302,7 @@ static slu_status
 commit_forget(const fluss_request *r, const Fluss__PbLakeTableSnapshotMetadata *asked, const fluss_lake_snapshot_row *rows,
               size_t count, slu_error *err)
 {
+    char path[SLU_PATH_BYTES_MAX];
     size_t forget = asked->has_earliest_snapshot_id_to_keep ? 0 : count;
     for (size_t i = 0; asked->has_earliest_snapshot_id_to_keep && i < count; i++)
         if (asked->earliest_snapshot_id_to_keep != LAKE_KEEP_ALL && rows[i].snapshot_id == asked->earliest_snapshot_id_to_keep)
@@ -290,8 +311,9 @@ commit_forget(const fluss_request *r, const Fluss__PbLakeTableSnapshotMetadata *
         if (rows[i].snapshot_id == asked->snapshot_id)
             continue; /* registered again: it was lost, and repaired */
         SLU_TRY(fluss_catalogue_drop_lake_snapshot(r->server->catalogue, asked->table_id, rows[i].snapshot_id, err));
-        if (strcmp(rows[i].tiered_path, asked->tiered_bucket_offsets_file_path) != 0)
-            SLU_TRY(slu_file_remove(rows[i].tiered_path, err));
+        SLU_TRY(lake_path_found(r->server, rows[i].tiered_path, path, err));
+        if (strcmp(path, asked->tiered_bucket_offsets_file_path) != 0)
+            SLU_TRY(slu_file_remove(path, err));
     }
     return SLU_OK;
 }
@@ -307,10 +329,11 @@ commit_table(const fluss_request *r, const Fluss__PbLakeTableSnapshotMetadata *a
     SLU_TRY(offsets_path_check(r->server, &table->row, asked->tiered_bucket_offsets_file_path, err));
     if (asked->readable_bucket_offsets_file_path != NULL)
         SLU_TRY(offsets_path_check(r->server, &table->row, asked->readable_bucket_offsets_file_path, err));
-    SLU_TRY(offsets_read(asked->tiered_bucket_offsets_file_path, &offsets, err));
+    SLU_TRY(offsets_read(r->server, asked->tiered_bucket_offsets_file_path, &offsets, err));
     SLU_TRY(fluss_catalogue_list_lake_snapshots(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
-    const fluss_lake_snapshot_row row = {asked->snapshot_id, asked->tiered_bucket_offsets_file_path,
-                                         asked->readable_bucket_offsets_file_path, slu_wall_ms(r->server->env)};
+    const char *readable = asked->readable_bucket_offsets_file_path;
+    const fluss_lake_snapshot_row row = {asked->snapshot_id, lake_path_kept(r->server, asked->tiered_bucket_offsets_file_path),
+                                         readable == NULL ? NULL : lake_path_kept(r->server, readable), slu_wall_ms(r->server->env)};
     SLU_TRY(fluss_catalogue_add_lake_snapshot(r->server->catalogue, table->row.id, &row, err));
     return commit_forget(r, asked, rows, count, err);
 }
