@@ -28,6 +28,7 @@ import model  # noqa: E402
 
 CELLS_MAX = 80
 EXCHANGES_MAX = 10000
+LEADER_TRIES = 100
 ANSWER_SECONDS = 60
 RUST_NEEDED = (1, 85)
 RUST_BUILD_SECONDS = 480
@@ -196,7 +197,7 @@ class OurServer:
 class Written:
     """One table of one writer on one server: made, written in its steps, and what is to be expected of it."""
 
-    def __init__(self, name, kind, writer, address, attempt):
+    def __init__(self, name, kind, writer, address, attempt, waiter):
         self.name, self.kind, self.address = f"{name}_{writer.name}_{attempt}", kind, address
         self.expected = model.Expected(kind, micros_only(writer.name, kind))
         at = {"at": address, "table": self.name, "descriptor": kind.descriptor()}
@@ -204,6 +205,8 @@ class Written:
         for partition in kind.partitions():
             if partition is not None:
                 writer.ask(do="partition", spec=dict(zip(kind.partition_key, partition.split("$"))), **at)
+        if writer.name in ("rust", "python"):
+            self.wait_for_leaders(waiter)
         self.moment = None
         for verb, rows in kind.steps:
             if self.moment is None and verb is not kind.steps[0][0] or rows is kind.steps[1][1]:
@@ -214,6 +217,16 @@ class Written:
                 writer.ask(do="partial", columns=list(verb), rows=rows, **at)
             else:
                 writer.ask(do=verb, rows=rows, **at)
+
+    def wait_for_leaders(self, waiter):
+        """fluss-rs may wait for ever for a bucket whose leader a real cluster has not chosen yet when it first asks."""
+        for _ in range(LEADER_TRIES):
+            try:
+                for partition in self.kind.partitions():
+                    self.ask(waiter, "offsets", partition, buckets=model.BUCKETS, spec="latest")
+                return
+            except Refused:
+                time.sleep(0.2)
 
     def row(self, reader, row, columns=None):
         """A row as this reader is to give it."""
@@ -417,7 +430,7 @@ def run_cell(cell, drivers, written, addresses, spoil):
     attempts = 2 if cell.server == "real" and cell.writer != "ours" else 1
     for attempt in range(attempts if key not in written else 0):
         try:
-            written[key] = Written(cell.table, model.TABLES[cell.table], drivers[cell.writer], addresses[cell.server], attempt)
+            written[key] = Written(cell.table, model.TABLES[cell.table], drivers[cell.writer], addresses[cell.server], attempt, drivers["ours"])
         except Refused as refused:
             written[key] = refused
         if not isinstance(written[key], Silent):
