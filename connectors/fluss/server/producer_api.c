@@ -1,4 +1,5 @@
 /* producer_api.c: REGISTER, GET and DELETE_PRODUCER_OFFSETS: where buckets ended when a sink's job began (Fluss 0.9, undo recovery). */
+#include "fluss/server/authorize.h"
 #include "fluss/server/catalogue_cluster.h"
 #include "fluss/server/reply.h"
 #include "fluss/server/table_rules.h"
@@ -77,6 +78,21 @@ tables_write(slu_arena *arena, const fluss_producer_offset *rows, size_t count, 
     return tables;
 }
 
+/* Tables that the caller may not read are left out, as Fluss does. */
+static size_t
+rows_readable(const fluss_request *r, fluss_producer_offset *rows, size_t count)
+{
+    size_t kept = 0;
+    bool may = false;
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || rows[i].table_id != rows[i - 1].table_id)
+            may = fluss_may_table_id(r, FLUSS_OPERATION_READ, rows[i].table_id);
+        if (may)
+            rows[kept++] = rows[i];
+    }
+    return kept;
+}
+
 slu_status
 fluss_handle_get_producer(fluss_request *r, slu_error *err)
 {
@@ -92,6 +108,7 @@ fluss_handle_get_producer(fluss_request *r, slu_error *err)
     if (known == SLU_OK) {
         response.producer_id = request->producer_id;
         response.has_expiration_time = true;
+        count = rows_readable(r, rows, count);
         response.table_offsets = tables_write(r->arena, rows, count, &response.n_table_offsets);
         SLU_TRY(slu_arena_status(r->arena, err));
     }

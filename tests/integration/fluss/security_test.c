@@ -124,8 +124,10 @@ a_login_lets_in_or_not(void **state)
     client = client_open("OPEN", &(fluss_login){.protocol = "PLAINTEXT"});
     CHECK_OK(databases(client, &err));
     fluss_client_close(&client);
-    check_refused("CLIENT", &(fluss_login){.username = "root", .password = "wrong"}, "Authentication failed: Invalid username or password");
-    check_refused("CLIENT", &(fluss_login){.username = "eve", .password = "r00t"}, "Authentication failed: Invalid username or password");
+    check_refused("CLIENT", &(fluss_login){.username = "root", .password = "wrong"},
+                  "Authentication failed: Invalid username or password");
+    check_refused("CLIENT", &(fluss_login){.username = "eve", .password = "r00t"},
+                  "Authentication failed: Invalid username or password");
     check_refused("CLIENT", &(fluss_login){.protocol = "PLAINTEXT"}, "The connection has not completed authentication yet");
     check_refused("OPEN", &(fluss_login){.username = "root", .password = "r00t"}, "Authenticate protocol not match");
 }
@@ -134,12 +136,10 @@ static void
 wrong_settings_of_a_client(void **state)
 {
     (void)state;
-    static const fluss_login wrong[] = {{.protocol = "TLS"},
-                                        {.protocol = "SASL"},
-                                        {.username = "a"},
-                                        {.mechanism = "SCRAM", .username = "a", .password = "b"},
-                                        {.jaas_config = "x"},
-                                        {.jaas_config = "org.apache.fluss.security.auth.sasl.plain.PlainLoginModule required;"}};
+    static const fluss_login wrong[] = {
+        {.protocol = "TLS"},  {.protocol = "SASL"},
+        {.username = "a"},    {.mechanism = "SCRAM", .username = "a", .password = "b"},
+        {.jaas_config = "x"}, {.jaas_config = "org.apache.fluss.security.auth.sasl.plain.PlainLoginModule required;"}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         slu_error err;
         fluss_client *client = NULL;
@@ -234,6 +234,73 @@ tables_seen(fluss_client *client, const char *database)
     return count;
 }
 
+static int64_t
+table_id(fluss_client *client, const char *table)
+{
+    slu_error err = {0};
+    fluss_answer *answer = NULL;
+    Fluss__GetTableInfoRequest request = FLUSS__GET_TABLE_INFO_REQUEST__INIT;
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    path.database_name = (char *)(uintptr_t) "db";
+    path.table_name = (char *)(uintptr_t)table;
+    request.table_path = &path;
+    CHECK_OK(fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_GET_TABLE_INFO, &request.base, &answer, &err));
+    const int64_t id = ((const Fluss__GetTableInfoResponse *)answer->message)->table_id;
+    fluss_answer_unref(&answer);
+    return id;
+}
+
+/* Registers an offset of bucket 0 of each table. */
+static slu_status
+register_offsets(fluss_client *client, const int64_t ids[2], slu_error *err)
+{
+    fluss_answer *answer = NULL;
+    Fluss__RegisterProducerOffsetsRequest request = FLUSS__REGISTER_PRODUCER_OFFSETS_REQUEST__INIT;
+    Fluss__PbProducerTableOffsets tables[2] = {FLUSS__PB_PRODUCER_TABLE_OFFSETS__INIT, FLUSS__PB_PRODUCER_TABLE_OFFSETS__INIT};
+    Fluss__PbProducerTableOffsets *list[2] = {&tables[0], &tables[1]};
+    Fluss__PbBucketOffset bucket = FLUSS__PB_BUCKET_OFFSET__INIT;
+    Fluss__PbBucketOffset *buckets[1] = {&bucket};
+    bucket.has_log_end_offset = true;
+    bucket.log_end_offset = 5;
+    for (int i = 0; i < 2; i++) {
+        tables[i].table_id = ids[i];
+        tables[i].n_bucket_offsets = 1;
+        tables[i].bucket_offsets = buckets;
+    }
+    request.producer_id = (char *)(uintptr_t) "job";
+    request.n_table_offsets = 2;
+    request.table_offsets = list;
+    const slu_status status =
+        fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_REGISTER_PRODUCER_OFFSETS, &request.base, &answer, err);
+    fluss_answer_unref(&answer);
+    return status;
+}
+
+static size_t
+offsets_seen(fluss_client *client)
+{
+    slu_error err = {0};
+    fluss_answer *answer = NULL;
+    Fluss__GetProducerOffsetsRequest request = FLUSS__GET_PRODUCER_OFFSETS_REQUEST__INIT;
+    request.producer_id = (char *)(uintptr_t) "job";
+    CHECK_OK(fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_GET_PRODUCER_OFFSETS, &request.base, &answer, &err));
+    const size_t tables = ((const Fluss__GetProducerOffsetsResponse *)answer->message)->n_table_offsets;
+    fluss_answer_unref(&answer);
+    return tables;
+}
+
+/* alice may do all in db; bob may read t alone. */
+static void
+offsets_of_producers_obey_rights(fluss_client *root, fluss_client *alice, fluss_client *bob)
+{
+    slu_error err = {0};
+    const int64_t ids[2] = {table_id(root, "t"), table_id(root, "u")};
+    check_denied(register_offsets(bob, ids, &err), &err, "name='bob'");
+    CHECK_OK(register_offsets(alice, ids, &err));
+    assert_int_equal(offsets_seen(alice), 2);
+    assert_int_equal(offsets_seen(bob), 1);
+}
+
 static void
 rights_are_enforced(void **state)
 {
@@ -263,6 +330,7 @@ rights_are_enforced(void **state)
     assert_int_equal(tables_seen(alice, "db"), 1);
     CHECK_OK(fluss_admin_create_table(alice, "db", "u", slu_view_of_text(table_json), false, &err));
     assert_int_equal(tables_seen(bob, "db"), 1);
+    offsets_of_producers_obey_rights(root, alice, bob);
     check_denied(fluss_admin_drop_table(bob, "db", "t", false, &err), &err, "name='bob'");
     grant(alice, FLUSS_RESOURCE_TABLE, "db.u", "bob", FLUSS_OPERATION_DESCRIBE, 0);
     assert_int_equal(tables_seen(bob, "db"), 2);
@@ -312,7 +380,8 @@ tables_obey_the_settings(void **state)
     fluss_answer *answer = NULL;
     static const char log_json[] =
         "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\"},\"id\":0}],"
-        "\"highest_field_id\":0},\"partition_key\":[],\"bucket_key\":[],\"bucket_count\":1,\"properties\":{},\"custom_properties\":{}}";
+        "\"highest_field_id\":0},\"partition_key\":[],\"bucket_key\":[],\"bucket_count\":1,\"properties\":{},\"custom_properties\":"
+        "{}}";
     fluss_client *root = client_of("root", "r00t");
     assert_true(fluss_admin_create_table(root, "db", "log", slu_view_of_text(log_json), false, &err) < 0);
     assert_int_equal(err.code, FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
@@ -344,7 +413,8 @@ alter(fluss_client *client, const char *key, const char *value, int32_t operatio
     change.op_type = operation;
     request.n_alter_configs = 1;
     request.alter_configs = changes;
-    const slu_status status = fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_ALTER_CLUSTER_CONFIGS, &request.base, &answer, err);
+    const slu_status status =
+        fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_ALTER_CLUSTER_CONFIGS, &request.base, &answer, err);
     fluss_answer_unref(&answer);
     return status;
 }
@@ -383,13 +453,16 @@ settings_are_altered(void **state)
     fluss_client *root = client_of("root", "r00t");
     fluss_client *bob = client_of("bob", "b");
     check_denied(alter(bob, "datalake.format", "paimon", 0, &err), &err, "operate ALTER on resource Resource{type=CLUSTER");
-    check_not_altered(alter(root, "data.dir", "/x", 0, &err), &err, "The config key data.dir is not allowed to be changed dynamically.");
-    check_not_altered(alter(root, "no.such", "/x", 0, &err), &err, "The config key no.such is not allowed to be changed dynamically.");
+    check_not_altered(alter(root, "data.dir", "/x", 0, &err), &err,
+                      "The config key data.dir is not allowed to be changed dynamically.");
+    check_not_altered(alter(root, "no.such", "/x", 0, &err), &err,
+                      "The config key no.such is not allowed to be changed dynamically.");
     check_not_altered(alter(root, "datalake.format", "hudi", 0, &err), &err,
                       "Cannot parse 'hudi' as DataLakeFormat for config 'datalake.format'");
-    check_not_altered(alter(root, "datalake.format", "paimon", 2, &err), &err,
-                      "APPEND/SUBTRACT operations are only supported for list-typed or map-typed config keys, but 'datalake.format' is "
-                      "not a list or map type.");
+    check_not_altered(
+        alter(root, "datalake.format", "paimon", 2, &err), &err,
+        "APPEND/SUBTRACT operations are only supported for list-typed or map-typed config keys, but 'datalake.format' is "
+        "not a list or map type.");
     CHECK_TEXT(described(root, "datalake.format"), "");
     CHECK_OK(alter(root, "datalake.format", "paimon", 0, &err));
     CHECK_OK(alter(root, "kv.snapshot.interval", "3 min", 0, &err));
@@ -431,9 +504,10 @@ altered_settings_are_durable(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_login_lets_in_or_not), cmocka_unit_test(wrong_settings_of_a_client),
-                                       cmocka_unit_test(rights_are_enforced), cmocka_unit_test(tables_obey_the_settings), cmocka_unit_test(rights_are_durable),
-                                       cmocka_unit_test(the_internal_listener_is_above_rights),
-                                       cmocka_unit_test(settings_are_altered), cmocka_unit_test(altered_settings_are_durable)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_login_lets_in_or_not), cmocka_unit_test(wrong_settings_of_a_client),
+        cmocka_unit_test(rights_are_enforced),    cmocka_unit_test(tables_obey_the_settings),
+        cmocka_unit_test(rights_are_durable),     cmocka_unit_test(the_internal_listener_is_above_rights),
+        cmocka_unit_test(settings_are_altered),   cmocka_unit_test(altered_settings_are_durable)};
     return cmocka_run_group_tests(tests, group_start, group_end);
 }
