@@ -13,6 +13,7 @@ struct fluss_kv_snapshots {
     fluss_server *server;
     slu_timer *timer;
     uint64_t pass;
+    int64_t leases_looked_ms; /* when leases were looked at last */
     bool in_pass;
     bool busy; /* one snapshot is on its way to storage: this one */
     fluss_kv_bucket busy_of;
@@ -48,6 +49,7 @@ typedef struct kv_job {
     fluss_kv_id_range ids;
     const char *before_location; /* NULL: nothing is shared */
     uint64_t lineage;
+    int64_t held_ms; /* how long the checkpoint held up the loop */
     /* a sweep */
     const int64_t *kept_ids;
     const fluss_kv_kept *kept;
@@ -248,8 +250,8 @@ snapshot_commit(kv_job *job, slu_error *err)
         tablet->snapshot_offset = row.log_offset;
         tablet->snapshot_known = true;
     }
-    slu_log_debug(server->env, "KV-SNAPSHOT", "%s: rows up to offset %" PRId64 ", %" PRId64 " bytes copied", row.location,
-                  row.log_offset, job->snapshot.incremental_bytes);
+    slu_log_debug(server->env, "KV-SNAPSHOT", "%s: rows up to offset %" PRId64 ", %" PRId64 " bytes copied; the checkpoint took %" PRId64 " ms",
+                  row.location, row.log_offset, job->snapshot.incremental_bytes, job->held_ms);
     return SLU_OK;
 }
 
@@ -312,7 +314,9 @@ snapshot_prepare(kv_job *job, fluss_tablet *tablet, slu_error *err)
     SLU_TRY(slu_arena_status(&job->arena, err));
     SLU_TRY(slu_dir_make(snapshots->local_dir, err));
     SLU_TRY(slu_dir_remove(local, err));
+    const int64_t begun_ms = slu_now_ms(server->env);
     SLU_TRY(fluss_kv_tablet_checkpoint(tablet->kv, local, &state, err));
+    job->held_ms = slu_now_ms(server->env) - begun_ms;
     const fluss_kv_write write = {.env = server->env,
                                   .checkpoint_dir = local,
                                   .tablet_dir = job->dir,
@@ -392,10 +396,15 @@ static void
 pass_begin(fluss_kv_snapshots *snapshots)
 {
     slu_error why;
+    const fluss_server *server = snapshots->server;
+    const int64_t now_ms = slu_now_ms(server->env);
     snapshots->in_pass = true;
     snapshots->pass++;
-    if (fluss_catalogue_expire_kv_leases(snapshots->server->catalogue, &why) != SLU_OK)
-        snapshots_warn(snapshots, "KV-LEASES", &why);
+    if (now_ms - snapshots->leases_looked_ms >= server->config->kv_snapshot_lease_check_interval_ms) {
+        snapshots->leases_looked_ms = now_ms; /* one that has expired holds nothing in any case: here its rows go */
+        if (fluss_catalogue_expire_kv_leases(server->catalogue, &why) != SLU_OK)
+            snapshots_warn(snapshots, "KV-LEASES", &why);
+    }
     fluss_kv_snapshots_retire(snapshots->server);
 }
 
