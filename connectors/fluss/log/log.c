@@ -45,6 +45,7 @@ struct fluss_log {
     int64_t unsynced_records;
     int64_t synced_offset; /* of the active segment, with `sync` */
     uint64_t synced_bytes;
+    bool sync_failed; /* for good: it is to be abandoned */
 };
 
 static fluss_segment *
@@ -110,9 +111,13 @@ static slu_status
 log_sync_active(fluss_log *log, slu_error *err)
 {
     const fluss_segment *active = log_active(log);
+    if (log->sync_failed)
+        return slu_error_set(err, SLU_IO, "sync %s: an earlier one failed, and what it lost is not known", active->stem);
     const int rc = log->options.sync_file != NULL ? log->options.sync_file(active->fd) : fdatasync(active->fd);
-    if (rc != 0)
+    if (rc != 0) {
+        log->sync_failed = true; /* the kernel tells once: the next one would say that all is well */
         return slu_errno_set(err, errno, "sync", active->stem);
+    }
     log_note_synced(log);
     return SLU_OK;
 }

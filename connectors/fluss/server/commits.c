@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-#define COMMIT_TABLETS_MAX 4096 /* of one turn */
+#define COMMIT_TABLETS_FIRST 64 /* there is always room for these */
 
 typedef struct held {
     fluss_session *session; /* NULL: gone */
@@ -21,8 +21,9 @@ typedef struct held {
 struct fluss_commits {
     fluss_server *server;
     slu_timer *timer;
-    fluss_tablet *tablets[COMMIT_TABLETS_MAX]; /* with something to sync */
+    fluss_tablet **tablets; /* with something to sync */
     size_t tablet_count;
+    size_t tablet_room;
     held *first;
     held **last;
 };
@@ -48,8 +49,13 @@ fluss_commits_open(fluss_server *server, fluss_commits **out, slu_error *err)
         return slu_error_set(err, SLU_NOMEM, "no memory for commits");
     commits->server = server;
     commits->last = &commits->first;
-    const slu_status status = slu_timer_open(server->loop, commits_turn_ends, commits, &commits->timer, err);
+    commits->tablet_room = COMMIT_TABLETS_FIRST;
+    commits->tablets = slu_alloc_zero(commits->tablet_room, sizeof *commits->tablets);
+    const slu_status status = commits->tablets == NULL
+                                  ? slu_error_set(err, SLU_NOMEM, "no memory for commits")
+                                  : slu_timer_open(server->loop, commits_turn_ends, commits, &commits->timer, err);
     if (status != SLU_OK) {
+        slu_free(commits->tablets);
         slu_free(commits);
         return status;
     }
@@ -64,6 +70,7 @@ fluss_commits_close(fluss_commits **commits)
         return;
     fluss_commits_flush(*commits);
     slu_timer_close(&(*commits)->timer);
+    slu_free((*commits)->tablets);
     slu_free(*commits);
     *commits = NULL;
 }
@@ -74,6 +81,20 @@ fluss_commits_wait(const fluss_commits *commits)
     return commits->tablet_count != 0 || commits->first != NULL;
 }
 
+/* A turn is not ended in the middle of a request: what it has written so far could not be refused any more. */
+static bool
+commits_reserve(fluss_commits *commits)
+{
+    if (commits->tablet_count < commits->tablet_room)
+        return true;
+    fluss_tablet **tablets = slu_realloc(commits->tablets, 2 * commits->tablet_room * sizeof *tablets);
+    if (tablets == NULL)
+        return false;
+    commits->tablets = tablets;
+    commits->tablet_room *= 2;
+    return true;
+}
+
 bool
 fluss_commits_note(fluss_commits *commits, fluss_tablet *tablet)
 {
@@ -82,8 +103,8 @@ fluss_commits_note(fluss_commits *commits, fluss_tablet *tablet)
         return false;
     }
     if (!tablet->committing) {
-        if (commits->tablet_count == COMMIT_TABLETS_MAX)
-            fluss_commits_flush(commits);
+        if (!commits_reserve(commits))
+            fluss_commits_flush(commits); /* no memory for more: then there is room again */
         tablet->committing = true;
         commits->tablets[commits->tablet_count++] = tablet;
         slu_timer_set(commits->timer, 0);

@@ -1,4 +1,5 @@
 /* ddl.c: what creates and drops: databases and tables. */
+#include "fluss/server/commits.h"
 #include "fluss/server/auto_partition.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/kv_snapshots.h"
@@ -54,6 +55,7 @@ static slu_status
 drop_table(fluss_server *server, fluss_served *table, slu_error *err)
 {
     const int64_t id = table->row.id;
+    fluss_commits_flush(server->commits); /* nobody waits for a sync of what is closed here */
     SLU_TRY(fluss_catalogue_drop_table(server->catalogue, id, err));
     fluss_tiering_remove(server->tiering, id);
     fluss_auto_partitions_remove(server->auto_partitions, id);

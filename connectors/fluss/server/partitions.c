@@ -1,6 +1,7 @@
 #include "partitions.h"
 
 #include "base/limits.h"
+#include "fluss/server/commits.h"
 #include "fluss/server/fetch.h"
 #include "fluss/server/kv_snapshots.h"
 #include "fluss/server/partition_time.h"
@@ -76,10 +77,11 @@ slu_status
 fluss_partition_drop(fluss_server *server, fluss_served *table, const char *name, int64_t id, slu_error *err)
 {
     slu_error why;
+    fluss_commits_flush(server->commits); /* nobody waits for a sync of what is closed here: a clock drops, too */
     fluss_fetches_wake_table(server->fetches, table);
-    fluss_kv_snapshots_dropped(server, &table->row, id, name);
     SLU_TRY(fluss_tables_close_partition(server->tables, table, id, err));
     SLU_TRY(fluss_catalogue_drop_partition(server->catalogue, table->row.id, id, err));
+    fluss_kv_snapshots_dropped(server, &table->row, id, name);
     if (fluss_tables_remove_partition(server->tables, table, name, id, &why) != SLU_OK)
         slu_log_warn(server->env, "DROP-LEFTOVER", "files of the dropped partition %s of table %s.%s are left: %s", name,
                      table->row.database, table->row.name, why.message);

@@ -405,12 +405,12 @@ slu_status
 fluss_tables_drop(fluss_tables *tables, fluss_served *table, slu_error *err)
 {
     char dir[SLU_PATH_BYTES_MAX];
-    SLU_TRY(tables_path(tables, table, NULL, "", dir, err));
-    if (tables->options.remote != NULL)
-        SLU_TRY(fluss_remote_drop(tables->options.remote, table, FLUSS_NO_PARTITION, NULL, err));
-    tables_unlink(tables, table);
+    slu_status status = tables_path(tables, table, NULL, "", dir, err);
+    if (status == SLU_OK && tables->options.remote != NULL)
+        status = fluss_remote_drop(tables->options.remote, table, FLUSS_NO_PARTITION, NULL, err);
+    tables_unlink(tables, table); /* whatever is left of it: the catalogue knows it no longer, and it is served no longer */
     served_free(table);
-    return slu_dir_remove(dir, err);
+    return status == SLU_OK ? slu_dir_remove(dir, err) : status;
 }
 
 slu_status
