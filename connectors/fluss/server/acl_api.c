@@ -154,7 +154,7 @@ static slu_status
 dropping_find(dropping *d, slu_error *err)
 {
     const fluss_acls *acls = d->r->server->acls;
-    const char *last = NULL;
+    const fluss_resource *last = NULL;
     for (size_t i = 0; i < fluss_acls_count(acls); i++) {
         const fluss_acl *acl = fluss_acls_at(acls, i);
         bool touches = false;
@@ -164,9 +164,9 @@ dropping_find(dropping *d, slu_error *err)
             if (fluss_acl_matches(&d->filters[f], acl))
                 d->by[i] = f;
         }
-        if (touches && (last == NULL || strcmp(last, acl->resource.name) != 0))
+        if (touches && (last == NULL || last->type != acl->resource.type || strcmp(last->name, acl->resource.name) != 0))
             SLU_TRY(acl_authorize(d->r, &acl->resource, err));
-        last = touches ? acl->resource.name : last;
+        last = touches ? &acl->resource : last;
     }
     return SLU_OK;
 }

@@ -59,19 +59,22 @@ fluss_may_database(const fluss_request *r, fluss_operation operation, const char
     return fluss_may(r, operation, &(fluss_resource){FLUSS_RESOURCE_DATABASE, database});
 }
 
-static const fluss_served *
-table_by_id(const fluss_request *r, int64_t table_id)
-{
-    fluss_served *table = NULL;
-    slu_error ignored;
-    return fluss_tables_get_by_id(r->server->tables, table_id, &table, &ignored) == SLU_OK ? table : NULL;
-}
-
 bool
 fluss_may_table_id(const fluss_request *r, fluss_operation operation, int64_t table_id)
 {
-    const fluss_served *table = r->server->acls == NULL ? NULL : table_by_id(r, table_id);
-    return table == NULL || fluss_may_table(r, operation, table->row.database, table->row.name);
+    fluss_served *table = NULL;
+    slu_error ignored;
+    return r->server->acls == NULL || (fluss_tables_get_by_id(r->server->tables, table_id, &table, &ignored) == SLU_OK &&
+                                       fluss_may_table(r, operation, table->row.database, table->row.name));
+}
+
+/* NULL: nothing is asked for, or there is no such table, which the handler says better. What cannot be looked up is not allowed. */
+static slu_status
+table_by_id(const fluss_request *r, int64_t table_id, fluss_served **out, slu_error *err)
+{
+    *out = NULL;
+    const slu_status status = r->server->acls == NULL ? SLU_OK : fluss_tables_get_by_id(r->server->tables, table_id, out, err);
+    return status == SLU_NOTFOUND ? SLU_OK : status;
 }
 
 static slu_status
@@ -105,14 +108,16 @@ authorize_table(const fluss_request *r, fluss_operation operation, const char *d
 slu_status
 fluss_authorize_table_id(const fluss_request *r, fluss_operation operation, int64_t table_id, slu_error *err)
 {
-    const fluss_served *table = r->server->acls == NULL ? NULL : table_by_id(r, table_id);
+    fluss_served *table = NULL;
+    SLU_TRY(table_by_id(r, table_id, &table, err));
     return table == NULL ? SLU_OK : authorize_table(r, operation, table->row.database, table->row.name, err);
 }
 
 slu_status
 fluss_authorize_part(const fluss_request *r, fluss_operation operation, int64_t table_id, slu_error *err)
 {
-    const fluss_served *table = r->server->acls == NULL ? NULL : table_by_id(r, table_id);
+    fluss_served *table = NULL;
+    SLU_TRY(table_by_id(r, table_id, &table, err));
     if (table == NULL || fluss_may_table(r, operation, table->row.database, table->row.name))
         return SLU_OK;
     (void)slu_error_set(err, SLU_INVALID, "No permission to %s table %s in database %s", fluss_operation_name(operation),
@@ -255,10 +260,10 @@ delete_producer_check(const fluss_request *r, slu_error *err)
     fluss_producer_offset *rows = NULL;
     size_t count = 0;
     int64_t expires_ms;
-    slu_error ignored;
-    if (fluss_catalogue_get_producer(r->server->catalogue, request->producer_id, r->arena, &expires_ms, &rows, &count, &ignored) !=
-        SLU_OK)
-        return SLU_OK;
+    const slu_status known =
+        fluss_catalogue_get_producer(r->server->catalogue, request->producer_id, r->arena, &expires_ms, &rows, &count, err);
+    if (known != SLU_OK)
+        return known == SLU_NOTFOUND ? SLU_OK : known;
     for (size_t i = 0; i < count; i++)
         if (i == 0 || rows[i].table_id != rows[i - 1].table_id)
             SLU_TRY(fluss_authorize_table_id(r, FLUSS_OPERATION_WRITE, rows[i].table_id, err));

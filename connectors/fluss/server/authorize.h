@@ -18,7 +18,7 @@ void fluss_authorizer_close(fluss_server *server);
 bool fluss_may(const fluss_request *r, fluss_operation operation, const fluss_resource *resource);
 bool fluss_may_table(const fluss_request *r, fluss_operation operation, const char *database, const char *table);
 bool fluss_may_database(const fluss_request *r, fluss_operation operation, const char *database);
-/* A table that is not known is for the handler to say. */
+/* Nobody may do anything with a table that is not known: it may be made while the request waits. */
 bool fluss_may_table_id(const fluss_request *r, fluss_operation operation, int64_t table_id);
 
 SLU_CHECK slu_status fluss_authorize(const fluss_request *r, fluss_operation operation, const fluss_resource *resource,

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/uuid.h"
+#include "fluss/server/authorize.h"
 #include "fluss/server/lake_offsets.h"
 #include "fluss/server/reply.h"
 #include "fluss/server/table_rules.h"
@@ -245,6 +246,7 @@ prepare_table(const fluss_request *r, const Fluss__PbTableOffsets *asked, bool f
     fluss_served *table = NULL;
     fluss_lake_snapshot_row *rows = NULL;
     size_t count = 0;
+    SLU_TRY(fluss_authorize_part(r, FLUSS_OPERATION_READ, asked->table_id, err));
     SLU_TRY(fluss_tables_get_by_id(r->server->tables, asked->table_id, &table, err));
     SLU_TRY(fluss_catalogue_list_lake_snapshots(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
     if (count != 0 && !forget)
@@ -325,6 +327,7 @@ commit_table(const fluss_request *r, const Fluss__PbLakeTableSnapshotMetadata *a
     fluss_served *table = NULL;
     fluss_lake_snapshot_row *rows = NULL;
     size_t count = 0;
+    SLU_TRY(fluss_authorize_part(r, FLUSS_OPERATION_READ, asked->table_id, err));
     SLU_TRY(fluss_tables_get_by_id(r->server->tables, asked->table_id, &table, err));
     SLU_TRY(offsets_path_check(r->server, &table->row, asked->tiered_bucket_offsets_file_path, err));
     if (asked->readable_bucket_offsets_file_path != NULL)

@@ -342,6 +342,110 @@ rights_are_enforced(void **state)
     fluss_client_close(&root);
 }
 
+/* ---- Tables that are named by their id, among others ---- */
+
+static int64_t
+table_id_of(fluss_client *client, const char *table)
+{
+    slu_error err;
+    fluss_answer *answer = NULL;
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    Fluss__GetTableInfoRequest request = FLUSS__GET_TABLE_INFO_REQUEST__INIT;
+    path.database_name = (char *)(uintptr_t) "db";
+    path.table_name = (char *)(uintptr_t)table;
+    request.table_path = &path;
+    CHECK_OK(fluss_client_ask(client, FLUSS_TO_COORDINATOR, FLUSS_API_GET_TABLE_INFO, &request.base, &answer, &err));
+    const int64_t id = ((const Fluss__GetTableInfoResponse *)answer->message)->table_id;
+    fluss_answer_unref(&answer);
+    return id;
+}
+
+static void
+keep_answer(void *to, fluss_answer *answer, const slu_error *failure)
+{
+    assert_null(failure);
+    *(fluss_answer **)to = fluss_answer_ref(answer);
+}
+
+/* A fetch that waits at a table that may be read names one besides that is made only meanwhile. */
+static void
+a_fetch_cannot_wait_for_a_table_of_others(void **state)
+{
+    (void)state;
+    slu_error err;
+    fluss_answer *answer = NULL;
+    fluss_call *call = NULL;
+    fluss_client *root = client_of("root", "r00t");
+    fluss_client *bob = client_of("bob", "b");
+    const int64_t known = table_id_of(root, "t");
+    const int64_t next = table_id_of(root, "u") + 1;
+    Fluss__PbFetchLogReqForBucket bucket = FLUSS__PB_FETCH_LOG_REQ_FOR_BUCKET__INIT;
+    Fluss__PbFetchLogReqForBucket *buckets[] = {&bucket};
+    Fluss__PbFetchLogReqForTable tables[2] = {FLUSS__PB_FETCH_LOG_REQ_FOR_TABLE__INIT, FLUSS__PB_FETCH_LOG_REQ_FOR_TABLE__INIT};
+    Fluss__PbFetchLogReqForTable *both[] = {&tables[0], &tables[1]};
+    Fluss__FetchLogRequest request = FLUSS__FETCH_LOG_REQUEST__INIT;
+    bucket.max_fetch_bytes = 1 << 20;
+    for (int i = 0; i < 2; i++) {
+        tables[i].table_id = i == 0 ? known : next;
+        tables[i].n_buckets_req = 1;
+        tables[i].buckets_req = buckets;
+    }
+    request.follower_server_id = -1;
+    request.max_bytes = 1 << 20;
+    request.has_max_wait_ms = request.has_min_bytes = true;
+    request.max_wait_ms = 1500;
+    request.min_bytes = 1;
+    request.n_tables_req = 2;
+    request.tables_req = both;
+    CHECK_OK(fluss_client_call(bob, FLUSS_TO_ANY, FLUSS_API_FETCH_LOG, &request.base, keep_answer, &answer, &call, &err));
+    for (int i = 0; i < 20; i++)
+        fluss_client_step(bob, 10);
+    CHECK_OK(fluss_admin_create_table(root, "db", "v", slu_view_of_text(table_json), false, &err));
+    assert_int_equal(table_id_of(root, "v"), next);
+    for (int i = 0; answer == NULL && i < 500; i++)
+        fluss_client_step(bob, 10);
+    assert_non_null(answer);
+    const Fluss__FetchLogResponse *response = (const Fluss__FetchLogResponse *)answer->message;
+    assert_int_equal(response->n_tables_resp, 2);
+    assert_false(response->tables_resp[0]->buckets_resp[0]->has_error_code);
+    assert_int_equal(response->tables_resp[1]->buckets_resp[0]->error_code, FLUSS_ERROR_AUTHORIZATION_EXCEPTION);
+    assert_false(response->tables_resp[1]->buckets_resp[0]->has_high_watermark);
+    fluss_answer_unref(&answer);
+    CHECK_OK(fluss_admin_drop_table(root, "db", "v", false, &err));
+    fluss_client_close(&bob);
+    fluss_client_close(&root);
+}
+
+/* What the lake is said to have may go from the log: nobody says so of a table that they may not even read. */
+static void
+lake_snapshots_want_the_right_to_read(void **state)
+{
+    (void)state;
+    slu_error err;
+    fluss_answer *answer = NULL;
+    fluss_client *root = client_of("root", "r00t");
+    fluss_client *bob = client_of("bob", "b");
+    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
+    Fluss__PbTableOffsets tables[2] = {FLUSS__PB_TABLE_OFFSETS__INIT, FLUSS__PB_TABLE_OFFSETS__INIT};
+    Fluss__PbTableOffsets *both[] = {&tables[0], &tables[1]};
+    Fluss__PrepareLakeTableSnapshotRequest request = FLUSS__PREPARE_LAKE_TABLE_SNAPSHOT_REQUEST__INIT;
+    path.database_name = path.table_name = (char *)(uintptr_t) "db";
+    for (int i = 0; i < 2; i++) {
+        tables[i].table_id = table_id_of(root, i == 0 ? "t" : "u");
+        tables[i].table_path = &path;
+    }
+    request.n_bucket_offsets = 2;
+    request.bucket_offsets = both;
+    CHECK_OK(fluss_client_ask(bob, FLUSS_TO_COORDINATOR, FLUSS_API_PREPARE_LAKE_TABLE_SNAPSHOT, &request.base, &answer, &err));
+    const Fluss__PrepareLakeTableSnapshotResponse *response = (const Fluss__PrepareLakeTableSnapshotResponse *)answer->message;
+    assert_non_null(response->prepare_lake_table_resp[0]->lake_table_offsets_path);
+    assert_null(response->prepare_lake_table_resp[1]->lake_table_offsets_path);
+    assert_int_equal(response->prepare_lake_table_resp[1]->error_code, FLUSS_ERROR_AUTHORIZATION_EXCEPTION);
+    fluss_answer_unref(&answer);
+    fluss_client_close(&bob);
+    fluss_client_close(&root);
+}
+
 /* Rights survive a restart, until they are dropped. */
 static void
 rights_are_durable(void **state)
@@ -506,7 +610,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_login_lets_in_or_not), cmocka_unit_test(wrong_settings_of_a_client),
-        cmocka_unit_test(rights_are_enforced),    cmocka_unit_test(tables_obey_the_settings),
+        cmocka_unit_test(rights_are_enforced),    cmocka_unit_test(a_fetch_cannot_wait_for_a_table_of_others),
+        cmocka_unit_test(lake_snapshots_want_the_right_to_read), cmocka_unit_test(tables_obey_the_settings),
         cmocka_unit_test(rights_are_durable),     cmocka_unit_test(the_internal_listener_is_above_rights),
         cmocka_unit_test(settings_are_altered),   cmocka_unit_test(altered_settings_are_durable)};
     return cmocka_run_group_tests(tests, group_start, group_end);
