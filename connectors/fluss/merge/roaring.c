@@ -80,19 +80,30 @@ words_set(uint64_t *words, uint32_t from, uint32_t to)
         words[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
+/* Runs ascend and do not overlap: so no container costs more than its 65536 values, however many runs it claims. */
+static bool
+take_runs(slu_cursor *bodies, uint64_t *words)
+{
+    const uint16_t runs = slu_cursor_u16le(bodies);
+    uint32_t free_from = 0;
+    for (uint32_t i = 0; i < runs && slu_cursor_ok(bodies); i++) {
+        const uint32_t start = slu_cursor_u16le(bodies);
+        const uint32_t end = start + slu_cursor_u16le(bodies);
+        if (start < free_from || end > 65535)
+            return false;
+        words_set(words, start, end);
+        free_from = end + 1;
+    }
+    return runs != 0;
+}
+
 /* Adds the container at hand to the words and steps on. */
 static bool
 reader_take(roaring_reader *r, uint64_t *words)
 {
     if (r->is_run) {
-        const uint16_t runs = slu_cursor_u16le(&r->bodies);
-        for (uint32_t i = 0; i < runs && slu_cursor_ok(&r->bodies); i++) {
-            const uint32_t start = slu_cursor_u16le(&r->bodies);
-            const uint32_t end = start + slu_cursor_u16le(&r->bodies);
-            if (end > 65535)
-                return false;
-            words_set(words, start, end);
-        }
+        if (!take_runs(&r->bodies, words))
+            return false;
     } else if (r->values > ROARING_ARRAY_MAX) {
         for (size_t i = 0; i < ROARING_WORDS; i++)
             words[i] |= slu_cursor_u64le(&r->bodies);
@@ -218,6 +229,15 @@ writer_status(const roaring_writer *w, slu_error *err)
     return slu_buf_status(&w->bodies, err);
 }
 
+static bool
+words_are_empty(const uint64_t *words)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < ROARING_WORDS; i++)
+        all |= words[i];
+    return all == 0;
+}
+
 static slu_status
 union_run(roaring_reader *a, roaring_reader *b, roaring_writer *w, slu_error *err)
 {
@@ -232,6 +252,8 @@ union_run(roaring_reader *a, roaring_reader *b, roaring_writer *w, slu_error *er
         const bool runs = (from_a && a->is_run) || (from_b && b->is_run);
         memset(words, 0, sizeof words);
         if ((from_a && !reader_take(a, words)) || (from_b && !reader_take(b, words)))
+            return roaring_fail(err);
+        if (words_are_empty(words)) /* it could not be written: a head has a container's values less one */
             return roaring_fail(err);
         writer_put(w, key, words, runs && !bits);
         SLU_TRY(writer_status(w, err));

@@ -545,6 +545,30 @@ bitmaps_unite(void **state)
     slu_buf_fini(&out);
 }
 
+/* One container of runs: {head}, count of runs, then start and length less one of each. */
+static void
+bitmaps_of_strange_runs_are_refused(void **state)
+{
+    (void)state;
+    static const uint8_t good[] = {0x3b, 0x30, 0, 0, 1, 0, 0, 3, 0, 2, 0, 5, 0, 1, 0, 7, 0, 1, 0};
+    static const uint8_t none[] = {0x3b, 0x30, 0, 0, 1, 0, 0, 3, 0, 0, 0};
+    static const uint8_t twice[] = {0x3b, 0x30, 0, 0, 1, 0, 0, 3, 0, 2, 0, 5, 0, 1, 0, 6, 0, 1, 0};
+    static const uint8_t back[] = {0x3b, 0x30, 0, 0, 1, 0, 0, 3, 0, 2, 0, 7, 0, 1, 0, 5, 0, 1, 0};
+    const slu_view bad[] = {slu_view_of(none, sizeof none), slu_view_of(twice, sizeof twice), slu_view_of(back, sizeof back)};
+    const fluss_aggregate rbm = {FLUSS_AGG_RBM32, ","};
+    const fluss_type bytes = {.id = FLUSS_TYPE_BYTES, .nullable = true};
+    const slu_view other = slu_view_of(bitmap_3_70000, sizeof bitmap_3_70000);
+    slu_buf out;
+    bool null = false;
+    slu_buf_init(&out, 1 << 20);
+    CHECK_OK(fluss_aggregate_apply(&rbm, FLUSS_ROW_INDEXED, &bytes, slu_view_of(good, sizeof good), other, &out, &null, &err));
+    for (size_t i = 0; i < 3; i++) {
+        slu_buf_reset(&out);
+        CHECK_STATUS(fluss_aggregate_apply(&rbm, FLUSS_ROW_INDEXED, &bytes, other, bad[i], &out, &null, &err), SLU_INVALID);
+    }
+    slu_buf_fini(&out);
+}
+
 /* ---- keys ---- */
 
 static void
@@ -586,7 +610,7 @@ main(void)
         cmocka_unit_test(first_rows_and_versions),
         cmocka_unit_test(ids_are_given_to_new_rows),
         cmocka_unit_test(nothing_is_made_that_is_not_a_row),
-        cmocka_unit_test(bitmaps_unite),
+        cmocka_unit_test(bitmaps_unite), cmocka_unit_test(bitmaps_of_strange_runs_are_refused),
         cmocka_unit_test(a_key_makes_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
