@@ -15,13 +15,22 @@ static const char kv_schema[] =
     " bucket INTEGER NOT NULL, snapshot_id INTEGER NOT NULL, PRIMARY KEY(lease, table_id, partition_id, bucket)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS kv_leased ON kv_lease_buckets(table_id, partition_id, bucket, snapshot_id);";
 
+/* A kill between the end of a table or partition and that of its snapshots: with the rows gone, the sweep finds the files. */
+#define KV_IS_ORPHAN(of)                                                                                                           \
+    " WHERE NOT EXISTS(SELECT 1 FROM tables t WHERE t.id = " of ".table_id) OR (partition_id >= 0 AND NOT EXISTS("                 \
+    "SELECT 1 FROM partitions p WHERE p.id = " of ".partition_id AND p.table_id = " of ".table_id));"
+static const char kv_orphans[] = "DELETE FROM kv_snapshots" KV_IS_ORPHAN("kv_snapshots")
+    "DELETE FROM kv_snapshot_ids" KV_IS_ORPHAN("kv_snapshot_ids")
+    "DELETE FROM kv_lease_buckets" KV_IS_ORPHAN("kv_lease_buckets");
+
 #define KV_COLUMNS "SELECT table_id, partition_id, bucket, snapshot_id, log_offset, pinned, lineage, location FROM kv_snapshots s "
 #define KV_BUCKET_IS "table_id = ?1 AND partition_id = ?2 AND bucket = ?3"
 
 slu_status
 fluss_catalogue_kv_open(fluss_catalogue *c, slu_error *err)
 {
-    return sqlite3_exec(c->db, kv_schema, NULL, NULL, NULL) == SQLITE_OK
+    return sqlite3_exec(c->db, kv_schema, NULL, NULL, NULL) == SQLITE_OK &&
+                   sqlite3_exec(c->db, kv_orphans, NULL, NULL, NULL) == SQLITE_OK
                ? SLU_OK
                : slu_error_set(err, SLU_IO, "catalogue: %s", sqlite3_errmsg(c->db));
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define REMOTE_DEFAULT_DIR "remote"
 #define REMOTE_OWNER_FILE "log/_owner"
@@ -93,7 +94,8 @@ remote_claim(fluss_remote *remote, const char *owner, slu_error *err)
         return slu_error_set(err, SLU_LIMIT, "the path %s is too long", remote->root);
     char rows[SLU_PATH_BYTES_MAX];
     (void)snprintf(rows, sizeof rows, "%s/" FLUSS_REMOTE_KV, remote->root);
-    const bool fresh = !slu_path_exists(path) && !slu_path_exists(rows);
+    /* Where a first start was cut short there is an empty directory, and rmdir takes no other. */
+    const bool fresh = (!slu_path_exists(path) || rmdir(path) == 0) && !slu_path_exists(rows);
     SLU_TRY(slu_dir_make(path, err));
     (void)snprintf(path, sizeof path, "%s/" REMOTE_OWNER_FILE, remote->root);
     if (fresh)

@@ -161,6 +161,8 @@ write_file(writing *w, const char *name, slu_error *err)
         SLU_TRY(slu_arena_status(w->arena, err));
     } else {
         SLU_TRY(copy_file(source, file.path, plan->stop, plan->sync, &file.bytes, err));
+        if (file.bytes != info.st_size)
+            return slu_error_set(err, SLU_IO, "copy of %s: %" PRId64 " bytes of %lld", source, file.bytes, (long long)info.st_size);
         w->copied_bytes += file.bytes;
     }
     return list_add(sst ? &w->shared : &w->own, w->arena, &file, err);

@@ -402,6 +402,20 @@ places_that_cannot_be_are_refused(void **state)
     fluss_config_free(&config);
 }
 
+/* Killed between the directory and the file that says whose it is: nothing was there yet, so the next start takes it. */
+static void
+a_first_start_that_was_cut_short_is_begun_again(void **state)
+{
+    (void)state;
+    char path[100];
+    (void)snprintf(path, sizeof path, "%s/remote", root);
+    assert_int_equal(mkdir(path, 0755), 0);
+    (void)snprintf(path, sizeof path, "%s/remote/log", root);
+    assert_int_equal(mkdir(path, 0755), 0);
+    start(NULL, NULL);
+    assert_non_null(server);
+}
+
 static void
 without_an_interval_nothing_goes(void **state)
 {
@@ -428,6 +442,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_dropped_table_leaves_nothing, up, down),
         cmocka_unit_test_setup_teardown(a_bad_manifest_is_named_and_the_rest_goes_on, up, down),
         cmocka_unit_test_setup_teardown(places_that_cannot_be_are_refused, up, down),
+        cmocka_unit_test_setup_teardown(a_first_start_that_was_cut_short_is_begun_again, up, down),
         cmocka_unit_test_setup_teardown(without_an_interval_nothing_goes, up, down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

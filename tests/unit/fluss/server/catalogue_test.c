@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "fluss/server/catalogue.h"
+#include "fluss/server/catalogue_kv.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -124,11 +125,51 @@ a_newer_data_directory_is_refused(void **state)
     CHECK_MESSAGE(err, "newer");
 }
 
+/* A kill after the end of a partition, and before that of its snapshots: the next start knows none of them. */
+static void
+snapshots_of_what_is_gone_are_forgotten(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_arena arena;
+    fluss_catalogue *c = NULL;
+    fluss_kv_snapshot_row *rows = NULL;
+    size_t count = 0;
+    int64_t table = -1;
+    int64_t partition = -1;
+    slu_arena_init(&arena, 1 << 20);
+    CHECK_OK(fluss_catalogue_open(&fake.env, root, false, &c, &err));
+    CHECK_OK(fluss_catalogue_kv_open(c, &err));
+    CHECK_OK(fluss_catalogue_create_database(c, "kv", "{}", &err));
+    CHECK_OK(fluss_catalogue_create_table(c, "kv", "t", "{}", "{}", &table, &err));
+    CHECK_OK(fluss_catalogue_create_partition(c, table, "2024", &partition, &err));
+    const fluss_kv_snapshot_row plain = {.of = {table, -1, 0}, .snapshot_id = 1, .location = "/a/snap-1"};
+    const fluss_kv_snapshot_row parted = {.of = {table, partition, 0}, .snapshot_id = 2, .location = "/b/snap-2"};
+    CHECK_OK(fluss_catalogue_add_kv_snapshot(c, &plain, &err));
+    CHECK_OK(fluss_catalogue_add_kv_snapshot(c, &parted, &err));
+    CHECK_OK(fluss_catalogue_kv_open(c, &err));
+    CHECK_OK(fluss_catalogue_all_kv_snapshots(c, &arena, &rows, &count, &err));
+    assert_int_equal(count, 2);
+    CHECK_OK(fluss_catalogue_drop_partition(c, table, partition, &err));
+    CHECK_OK(fluss_catalogue_kv_open(c, &err));
+    CHECK_OK(fluss_catalogue_all_kv_snapshots(c, &arena, &rows, &count, &err));
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].snapshot_id, 1);
+    CHECK_OK(fluss_catalogue_drop_table(c, table, &err));
+    CHECK_OK(fluss_catalogue_kv_open(c, &err));
+    CHECK_OK(fluss_catalogue_all_kv_snapshots(c, &arena, &rows, &count, &err));
+    assert_int_equal(count, 0);
+    CHECK_OK(fluss_catalogue_drop_database(c, "kv", &err));
+    fluss_catalogue_close(&c);
+    slu_arena_fini(&arena);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(databases_and_tables_live_through_a_reopen),
+        cmocka_unit_test(snapshots_of_what_is_gone_are_forgotten),
         cmocka_unit_test(a_newer_data_directory_is_refused),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
