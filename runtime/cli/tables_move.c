@@ -623,6 +623,7 @@ typedef struct chosen {
     const char *database;
     const char *databases[MOVE_TABLES_MAX];
     size_t database_count;
+    bool more; /* than there is room for */
 } chosen;
 
 static void
@@ -630,7 +631,8 @@ table_found(void *to, const char *name)
 {
     chosen *c = to;
     const char *full = slu_arena_printf(&c->arena, "%s.%s", c->database, name);
-    if (full != NULL && c->count < MOVE_TABLES_MAX)
+    c->more = c->more || c->count == MOVE_TABLES_MAX;
+    if (full != NULL && !c->more)
         c->names[c->count++] = full;
 }
 
@@ -639,7 +641,8 @@ database_found(void *to, const char *name)
 {
     chosen *c = to;
     const char *copy = slu_arena_strdup(&c->arena, name);
-    if (copy != NULL && c->database_count < MOVE_TABLES_MAX)
+    c->more = c->more || c->database_count == MOVE_TABLES_MAX;
+    if (copy != NULL && !c->more)
         c->databases[c->database_count++] = copy;
 }
 
@@ -663,7 +666,8 @@ all_of_dir(const char *path, chosen *c, slu_error *err)
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         const char *name =
             entry->d_name[0] == '.' || strchr(entry->d_name, '.') == NULL ? NULL : slu_arena_strdup(&c->arena, entry->d_name);
-        if (name != NULL && c->count < MOVE_TABLES_MAX)
+        c->more = c->more || (name != NULL && c->count == MOVE_TABLES_MAX);
+        if (name != NULL && !c->more)
             c->names[c->count++] = name;
     }
     (void)closedir(dir);
@@ -677,6 +681,8 @@ tables_choose(const move *places, chosen *c, slu_error *err)
         c->names[c->count++] = places->args->words[i];
     if (c->count == 0)
         SLU_TRY(places->from_dir != NULL ? all_of_dir(places->from_dir, c, err) : all_of_cluster(places->from, c, err));
+    if (c->more) /* none is left behind unsaid */
+        return slu_error_set(err, SLU_LIMIT, "there are more than %d tables: name those to move", MOVE_TABLES_MAX);
     return c->count > 0 ? SLU_OK : slu_error_set(err, SLU_NOTFOUND, "there is no table to move");
 }
 

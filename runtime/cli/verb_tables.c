@@ -51,7 +51,7 @@ slu_table_name_parse(const char *text, slu_table_name *out, slu_error *err)
     const size_t database_bytes = dot == NULL ? 5 : (size_t)(dot - text);
     const char *table = dot == NULL ? text : dot + 1;
     if (database_bytes == 0 || database_bytes >= sizeof out->database || table[0] == 0 || strlen(table) >= sizeof out->table ||
-        strchr(table, '.') != NULL)
+        strchr(table, '.') != NULL || strchr(text, '/') != NULL) /* names become paths, and may come from a cluster */
         return slu_error_set(err, SLU_INVALID, "\"%s\" is no table: write database.table", text);
     (void)snprintf(out->database, sizeof out->database, "%.*s", (int)database_bytes, dot == NULL ? "fluss" : text);
     (void)snprintf(out->table, sizeof out->table, "%s", table);

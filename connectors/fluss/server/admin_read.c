@@ -252,5 +252,3 @@ fluss_handle_security_token(fluss_request *r, slu_error *err)
     response.token = fluss_bytes_of(slu_view_of("", 0));
     return fluss_request_answer(r, &response.base, err);
 }
-
-/* No snapshots are made: a reader then begins with the whole changelog, which is kept. */
