@@ -1,7 +1,6 @@
 #include "fluss/log/segment.h"
 
 #include "base/alloc.h"
-#include "base/assert.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/sizes.h"
@@ -98,106 +97,17 @@ fluss_segment_open_foreign(fluss_segment *segment, const char *dir, int64_t base
     return segment_open(segment, dir, base_offset, next_offset, true, err);
 }
 
-/* ---- the two index files ---- */
-
-static void
-index_encode(const fluss_index_file *file, const fluss_index_entry *entry, slu_buf *out)
-{
-    if (file->entry_bytes == 12)
-        slu_buf_u64be(out, (uint64_t)entry->time_ms);
-    slu_buf_u32be(out, (uint32_t)entry->offset);
-    if (file->entry_bytes == 8)
-        slu_buf_u32be(out, (uint32_t)entry->position);
-}
+/* ---- the two indexes ---- */
 
 static slu_status
-index_flush(fluss_index_file *file, slu_error *err)
+segment_open_index(const fluss_segment *segment, const char *suffix, size_t entry_bytes, fluss_index_file **slot, slu_error *err)
 {
-    slu_buf bytes;
-    slu_buf_init(&bytes, FLUSS_INDEX_PENDING * 12);
-    for (size_t i = 0; i < file->pending; i++)
-        index_encode(file, &file->entries[i], &bytes);
-    slu_status status = slu_buf_status(&bytes, err);
-    const ssize_t n = status == SLU_OK ? pwrite(file->fd, bytes.data, bytes.bytes, (off_t)(file->written * file->entry_bytes)) : 0;
-    if (status == SLU_OK && n != (ssize_t)bytes.bytes)
-        status = slu_errno_set(err, n < 0 ? errno : ENOSPC, "write", "index");
-    slu_buf_fini(&bytes);
-    if (status == SLU_OK) {
-        file->written += file->pending;
-        file->pending = 0;
-    }
-    return status;
-}
-
-static slu_status
-index_entry(const fluss_index_file *file, size_t at, fluss_index_entry *out, slu_error *err)
-{
-    uint8_t raw[12];
-    if (at >= file->written) {
-        *out = file->entries[at - file->written];
-        return SLU_OK;
-    }
-    if (pread(file->fd, raw, file->entry_bytes, (off_t)(at * file->entry_bytes)) != (ssize_t)file->entry_bytes)
-        return slu_errno_set(err, errno, "read", "index");
-    const uint8_t *number = file->entry_bytes == 12 ? raw + 8 : raw;
-    uint64_t time = 0;
-    for (unsigned i = 0; file->entry_bytes == 12 && i < 8; i++)
-        time = time << 8 | raw[i];
-    out->time_ms = (int64_t)time;
-    out->offset = (int32_t)((uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 | number[3]);
-    number += 4;
-    if (file->entry_bytes == 8)
-        out->position = (int32_t)((uint32_t)number[0] << 24 | (uint32_t)number[1] << 16 | (uint32_t)number[2] << 8 | number[3]);
-    return SLU_OK;
-}
-
-static slu_status
-index_load(const fluss_segment *segment, const char *suffix, size_t entry_bytes, fluss_index_file **slot, slu_error *err)
-{
-    struct stat info;
-    if (*slot != NULL)
-        return SLU_OK;
-    fluss_index_file *file = slu_alloc_zero(1, sizeof *file);
-    if (file == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for an index");
-    file->entry_bytes = entry_bytes;
-    file->fd = -1;
-    slu_status status = segment_fd_open(segment, suffix, segment->foreign ? O_RDONLY : O_RDWR | O_CREAT, &file->fd, err);
-    if (status == SLU_NOTFOUND && segment->foreign) {
-        *slot = file;
-        return SLU_OK;
-    }
-    if (status == SLU_OK && fstat(file->fd, &info) != 0)
-        status = slu_errno_set(err, errno, "stat", segment->stem);
-    if (status != SLU_OK) {
-        slu_free(file);
-        return status;
-    }
-    file->written = (size_t)info.st_size / entry_bytes;
-    *slot = file;
-    return SLU_OK;
+    char path[SLU_PATH_BYTES_MAX];
+    SLU_TRY(segment_path(segment, suffix, path, err));
+    return *slot != NULL ? SLU_OK : fluss_index_open(path, entry_bytes, segment->foreign, slot, err);
 }
 
 static slu_status segment_rebuild(fluss_segment *segment, slu_error *err);
-
-/* Ascending, and inside a segment whose end is known. */
-static slu_status
-index_check(const fluss_segment *segment, const fluss_index_file *file, bool *out_good, slu_error *err)
-{
-    const int64_t rows = segment->next_offset - segment->base_offset;
-    fluss_index_entry before = {-1, -1, INT64_MIN};
-    *out_good = true;
-    for (size_t i = 0; i < file->written && *out_good; i++) {
-        fluss_index_entry entry = {0};
-        SLU_TRY(index_entry(file, i, &entry, err));
-        *out_good = entry.offset >= before.offset && entry.time_ms >= before.time_ms && (rows == 0 || entry.offset < rows);
-        if (file->entry_bytes == 8)
-            *out_good = *out_good && entry.offset > before.offset && entry.position > before.position &&
-                        (rows == 0 || (uint64_t)entry.position < segment->bytes);
-        before = entry;
-    }
-    return SLU_OK;
-}
 
 /* With the first load of a closed segment comes a look at what was loaded. */
 static slu_status
@@ -205,100 +115,38 @@ segment_load_indexes(fluss_segment *segment, slu_error *err)
 {
     bool good = true;
     bool times_good = true;
+    const int64_t rows = segment->next_offset - segment->base_offset; /* 0: recovery is to find out */
     if (segment->index != NULL && segment->times != NULL)
         return SLU_OK;
-    SLU_TRY(index_load(segment, ".index", 8, &segment->index, err));
-    SLU_TRY(index_load(segment, ".timeindex", 12, &segment->times, err));
-    SLU_TRY(index_check(segment, segment->index, &good, err));
-    SLU_TRY(index_check(segment, segment->times, &times_good, err));
-    const bool closed = segment->next_offset != segment->base_offset;
-    const bool missing = closed && segment->bytes > SEGMENT_INDEX_WANTED_BYTES && (segment->index->written + segment->index->pending == 0 ||
-                                                                                   segment->times->written + segment->times->pending == 0);
+    SLU_TRY(segment_open_index(segment, ".index", FLUSS_INDEX_ENTRY_BYTES, &segment->index, err));
+    SLU_TRY(segment_open_index(segment, ".timeindex", FLUSS_TIME_ENTRY_BYTES, &segment->times, err));
+    SLU_TRY(fluss_index_check(segment->index, rows, segment->bytes, &good, err));
+    SLU_TRY(fluss_index_check(segment->times, rows, segment->bytes, &times_good, err));
+    const bool missing = rows != 0 && segment->bytes > SEGMENT_INDEX_WANTED_BYTES &&
+                         (fluss_index_count(segment->index) == 0 || fluss_index_count(segment->times) == 0);
     return good && times_good && !missing ? SLU_OK : segment_rebuild(segment, err);
-}
-
-static slu_status
-index_add(fluss_index_file *file, const fluss_index_entry *entry, slu_error *err)
-{
-    if (file->pending == FLUSS_INDEX_PENDING)
-        SLU_TRY(index_flush(file, err));
-    file->entries[file->pending++] = *entry;
-    return SLU_OK;
-}
-
-/* How many entries have a key (offset or time) below or, if `or_equal`, equal to `key`. They are ascending. */
-static slu_status
-index_search(const fluss_index_file *file, int64_t key, bool by_time, bool or_equal, size_t *out, slu_error *err)
-{
-    size_t low = 0;
-    size_t high = file->written + file->pending;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        fluss_index_entry entry;
-        SLU_TRY(index_entry(file, middle, &entry, err));
-        const int64_t at = by_time ? entry.time_ms : entry.offset;
-        if (at < key || (or_equal && at == key))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *out = low;
-    return SLU_OK;
-}
-
-/* Drops the entries that point at or behind the end of the log. */
-static slu_status
-index_cut(fluss_index_file *file, int64_t offset_end, slu_error *err)
-{
-    size_t keep = 0;
-    file->pending = 0;
-    SLU_TRY(index_search(file, offset_end, false, false, &keep, err));
-    if (ftruncate(file->fd, (off_t)(keep * file->entry_bytes)) != 0)
-        return slu_errno_set(err, errno, "truncate", "index");
-    file->written = keep;
-    return SLU_OK;
-}
-
-static void
-index_close(fluss_index_file **file)
-{
-    slu_error ignored; /* an index that lacks its last entries is put right by the next recovery */
-    if (*file == NULL)
-        return;
-    if ((*file)->pending != 0 && index_flush(*file, &ignored) != SLU_OK)
-        (*file)->pending = 0;
-    if ((*file)->fd >= 0)
-        (void)close((*file)->fd);
-    slu_free(*file);
-    *file = NULL;
 }
 
 slu_status
 fluss_segment_seal(fluss_segment *segment, slu_error *err)
 {
     if (segment->index != NULL && segment->index->pending != 0)
-        SLU_TRY_IN(index_flush(segment->index, err), err, "%s", segment->stem);
+        SLU_TRY_IN(fluss_index_flush(segment->index, err), err, "%s", segment->stem);
     if (segment->times != NULL && segment->times->pending != 0)
-        SLU_TRY_IN(index_flush(segment->times, err), err, "%s", segment->stem);
+        SLU_TRY_IN(fluss_index_flush(segment->times, err), err, "%s", segment->stem);
     return SLU_OK;
 }
 
 void
 fluss_segment_close(fluss_segment *segment)
 {
-    index_close(&segment->index);
-    index_close(&segment->times);
+    fluss_index_close(&segment->index);
+    fluss_index_close(&segment->times);
     if (segment->stem != NULL && segment->fd >= 0)
         (void)close(segment->fd);
     segment->fd = -1;
     slu_free(segment->stem);
     segment->stem = NULL;
-}
-
-slu_status
-fluss_segment_sync(fluss_segment *segment, slu_error *err)
-{
-    return fdatasync(segment->fd) == 0 ? SLU_OK : slu_errno_set(err, errno, "sync", segment->stem);
 }
 
 slu_status
@@ -327,11 +175,11 @@ segment_note(fluss_segment *segment, const fluss_log_header *head, uint64_t posi
     }
     if (segment->bytes_since_index > FLUSS_INDEX_INTERVAL_BYTES && segment_load_indexes(segment, &ignored) == SLU_OK) {
         fluss_index_entry entry = {(int32_t)(last - segment->base_offset), (int32_t)position, 0};
-        if (index_add(segment->index, &entry, &ignored) == SLU_OK)
+        if (fluss_index_add(segment->index, &entry, &ignored) == SLU_OK)
             segment->bytes_since_index = 0;
         entry.time_ms = segment->max_time_ms;
         entry.offset = (int32_t)(segment->max_time_offset - segment->base_offset);
-        (void)!index_add(segment->times, &entry, &ignored);
+        (void)!fluss_index_add(segment->times, &entry, &ignored);
     }
     segment->bytes_since_index += head->batch_bytes;
 }
@@ -418,12 +266,12 @@ recovery_start(fluss_segment *segment, recovery *r, int64_t from_offset, slu_err
     fluss_log_header head;
     r->at = 0;
     r->expected = segment->base_offset;
-    SLU_TRY(index_search(segment->index, from_offset - segment->base_offset, false, true, &below, err));
+    SLU_TRY(fluss_index_search(segment->index, from_offset - segment->base_offset, false, true, &below, err));
     if (segment->times->written == 0) /* lost: from the beginning, then both are whole again */
         return SLU_OK;
     if (below == 0 || from_offset <= segment->base_offset)
         return SLU_OK;
-    SLU_TRY(index_entry(segment->index, below - 1, &entry, err));
+    SLU_TRY(fluss_index_entry_at(segment->index, below - 1, &entry, err));
     const uint64_t position = (uint32_t)entry.position;
     if (position >= segment->bytes ||
         fluss_log_head(slu_view_of(r->data + position, (size_t)(segment->bytes - position)), &head, NULL) != SLU_OK)
@@ -477,11 +325,11 @@ fluss_segment_recover(fluss_segment *segment, int64_t from_offset, slu_status (*
         r.data = map;
         slu_status status = recovery_start(segment, &r, from_offset, err);
         if (status == SLU_OK)
-            status = index_cut(segment->index, r.expected - segment->base_offset, err);
+            status = fluss_index_cut(segment->index, r.expected - segment->base_offset, err);
         if (status == SLU_OK)
-            status = index_cut(segment->times, r.expected - segment->base_offset, err);
+            status = fluss_index_cut(segment->times, r.expected - segment->base_offset, err);
         last = segment->times->written;
-        if (status == SLU_OK && last != 0 && index_entry(segment->times, last - 1, &newest, err) == SLU_OK) {
+        if (status == SLU_OK && last != 0 && fluss_index_entry_at(segment->times, last - 1, &newest, err) == SLU_OK) {
             segment->max_time_ms = newest.time_ms;
             segment->max_time_offset = segment->base_offset + newest.offset;
         }
@@ -574,9 +422,9 @@ segment_before(fluss_segment *segment, int64_t offset, uint64_t *out_position, s
     size_t below = 0;
     fluss_index_entry entry = {0};
     SLU_TRY(segment_load_indexes(segment, err));
-    SLU_TRY(index_search(segment->index, offset - segment->base_offset, false, true, &below, err));
+    SLU_TRY(fluss_index_search(segment->index, offset - segment->base_offset, false, true, &below, err));
     if (below != 0)
-        SLU_TRY(index_entry(segment->index, below - 1, &entry, err));
+        SLU_TRY(fluss_index_entry_at(segment->index, below - 1, &entry, err));
     if (below != 0 && !segment_has_entry(segment, &entry)) {
         SLU_TRY(segment_rebuild(segment, err));
         entry.position = 0;
@@ -596,12 +444,8 @@ rebuild_batch(void *context, const fluss_log_header *head, uint64_t position)
 static slu_status
 segment_rebuild(fluss_segment *segment, slu_error *err)
 {
-    fluss_index_file *const files[2] = {segment->index, segment->times};
-    for (size_t i = 0; i < SLU_COUNT_OF(files); i++) {
-        files[i]->written = files[i]->pending = 0;
-        if (!segment->foreign && ftruncate(files[i]->fd, 0) != 0)
-            return slu_errno_set(err, errno, "truncate an index of", segment->stem);
-    }
+    SLU_TRY_IN(fluss_index_clear(segment->index, segment->foreign, err), err, "%s", segment->stem);
+    SLU_TRY_IN(fluss_index_clear(segment->times, segment->foreign, err), err, "%s", segment->stem);
     segment->bytes_since_index = 0;
     if (segment->foreign || segment->next_offset == segment->base_offset)
         return SLU_OK; /* the latter: recovery is about to make them */
@@ -642,9 +486,9 @@ fluss_segment_load_time(fluss_segment *segment, slu_error *err)
     if (segment->max_time_ms >= 0 || segment->bytes == 0)
         return SLU_OK;
     SLU_TRY(segment_load_indexes(segment, err));
-    const size_t entries = segment->times->written + segment->times->pending;
+    const size_t entries = fluss_index_count(segment->times);
     if (entries != 0) {
-        SLU_TRY(index_entry(segment->times, entries - 1, &entry, err));
+        SLU_TRY(fluss_index_entry_at(segment->times, entries - 1, &entry, err));
         SLU_TRY(segment_before(segment, segment->base_offset + entry.offset, &start, err));
     }
     return fluss_segment_walk(segment, start, walk_time, segment, err);
@@ -658,9 +502,9 @@ fluss_segment_find_time(fluss_segment *segment, int64_t time_ms, int64_t *out_of
     uint64_t start = 0;
     fluss_index_entry entry = {0};
     SLU_TRY(segment_load_indexes(segment, err));
-    SLU_TRY(index_search(segment->times, time_ms, true, false, &below, err));
+    SLU_TRY(fluss_index_search(segment->times, time_ms, true, false, &below, err));
     if (below != 0) {
-        SLU_TRY(index_entry(segment->times, below - 1, &entry, err));
+        SLU_TRY(fluss_index_entry_at(segment->times, below - 1, &entry, err));
         SLU_TRY(segment_before(segment, segment->base_offset + entry.offset, &start, err));
     }
     SLU_TRY(fluss_segment_walk(segment, start, search_time, &s, err));

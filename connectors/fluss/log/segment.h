@@ -18,10 +18,10 @@
 #define FLUSS_LOG_SEGMENT_H
 
 #include "base/bytes.h"
+#include "fluss/log/segment_index.h"
 #include "fluss/record/log_batch.h"
 
 #define FLUSS_INDEX_INTERVAL_BYTES 4096
-#define FLUSS_INDEX_PENDING 64 /* entries kept in memory before they are written */
 
 /* As fluss_log_peek, but content with the head of a batch whose end is not in `in`. */
 static inline slu_status
@@ -30,20 +30,6 @@ fluss_log_head(slu_view in, fluss_log_header *out, slu_error *err)
     const slu_status status = fluss_log_peek(in, out, err);
     return status == SLU_MORE && out->body_at != 0 ? SLU_OK : status;
 }
-
-typedef struct fluss_index_entry {
-    int32_t offset;   /* relative to the segment's base */
-    int32_t position; /* .index */
-    int64_t time_ms;  /* .timeindex */
-} fluss_index_entry;
-
-typedef struct fluss_index_file {
-    int fd;
-    size_t entry_bytes; /* 8 or 12 */
-    size_t written;     /* entries in the file */
-    size_t pending;     /* entries in memory behind them */
-    fluss_index_entry entries[FLUSS_INDEX_PENDING];
-} fluss_index_file;
 
 typedef struct fluss_segment {
     char *stem; /* "dir/00000000000000000000" */
@@ -77,7 +63,6 @@ SLU_CHECK slu_status fluss_segment_seal(fluss_segment *segment, slu_error *err);
 SLU_CHECK slu_status fluss_segment_load_time(fluss_segment *segment, slu_error *err);
 /* Writes what the indexes hold back; safe on a zeroed segment and safe twice. */
 void fluss_segment_close(fluss_segment *segment);
-SLU_CHECK slu_status fluss_segment_sync(fluss_segment *segment, slu_error *err);
 SLU_CHECK slu_status fluss_segment_remove(fluss_segment *segment, slu_error *err);
 
 /* Checks every batch from the one that holds `from_offset` (or the start of the file when that cannot be found) to the end, cuts
