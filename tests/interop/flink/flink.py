@@ -82,7 +82,7 @@ class Flink:
             file.write("SET 'sql-client.execution.result-mode' = 'tableau';\n" + statements)
         return self.start(name, SQL_CLIENT, "-hist", os.path.join(self.folder, "history"), "-f", script)
 
-    def sql(self, name, statements, seconds=180):
+    def sql(self, name, statements, seconds=300):
         """Runs statements to their end; the output. An [ERROR] in it fails."""
         jvm = self.start_sql(name, statements)
         try:
