@@ -54,16 +54,6 @@ fluss_remote_manifest_file(const char *bucket_dir, const char *manifest_id, char
         snprintf(out, SLU_PATH_BYTES_MAX, "%s/" FLUSS_REMOTE_METADATA "/%s.manifest", bucket_dir, manifest_id), manifest_id, err);
 }
 
-void
-fluss_uuid_make(const slu_env *env, char out[FLUSS_UUID_BYTES])
-{
-    const uint64_t a = env->random(env);
-    const uint64_t b = env->random(env);
-    (void)snprintf(out, FLUSS_UUID_BYTES, "%08" PRIx32 "-%04x-%04x-%04x-%012" PRIx64, (uint32_t)(a >> 32),
-                   (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff) | 0x4000U, (unsigned)(b >> 48 & 0x3fff) | 0x8000U,
-                   b & UINT64_C(0xffffffffffff));
-}
-
 bool
 fluss_uuid_is(const char *text)
 {

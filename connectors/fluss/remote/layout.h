@@ -16,13 +16,14 @@
 
 #include "base/env.h"
 #include "base/limits.h"
+#include "base/uuid.h"
 
 #include <stdbool.h>
 
 #define FLUSS_REMOTE_LOG "log"
 #define FLUSS_REMOTE_KV "kv"
 #define FLUSS_REMOTE_METADATA "metadata"
-#define FLUSS_UUID_BYTES 37 /* "a4421366-4a1d-4c3b-a0f8-0be2e77b1368" and a zero */
+#define FLUSS_UUID_BYTES SLU_UUID_TEXT_BYTES /* "a4421366-4a1d-4c3b-a0f8-0be2e77b1368" and a zero */
 
 /* A bucket, or with bucket -1 a partition, and with partition_id -1 a table without partitions. */
 typedef struct fluss_remote_place {
@@ -46,8 +47,7 @@ SLU_CHECK slu_status fluss_remote_segment_file(const char *bucket_dir, const cha
                                                char *out, slu_error *err);
 SLU_CHECK slu_status fluss_remote_manifest_file(const char *bucket_dir, const char *manifest_id, char *out, slu_error *err);
 
-/* A random one (version 4). */
-void fluss_uuid_make(const slu_env *env, char out[FLUSS_UUID_BYTES]);
+/* Is it what slu_uuid_new gives, in either case of letters? */
 bool fluss_uuid_is(const char *text);
 
 /* What a client is given as the place of a file in a directory of this machine, and back. "file:/x", "file:///x", "file://localhost/x"

@@ -13,7 +13,7 @@ slu_status
 fluss_catalogue_remote_open(fluss_catalogue *c, char out_owner[FLUSS_UUID_BYTES], slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    fluss_uuid_make(c->env, out_owner);
+    slu_uuid_new(c->env, out_owner);
     if (sqlite3_exec(c->db, remote_schema, NULL, NULL, NULL) != SQLITE_OK)
         return slu_error_set(err, SLU_IO, "catalogue: %s", sqlite3_errmsg(c->db));
     SLU_TRY(cat_run(c, err, "INSERT INTO remote_owner VALUES(1, ?1) ON CONFLICT DO NOTHING", "t", out_owner));

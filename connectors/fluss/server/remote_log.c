@@ -616,14 +616,14 @@ copy_fill(fluss_remote_log *log, fluss_copy *copy, slu_error *err)
             break;
         SLU_TRY(status);
         fluss_remote_segment *segment = &copy->add[copy->add_count++];
-        fluss_uuid_make(env, segment->id);
+        slu_uuid_new(env, segment->id);
         segment->start_offset = closed.base_offset;
         segment->end_offset = closed.next_offset;
         segment->max_time_ms = closed.max_time_ms;
         segment->bytes = (int32_t)closed.bytes;
         from = closed.next_offset;
     }
-    fluss_uuid_make(env, copy->manifest_id);
+    slu_uuid_new(env, copy->manifest_id);
     return SLU_OK;
 }
 

@@ -112,7 +112,7 @@ static const char *
 uuid_path(const slu_env *env, const char *dir, slu_arena *arena)
 {
     char uuid[FLUSS_UUID_BYTES];
-    fluss_uuid_make(env, uuid);
+    slu_uuid_new(env, uuid);
     return slu_arena_printf(arena, "%s/%s", dir, uuid);
 }
 

@@ -143,7 +143,7 @@ uuids(void **state)
     char id[FLUSS_UUID_BYTES];
     (void)state;
     slu_env_init_fake(&fake, 3);
-    fluss_uuid_make(&fake.env, id);
+    slu_uuid_new(&fake.env, id);
     assert_true(fluss_uuid_is(id));
     assert_int_equal(id[14], '4');
     assert_false(fluss_uuid_is("a4421366-4a1d-4c3b-a0f8-0be2e77b136"));
