@@ -274,6 +274,16 @@ alter_one(altering *a, const Fluss__PbAlterConfig *change, slu_error *err)
     }
 }
 
+/* The settings of before, and their lake. */
+static void
+config_take_back(fluss_server *server, fluss_config **before)
+{
+    slu_error why;
+    if (lake_differs(server->config, *before) && fluss_server_change_lake(server, *before, &why) != SLU_OK)
+        slu_log_warn(server->env, "LAKE-ALTERED", "the lake of before cannot be opened again until the next start: %s", why.message);
+    fluss_config_take(server->config, before);
+}
+
 static slu_status
 alter_store(altering *a, slu_error *err)
 {
@@ -287,7 +297,7 @@ alter_store(altering *a, slu_error *err)
     SLU_TRY(config_apply(server, &config, err));
     const slu_status status = fluss_catalogue_set_configs(server->catalogue, a->rows, a->count, err);
     if (status != SLU_OK) /* what is not written does not hold */
-        fluss_config_take(server->config, &before);
+        config_take_back(server, &before);
     return status;
 }
 

@@ -340,9 +340,11 @@ scan_log(const fluss_tablet *tablet, int64_t limit, slu_buf *out, slu_error *err
     const int64_t end = fluss_log_end(tablet->log);
     int64_t next = SLU_MAX(fluss_log_first(tablet->log), end - limit);
     while (next < end) {
-        const size_t left = KV_VALUES_BYTES_MAX - out->bytes;
         const int64_t before = next;
-        SLU_TRY(fluss_log_read_any(tablet->log, next, left, true, out, &next, err));
+        if (out->bytes >= KV_VALUES_BYTES_MAX) /* what is left out would be the newest rows, which are the ones that are asked for */
+            return slu_error_set(err, SLU_LIMIT, "the last %" PRId64 " rows have more than %zu bytes: ask for fewer", limit,
+                                 KV_VALUES_BYTES_MAX);
+        SLU_TRY(fluss_log_read_any(tablet->log, next, KV_VALUES_BYTES_MAX - out->bytes, true, out, &next, err));
         if (next == before)
             break;
     }

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "fluss/server/commits.h"
 
 #include <inttypes.h>
 
@@ -416,6 +417,7 @@ snapshots_tick(void *context)
     pass_step step = {snapshots, NULL};
     if (snapshots->busy)
         return;
+    fluss_commits_flush(snapshots->server->commits); /* a snapshot holds no row that could still be taken back */
     if (!snapshots->in_pass)
         pass_begin(snapshots);
     fluss_tables_each(snapshots->server->tables, pass_look, &step);
