@@ -117,13 +117,13 @@ server_copy_options(fluss_server *server, const fluss_server_options *options, s
     return options->lake == NULL ? slu_arena_status(&server->strings, err) : server_copy_lake(server, options->lake, err);
 }
 
-/* One server per directory: two would write over each other. */
+/* One server per directory: two would write over each other. No database can be called like the file. */
 static slu_status
 server_lock(fluss_server *server, slu_error *err)
 {
     char path[SLU_PATH_BYTES_MAX];
     SLU_TRY(slu_dir_make(server->options.data_dir, err));
-    if (snprintf(path, sizeof path, "%s/lock", server->options.data_dir) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/.lock", server->options.data_dir) >= (int)sizeof path)
         return slu_error_set(err, SLU_LIMIT, "the path %s is too long", server->options.data_dir);
     server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (server->lock_fd < 0)

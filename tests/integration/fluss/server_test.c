@@ -219,6 +219,14 @@ databases_and_tables_come_and_go(void **state)
     assert_true(peer_table_id(&p, "shop", "t") > first);
     drop.cascade = true;
     assert_non_null(peer_call(&p, FLUSS_API_DROP_DATABASE, &drop.base));
+    static const char *const ours[] = {"lock", "remote", "catalogue"}; /* names of the server's own files are no others */
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        create.database_name = drop.database_name = (char *)(uintptr_t)ours[i];
+        assert_non_null(peer_call(&p, FLUSS_API_CREATE_DATABASE, &create.base));
+        assert_true(peer_create_table(&p, ours[i], "log", json));
+        assert_int_equal(peer_offset(&p, peer_table_id(&p, ours[i], "log"), 0, 1), 0);
+        assert_non_null(peer_call(&p, FLUSS_API_DROP_DATABASE, &drop.base));
+    }
     peer_close(&p);
 }
 
