@@ -88,8 +88,9 @@ bad_manifests(void **state)
         "{\"version\":1,\"table_id\":1,\"bucket_id\":-1,\"remote_log_segments\":[]}",
         "{\"version\":1,\"table_id\":1,\"bucket_id\":0,\"remote_log_segments\":[1]}",
         "{\"version\":1,\"table_id\":1,\"bucket_id\":0,\"remote_log_segments\":[{\"segment_id\":\"../../../../etc\"}]}",
-        "{\"version\":1,\"table_id\":1,\"bucket_id\":0,\"remote_log_segments\":[{\"segment_id\":"
-        "\"a4421366-4a1d-4c3b-a0f8-0be2e77b1368\",\"start_offset\":9,\"end_offset\":9,\"max_timestamp\":1,\"size_in_bytes\":1}]}",
+        /* one text, of two lines */
+        ("{\"version\":1,\"table_id\":1,\"bucket_id\":0,\"remote_log_segments\":[{\"segment_id\":"
+         "\"a4421366-4a1d-4c3b-a0f8-0be2e77b1368\",\"start_offset\":9,\"end_offset\":9,\"max_timestamp\":1,\"size_in_bytes\":1}]}"),
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
