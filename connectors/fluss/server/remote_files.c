@@ -154,7 +154,8 @@ copy_write_manifest(fluss_copy *copy, slu_error *err)
     *slash = 0;
     SLU_TRY(slu_dir_make(path, err));
     *slash = '/';
-    return slu_file_write(path, slu_buf_view(&json), copy->sync, err);
+    SLU_TRY(slu_file_write(path, slu_buf_view(&json), copy->sync, err));
+    return copy->sync ? copy_sync_dir(copy->bucket_dir, err) : SLU_OK; /* the names of the segments' directories, too */
 }
 
 static void

@@ -193,6 +193,25 @@ write_metadata(const writing *w, const fluss_kv_snapshot *snapshot, slu_error *e
     return slu_file_write(path, slu_buf_view(&json), w->plan->sync, err);
 }
 
+static slu_status
+dir_sync(const char *path, slu_error *err)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return slu_errno_set(err, errno, "open", path);
+    const slu_status status = fsync(fd) == 0 ? SLU_OK : slu_errno_set(err, errno, "sync", path);
+    (void)close(fd);
+    return status;
+}
+
+/* A file without a name is lost with the power: those of the shared files, and those of the directories. */
+static slu_status
+names_sync(const writing *w, slu_error *err)
+{
+    SLU_TRY(dir_sync(w->shared_dir, err));
+    return dir_sync(w->plan->tablet_dir, err);
+}
+
 slu_status
 fluss_kv_files_write(const fluss_kv_write *plan, fluss_kv_snapshot *snapshot, slu_arena *arena, slu_error *err)
 {
@@ -210,7 +229,8 @@ fluss_kv_files_write(const fluss_kv_write *plan, fluss_kv_snapshot *snapshot, sl
     snapshot->own = w.own.files;
     snapshot->own_count = w.own.count;
     snapshot->incremental_bytes = w.copied_bytes;
-    return write_metadata(&w, snapshot, err);
+    SLU_TRY(write_metadata(&w, snapshot, err));
+    return plan->sync ? names_sync(&w, err) : SLU_OK;
 }
 
 /* ---- read ---- */
