@@ -1,6 +1,7 @@
 #include "background.h"
 
 #include "base/file.h"
+#include "base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,33 +22,10 @@ pause_ms(long ms)
     (void)nanosleep(&wait, NULL);
 }
 
-/* When the process began, in clock ticks since boot: field 22 of /proc/PID/stat. 0: there is none, or it is a zombie. */
-static uint64_t
-process_start(pid_t pid)
-{
-    char path[64];
-    slu_buf text;
-    uint64_t start = 0;
-    (void)snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-    slu_buf_init(&text, 1 << 20);
-    if (slu_file_read(path, 1 << 16, &text, NULL) == SLU_OK) {
-        /* The name in parentheses may hold anything: what counts begins behind the last one. */
-        const char *at = strrchr(slu_buf_cstr(&text), ')');
-        char state = 0;
-        if (at == NULL ||
-            sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state,
-                   &start) != 2 ||
-            state == 'Z')
-            start = 0;
-    }
-    slu_buf_fini(&text);
-    return start;
-}
-
 bool
 slu_daemon_alive(const slu_daemon *daemon)
 {
-    return daemon->pid > 0 && daemon->start_ticks != 0 && process_start(daemon->pid) == daemon->start_ticks;
+    return daemon->pid > 0 && daemon->start_ticks != 0 && slu_process_born((uint64_t)daemon->pid) == daemon->start_ticks;
 }
 
 /* ---- The file -------------------------------------------------------------------------------------------------------------------- */
@@ -167,7 +145,7 @@ daemon_spawn(slu_daemon *daemon, const char *const *argv, const char *log_path, 
     posix_spawnattr_destroy(&attributes);
     if (number != 0)
         return slu_errno_set(err, number, "start", daemon->name);
-    daemon->start_ticks = process_start(daemon->pid);
+    daemon->start_ticks = slu_process_born((uint64_t)daemon->pid);
     return SLU_OK;
 }
 

@@ -303,11 +303,24 @@ attempt_tell(slu_jobmanager *jm, job *j, slu_message message)
             peer_send(jm, j->members[i].peer, &message);
 }
 
+/* A worker of this machine whose task manager cannot be told: it hangs, or nobody finds anybody. Its death is seen at the next look. */
+static void
+process_kill(const slu_jobmanager *jm, const job *j, const member *m)
+{
+    const slu_host_processes *processes = jm->spec.processes;
+    if (processes == NULL || m->pid == 0 || m->born == 0 || m->born != processes->born(jm->spec.processes_context, m->pid))
+        return;
+    slu_log_warn(jm->spec.env, "WORKER-KILLED", "process %" PRIu64 " of job %s, whose task manager is gone", m->pid, j->name);
+    processes->kill(jm->spec.processes_context, m->pid);
+}
+
 void
 attempt_kill(slu_jobmanager *jm, job *j)
 {
     for (uint32_t i = 0; i < j->member_count; i++) {
         const node *n = node_find(jm, j->members[i].node);
+        if (!j->members[i].dead && (n == NULL || n->peer == 0))
+            process_kill(jm, j, &j->members[i]);
         const slu_message kill = {
             .kind = SLU_MESSAGE_KILL, .job = j->id, .attempt = j->attempt, .attempt_id = j->attempt_id, .worker = i};
         if (n != NULL && n->peer != 0 && !j->members[i].dead)
@@ -353,7 +366,7 @@ attempt_hello(slu_jobmanager *jm, job *j, peer *from, const slu_message *hello)
     member *m = &j->members[from->worker];
     bool all = true;
     m->peer = from->number;
-    m->pid = hello->pid;
+    member_is_process(jm, m, hello->pid);
     m->hello = true;
     (void)snprintf(m->address, sizeof m->address, "%s", hello->address);
     if (j->ending) {

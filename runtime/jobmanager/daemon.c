@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/process.h"
 #include "jobmanager/jobmanager.h"
 #include "link/zmq.h"
 
@@ -37,6 +38,23 @@ signals_open(shell *s, slu_error *err)
     s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return s->signal_fd < 0 ? slu_errno_set(err, errno, "open", "a signal descriptor") : SLU_OK;
 }
+
+static uint64_t
+process_born(void *context, uint64_t pid)
+{
+    (void)context;
+    return slu_process_born(pid);
+}
+
+static void
+process_kill(void *context, uint64_t pid)
+{
+    (void)context;
+    if (pid > 1 && pid <= INT32_MAX)
+        (void)kill((pid_t)pid, SIGKILL);
+}
+
+static const slu_host_processes host_processes = {process_born, process_kill};
 
 static int
 timeout_of(const shell *s)
@@ -119,7 +137,8 @@ open_all(shell *s, const slu_jobmanager_options *options, slu_error *err)
                                       .boot = boot,
                                       .build = "0.1.0",
                                       .heartbeat_ms = options->heartbeat_ms == 0 ? SLU_HEARTBEAT_MS : options->heartbeat_ms,
-                                      .timeout_ms = options->timeout_ms == 0 ? SLU_HEARTBEAT_TIMEOUT_MS : options->timeout_ms};
+                                      .timeout_ms = options->timeout_ms == 0 ? SLU_HEARTBEAT_TIMEOUT_MS : options->timeout_ms,
+                                      .processes = &host_processes};
     return slu_jobmanager_new(&spec, &s->jm, err);
 }
 

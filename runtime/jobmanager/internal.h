@@ -37,6 +37,7 @@ typedef struct member {
     uint64_t peer; /* 0: no link now */
     int64_t gone_ms;
     uint64_t pid;
+    uint64_t born; /* of that process, when it is one of this machine */
     uint32_t slots;
     bool hello;
     bool dead;
@@ -92,6 +93,7 @@ struct job {
     int64_t running_since;                /* now_ms clock */
     int64_t deadline;                     /* of the state: delay, deploy, cancel, reconcile, resources; INT64_MAX: none */
     int64_t delay_ms;
+    int64_t look_ms;    /* when a worker that nobody can reach is looked at again; INT64_MAX: there is none */
     int64_t kill_ms;    /* when KILL is sent again */
     bool begun;         /* PEERS were sent */
     bool ending;        /* the attempt is being ended; `after` says what for */
@@ -188,6 +190,8 @@ void job_stop(slu_jobmanager *jm, job *j);
 /* Ends what runs of the attempt; when all is dead, `after`. */
 void job_end(slu_jobmanager *jm, job *j, uint32_t state, uint32_t after, bool kill);
 void job_members_check(slu_jobmanager *jm, job *j);
+/* Its task manager or itself said which process it is. */
+void member_is_process(const slu_jobmanager *jm, member *m, uint64_t pid);
 
 /* ---- attempt.c */
 SLU_CHECK slu_status attempt_begin(slu_jobmanager *jm, job *j, slu_error *err); /* AGAIN: not enough slots */

@@ -9,6 +9,7 @@
 #define RESET_AFTER_MS 3600000 /* a job that ran so long begins its restart delays anew, as in Flink */
 #define CHECK_MS 250           /* while an attempt is being ended */
 #define KILL_AGAIN_MS 1000
+#define LOOK_MS 20 /* how often a worker that nobody can reach is looked at: a process is some ms in dying */
 
 static const char *const job_states[] = {"CREATED",     "RUNNING",  "FAILING",  "RESTARTING", "CANCELLING",
                                          "RECONCILING", "FINISHED", "CANCELED", "FAILED"};
@@ -190,7 +191,7 @@ job_new(void)
 {
     job *j = slu_alloc_zero(1, sizeof *j);
     if (j != NULL) {
-        j->deadline = INT64_MAX;
+        j->deadline = j->look_ms = INT64_MAX;
         j->completed = -1;
         j->stop_after = -1;
     }
@@ -417,30 +418,61 @@ job_stop(slu_jobmanager *jm, job *j)
 
 /* ---- Watching ---------------------------------------------------------------------------------------------------------------- */
 
+void
+member_is_process(const slu_jobmanager *jm, member *m, uint64_t pid)
+{
+    if (pid == 0 || (pid == m->pid && m->born != 0))
+        return;
+    m->pid = pid;
+    if (jm->spec.processes != NULL && strcmp(m->boot, jm->boot) == 0)
+        m->born = jm->spec.processes->born(jm->spec.processes_context, pid);
+}
+
+/* Neither itself nor through its task manager; since when. */
+static bool
+member_is_unreachable(slu_jobmanager *jm, const member *m, int64_t *since)
+{
+    const node *n = node_find(jm, m->node);
+    *since = SLU_MAX(m->gone_ms, n == NULL ? m->gone_ms : n->gone_ms);
+    return m->peer == 0 && (n == NULL || n->peer == 0);
+}
+
+/* Rule (1) for a worker of this machine. A lost link proves nothing: the process does. */
+static bool
+process_is_dead(const slu_jobmanager *jm, const member *m, int64_t silent_ms)
+{
+    const slu_host_processes *processes = jm->spec.processes;
+    if (processes == NULL || m->pid == 0)
+        return silent_ms >= jm->spec.timeout_ms;
+    const uint64_t born = processes->born(jm->spec.processes_context, m->pid);
+    return born == 0 || born != m->born;
+}
+
 /* Rule (1). */
 static bool
-member_is_dead(const slu_jobmanager *jm, const job *j, const member *m)
+member_is_dead(slu_jobmanager *jm, const member *m)
 {
-    node *n = node_find((slu_jobmanager *)(uintptr_t)jm, m->node);
-    const int64_t now = jm_now(jm);
-    if (m->dead || m->peer != 0 || (n != NULL && n->peer != 0))
+    int64_t since = 0;
+    if (m->dead || !member_is_unreachable(jm, m, &since))
         return m->dead;
-    const int64_t since = SLU_MAX(m->gone_ms, n == NULL ? m->gone_ms : n->gone_ms);
-    if (strcmp(m->boot, jm->boot) != 0)
-        return now - since >= SLU_LEASE_MS;
-    return m->hello || now - since >= jm->spec.timeout_ms;
+    const int64_t silent_ms = jm_now(jm) - since;
+    return strcmp(m->boot, jm->boot) != 0 ? silent_ms >= SLU_LEASE_MS : process_is_dead(jm, m, silent_ms);
 }
 
 void
 job_members_check(slu_jobmanager *jm, job *j)
 {
     uint32_t dead = 0;
+    int64_t since = 0;
+    j->look_ms = INT64_MAX;
     if (job_over(j) || j->member_count == 0 || (!j->ending && j->state != JOB_RUNNING && j->state != JOB_RECONCILING))
         return;
     for (uint32_t i = 0; i < j->member_count; i++) {
         member *m = &j->members[i];
-        m->dead = member_is_dead(jm, j, m);
+        m->dead = member_is_dead(jm, m);
         dead += m->dead;
+        if (!m->dead && strcmp(m->boot, jm->boot) == 0 && member_is_unreachable(jm, m, &since))
+            j->look_ms = jm_now(jm) + LOOK_MS;
         if (!j->ending && m->hello && m->peer == 0 && jm_now(jm) - m->gone_ms > jm->spec.timeout_ms) {
             job_fail(jm, j, false, "worker %" PRIu32 " on %s lost its connection and did not come back", i, m->host);
             return;
@@ -512,8 +544,9 @@ job_deadline(const job *j)
         deadline = SLU_MIN(deadline, w->deadline);
     if (job_over(j))
         return deadline;
+    deadline = SLU_MIN(deadline, j->look_ms);
     if (j->ending)
-        deadline = j->kill_ms;
+        deadline = SLU_MIN(j->kill_ms, j->look_ms);
     else if (j->coordinator != NULL && j->begun)
         deadline = SLU_MIN(deadline, slu_coordinator_deadline(j->coordinator));
     return deadline;

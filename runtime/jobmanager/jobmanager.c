@@ -89,12 +89,17 @@ node_workers(slu_jobmanager *jm, const node *n, const slu_message *hello)
     for (job *j = jm->jobs; j != NULL; j = j->next) {
         for (uint32_t i = 0; i < j->member_count; i++) {
             member *m = &j->members[i];
-            bool runs = false;
-            for (uint32_t k = 0; k < hello->item_count; k++)
-                runs = runs || (strcmp(hello->items[k].job, j->id) == 0 && hello->items[k].attempt_id == j->attempt_id &&
-                                hello->items[k].worker == i);
-            if (strcmp(m->node, n->id) == 0 && !runs)
+            const slu_message *found = NULL;
+            for (uint32_t k = 0; k < hello->item_count && found == NULL; k++)
+                if (strcmp(hello->items[k].job, j->id) == 0 && hello->items[k].attempt_id == j->attempt_id &&
+                    hello->items[k].worker == i)
+                    found = &hello->items[k];
+            if (strcmp(m->node, n->id) != 0)
+                continue;
+            if (found == NULL)
                 m->dead = true;
+            else
+                member_is_process(jm, m, found->pid);
         }
         job_members_check(jm, j);
     }
@@ -207,7 +212,7 @@ node_message(slu_jobmanager *jm, const node *from, const slu_message *message)
     }
     member *m = &j->members[message->worker];
     if (message->kind == SLU_MESSAGE_DEPLOYED) {
-        m->pid = message->pid;
+        member_is_process(jm, m, message->pid);
     } else if (message->kind == SLU_MESSAGE_REFUSED) {
         m->dead = true;
         job_fail(jm, j, message->status == SLU_INVALID, "task manager %s refused: %s", m->node, message->text);

@@ -12,8 +12,8 @@
  *     at a start of the job manager: [RECONCILING] --every worker said hello--> [RUNNING], else a failure
  *
  * Rules    (1) A new attempt is deployed only when every worker of the old one is known to be dead: EXITED from its task manager; or
- *          both its link and its task manager's are gone, on this machine, or on another for SLU_LEASE_MS (a worker without a job
- *          manager ends itself sooner). (2) An attempt is (number, 64 random bits); what comes from another one is dropped and
+ *          both its link and its task manager's are gone, and: on this machine its process is gone (we kill it ourselves when the
+ *          attempt ends; without its pid the heartbeat timeout must do), on another machine SLU_LEASE_MS are over (a worker without a job manager ends itself sooner). (2) An attempt is (number, 64 random bits); what comes from another one is dropped and
  *          counted. (3) What must survive a kill is in the job store before anything is sent that depends on it.
  * Owns     its tables; the listener, the store and env are borrowed.
  * Threads  owner.
@@ -34,6 +34,12 @@
 
 typedef struct slu_jobmanager slu_jobmanager;
 
+/* The processes of this machine, as the job manager sees them: how it knows that a worker nobody can reach is dead. */
+typedef struct slu_host_processes {
+    uint64_t (*born)(void *context, uint64_t pid); /* when it began, to tell it from a later one of its number; 0: it is dead */
+    void (*kill)(void *context, uint64_t pid);     /* SIGKILL */
+} slu_host_processes;
+
 typedef struct slu_jobmanager_spec {
     const slu_env *env;
     slu_link *listener;
@@ -43,6 +49,8 @@ typedef struct slu_jobmanager_spec {
     const char *build;
     int64_t heartbeat_ms;
     int64_t timeout_ms;
+    const slu_host_processes *processes; /* NULL: nothing is known of them, and only timeouts tell */
+    void *processes_context;
 } slu_jobmanager_spec;
 
 /* Takes up the jobs of the store: those that ran are RECONCILING. */

@@ -127,7 +127,8 @@ slu_link_body_release(slu_link_body *body)
  * "ipc" or "tcp". NOTFOUND: none fits. */
 SLU_CHECK slu_status slu_link_choose(const char *addresses, const char *their_boot, const char *our_boot, const char *transport,
                                      char *out, size_t out_bytes, slu_error *err);
-/* The machine's boot id ("" when there is none): equal means the same host, since its last start. */
+/* The machine's boot id ("" when there is none): equal means the same host, since its last start, and the
+ * same process numbers. */
 void slu_boot_id(char *out, size_t out_bytes);
 /* Whether an address is tcp beyond loopback. */
 bool slu_link_beyond_loopback(const char *address);

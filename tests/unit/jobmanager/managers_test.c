@@ -54,6 +54,8 @@ struct world {
     machine machines[2];
     script scripts[WORKERS_MAX];
     uint64_t pids;
+    uint64_t sigkills; /* that the job manager sent */
+    bool unkillable;
     slu_link *client;
     uint64_t request;
     slu_arena arena;
@@ -147,6 +149,7 @@ script_step(world *w, script *s)
             m.role = SLU_ROLE_WORKER;
             m.version_min = m.version_max = 1;
             m.address = "worker";
+            m.pid = s->pid;
             tell(s->link, &m);
             if (s->begun)
                 task_tell(s, "RUNNING");
@@ -201,6 +204,29 @@ fake_kill(void *context, uint64_t pid)
 
 static const slu_process_ops fake_processes = {fake_spawn, fake_kill, NULL};
 
+static uint64_t
+fake_born(void *context, uint64_t pid)
+{
+    const world *w = context;
+    for (int i = 0; i < WORKERS_MAX; i++)
+        if (w->scripts[i].alive && w->scripts[i].pid == pid)
+            return pid + 1000;
+    return 0;
+}
+
+/* SIGKILL from the job manager itself: takes the deaf ones too. */
+static void
+fake_sigkill(void *context, uint64_t pid)
+{
+    world *w = context;
+    w->sigkills++;
+    for (int i = 0; i < WORKERS_MAX && !w->unkillable; i++)
+        if (w->scripts[i].alive && w->scripts[i].pid == pid)
+            w->scripts[i].alive = false;
+}
+
+static const slu_host_processes fake_host = {fake_born, fake_sigkill};
+
 static void
 jm_open(world *w)
 {
@@ -215,7 +241,9 @@ jm_open(world *w)
                                       .boot = "boot",
                                       .build = "test",
                                       .heartbeat_ms = 1000,
-                                      .timeout_ms = 5000};
+                                      .timeout_ms = 5000,
+                                      .processes = &fake_host,
+                                      .processes_context = w};
     CHECK_OK(slu_jobmanager_new(&spec, &w->jm, &err));
 }
 
@@ -565,6 +593,36 @@ a_lost_task_manager_moves_the_job(void **state)
     world_close(&w);
 }
 
+/* Nobody can reach the worker or its task manager, on this very machine: only the end of its process is its death. */
+static void
+a_lost_link_is_no_death(void **state)
+{
+    world w;
+    char job[33];
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 1500);
+    script *cut = living(&w, 1);
+    cut->deaf = true; /* lives on */
+    slu_link_close(&cut->link);
+    w.unkillable = true;
+    for (int i = 0; i < 2; i++) /* both, for either may be its own */
+        slu_taskmanager_free(&w.machines[i].tm);
+    tm_open(&w, 0, 4);
+    run(&w, 1000);
+    assert_true(cut->alive);
+    CHECK_TEXT(state_of(&w, job), "FAILING"); /* for the other one, which died */
+    assert_true(w.sigkills > 0);
+    run(&w, 60000); /* nor does time kill it */
+    CHECK_TEXT(state_of(&w, job), "FAILING");
+    assert_int_equal(alive(&w), 1);
+    w.unkillable = false;
+    run(&w, 3000);
+    CHECK_TEXT(state_of(&w, job), "RUNNING");
+    assert_int_equal(living(&w, 0)->attempt, 2);
+    world_close(&w);
+}
+
 /* A worker whose connection stands and that says nothing is killed; so is the attempt. */
 static void
 a_silent_worker_is_replaced(void **state)
@@ -795,6 +853,7 @@ main(void)
         cmocka_unit_test(who_loses_a_checkpoint_stops),
         cmocka_unit_test(no_attempt_beside_a_living_one),
         cmocka_unit_test(a_lost_task_manager_moves_the_job),
+        cmocka_unit_test(a_lost_link_is_no_death),
         cmocka_unit_test(a_silent_worker_is_replaced),
         cmocka_unit_test(a_task_manager_that_slept_comes_back),
         cmocka_unit_test(cancel_and_stop),
