@@ -162,8 +162,8 @@ slu_file_remove(const char *path, slu_error *err)
     return SLU_OK;
 }
 
-slu_status
-slu_dir_make(const char *path, slu_error *err)
+static slu_status
+dir_make(const char *path, bool sync, slu_error *err)
 {
     char partial[SLU_PATH_BYTES_MAX];
     if ((size_t)snprintf(partial, sizeof partial, "%s", path) >= sizeof partial)
@@ -173,8 +173,11 @@ slu_dir_make(const char *path, slu_error *err)
         if (kept != '/' && kept != 0)
             continue;
         *at = 0;
-        if (mkdir(partial, 0755) != 0 && errno != EEXIST)
+        const bool made = mkdir(partial, 0755) == 0;
+        if (!made && errno != EEXIST)
             return slu_errno_set(err, errno, "mkdir", partial);
+        if (made && sync)
+            SLU_TRY(parent_sync(partial, err));
         *at = kept;
         if (kept == 0)
             break;
@@ -183,6 +186,18 @@ slu_dir_make(const char *path, slu_error *err)
     if (stat(path, &info) != 0)
         return slu_errno_set(err, errno, "mkdir", path);
     return S_ISDIR(info.st_mode) ? SLU_OK : slu_errno_set(err, ENOTDIR, "mkdir", path);
+}
+
+slu_status
+slu_dir_make(const char *path, slu_error *err)
+{
+    return dir_make(path, false, err);
+}
+
+slu_status
+slu_dir_make_sync(const char *path, slu_error *err)
+{
+    return dir_make(path, true, err);
 }
 
 static int

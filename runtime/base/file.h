@@ -18,6 +18,8 @@ SLU_CHECK slu_status slu_file_write(const char *path, slu_view data, bool sync, 
 SLU_CHECK slu_status slu_file_create(const char *path, slu_view data, bool sync, slu_error *err);
 SLU_CHECK slu_status slu_file_remove(const char *path, slu_error *err); /* missing is OK */
 SLU_CHECK slu_status slu_dir_make(const char *path, slu_error *err);    /* with parents; existing is OK */
+/* Also survives power loss, as far as it was made here: whoever met it existing relies on whoever made it. */
+SLU_CHECK slu_status slu_dir_make_sync(const char *path, slu_error *err);
 /* Removes a directory with all below it; missing is OK; does not follow links. */
 SLU_CHECK slu_status slu_dir_remove(const char *path, slu_error *err);
 bool slu_path_exists(const char *path);

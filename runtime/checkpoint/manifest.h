@@ -55,7 +55,7 @@ SLU_CHECK slu_status slu_manifest_encode(const slu_manifest *manifest, slu_buf *
 SLU_CHECK slu_status slu_manifest_decode(slu_view bytes, slu_manifest **out, slu_error *err);
 void slu_manifest_free(slu_manifest **manifest);
 
-/* `directory` exists and holds the files. */
+/* `directory` exists and holds the files, which whoever wrote them has synced: the manifest makes them count. */
 SLU_CHECK slu_status slu_manifest_create(const slu_manifest *manifest, const char *directory, bool sync, slu_error *err);
 /* From a chk-N or savepoint directory. */
 SLU_CHECK slu_status slu_manifest_load(const char *directory, slu_manifest **out, slu_error *err);

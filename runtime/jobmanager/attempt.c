@@ -568,11 +568,11 @@ finalize(slu_jobmanager *jm, job *j, const slu_action *action)
     slu_buf_init(&directory, SLU_PATH_BYTES_MAX);
     slu_arena_init(&manifest.arena, SLU_MANIFEST_BYTES_MAX);
     slu_checkpoint_path(&directory, checkpoint_dir(jm, j), j->id, action->checkpoint);
-    slu_status status = slu_dir_make(slu_buf_cstr(&directory), &err);
+    slu_status status = slu_dir_make_sync(slu_buf_cstr(&directory), &err);
     if (status == SLU_OK)
         status = manifest_fill(jm, j, action, &manifest, &bytes, &err);
     if (status == SLU_OK)
-        status = slu_manifest_create(&manifest, slu_buf_cstr(&directory), false, &err);
+        status = slu_manifest_create(&manifest, slu_buf_cstr(&directory), true, &err);
     if (status == SLU_CONFLICT) /* we are the zombie */
         job_fail(jm, j, true, "checkpoint %" PRId64 " was made whole by another job manager: %s", action->checkpoint, err.message);
     checkpoint_note(jm, j, action->checkpoint, status == SLU_OK ? "COMPLETED" : "FAILED", bytes,

@@ -220,7 +220,7 @@ write_manifest(slu_local *local, const slu_action *action, slu_error *err)
     if (status == SLU_OK)
         status = fill_files(local, &manifest, err);
     if (status == SLU_OK)
-        status = slu_manifest_create(&manifest, slu_buf_cstr(&path), false, err);
+        status = slu_manifest_create(&manifest, slu_buf_cstr(&path), true, err);
     slu_arena_fini(&manifest.arena);
     return status;
 }

@@ -2,8 +2,37 @@
 #include "test_plugins.h"
 
 #include "base/file.h"
+#include "checkpoint/manifest.h"
+
+#include <unistd.h>
 
 static slu_error err;
+
+/* What was synced, in place of the disk: this fsync stands before the C library's. */
+static struct {
+    atomic_uint states, manifests, checkpoints, above;
+} synced;
+
+int
+fsync(int fd)
+{
+    char link[64], path[512];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    const ssize_t bytes = readlink(link, path, sizeof path - 1);
+    if (bytes <= 0)
+        return -1;
+    path[bytes] = 0;
+    const char *name = strrchr(path, '/') + 1;
+    if (strstr(name, ".state") != NULL)
+        synced.states++;
+    else if (strstr(name, SLU_MANIFEST_NAME) != NULL)
+        synced.manifests++;
+    else if (strncmp(name, "chk-", 4) == 0)
+        synced.checkpoints++;
+    else
+        synced.above++;
+    return 0;
+}
 
 static void
 check_each_even_once(int64_t ids)
@@ -158,6 +187,25 @@ a_failure_restores_the_last_checkpoint(void **state)
         }
     }
     slu_graph_free(&graph);
+}
+
+/* Files, the folders that name them, and the manifest after them. */
+static void
+a_whole_checkpoint_survives_a_power_loss(void **state)
+{
+    slu_graph *graph = test_graph(wide, WIDE_COUNT);
+    slu_local_status status;
+    char dir[64];
+    temporary_dir(dir);
+    test_world_reset();
+    memset(&synced, 0, sizeof synced);
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.checkpoint_dir = dir}, &status, 1000000), SLU_END);
+    assert_true(synced.manifests >= 1); /* checkpoint 0 at least */
+    assert_true(synced.states >= synced.manifests * 2);
+    assert_true(synced.checkpoints >= synced.states + synced.manifests); /* after each of them */
+    assert_true(synced.above >= 2);                                      /* the job's folder, and the one that names it */
+    slu_graph_free(&graph);
+    CHECK_OK(slu_dir_remove(dir, &err));
 }
 
 /* The job fails at every step of a checkpoint, at several checkpoints. */
@@ -591,6 +639,7 @@ main(void)
         cmocka_unit_test(source_filter_sink_in_one_chain),
         cmocka_unit_test(shuffles_keyed_state_and_a_two_phase_sink),
         cmocka_unit_test(a_failure_restores_the_last_checkpoint),
+        cmocka_unit_test(a_whole_checkpoint_survives_a_power_loss),
         cmocka_unit_test(a_failure_at_any_checkpoint_step_loses_and_doubles_nothing),
         cmocka_unit_test(committables_come_back_to_their_subtask_or_are_dealt_out),
         cmocka_unit_test(a_new_source_begins_at_its_beginning),
