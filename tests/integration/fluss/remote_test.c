@@ -190,7 +190,7 @@ old_segments_go_to_remote_storage_and_are_named(void **state)
 {
     (void)state;
     wire_peer p;
-    start(NULL, NULL);
+    start("sync", "true");
     assert_true(peer_open(&p, fluss_server_address(server)));
     const int64_t table = make_table(&p, "far", "");
     produce(&p, table, 95); /* nine closed segments of 100 rows and half a one */

@@ -137,7 +137,7 @@ static void
 take(const char *checkpoint, const char *tablet, int64_t id, const fluss_kv_snapshot *before, slu_arena *arena, fluss_kv_snapshot *out)
 {
     slu_error err;
-    const fluss_kv_write write = {.env = &env, .checkpoint_dir = checkpoint, .tablet_dir = tablet, .before = before};
+    const fluss_kv_write write = {.env = &env, .checkpoint_dir = checkpoint, .tablet_dir = tablet, .before = before, .sync = id % 2 == 0};
     const fluss_kv_snapshot facts = {.table_id = 4, .partition_id = 9, .bucket = 2, .snapshot_id = id, .log_offset = 10 + id};
     *out = facts;
     CHECK_OK(fluss_kv_files_write(&write, out, arena, &err));
