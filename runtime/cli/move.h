@@ -47,11 +47,15 @@ typedef struct slu_move {
     int32_t *buckets;
     int64_t room;
     int64_t rows;
+    int64_t found; /* rows in the files of a directory */
 } slu_move;
 
 /* The path of a table's directory below `dir`, or of a file in it. */
 SLU_CHECK slu_status slu_move_path(const slu_move *m, const char *dir, const char *file, char out[SLU_PATH_BYTES_MAX], slu_error *err);
 SLU_CHECK slu_status slu_move_open(slu_move *m, slu_error *err);
+/* CORRUPT: the files of the directory do not hold what it says. Before a table is made of it: half of one would stand in the way of the
+ * next try. */
+SLU_CHECK slu_status slu_move_check(slu_move *m, slu_error *err);
 /* All rows; of a cluster as destination they are acknowledged only after fluss_writer_wait. */
 SLU_CHECK slu_status slu_move_rows(slu_move *m, slu_error *err);
 void slu_move_close(slu_move *m);

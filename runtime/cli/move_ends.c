@@ -197,6 +197,8 @@ slu_move_open(slu_move *m, slu_error *err)
 {
     SLU_TRY(slu_ipc_codec_new(&m->codec, err));
     SLU_TRY(m->from_dir != NULL ? source_open_dir(m, err) : source_open_cluster(m, err));
+    if (m->from_dir != NULL)
+        SLU_TRY(slu_move_check(m, err));
     return m->to_dir != NULL ? target_open_dir(m, err) : target_open_cluster(m, err);
 }
 

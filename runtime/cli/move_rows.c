@@ -11,6 +11,7 @@
 #include "fluss/record/log_batch.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------------------------ */
@@ -291,7 +292,20 @@ file_batch_read(slu_move *m, FILE *file, slu_error *err)
 }
 
 static slu_status
-file_move(slu_move *m, int32_t slot, int32_t bucket, slu_error *err)
+file_batch_count(slu_move *m, int32_t slot, int32_t bucket, slu_view bytes, slu_error *err)
+{
+    fluss_log_header header;
+    (void)slot;
+    (void)bucket;
+    SLU_TRY(fluss_log_verify(bytes, &header, err));
+    m->found += header.record_count;
+    return SLU_OK;
+}
+
+typedef slu_status (*batch_take)(slu_move *m, int32_t slot, int32_t bucket, slu_view bytes, slu_error *err);
+
+static slu_status
+file_each(slu_move *m, int32_t slot, int32_t bucket, batch_take take, slu_error *err)
 {
     char name[64], path[SLU_PATH_BYTES_MAX];
     (void)snprintf(name, sizeof name, "%d-%d.log", slot, bucket);
@@ -303,23 +317,42 @@ file_move(slu_move *m, int32_t slot, int32_t bucket, slu_error *err)
     while (status == SLU_OK) {
         status = file_batch_read(m, file, err);
         if (status == SLU_OK)
-            status = file_batch_put(m, slot, bucket, slu_buf_view(&m->bytes), err);
+            status = take(m, slot, bucket, slu_buf_view(&m->bytes), err);
     }
     (void)fclose(file);
     return status == SLU_END ? SLU_OK : slu_error_in(err, status, "%s", path);
 }
 
 static slu_status
-dir_move(slu_move *m, slu_error *err)
+dir_each(slu_move *m, batch_take take, slu_error *err)
 {
     for (int32_t slot = 0; slot < m->partition_count; slot++)
         for (int32_t bucket = 0; bucket < m->table.bucket_count; bucket++)
-            SLU_TRY(file_move(m, slot, bucket, err));
+            SLU_TRY(file_each(m, slot, bucket, take, err));
     return SLU_OK;
+}
+
+/* An empty bucket has no file, so that one is missing shows only in the number of rows. */
+slu_status
+slu_move_check(slu_move *m, slu_error *err)
+{
+    char path[SLU_PATH_BYTES_MAX];
+    int64_t rows = 0;
+    SLU_AUTO(slu_buf_fini) slu_buf text = {0};
+    slu_buf_init(&text, FLUSS_JSON_BYTES_MAX);
+    SLU_TRY(slu_move_path(m, m->from_dir, "complete", path, err));
+    SLU_TRY(slu_file_read(path, FLUSS_JSON_BYTES_MAX, &text, err));
+    if (sscanf(slu_buf_cstr(&text), "%" SCNd64 " rows", &rows) != 1)
+        return slu_error_set(err, SLU_CORRUPT, "%s does not say how many rows there are", path);
+    SLU_TRY(dir_each(m, file_batch_count, err));
+    return m->found == rows ? SLU_OK
+                            : slu_error_set(err, SLU_CORRUPT,
+                                            "%s says %" PRId64 " rows, but the files hold %" PRId64 ": nothing is imported", path, rows,
+                                            m->found);
 }
 
 slu_status
 slu_move_rows(slu_move *m, slu_error *err)
 {
-    return m->from_dir != NULL ? dir_move(m, err) : cluster_move(m, err);
+    return m->from_dir != NULL ? dir_each(m, file_batch_put, err) : cluster_move(m, err);
 }
