@@ -152,14 +152,14 @@ name_resolve(const char *at, slu_sql_resolve resolve, void *context, slu_buf *ou
     return first;
 }
 
-/* A name in double quotes is resolved too, but written as it stands. */
+/* A name in double quotes, or in backticks as Flink has them, is resolved too, but written as it stands. */
 static void
 quoted_resolve(const char *at, size_t length, slu_sql_resolve resolve, void *context, slu_buf *out)
 {
     char shown[2 * SLU_SQL_NAME_BYTES_MAX];
     slu_sql_name name;
     const char *dot = memchr(at, '.', length);
-    const bool closed = length > 2 && at[0] == '"' && at[length - 1] == '"'; /* the text may end first */
+    const bool closed = length > 2 && (at[0] == '"' || at[0] == '`') && at[length - 1] == at[0]; /* the text may end first */
     if (closed && name_split(at + 1, length - 2, dot == NULL ? 0 : (size_t)(dot - at - 1), &name)) {
         name.quoted = true;
         if (resolve(context, &name, shown, sizeof shown)) {

@@ -34,6 +34,7 @@ a_keyword_is_a_table_only_where_a_table_stands(void **state)
     check_quoted("select order.id from order order by id", "select \"order\".id from \"order\" order by id");
     check_quoted("select 1 from fraud f JOIN\n order o on o.id = f.id",
                  "select 1 from \"fraud\" f JOIN\n \"order\" o on o.id = f.id");
+    check_quoted("select 1 from `order`", "select 1 from \"order\"");
     check_quoted("select 1 from order$lake", "select 1 from \"order$lake\"");
     check_quoted("select x from (select 1 x) order by x", "select x from (select 1 x) order by x");
 }
