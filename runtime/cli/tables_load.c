@@ -312,6 +312,8 @@ load_open(loading *l, slu_error *err)
 {
     const char *path = l->args->words[1];
     const char *format = slu_args_get(l->args, "format");
+    if (format != NULL && strcmp(format, "json") != 0 && strcmp(format, "csv") != 0)
+        return slu_error_set(err, SLU_INVALID, "--format: '%s' is not csv or json", format);
     l->json = format != NULL ? strcmp(format, "json") == 0
                              : name_ends(path, ".json") || name_ends(path, ".jsonl") || name_ends(path, ".ndjson");
     l->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");

@@ -22,6 +22,12 @@ on_end(int number)
         fluss_server_stop(running);
 }
 
+static bool
+is_switch(const char *flag)
+{
+    return strcmp(flag, "sync") == 0 || strcmp(flag, "insecure") == 0;
+}
+
 /* The file's settings first, then the command line's (or the environment's) over them. */
 static slu_status
 config_fill(const slu_args *args, fluss_config *config, slu_error *err)
@@ -32,7 +38,7 @@ config_fill(const slu_args *args, fluss_config *config, slu_error *err)
     for (size_t i = 0; i < sizeof flags_said / sizeof flags_said[0]; i++) {
         const char *text = slu_args_get(args, flags_said[i]);
         if (text != NULL)
-            SLU_TRY(fluss_config_set(config, flags_said[i], text[0] == 0 ? "true" : text, "command line", err));
+            SLU_TRY(fluss_config_set(config, flags_said[i], is_switch(flags_said[i]) ? "true" : text, "command line", err));
     }
     for (uint32_t i = 0; i < args->setting_count; i++)
         SLU_TRY(fluss_config_set(config, args->settings[i].name, args->settings[i].text, "command line", err));

@@ -46,6 +46,12 @@ expect 0 '"rows": 2' tables load events "$work/e.jsonl" --json
 expect 0 '+I 1 | A, "b" | 5' tables read account
 expect 0 '+I 1 | A, "b" | 5' tables read account --full
 expect 0 '{"id": 1, "amount": 12.30, "ok": true, "at": "2024-01-31 10:00:00.123"}' tables read events --json
+expect 1 "'xml' is not csv or json" tables load account "$work/a.csv" --format xml
+long=$(printf 'v%.0s' $(seq 150))
+expect 0 "created" tables create fluss.two_keys "id INT, p STRING, q STRING" --partitioned-by p,q
+expect 1 "301 characters; 230 are allowed" tables add-partition fluss.two_keys "p=$long" "q=$long"
+expect 0 "dropped" tables drop fluss.two_keys
+expect 2 "not HOST:PORT" server --listen "" --data-dir "$work/none"
 printf 'id,amount\n1,abc\n' >"$work/bad.csv"
 expect 1 "bad.csv:2: column amount: " tables load events "$work/bad.csv"
 printf '{"amount":1}\n' >"$work/bad.jsonl"

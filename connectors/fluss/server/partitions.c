@@ -9,6 +9,8 @@
 
 #include <inttypes.h>
 
+#define PARTITION_NAME_BYTES_MAX 230 /* with its id it is the name of a directory, which 255 bytes is the end of */
+
 static slu_status
 partition_fail(slu_error *err, slu_status status, int64_t code)
 {
@@ -51,6 +53,12 @@ fluss_partition_create(fluss_server *server, const fluss_served *table, const ch
     const int64_t partitions_max = server->config->max_partition_num;
     const int64_t buckets_max = server->config->max_bucket_num;
     const slu_status found = fluss_catalogue_get_partition(server->catalogue, table->row.id, name, &id, err);
+    if (found == SLU_NOTFOUND && strlen(name) > PARTITION_NAME_BYTES_MAX)
+        return partition_fail(err,
+                              slu_error_set(err, SLU_INVALID,
+                                            "The name of the partition has %zu characters; %d are allowed, for it is a directory's.",
+                                            strlen(name), PARTITION_NAME_BYTES_MAX),
+                              FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
     if (found != SLU_NOTFOUND)
         return found != SLU_OK ? found : partition_exists(table, name, arena, err);
     SLU_TRY(fluss_catalogue_list_partitions(server->catalogue, table->row.id, arena, &rows, &count, err));
