@@ -33,6 +33,7 @@ struct slu_kv_pool {
     rocksdb_env_t *env;
     rocksdb_cache_t *cache;
     rocksdb_options_t *options;
+    rocksdb_options_t *meta_options;
     rocksdb_readoptions_t *read;
     rocksdb_writeoptions_t *write;
     rocksdb_flushoptions_t *flush;
@@ -114,6 +115,9 @@ slu_kv_pool_open(const slu_kv_pool_options *options, slu_kv_pool **out, slu_erro
     rocksdb_env_set_high_priority_background_threads(pool->env, 1);
     pool->cache = rocksdb_cache_create_lru(options->cache_bytes != 0 ? options->cache_bytes : KV_CACHE_BYTES_DEFAULT);
     pool->options = kv_options_new(pool);
+    pool->meta_options = kv_options_new(pool); /* a handful of words: a filter would be 200 KiB in each store for nothing */
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(pool->meta_options, 0);
+    rocksdb_options_set_memtable_whole_key_filtering(pool->meta_options, 0);
     pool->read = rocksdb_readoptions_create();
     pool->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(pool->write, 1);
@@ -135,6 +139,7 @@ slu_kv_pool_close(slu_kv_pool **pool)
     rocksdb_flushoptions_destroy((*pool)->flush);
     rocksdb_writeoptions_destroy((*pool)->write);
     rocksdb_readoptions_destroy((*pool)->read);
+    rocksdb_options_destroy((*pool)->meta_options);
     rocksdb_options_destroy((*pool)->options);
     rocksdb_cache_destroy((*pool)->cache);
     rocksdb_env_destroy((*pool)->env);
@@ -151,7 +156,7 @@ slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err)
     if (kv == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory to open %s", dir);
     const char *const names[2] = {"default", KV_META_FAMILY};
-    const rocksdb_options_t *const options[2] = {pool->options, pool->options};
+    const rocksdb_options_t *const options[2] = {pool->options, pool->meta_options};
     char *text = NULL;
     kv->db = rocksdb_open_column_families(pool->options, dir, 2, names, options, kv->families, &text);
     if (text != NULL) {

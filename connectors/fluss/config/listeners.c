@@ -208,6 +208,24 @@ fluss_listeners_read(const fluss_config *config, const char *host, uint16_t port
     return SLU_OK;
 }
 
+void
+fluss_listeners_warn(const fluss_config *config, const slu_env *env, const fluss_listener_spec *listeners, size_t count)
+{
+    const char *at = config->security_protocol_map;
+    const char *item;
+    size_t bytes;
+    while (at != NULL && fluss_list_next(&at, &item, &bytes)) {
+        const size_t name_bytes = strcspn(item, ":");
+        bool found = false;
+        for (size_t i = 0; i < count; i++)
+            found |= strlen(listeners[i].name) == name_bytes && strncmp(listeners[i].name, item, name_bytes) == 0;
+        if (!found)
+            slu_log_warn(env, "LISTENER-UNKNOWN", "security.protocol.map names %.*s, which bind.listeners does not: no listener has "
+                                                  "its protocol",
+                         (int)name_bytes, item);
+    }
+}
+
 slu_status
 fluss_listeners_check_open(const fluss_config *config, const fluss_listener_spec *listeners, size_t count, slu_error *err)
 {

@@ -29,6 +29,8 @@ typedef struct fluss_listener_spec {
 /* `host` and `port` (see fluss_server_options) are used when bind.listeners is not given. */
 SLU_CHECK slu_status fluss_listeners_read(const fluss_config *config, const char *host, uint16_t port,
                                           fluss_listener_spec out[FLUSS_LISTENERS_MAX], size_t *out_count, slu_error *err);
+/* Says which names of security.protocol.map are no listener: with a name misspelt the listener that was meant is open. */
+void fluss_listeners_warn(const fluss_config *config, const slu_env *env, const fluss_listener_spec *listeners, size_t count);
 /* INVALID: an open listener that other machines can reach, without `insecure`. */
 SLU_CHECK slu_status fluss_listeners_check_open(const fluss_config *config, const fluss_listener_spec *listeners, size_t count,
                                                 slu_error *err);

@@ -264,6 +264,7 @@ server_listen(fluss_server *server, slu_error *err)
     slu_timer_set(server->tick, server_tick_ms(server));
     SLU_TRY(fluss_listeners_read(server->config, server->options.host, (uint16_t)server->options.port, specs, &server->listener_count,
                                  err));
+    fluss_listeners_warn(server->config, server->env, specs, server->listener_count);
     for (size_t i = 0; i < server->listener_count; i++) {
         server->listeners[i].spec = specs[i];
         SLU_TRY(server_listen_at(server, &server->listeners[i], err));

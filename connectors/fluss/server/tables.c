@@ -6,12 +6,17 @@
 #include "base/hash.h"
 #include "base/limits.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define TABLES_SLOTS 1024 /* a power of two */
+#define FILES_KEPT_MAX 256 /* for connections, the catalogue and files that are open for a moment */
 #define TABLES_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define ERROR_TABLE_NOT_EXIST 7
 #define ERROR_SCHEMA_NOT_EXIST 9
+#define ERROR_LOG_STORAGE 10
 #define ERROR_NON_PRIMARY_KEY_TABLE 20
 #define ERROR_UNKNOWN_TABLE_OR_BUCKET 21
 
@@ -19,6 +24,7 @@ struct fluss_tables {
     fluss_tables_options options;
     fluss_served *by_id[TABLES_SLOTS];
     fluss_served *by_path[TABLES_SLOTS];
+    bool files_short; /* and that was said */
 };
 
 static slu_status
@@ -140,6 +146,34 @@ tables_path(const fluss_tables *tables, const fluss_served *table, const fluss_p
     return n < SLU_PATH_BYTES_MAX ? SLU_OK : slu_error_set(err, SLU_LIMIT, "the path of table %s is too long", table->row.name);
 }
 
+/* A file is given the lowest free number: one near the limit says that few are left. A bucket that took the last ones would leave none
+ * to connections, and nobody would be told why. */
+static slu_status
+files_check(fluss_tables *tables, const fluss_served *table, slu_error *err)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return SLU_OK;
+    const rlim_t kept = limit.rlim_cur / 8 < FILES_KEPT_MAX ? limit.rlim_cur / 8 : FILES_KEPT_MAX;
+    const int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const bool enough = file >= 0 && (rlim_t)file + kept < limit.rlim_cur;
+    if (file >= 0)
+        (void)close(file);
+    if (enough) {
+        tables->files_short = false;
+        return SLU_OK;
+    }
+    if (!tables->files_short)
+        slu_log_warn(tables->options.env, "FILES-SHORT",
+                     "all but %llu of %llu files are open: buckets that are not in use yet are refused until `ulimit -n` is raised",
+                     (unsigned long long)kept, (unsigned long long)limit.rlim_cur);
+    tables->files_short = true;
+    return tables_fail(err,
+                       slu_error_set(err, SLU_LIMIT, "table %s.%s: too many open files (`ulimit -n` of the table server is %llu)",
+                                     table->row.database, table->row.name, (unsigned long long)limit.rlim_cur),
+                       ERROR_LOG_STORAGE);
+}
+
 static slu_status
 tablet_open_log(fluss_tables *tables, fluss_partition *partition, fluss_tablet *tablet, slu_error *err)
 {
@@ -181,8 +215,10 @@ fluss_tables_tablet(fluss_tables *tables, fluss_served *table, int64_t partition
                                          table->row.id, bucket),
                            ERROR_UNKNOWN_TABLE_OR_BUCKET);
     fluss_tablet *tablet = &partition->tablets[bucket];
-    if (tablet->log == NULL)
+    if (tablet->log == NULL) {
+        SLU_TRY(files_check(tables, table, err));
         SLU_TRY(tablet_open_log(tables, partition, tablet, err));
+    }
     *out = tablet;
     return SLU_OK;
 }
@@ -210,6 +246,7 @@ fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **ou
                                          tablet->table->row.id, tablet->bucket),
                            ERROR_NON_PRIMARY_KEY_TABLE);
     if (tablet->kv == NULL) {
+        SLU_TRY(files_check(tables, tablet->table, err));
         (void)snprintf(suffix, sizeof suffix, "kv-%" PRId32, tablet->bucket);
         SLU_TRY(tables_partition(tables, tablet->table, tablet->partition_id, &partition, err));
         SLU_TRY(tables_path(tables, tablet->table, partition, suffix, dir, err));
