@@ -2,48 +2,15 @@
 # java_client.sh SERVER CHECKPOINT: Fluss's own Java client judges our table server, before and after kill -9, and its RocksDB opens a
 # checkpoint of ours. SERVER is fluss_server_main, CHECKPOINT writes a checkpoint. Skipped (77) where there is no JDK or Maven, or the
 # jars cannot be had.
-set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 server=$1
 checkpoint=$2
-for tool in java mvn; do
-    command -v $tool >/dev/null || { echo "SKIPPED: no $tool on this machine"; exit 77; }
-done
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/sluice-tests/judge-$(cksum <"$here/pom.xml" | tr ' ' -)
-if [ ! -e "$cache/ready" ]; then
-    mkdir -p "$cache"
-    if ! mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/lib" >"$cache/mvn.log" 2>&1; then
-        tail -5 "$cache/mvn.log"
-        echo "SKIPPED: the Fluss client cannot be fetched"
-        exit 77
-    fi
-    touch "$cache/ready"
-fi
-work=$(mktemp -d)
-pid=
-finish() {
-    if [ -n "$pid" ]; then kill -9 "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; fi
-    rm -rf "$work"
-}
-trap finish EXIT
-start() {
-    "$server" "$work/data" "$1" >"$work/address" 2>"$work/log" &
-    pid=$!
-    for _ in $(seq 100); do
-        [ -s "$work/address" ] && return
-        sleep 0.05
-    done
-    cat "$work/log"
-    exit 1
-}
-judge() { java --add-opens=java.base/java.nio=ALL-UNNAMED -XX:+UseSerialGC -Xmx512m -cp "$cache/lib/*" "$here/Judge.java" "$@"; }
+. "$(dirname "${BASH_SOURCE[0]}")/java.sh"
+judge() { run_java "$here/Judge.java" "$@"; }
 
 "$checkpoint" "$work/checkpoint" 20000
 judge rocksdb "$work/checkpoint/snapshot" 20000
-start 127.0.0.1:0
-address=$(cat "$work/address")
+server_start 127.0.0.1:0
 judge write "$address"
-kill -9 "$pid"
-wait "$pid" 2>/dev/null || true
-start "$address"
+server_kill
+server_start "$address"
 judge read "$address"
