@@ -439,7 +439,8 @@ task_take(slu_jobmanager *jm, job *j, const slu_message *message)
     if (state == TASK_FAILED) {
         if (message->task < j->layout->task_count)
             j->tasks[task] = TASK_FAILED;
-        job_fail(jm, j, message->flags != 0, "%s%s%s", message->name, message->name[0] == 0 ? "" : ": ", message->text);
+        job_fail_with(jm, j, (slu_status)message->status, message->flags != 0, "%s%s%s", message->name,
+                      message->name[0] == 0 ? "" : ": ", message->text);
         return;
     }
     if (message->task >= j->layout->task_count || j->ending || j->coordinator == NULL)

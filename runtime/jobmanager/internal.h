@@ -8,6 +8,7 @@
 #include "checkpoint/manifest.h"
 #include "control/message.h"
 #include "plan/layout.h"
+#include "plan/restart.h"
 
 #define ID_BYTES 33
 #define HOST_BYTES 256
@@ -88,11 +89,10 @@ struct job {
     uint64_t attempt;
     uint64_t attempt_id;
     uint64_t restarts;
-    uint64_t restarts_in_row;
+    slu_restart restart; /* what the strategy goes by */
     int64_t created_ms, start_ms, end_ms; /* wall */
     int64_t running_since;                /* now_ms clock */
     int64_t deadline;                     /* of the state: delay, deploy, cancel, reconcile, resources; INT64_MAX: none */
-    int64_t delay_ms;
     int64_t look_ms;    /* when a worker that nobody can reach is looked at again; INT64_MAX: there is none */
     int64_t kill_ms;    /* when KILL is sent again */
     bool begun;         /* PEERS were sent */
@@ -185,6 +185,8 @@ void job_tick(slu_jobmanager *jm, job *j);
 int64_t job_deadline(const job *j);
 /* Something of the present attempt failed: the restart strategy decides. */
 SLU_PRINTF(4, 5) void job_fail(slu_jobmanager *jm, job *j, bool fatal, const char *format, ...);
+/* The same, for a reason with a status. */
+SLU_PRINTF(5, 6) void job_fail_with(slu_jobmanager *jm, job *j, slu_status status, bool fatal, const char *format, ...);
 void job_cancel(slu_jobmanager *jm, job *j);
 void job_stop(slu_jobmanager *jm, job *j);
 /* Ends what runs of the attempt; when all is dead, `after`. */

@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 
-#define RESET_AFTER_MS 3600000 /* a job that ran so long begins its restart delays anew, as in Flink */
 #define CHECK_MS 250           /* while an attempt is being ended */
 #define KILL_AGAIN_MS 1000
 #define LOOK_MS 20 /* how often a worker that nobody can reach is looked at: a process is some ms in dying */
@@ -350,7 +349,7 @@ job_after(slu_jobmanager *jm, job *j)
     if (j->after == JOB_RESTARTING) {
         j->restarts++;
         memset(j->tasks, TASK_CREATED, j->layout->task_count);
-        j->deadline = jm_now(jm) + j->delay_ms;
+        j->deadline = jm_now(jm) + j->restart.delay_ms;
     }
     for (uint32_t i = 0; j->after != JOB_RESTARTING && j->layout != NULL && i < j->layout->task_count; i++)
         if (j->tasks[i] != TASK_FINISHED && j->tasks[i] != TASK_FAILED)
@@ -360,36 +359,53 @@ job_after(slu_jobmanager *jm, job *j)
     job_set_state(jm, j, j->after);
 }
 
-/* Whether the strategy of the graph allows another attempt; sets the delay before it. */
+/* Whether the strategy of the graph allows another attempt. If not, the failure says what of it forbids that. */
 static bool
-restart_allowed(slu_jobmanager *jm, job *j)
+restart_allowed(slu_jobmanager *jm, job *j, slu_status status)
 {
-    const slu_restart_settings *restart = &j->graph->restart;
-    if (j->running_since != 0 && jm_now(jm) - j->running_since > RESET_AFTER_MS)
-        j->restarts_in_row = 0;
-    if (restart->strategy == 0 || (restart->attempts_max != 0 && j->restarts_in_row >= restart->attempts_max))
-        return false;
-    if (j->restarts_in_row++ == 0 || restart->strategy == 1)
-        j->delay_ms = restart->delay_ms;
-    else
-        j->delay_ms = SLU_MIN(j->delay_ms + j->delay_ms / 2, SLU_MAX(restart->delay_max_ms, restart->delay_ms));
-    return true;
+    char why[128];
+    char text[sizeof j->failure];
+    const slu_restart_failure failure = {.now_ms = jm_now(jm),
+                                         .ran_ms = j->running_since == 0 ? 0 : jm_now(jm) - j->running_since,
+                                         .position = j->completed,
+                                         .status = status,
+                                         .text = j->failure};
+    if (slu_restart_next(&j->restart, &j->graph->restart, &failure, why, sizeof why))
+        return true;
+    (void)snprintf(text, sizeof text, "%s", j->failure);
+    (void)snprintf(j->failure, sizeof j->failure, "%s%s%.380s", why, why[0] == 0 ? "" : ": ", text);
+    return false;
+}
+
+static void
+job_failed(slu_jobmanager *jm, job *j, slu_status status, bool fatal, const char *format, va_list args)
+{
+    if (j->ending || (j->state != JOB_RUNNING && j->state != JOB_RECONCILING))
+        return;
+    (void)vsnprintf(j->failure, sizeof j->failure, format, args);
+    const bool again = !fatal && restart_allowed(jm, j, status);
+    slu_log_warn(jm->spec.env, "ATTEMPT-FAILED", "job %s attempt %" PRIu64 ": %s%s", j->name, j->attempt, j->failure,
+                 again ? "" : "; no restart is left");
+    job_end(jm, j, JOB_FAILING, again ? JOB_RESTARTING : JOB_FAILED, true);
+    job_members_check(jm, j);
 }
 
 void
 job_fail(slu_jobmanager *jm, job *j, bool fatal, const char *format, ...)
 {
     va_list args;
-    if (j->ending || (j->state != JOB_RUNNING && j->state != JOB_RECONCILING))
-        return;
     va_start(args, format);
-    (void)vsnprintf(j->failure, sizeof j->failure, format, args);
+    job_failed(jm, j, SLU_IO, fatal, format, args);
     va_end(args);
-    const bool again = !fatal && restart_allowed(jm, j);
-    slu_log_warn(jm->spec.env, "ATTEMPT-FAILED", "job %s attempt %" PRIu64 ": %s%s", j->name, j->attempt, j->failure,
-                 again ? "" : "; no restart is left");
-    job_end(jm, j, JOB_FAILING, again ? JOB_RESTARTING : JOB_FAILED, true);
-    job_members_check(jm, j);
+}
+
+void
+job_fail_with(slu_jobmanager *jm, job *j, slu_status status, bool fatal, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    job_failed(jm, j, status, fatal, format, args);
+    va_end(args);
 }
 
 void

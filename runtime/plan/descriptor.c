@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/suggest.h"
+#include "plan/restart.h"
 #include "yaml.h"
 
 #include <ctype.h>
@@ -34,6 +35,10 @@ typedef struct restart_keys {
     int64_t attempts;
     int64_t delay_ms;
     int64_t delay_max_ms;
+    int64_t max_failures;
+    int64_t interval_ms;
+    int64_t reset_ms;
+    int64_t same_failures;
 } restart_keys;
 
 typedef struct operator_keys {
@@ -82,13 +87,22 @@ static const slu_option checkpoint_options[] = {
 
 static const slu_option restart_options[] = {
     SLU_OPTION("strategy", CHOICE, restart_keys, strategy, "exponential-delay", "what happens after a failure",
-               .param = "restart.strategy", .choices = "none|fixed-delay|exponential-delay"),
+               .param = "restart.strategy", .choices = "none|fixed-delay|failure-rate|exponential-delay"),
     SLU_OPTION("attempts", I64, restart_keys, attempts, "0", "restarts before the job fails; 0: no bound",
                .param = "restart.attempts", .min = 0, .max = 1000000),
     SLU_OPTION("delay", DURATION, restart_keys, delay_ms, "100ms", "wait before a restart; the first one when exponential",
                .param = "restart.delay", .min = 0, .max = DAY_MS),
     SLU_OPTION("delay-max", DURATION, restart_keys, delay_max_ms, "1m", "longest wait when exponential",
                .param = "restart.delay-max", .min = 0, .max = DAY_MS),
+    SLU_OPTION("max-failures", I64, restart_keys, max_failures, "1", "failure-rate: more of them within the interval end the job",
+               .param = "restart.max-failures", .min = 1, .max = SLU_RESTART_FAILURES_MAX),
+    SLU_OPTION("interval", DURATION, restart_keys, interval_ms, "1m", "failure-rate: over which failures are counted",
+               .param = "restart.interval", .min = 1, .max = 365 * DAY_MS),
+    SLU_OPTION("reset", DURATION, restart_keys, reset_ms, "1h", "exponential: after so long without failure the delays begin anew",
+               .param = "restart.reset", .min = 1, .max = 365 * DAY_MS),
+    SLU_OPTION("same-failures", I64, restart_keys, same_failures, "8",
+               "exponential: the same failure of data so often from the same checkpoint ends the job; 0: never",
+               .param = "restart.same-failures", .min = 0, .max = 1000000),
 };
 
 static const slu_option operator_options[] = {
@@ -258,6 +272,16 @@ settings_note(making *m)
     return slu_arena_status(m->arena, m->err);
 }
 
+static uint32_t
+strategy_of(const char *name)
+{
+    static const char *const names[] = {"none", "fixed-delay", "exponential-delay", "failure-rate"};
+    uint32_t strategy = 0;
+    while (strategy < SLU_RESTART_RATE && strcmp(names[strategy], name) != 0)
+        strategy++;
+    return strategy;
+}
+
 static slu_status
 settings_apply(making *m)
 {
@@ -273,10 +297,14 @@ settings_apply(making *m)
                                                   .dir = checkpoint->dir};
     SLU_TRY(section_parse(m, &restart_table, m->job.restart, &section));
     const restart_keys *restart = section;
-    graph->restart.strategy = restart->strategy[0] == 'n' ? 0 : restart->strategy[0] == 'f' ? 1 : 2;
-    graph->restart.attempts_max = (uint32_t)restart->attempts;
-    graph->restart.delay_ms = restart->delay_ms;
-    graph->restart.delay_max_ms = restart->delay_max_ms;
+    graph->restart = (slu_restart_settings){.strategy = strategy_of(restart->strategy),
+                                            .attempts_max = (uint32_t)restart->attempts,
+                                            .delay_ms = restart->delay_ms,
+                                            .delay_max_ms = restart->delay_max_ms,
+                                            .failures_max = (uint32_t)restart->max_failures,
+                                            .interval_ms = restart->interval_ms,
+                                            .reset_ms = restart->reset_ms,
+                                            .same_max = (uint32_t)restart->same_failures};
     graph->name = m->job.job;
     graph->parallelism = (uint32_t)m->job.parallelism;
     graph->flush_interval_ms = m->job.flush_interval_ms;

@@ -67,12 +67,21 @@ typedef struct slu_checkpoint_settings {
     const char *dir; /* "" : the runner's own default */
 } slu_checkpoint_settings;
 
-/* Flink's exponential-delay restart strategy by default. */
+#define SLU_RESTART_NONE 0
+#define SLU_RESTART_FIXED 1
+#define SLU_RESTART_EXPONENTIAL 2 /* the default */
+#define SLU_RESTART_RATE 3
+
+/* See restart.h. */
 typedef struct slu_restart_settings {
-    uint32_t strategy;     /* 0 none, 1 fixed delay, 2 exponential delay */
+    uint32_t strategy;
     uint32_t attempts_max; /* 0: unlimited */
     int64_t delay_ms;
     int64_t delay_max_ms;
+    uint32_t failures_max;
+    int64_t interval_ms;
+    int64_t reset_ms;  /* 0: never */
+    uint32_t same_max; /* 0: never */
 } slu_restart_settings;
 
 typedef struct slu_graph {

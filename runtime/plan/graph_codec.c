@@ -6,7 +6,7 @@
  *
  *   job         [name, path, parallelism, max_parallelism, flush_interval_ms]
  *   checkpoint  [interval_ms, timeout_ms, min_pause_ms, tolerated_failures, retained, dir]
- *   restart     [strategy, attempts_max, delay_ms, delay_max_ms]
+ *   restart     [strategy, attempts_max, delay_ms, delay_max_ms; since 0.1 also: failures_max, interval_ms, reset_ms, same_max]
  *   params      [[name, text|nil, origin, line, column] ...]
  *   operators   [[id, use, module, sha256, kind, flags, parallelism, parallelism_origin, inputs, with|nil, outputs, dynamic, bounded,
  *                splits, line, column] ...]
@@ -132,11 +132,15 @@ settings_encode(const slu_graph *graph, slu_buf *out)
     slu_pack_u64(out, graph->checkpoint.retained);
     slu_pack_cstr(out, graph->checkpoint.dir);
     slu_pack_cstr(out, "restart");
-    slu_pack_array(out, 4);
+    slu_pack_array(out, 8);
     slu_pack_u64(out, graph->restart.strategy);
     slu_pack_u64(out, graph->restart.attempts_max);
     slu_pack_i64(out, graph->restart.delay_ms);
     slu_pack_i64(out, graph->restart.delay_max_ms);
+    slu_pack_u64(out, graph->restart.failures_max);
+    slu_pack_i64(out, graph->restart.interval_ms);
+    slu_pack_i64(out, graph->restart.reset_ms);
+    slu_pack_u64(out, graph->restart.same_max);
 }
 
 slu_status
@@ -438,11 +442,18 @@ static void
 restart_decode(reader *r)
 {
     slu_restart_settings *settings = &r->graph->restart;
-    const uint32_t more = parts_begin(r, 4);
+    uint32_t more = parts_begin(r, 4);
     settings->strategy = u32_decode(r);
     settings->attempts_max = u32_decode(r);
     settings->delay_ms = slu_unpack_i64(&r->in);
     settings->delay_max_ms = slu_unpack_i64(&r->in);
+    if (more >= 4) { /* of a graph that an older build made and the job store keeps they are missing */
+        settings->failures_max = u32_decode(r);
+        settings->interval_ms = slu_unpack_i64(&r->in);
+        settings->reset_ms = slu_unpack_i64(&r->in);
+        settings->same_max = u32_decode(r);
+        more -= 4;
+    }
     parts_end(r, more);
 }
 

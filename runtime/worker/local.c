@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "plan/restart.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -34,10 +35,11 @@ struct slu_local {
     uint32_t attempt;
     uint64_t nonce;
     uint32_t restarts;
+    slu_restart restart; /* what the strategy goes by */
+    int64_t began_ms;    /* of the present attempt */
     uint32_t running, finished; /* tasks of this attempt */
     bool ever_ran;
     int64_t restart_at_ms;
-    int64_t delay_ms;
     slu_worker *worker;
     slu_coordinator *coordinator;
     slu_manifest *restore;
@@ -93,6 +95,7 @@ static slu_status
 start_attempt(slu_local *local, slu_error *err)
 {
     local->attempt++;
+    local->began_ms = slu_now_ms(local->env);
     local->running = local->finished = 0;
     local->nonce = local->env->random(local->env);
     SLU_TRY(find_restore(local, err));
@@ -153,22 +156,28 @@ finish(slu_local *local, slu_status result)
 static void
 fail(slu_local *local, const slu_error *error)
 {
-    const slu_restart_settings *restart = &local->graph->restart;
+    char why[128];
     local->error = *error;
-    const bool again = restart->strategy != 0 && local->ever_ran && !error->fatal &&
-                       (restart->attempts_max == 0 || local->restarts < restart->attempts_max);
+    const slu_restart_failure failure = {.now_ms = slu_now_ms(local->env),
+                                         .ran_ms = slu_now_ms(local->env) - local->began_ms,
+                                         .position = local->status.completed_checkpoint,
+                                         .status = error->status,
+                                         .text = error->message};
+    why[0] = 0;
+    const bool again = local->ever_ran && !error->fatal &&
+                       slu_restart_next(&local->restart, &local->graph->restart, &failure, why, sizeof why);
     if (!again) {
-        finish(local, error->status < 0 ? error->status : SLU_IO);
+        if (why[0] != 0)
+            (void)slu_error_in(&local->error, local->error.status, "%s", why);
+        finish(local, local->error.status < 0 ? local->error.status : SLU_IO);
         return;
     }
     end_attempt(local);
-    const int64_t least = restart->delay_ms;
-    const int64_t next = restart->strategy == 1 || local->restarts == 0 ? least : local->delay_ms + local->delay_ms / 2;
-    local->delay_ms = restart->delay_max_ms > 0 && next > restart->delay_max_ms ? restart->delay_max_ms : next;
     local->restarts++;
-    local->restart_at_ms = slu_now_ms(local->env) + local->delay_ms;
+    local->restart_at_ms = slu_now_ms(local->env) + local->restart.delay_ms;
     local->phase = DELAYED;
-    slu_log_warn(local->env, "RESTART", "job %s: %s; again in %" PRId64 " ms", local->job_id, error->message, local->delay_ms);
+    slu_log_warn(local->env, "RESTART", "job %s: %s; again in %" PRId64 " ms", local->job_id, error->message,
+                 local->restart.delay_ms);
 }
 
 /* ---- Checkpoints */

@@ -365,6 +365,8 @@ ask(world *w, slu_message message)
     return &w->answer;
 }
 
+static uint32_t same_failures; /* of the next graph */
+
 /* Two sources, a hash edge, two sinks. The graph's strings live in its arena. */
 static void
 graph_encode(int64_t interval_ms, slu_buf *out)
@@ -380,6 +382,7 @@ graph_encode(int64_t interval_ms, slu_buf *out)
     graph->checkpoint.interval_ms = interval_ms;
     graph->checkpoint.timeout_ms = 60000;
     graph->restart.delay_ms = 1000;
+    graph->restart.same_max = same_failures;
     graph->operators = slu_arena_array(&graph->arena, 2, sizeof *graph->operators);
     graph->operator_count = 2;
     graph->operators[0] = (slu_operator){.id = "source",
@@ -590,6 +593,37 @@ a_lost_task_manager_moves_the_job(void **state)
     run(&w, 1500);
     CHECK_TEXT(state_of(&w, job), "RUNNING");
     assert_int_equal(alive(&w), 1);
+    world_close(&w);
+}
+
+/* A row that no attempt gets over. */
+static void
+the_same_failure_again_and_again_ends_the_job(void **state)
+{
+    world w;
+    char job[33];
+    world_open(&w);
+    same_failures = 3;
+    submit(&w, job);
+    same_failures = 0;
+    run(&w, 1500);
+    for (int i = 0; i < 3; i++) {
+        CHECK_TEXT(state_of(&w, job), "RUNNING");
+        slu_message m = about(living(&w, 0), SLU_MESSAGE_TASK);
+        m.task = UINT32_MAX;
+        m.state = "FAILED";
+        m.name = "names";
+        m.status = SLU_INVALID;
+        m.text = "row 7 is no row";
+        tell(living(&w, 0)->link, &m);
+        run(&w, 50);
+        for (int wait = 0; wait < 400 && strcmp(state_of(&w, job), "RESTARTING") == 0; wait++)
+            run(&w, 10);
+        run(&w, 200); /* less than a checkpoint's interval */
+    }
+    CHECK_TEXT(state_of(&w, job), "FAILED");
+    assert_non_null(strstr(w.answer.text, "the same failure of data 3 times in a row"));
+    assert_non_null(strstr(w.answer.text, "names: row 7 is no row"));
     world_close(&w);
 }
 
@@ -853,6 +887,7 @@ main(void)
         cmocka_unit_test(who_loses_a_checkpoint_stops),
         cmocka_unit_test(no_attempt_beside_a_living_one),
         cmocka_unit_test(a_lost_task_manager_moves_the_job),
+        cmocka_unit_test(the_same_failure_again_and_again_ends_the_job),
         cmocka_unit_test(a_lost_link_is_no_death),
         cmocka_unit_test(a_silent_worker_is_replaced),
         cmocka_unit_test(a_task_manager_that_slept_comes_back),

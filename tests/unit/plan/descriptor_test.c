@@ -147,7 +147,9 @@ a_good_one_is_planned(void **state)
     CHECK_TEXT(graph->operators[2].module, "fake");
     assert_int_equal(graph->checkpoint.interval_ms, 10000);
     assert_int_equal(graph->checkpoint.timeout_ms, 60000);
-    assert_int_equal(graph->restart.strategy, 2);
+    assert_int_equal(graph->restart.strategy, SLU_RESTART_EXPONENTIAL);
+    assert_int_equal(graph->restart.reset_ms, 3600000);
+    assert_int_equal(graph->restart.same_max, 8);
     assert_int_equal(graph->max_parallelism, 128);
     slu_graph_free(&graph);
 }
@@ -176,7 +178,8 @@ command_line_over_environment_over_file(void **state)
                                            {"checkpoint.interval", "1s"}};
     static char *environment[] = {(char *)(uintptr_t) "SLUICE_FLUSS_BOOTSTRAP_SERVERS=h:1",
                                   (char *)(uintptr_t) "SLUICE_NAMES_TABLE=x.y", (char *)(uintptr_t) "SLUICE_PARALLELISM=3",
-                                  (char *)(uintptr_t) "SLUICE_RESTART_DELAY=2s", NULL};
+                                  (char *)(uintptr_t) "SLUICE_RESTART_DELAY=2s",
+                                  (char *)(uintptr_t) "SLUICE_RESTART_STRATEGY=failure-rate", NULL};
     const slu_descriptor descriptor = good_descriptor(settings, 4, environment);
     CHECK_OK(plan(&descriptor, &graph, &err));
     assert_int_equal(graph->operators[1].parallelism, 4);
@@ -185,6 +188,8 @@ command_line_over_environment_over_file(void **state)
     assert_int_equal(graph->operators[0].parallelism_origin, SLU_ORIGIN_FILE);
     assert_int_equal(graph->checkpoint.interval_ms, 1000);
     assert_int_equal(graph->restart.delay_ms, 2000);
+    assert_int_equal(graph->restart.strategy, SLU_RESTART_RATE);
+    assert_int_equal(graph->restart.interval_ms, 60000);
     CHECK_TEXT(setting_of(graph->params, "fluss.bootstrap.servers", &origin), "h:1");
     assert_int_equal(origin, SLU_ORIGIN_ENVIRONMENT);
     CHECK_TEXT(setting_of(graph->params, "names.table", &origin), "x.y");

@@ -1,0 +1,77 @@
+/* restart.c: see the table in restart.h. */
+#include "plan/restart.h"
+
+#include "base/hash.h"
+#include "base/sizes.h"
+
+#include <inttypes.h>
+
+/* More than `failures_max` within the interval are too many. */
+static bool
+rate_allows(slu_restart *restart, const slu_restart_settings *settings, int64_t now_ms)
+{
+    const uint32_t most = SLU_MIN(settings->failures_max, (uint32_t)SLU_RESTART_FAILURES_MAX);
+    const uint64_t number = restart->failures++;
+    if (most == 0)
+        return false;
+    const int64_t before_ms = restart->failed_ms[number % most]; /* `most` failures ago */
+    restart->failed_ms[number % most] = now_ms;
+    return number < most || now_ms - before_ms > settings->interval_ms;
+}
+
+/* Others in between, which are its consequences elsewhere, do not make it another one. */
+static bool
+is_same_too_often(slu_restart *restart, const slu_restart_settings *settings, const slu_restart_failure *failure)
+{
+    const bool of_data =
+        failure->status == SLU_INVALID || failure->status == SLU_CORRUPT || failure->status == SLU_UNSUPPORTED;
+    if (settings->same_max == 0 || !of_data)
+        return false;
+    const uint32_t key = slu_crc32c(0, failure->text, strlen(failure->text));
+    if (restart->same == 0 || key != restart->same_key || failure->position != restart->same_position)
+        restart->same = 0;
+    restart->same_key = key;
+    restart->same_position = failure->position;
+    return ++restart->same >= settings->same_max;
+}
+
+static void
+exponential_delay(slu_restart *restart, const slu_restart_settings *settings)
+{
+    const int64_t most = SLU_MAX(settings->delay_max_ms, settings->delay_ms);
+    const int64_t next = restart->in_row == 0 ? settings->delay_ms : restart->delay_ms + restart->delay_ms / 2;
+    restart->delay_ms = SLU_MIN(next, most);
+}
+
+bool
+slu_restart_next(slu_restart *restart, const slu_restart_settings *settings, const slu_restart_failure *failure, char *why,
+                 size_t why_bytes)
+{
+    why[0] = 0;
+    if (settings->strategy == SLU_RESTART_NONE)
+        return false;
+    if (settings->strategy == SLU_RESTART_RATE) {
+        restart->delay_ms = settings->delay_ms;
+        if (rate_allows(restart, settings, failure->now_ms))
+            return true;
+        (void)snprintf(why, why_bytes, "more than %" PRIu32 " failures in %" PRId64 " ms", settings->failures_max,
+                       settings->interval_ms);
+        return false;
+    }
+    const bool exponential = settings->strategy == SLU_RESTART_EXPONENTIAL;
+    if (exponential && settings->reset_ms > 0 && failure->ran_ms > settings->reset_ms)
+        restart->in_row = 0;
+    if (exponential && is_same_too_often(restart, settings, failure)) {
+        (void)snprintf(why, why_bytes, "the same failure of data %" PRIu32 " times in a row from checkpoint %" PRId64,
+                       restart->same, failure->position);
+        return false;
+    }
+    if (settings->attempts_max != 0 && restart->in_row >= settings->attempts_max)
+        return false;
+    if (exponential)
+        exponential_delay(restart, settings);
+    else
+        restart->delay_ms = settings->delay_ms;
+    restart->in_row++;
+    return true;
+}
