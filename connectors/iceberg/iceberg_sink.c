@@ -35,6 +35,9 @@ typedef struct sink_options {
     const char *table;
     const char *type;
     const char *warehouse;
+    const char *uri;
+    const char *token;
+    const char *credential;
     uint32_t create;
     int64_t target_bytes;
 } sink_options;
@@ -84,10 +87,15 @@ typedef struct iceberg_sink {
 static const slu_option SINK_OPTIONS[] = {
     SLU_OPTION("table", STRING, sink_options, table, NULL, "the table to append to, as namespace.table",
                .flags = SLU_OPTION_REQUIRED),
-    SLU_OPTION("type", STRING, sink_options, type, "hadoop", "the Iceberg catalog: hadoop (tables in a directory)",
+    SLU_OPTION("type", STRING, sink_options, type, "hadoop", "the Iceberg catalog: hadoop (tables in a directory) or rest",
                .param = "datalake.iceberg.type"),
-    SLU_OPTION("warehouse", STRING, sink_options, warehouse, NULL, "where the tables are: a directory or a file: URI",
-               .param = "datalake.iceberg.warehouse", .flags = SLU_OPTION_REQUIRED),
+    SLU_OPTION("warehouse", STRING, sink_options, warehouse, NULL, "where the tables are: a directory or a file: URI; with rest its name there",
+               .param = "datalake.iceberg.warehouse"),
+    SLU_OPTION("uri", STRING, sink_options, uri, NULL, "with rest: where the catalog answers", .param = "datalake.iceberg.uri"),
+    SLU_OPTION("token", STRING, sink_options, token, NULL, "with rest: a bearer token", .param = "datalake.iceberg.token",
+               .flags = SLU_OPTION_SECRET),
+    SLU_OPTION("credential", STRING, sink_options, credential, NULL, "with rest: client id:secret for a token",
+               .param = "datalake.iceberg.credential", .flags = SLU_OPTION_SECRET),
     SLU_OPTION("create", BOOL, sink_options, create, "false",
                "make the table from the input's columns, unpartitioned, when it is not there"),
     SLU_OPTION("target-file-size", BYTES, sink_options, target_bytes, NULL,
@@ -95,6 +103,23 @@ static const slu_option SINK_OPTIONS[] = {
 };
 
 /* ---- the table ---- */
+
+static slu_status
+lake_open(const slu_env *env, const sink_options *options, iceberg_catalog *out, slu_error *err)
+{
+    iceberg_property secrets[2];
+    size_t count = 0;
+    if (options->token != NULL)
+        secrets[count++] = (iceberg_property){"token", options->token};
+    if (options->credential != NULL)
+        secrets[count++] = (iceberg_property){"credential", options->credential};
+    const iceberg_lake_options lake = {.type = options->type,
+                                       .warehouse = options->warehouse,
+                                       .uri = options->uri,
+                                       .properties = secrets,
+                                       .property_count = count};
+    return iceberg_lake_open(env, &lake, out, err);
+}
 
 static slu_status
 name_split(const sink_options *options, char ns[256], char name[256], slu_error *err)
@@ -136,7 +161,6 @@ static slu_status
 sink_plan(slu_plan_call *call, slu_error *err)
 {
     const sink_options *options = call->options;
-    const iceberg_lake_options lake = {options->type, options->warehouse, false};
     slu_env env;
     slu_env_init_host(&env, call->host);
     SLU_AUTO(iceberg_catalog_close) iceberg_catalog catalog = {0};
@@ -147,7 +171,7 @@ sink_plan(slu_plan_call *call, slu_error *err)
     char name[256];
     slu_status status = name_split(options, ns, name, err);
     if (status == SLU_OK)
-        status = iceberg_lake_open(&env, &lake, &catalog, err);
+        status = lake_open(&env, options, &catalog, err);
     if (status == SLU_OK)
         status = table_open(options, &catalog, ns, name, call->inputs[0], false, &table, err);
     if (status == SLU_OK)
@@ -181,9 +205,8 @@ partition_sources(iceberg_sink *self, slu_error *err)
 static slu_status
 sink_begin(iceberg_sink *self, slu_error *err)
 {
-    const iceberg_lake_options lake = {self->options->type, self->options->warehouse, false};
     SLU_TRY(name_split(self->options, self->ns, self->name, err));
-    SLU_TRY(iceberg_lake_open(&self->env, &lake, &self->catalog, err));
+    SLU_TRY(lake_open(&self->env, self->options, &self->catalog, err));
     SLU_TRY(table_open(self->options, &self->catalog, self->ns, self->name, self->input, true, &self->table, err));
     return partition_sources(self, err);
 }

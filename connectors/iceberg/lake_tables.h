@@ -16,9 +16,13 @@
 #include "iceberg/fluss_spec.h"
 
 typedef struct iceberg_lake_options {
-    const char *type;      /* datalake.iceberg.type: NULL or "hadoop" */
+    const char *type;      /* datalake.iceberg.type: NULL or "hadoop"; "rest" */
     const char *warehouse; /* datalake.iceberg.warehouse: a directory or a file: URI */
     bool sync;             /* what is written survives a power loss */
+    const char *uri;       /* datalake.iceberg.uri, with rest: where the catalog answers. The warehouse is then its name there, and
+                              may be NULL */
+    const iceberg_property *properties; /* with rest: more of its settings: token, credential, scope ... (rest/session.h) */
+    size_t property_count;
 } iceberg_lake_options;
 
 /* `env` is borrowed. */

@@ -292,8 +292,8 @@ parse_document(metadata_box *box, slu_error *err)
 }
 
 /* Takes the document, success or not. */
-static slu_status
-metadata_of_document(json_t *document, iceberg_metadata **out, slu_error *err)
+slu_status
+iceberg_metadata_of_document(json_t *document, iceberg_metadata **out, slu_error *err)
 {
     SLU_AUTO(box_free) metadata_box *box = slu_alloc_zero(1, sizeof *box);
     if (box == NULL) {
@@ -314,7 +314,7 @@ iceberg_metadata_parse(slu_view text, iceberg_metadata **out, slu_error *err)
     if (text.bytes > ICEBERG_METADATA_BYTES_MAX)
         return slu_error_set(err, SLU_LIMIT, "table metadata of %zu bytes", text.bytes);
     SLU_TRY(iceberg_json_load(text, "table metadata", &document, err));
-    return metadata_of_document(document, out, err);
+    return iceberg_metadata_of_document(document, out, err);
 }
 
 slu_status
@@ -481,7 +481,7 @@ iceberg_metadata_new(const iceberg_create *create, const char *uuid, int64_t now
     json_t *document = new_document(create, uuid, now_ms);
     if (document == NULL)
         return slu_error_set(err, SLU_INVALID, "a new table at %s: a name is not UTF-8, or no memory", create->location);
-    return metadata_of_document(document, out, err);
+    return iceberg_metadata_of_document(document, out, err);
 }
 
 /* ---- updates ---- */
@@ -515,8 +515,8 @@ member(json_t *object, const char *key, json_t *(*make)(void))
     return json_object_get(object, key);
 }
 
-static json_t *
-snapshot_to_json(const iceberg_snapshot *snapshot)
+json_t *
+iceberg_snapshot_to_json(const iceberg_snapshot *snapshot)
 {
     json_t *json =
         json_pack("{s:I,s:I,s:I,s:o,s:s}", "sequence-number", (json_int_t)snapshot->sequence_number, "snapshot-id",
@@ -540,7 +540,7 @@ apply_add_snapshot(json_t *document, const iceberg_metadata *base, const iceberg
                              (long long)snapshot->sequence_number, (long long)base->last_sequence_number);
     if (iceberg_metadata_snapshot_of(base, snapshot->id) != NULL)
         return slu_error_set(err, SLU_CONFLICT, "snapshot %lld is in the table already", (long long)snapshot->id);
-    (void)json_array_append_new(member(document, "snapshots", json_array), snapshot_to_json(snapshot));
+    (void)json_array_append_new(member(document, "snapshots", json_array), iceberg_snapshot_to_json(snapshot));
     (void)json_object_set_new(document, "last-sequence-number", json_integer(snapshot->sequence_number));
     return SLU_OK;
 }
@@ -683,5 +683,5 @@ iceberg_metadata_apply(const iceberg_metadata *base, const char *base_location, 
     }
     apply_log(document, base, base_location);
     (void)json_object_set_new(document, "last-updated-ms", json_integer(at_ms));
-    return metadata_of_document(document, out, err);
+    return iceberg_metadata_of_document(document, out, err);
 }

@@ -12,7 +12,11 @@ struct cli_lake {
 slu_status
 cli_lake_open(const slu_env *env, const char *type, const char *warehouse, cli_lake **out, slu_error *err)
 {
-    const iceberg_lake_options options = {type, warehouse, false};
+    /* The statements of a server's tables would need the catalog's address and secrets: not told to clients yet. */
+    if (type != NULL && strcmp(type, "rest") == 0)
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "datalake.iceberg.type=rest: the table server, sql and tiering have hadoop so far; the iceberg sink has rest");
+    const iceberg_lake_options options = {.type = type, .warehouse = warehouse};
     SLU_AUTO(cli_lake_close) cli_lake *lake = slu_alloc_zero(1, sizeof *lake);
     if (lake == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a lake");

@@ -28,7 +28,7 @@ made(const char *folder, const char *name)
     slu_buf text;
     slu_buf_init(&text, 1 << 20);
     char path[1024];
-    const iceberg_lake_options options = {"hadoop", folder, false};
+    const iceberg_lake_options options = {.type = "hadoop", .warehouse = folder};
     slu_env_init_fake(&fake, 7);
     (void)snprintf(path, sizeof path, GOLDEN "%s.descriptor.json", name);
     CHECK_OK(slu_file_read(path, 1 << 20, &text, &err));

@@ -38,7 +38,7 @@ set_up(void **state)
     (void)snprintf(folder, sizeof folder, "/tmp/sluice-lake-XXXXXX");
     assert_non_null(mkdtemp(folder));
     slu_env_init_fake(&fake, 7);
-    const iceberg_lake_options options = {NULL, folder, false};
+    const iceberg_lake_options options = {.warehouse = folder};
     CHECK_OK(fluss_lake_open(&fake.env, &options, &lake, &err));
     return 0;
 }
@@ -142,11 +142,11 @@ options_are_checked(void **state)
 {
     slu_error err = {0};
     fluss_lake *none = NULL;
-    const iceberg_lake_options rest = {"rest", "/x", false};
-    const iceberg_lake_options s3 = {"hadoop", "s3://x/y", false};
-    const iceberg_lake_options missing = {"hadoop", NULL, false};
-    CHECK_STATUS(fluss_lake_open(&fake.env, &rest, &none, &err), SLU_UNSUPPORTED);
-    CHECK_MESSAGE(err, "datalake.iceberg.type=rest");
+    const iceberg_lake_options rest = {.type = "rest", .warehouse = "x"};
+    const iceberg_lake_options s3 = {.type = "hadoop", .warehouse = "s3://x/y"};
+    const iceberg_lake_options missing = {.type = "hadoop"};
+    CHECK_STATUS(fluss_lake_open(&fake.env, &rest, &none, &err), SLU_INVALID);
+    CHECK_MESSAGE(err, "datalake.iceberg.uri is not set");
     CHECK_STATUS(fluss_lake_open(&fake.env, &s3, &none, &err), SLU_UNSUPPORTED);
     CHECK_STATUS(fluss_lake_open(&fake.env, &missing, &none, &err), SLU_INVALID);
     CHECK_MESSAGE(err, "datalake.iceberg.warehouse");

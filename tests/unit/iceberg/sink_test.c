@@ -19,7 +19,7 @@ set_up(void **state)
     (void)snprintf(folder, sizeof folder, "/tmp/sluice-sink-XXXXXX");
     assert_non_null(mkdtemp(folder));
     slu_env_init_fake(&fake, 7);
-    const iceberg_lake_options lake = {NULL, folder, false};
+    const iceberg_lake_options lake = {.warehouse = folder};
     CHECK_OK(iceberg_lake_open(&fake.env, &lake, &catalog, &err));
     (void)snprintf(options, sizeof options, "{ table: db.t, warehouse: \"%s\", create: true }", folder);
     return 0;

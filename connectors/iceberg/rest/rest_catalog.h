@@ -1,0 +1,39 @@
+/*
+ * rest_catalog.h: a REST catalog behind the table of functions of catalog.h, and what it can do beyond it.
+ *
+ * Shape    tables as the server gives them: what it renumbers or moves on create is what counts. Views are never asked for.
+ * Commit   OK, CONFLICT and the other definite statuses are certain. IO, TIMEOUT and CLOSED mean unknown, for the caller to look for
+ *          its snapshot: so is every 5xx (and 503 without Retry-After), a broken connection, and an accepted commit whose answer
+ *          cannot be read. A definite answer that follows a try in doubt is settled here: the own snapshot is looked for; that it
+ *          is not there is believed only when the history from the ref back to the base is shown without a gap, since some servers
+ *          list the current snapshot alone.
+ * Create   makes the namespace when it is missing.
+ * Owns     the store is taken over and closed with the catalog.
+ * Threads  any; calls to the server wait for each other.
+ * Errors   those of session.h and catalog.h.
+ * Not yet  stage-create, table-scoped tokens, token exchange, vended credentials and remote signing, rest.auth.type sigv4 and basic.
+ */
+#ifndef ICEBERG_REST_CATALOG_H
+#define ICEBERG_REST_CATALOG_H
+
+#include "iceberg/rest/session.h"
+
+SLU_CHECK slu_status iceberg_catalog_rest_open(const slu_env *env, const iceberg_rest_options *options, iceberg_store *store,
+                                               iceberg_catalog *out, slu_error *err);
+
+/* Those below want a catalog of iceberg_catalog_rest_open; another is INVALID. */
+
+/* The namespaces below `parent` (NULL: at the top), levels joined by '.'. */
+SLU_CHECK slu_status iceberg_rest_namespaces(const iceberg_catalog *catalog, const char *parent, iceberg_named found, void *to,
+                                             slu_error *err);
+/* CONFLICT: it exists. */
+SLU_CHECK slu_status iceberg_rest_namespace_create(const iceberg_catalog *catalog, const char *ns, slu_error *err);
+/* NOTFOUND: it does not exist. */
+SLU_CHECK slu_status iceberg_rest_namespace_check(const iceberg_catalog *catalog, const char *ns, slu_error *err);
+/* `purge` also asks for the removal of the files, which many servers do not do. */
+SLU_CHECK slu_status iceberg_rest_table_drop(const iceberg_catalog *catalog, const char *ns, const char *name, bool purge,
+                                             slu_error *err);
+SLU_CHECK slu_status iceberg_rest_table_rename(const iceberg_catalog *catalog, const char *from_ns, const char *from,
+                                               const char *to_ns, const char *to, slu_error *err);
+
+#endif
