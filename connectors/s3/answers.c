@@ -368,7 +368,8 @@ listing_closed(listing *l, const xml *x, slu_buf *token, slu_error *err)
     if (closed_is(x, 1, "Contents"))
         return object_end(l, x, err);
     if (closed_is(x, 1, "EncodingType") && x->text[0] != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "the server lists keys in the encoding \"%.40s\", which nobody asked for", x->text);
+        return slu_error_set(err, SLU_UNSUPPORTED, "the server lists keys in the encoding \"%.40s\", which nobody asked for",
+                             x->text);
     if (closed_is(x, 1, "IsTruncated"))
         l->more = strcmp(x->text, "true") == 0;
     else if (closed_is(x, 1, "NextContinuationToken"))

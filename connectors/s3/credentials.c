@@ -36,8 +36,9 @@ static slu_status
 fill(s3_credentials *out, const char *access_key, const char *secret_key, const char *token, const char *from, slu_error *err)
 {
     if (!given(access_key) || !given(secret_key))
-        return slu_error_set(err, SLU_INVALID, "S3 credentials from the %s: %s is missing (both the access key and its secret are "
-                                               "needed)",
+        return slu_error_set(err, SLU_INVALID,
+                             "S3 credentials from the %s: %s is missing (both the access key and its secret are "
+                             "needed)",
                              from, given(access_key) ? "the secret key" : "the access key");
     out->from = from;
     out->access_key = slu_strdup(access_key);
@@ -116,9 +117,10 @@ profile_take(char *text, const char *profile, s3_credentials *out, bool *out_fou
             profile_line(line, &lines);
     }
     if (lines.unsupported != NULL && !given(lines.access_key))
-        return slu_error_set(err, SLU_UNSUPPORTED,
-                             "S3 profile \"%.100s\": %s is not served by this build; give aws_access_key_id and aws_secret_access_key",
-                             profile, lines.unsupported);
+        return slu_error_set(
+            err, SLU_UNSUPPORTED,
+            "S3 profile \"%.100s\": %s is not served by this build; give aws_access_key_id and aws_secret_access_key", profile,
+            lines.unsupported);
     *out_found = given(lines.access_key) || given(lines.secret_key);
     if (!*out_found)
         return SLU_OK;
@@ -173,8 +175,9 @@ none(slu_error *err)
                                         "AWS_CONTAINER_CREDENTIALS_FULL_URI"};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         if (given(getenv(later[i])))
-            return slu_error_set(err, SLU_UNSUPPORTED, "S3 credentials by %s are not served by this build; set s3.access-key-id and "
-                                                       "s3.secret-access-key",
+            return slu_error_set(err, SLU_UNSUPPORTED,
+                                 "S3 credentials by %s are not served by this build; set s3.access-key-id and "
+                                 "s3.secret-access-key",
                                  later[i]);
     }
     return slu_error_set(err, SLU_INVALID,
@@ -184,8 +187,8 @@ none(slu_error *err)
 }
 
 slu_status
-s3_credentials_find(const char *access_key, const char *secret_key, const char *session_token, const char *profile, const char *file,
-                    s3_credentials *out, slu_error *err)
+s3_credentials_find(const char *access_key, const char *secret_key, const char *session_token, const char *profile,
+                    const char *file, s3_credentials *out, slu_error *err)
 {
     bool found = false;
     memset(out, 0, sizeof *out);

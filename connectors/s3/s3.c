@@ -27,7 +27,7 @@ struct s3_client {
     uint32_t tries;
     uint32_t backoff_base_ms;
     size_t part_bytes;
-    atomic_bool trusted; /* the server has once accepted our signature: a bare 404 of it is to be believed */
+    atomic_bool trusted;  /* the server has once accepted our signature: a bare 404 of it is to be believed */
     pthread_mutex_t lock; /* of what follows */
     char region[64];
     int64_t skew_ms;
@@ -308,10 +308,17 @@ one_of(const char *code, const char *const *list)
 static bool
 passes_by(long status, const char *code)
 {
-    static const char *const again[] = {"SlowDown",           "InternalError", "ServiceUnavailable",         "RequestTimeout",
-                                        "ThrottlingException", "Throttling",    "ConditionalRequestConflict", "OperationAborted",
+    static const char *const again[] = {"SlowDown",
+                                        "InternalError",
+                                        "ServiceUnavailable",
+                                        "RequestTimeout",
+                                        "ThrottlingException",
+                                        "Throttling",
+                                        "ConditionalRequestConflict",
+                                        "OperationAborted",
                                         NULL};
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504 || one_of(code, again);
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504 ||
+           one_of(code, again);
 }
 
 static slu_status
@@ -337,11 +344,11 @@ refusal(const s3_client *client, const s3_request *request, const http_answer *h
     char after[40] = "";
     if (tries > 1)
         (void)snprintf(after, sizeof after, " (after %u tries)", (unsigned)tries);
-    const slu_status status = slu_error_set(
-        err, class, "S3 %s s3://%s/%s: %ld%s%s%s%s%s%s%s", request->method, request->bucket, request->key, http->status,
-        failure->code[0] != 0 ? " " : "", failure->code, failure->message[0] != 0 ? ": " : "", failure->message, after,
-        http->status == 401 || http->status == 403 ? "; the credentials are those of the " : "",
-        http->status == 401 || http->status == 403 ? client->who.from : "");
+    const slu_status status = slu_error_set(err, class, "S3 %s s3://%s/%s: %ld%s%s%s%s%s%s%s", request->method, request->bucket,
+                                            request->key, http->status, failure->code[0] != 0 ? " " : "", failure->code,
+                                            failure->message[0] != 0 ? ": " : "", failure->message, after,
+                                            http->status == 401 || http->status == 403 ? "; the credentials are those of the " : "",
+                                            http->status == 401 || http->status == 403 ? client->who.from : "");
     if (err != NULL) {
         err->code = http->status;
         err->retriable = passes_by(http->status, failure->code);
@@ -523,8 +530,8 @@ s3_read(s3_client *client, const char *bucket, const char *key, int64_t offset, 
     const s3_request request = {.method = "GET", .bucket = bucket, .key = key, .headers = {{"range", range}}, .out = &buf};
     const slu_status status = s3_call(client, &request, &answer, err);
     if (status == SLU_LIMIT || (status == SLU_OK && (answer.status != 206 || answer.range_first != offset)))
-        return slu_error_set(err, SLU_UNSUPPORTED, "S3 GET s3://%s/%s: the server does not honour ranges (asked for %s)", bucket, key,
-                             range);
+        return slu_error_set(err, SLU_UNSUPPORTED, "S3 GET s3://%s/%s: the server does not honour ranges (asked for %s)", bucket,
+                             key, range);
     if (answer.status == 416 || (status == SLU_OK && buf.bytes != bytes))
         return slu_error_set(err, SLU_CORRUPT, "S3 GET s3://%s/%s: the object ends before byte %lld", bucket, key,
                              (long long)offset + (long long)bytes);

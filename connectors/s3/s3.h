@@ -33,14 +33,14 @@
 
 /* Zeroed is a good start: every NULL, 0 or AUTO means the default. */
 typedef struct s3_options {
-    const char *endpoint;       /* s3.endpoint: "http://host:9000"; NULL: https://s3.REGION.amazonaws.com */
-    const char *region;         /* client.region; NULL: AWS_REGION, AWS_DEFAULT_REGION, the profile's, us-east-1 */
-    const char *access_key;     /* s3.access-key-id; NULL: see credentials.h */
-    const char *secret_key;     /* s3.secret-access-key */
-    const char *session_token;  /* s3.session-token */
-    const char *profile;        /* a section of the credentials file */
-    const char *profile_file;   /* NULL: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials */
-    const char *ca_file;        /* PEM; NULL: AWS_CA_BUNDLE or the machine's own */
+    const char *endpoint;      /* s3.endpoint: "http://host:9000"; NULL: https://s3.REGION.amazonaws.com */
+    const char *region;        /* client.region; NULL: AWS_REGION, AWS_DEFAULT_REGION, the profile's, us-east-1 */
+    const char *access_key;    /* s3.access-key-id; NULL: see credentials.h */
+    const char *secret_key;    /* s3.secret-access-key */
+    const char *session_token; /* s3.session-token */
+    const char *profile;       /* a section of the credentials file */
+    const char *profile_file;  /* NULL: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials */
+    const char *ca_file;       /* PEM; NULL: AWS_CA_BUNDLE or the machine's own */
     enum { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_HOST } style; /* s3.path-style-access; AUTO: path for an IP or localhost */
     uint32_t tries;
     uint32_t backoff_base_ms;
@@ -71,7 +71,7 @@ SLU_CHECK slu_status s3_head_get(s3_client *client, const char *bucket, const ch
 SLU_CHECK slu_status s3_put(s3_client *client, const char *bucket, const char *key, slu_view data, bool exclusive, slu_error *err);
 /* A missing object is OK. */
 SLU_CHECK slu_status s3_remove(s3_client *client, const char *bucket, const char *key, slu_error *err);
-/* Every object whose key begins with `prefix`, page by page; `found` may not call into the same listing's server page again. */
+/* Every object whose key begins with `prefix`, page by page; `found` may use the client, and whatever it answers but OK ends it. */
 SLU_CHECK slu_status s3_list(s3_client *client, const char *bucket, const char *prefix, s3_found found, void *to, slu_error *err);
 
 /* An object in parts: it appears as a whole when finish with `keep` returned OK. An object below one part is one plain put. */

@@ -87,8 +87,8 @@ part_send(s3_upload *upload, slu_view data, slu_error *err)
     char number[16];
     s3_answer answer = {0};
     if (upload->count == S3_PARTS_MAX)
-        return slu_error_set(err, SLU_LIMIT, "S3 upload s3://%s/%s: more than %d parts; give larger parts", upload->bucket, upload->key,
-                             S3_PARTS_MAX);
+        return slu_error_set(err, SLU_LIMIT, "S3 upload s3://%s/%s: more than %d parts; give larger parts", upload->bucket,
+                             upload->key, S3_PARTS_MAX);
     if (upload->id.bytes == 0)
         SLU_TRY(upload_begin(upload, err));
     (void)snprintf(number, sizeof number, "%u", (unsigned)(upload->count + 1));
@@ -189,7 +189,8 @@ complete(s3_upload *upload, slu_error *err)
         return status;
     SLU_TRY_IN(s3_mark_check(upload->client, upload->bucket, upload->key, upload->mark, &ours, err), err,
                "whether the upload was completed");
-    return ours ? SLU_OK : slu_error_set(err, SLU_IO, "S3 upload s3://%s/%s: the server no longer knows it", upload->bucket, upload->key);
+    return ours ? SLU_OK
+                : slu_error_set(err, SLU_IO, "S3 upload s3://%s/%s: the server no longer knows it", upload->bucket, upload->key);
 }
 
 static slu_status
@@ -208,8 +209,7 @@ abort_upload(s3_upload *upload)
 {
     slu_error own = {0};
     const s3_pair query[] = {{"uploadId", slu_buf_cstr(&upload->id)}};
-    const s3_request request = {
-        .method = "DELETE", .bucket = upload->bucket, .key = upload->key, .query = query, .query_count = 1};
+    const s3_request request = {.method = "DELETE", .bucket = upload->bucket, .key = upload->key, .query = query, .query_count = 1};
     const slu_status status = s3_call(upload->client, &request, NULL, &own);
     if (status != SLU_OK && status != SLU_NOTFOUND)
         slu_log_warn(s3_env(upload->client), "S3-ABORT", "parts of an unfinished upload may be left: %s", own.message);
@@ -222,8 +222,7 @@ s3_upload_finish(s3_upload **upload_at, bool keep, slu_error *err)
     slu_error own = {0};
     slu_status status = SLU_OK;
     if (keep)
-        status = upload->failed.status != SLU_OK ? already_failed(upload, err)
-                                                 : remember(upload, finish(upload, &own), &own, err);
+        status = upload->failed.status != SLU_OK ? already_failed(upload, err) : remember(upload, finish(upload, &own), &own, err);
     if ((!keep || status != SLU_OK) && upload->id.bytes > 0)
         abort_upload(upload);
     upload_free(upload);

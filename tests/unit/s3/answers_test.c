@@ -107,8 +107,8 @@ test_failure(void **state)
     assert_true(s3_failure_decode(slu_view_of(body, 60), &failure));
     CHECK_TEXT(failure.code, "SlowDown");
     assert_false(s3_failure_decode(slu_view_of_text("<html>502</html>"), &failure));
-    assert_false(s3_failure_decode(slu_view_of_text("<CompleteMultipartUploadResult><Code>x</Code></CompleteMultipartUploadResult>"),
-                                   &failure));
+    assert_false(s3_failure_decode(
+        slu_view_of_text("<CompleteMultipartUploadResult><Code>x</Code></CompleteMultipartUploadResult>"), &failure));
 }
 
 static void
@@ -117,7 +117,8 @@ test_upload_id(void **state)
     slu_buf id;
     slu_buf_init(&id, 1024);
     CHECK_OK(s3_upload_id_decode(
-        slu_view_of_text("<x:InitiateMultipartUploadResult xmlns:x='u'><x:UploadId>a.b-</x:UploadId></x:InitiateMultipartUploadResult>"),
+        slu_view_of_text(
+            "<x:InitiateMultipartUploadResult xmlns:x='u'><x:UploadId>a.b-</x:UploadId></x:InitiateMultipartUploadResult>"),
         &id, &err));
     CHECK_TEXT(slu_buf_cstr(&id), "a.b-");
     CHECK_STATUS(s3_upload_id_decode(slu_view_of_text("<InitiateMultipartUploadResult/>"), &id, &err), SLU_CORRUPT);
@@ -137,6 +138,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_listing), cmocka_unit_test(test_listing_bad),
-                                       cmocka_unit_test(test_failure), cmocka_unit_test(test_upload_id), cmocka_unit_test(test_time)};
+                                       cmocka_unit_test(test_failure), cmocka_unit_test(test_upload_id),
+                                       cmocka_unit_test(test_time)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,12 @@ static char path[64];
 static void
 world_clear(void)
 {
-    static const char *const names[] = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
-                                        "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    static const char *const names[] = {"AWS_ACCESS_KEY_ID",
+                                        "AWS_SECRET_ACCESS_KEY",
+                                        "AWS_SESSION_TOKEN",
+                                        "AWS_PROFILE",
+                                        "AWS_WEB_IDENTITY_TOKEN_FILE",
+                                        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
                                         "AWS_CONTAINER_CREDENTIALS_FULL_URI"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
@@ -26,11 +30,12 @@ file_make(void **state)
     if (fd < 0)
         return -1;
     close(fd);
-    return slu_file_write(path,
-                          slu_view_of_text("# notes\n[default]\naws_access_key_id = FILEKEY\r\n  aws_secret_access_key=file=secret \n\n"
-                                           "[other]\naws_access_key_id=OTHER\naws_secret_access_key=s2\naws_session_token = tok\n"
-                                           "region = eu-west-3\n[half]\naws_access_key_id=HALF\n[role]\nrole_arn=arn\n[last]"),
-                          false, &err);
+    return slu_file_write(
+        path,
+        slu_view_of_text("# notes\n[default]\naws_access_key_id = FILEKEY\r\n  aws_secret_access_key=file=secret \n\n"
+                         "[other]\naws_access_key_id=OTHER\naws_secret_access_key=s2\naws_session_token = tok\n"
+                         "region = eu-west-3\n[half]\naws_access_key_id=HALF\n[role]\nrole_arn=arn\n[last]"),
+        false, &err);
 }
 
 static int
@@ -97,6 +102,7 @@ test_missing(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_profile), cmocka_unit_test(test_missing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_profile),
+                                       cmocka_unit_test(test_missing)};
     return cmocka_run_group_tests(tests, file_make, file_drop);
 }

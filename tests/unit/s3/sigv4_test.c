@@ -54,9 +54,8 @@ test_s3_put(void **state)
     char hash[S3_HASH_TEXT_BYTES];
     s3_sha256_text(slu_view_of_text("Welcome to Amazon S3."), hash);
     CHECK_TEXT(hash, WELCOME_HASH);
-    const s3_pair headers[] = {{"x-amz-storage-class", "REDUCED_REDUNDANCY"},
-                               {"x-amz-content-sha256", hash},
-                               {"date", "Fri, 24 May 2013 00:00:00 GMT"}};
+    const s3_pair headers[] = {
+        {"x-amz-storage-class", "REDUCED_REDUNDANCY"}, {"x-amz-content-sha256", hash}, {"date", "Fri, 24 May 2013 00:00:00 GMT"}};
     s3_signing in = example;
     in.method = "PUT";
     in.path = "/test$file.text";
