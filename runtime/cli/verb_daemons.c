@@ -6,7 +6,27 @@
 #include "taskmanager/daemon.h"
 #include "worker/process.h"
 
+#include <inttypes.h>
+
 /* ---- jobmanager ---------------------------------------------------------------------------------------------------------------- */
+
+#define HEARTBEAT_MS_MIN 10
+
+/* A beat of zero would be one without a pause, and a time-out below it would write off whoever is on time. */
+static slu_status
+heartbeats_read(const slu_args *args, slu_jobmanager_options *out, slu_error *err)
+{
+    SLU_TRY(slu_args_duration(args, "heartbeat", &out->heartbeat_ms, err));
+    SLU_TRY(slu_args_duration(args, "heartbeat-timeout", &out->timeout_ms, err));
+    const int64_t beat_ms = slu_args_has(args, "heartbeat") ? out->heartbeat_ms : SLU_HEARTBEAT_MS;
+    const int64_t timeout_ms = slu_args_has(args, "heartbeat-timeout") ? out->timeout_ms : SLU_HEARTBEAT_TIMEOUT_MS;
+    if (beat_ms < HEARTBEAT_MS_MIN)
+        return slu_error_set(err, SLU_INVALID, "--heartbeat must be at least %d ms", HEARTBEAT_MS_MIN);
+    if (timeout_ms <= beat_ms)
+        return slu_error_set(err, SLU_INVALID, "--heartbeat-timeout (%" PRId64 " ms) must be longer than --heartbeat (%" PRId64 " ms)",
+                             timeout_ms, beat_ms);
+    return SLU_OK;
+}
 
 static int
 jobmanager(const slu_args *args)
@@ -18,10 +38,7 @@ jobmanager(const slu_args *args)
                                       .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir")
                                                                                  : "sluice-data/jobmanager",
                                       .insecure = slu_args_has(args, "insecure")};
-    slu_status status = slu_args_duration(args, "heartbeat", &options.heartbeat_ms, &err);
-    if (status == SLU_OK)
-        status = slu_args_duration(args, "heartbeat-timeout", &options.timeout_ms, &err);
-    if (status != SLU_OK) {
+    if (heartbeats_read(args, &options, &err) != SLU_OK) {
         (void)slu_cli_fail(args, &err);
         return SLU_EXIT_USAGE;
     }

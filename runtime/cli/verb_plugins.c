@@ -5,6 +5,7 @@
 #include "base/suggest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +14,37 @@
 
 #define OUTPUT_BYTES_MAX ((size_t)16 << 20)
 #define CHECK_SECONDS_MAX 10
+
+/* ---- In a child ------------------------------------------------------------------------------------------------------------------ */
+
+/* Loads it there first: what its constructors do they do to the child. */
+static slu_status
+load_in_child(const char *path, slu_error *err)
+{
+    int status = 0;
+    (void)fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        slu_registry *registry = NULL;
+        const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        (void)alarm(CHECK_SECONDS_MAX);
+        (void)dup2(nowhere, STDOUT_FILENO);
+        (void)dup2(nowhere, STDERR_FILENO);
+        if (slu_registry_new(&registry, err) == SLU_OK)
+            (void)!slu_registry_add_file(registry, path, err); /* an honest failure is found again by the parent */
+        _exit(0);
+    }
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (child < 0)
+        return slu_error_set(err, SLU_IO, "fork: %s", strerror(errno));
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        return slu_error_set(err, SLU_TIMEOUT, "%s: still loading after %d s", path, CHECK_SECONDS_MAX);
+    if (WIFSIGNALED(status) || WEXITSTATUS(status) != 0)
+        return slu_error_set(err, SLU_INVALID, "%s: crashed while it was loaded (%s)", path,
+                             WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it ended the process");
+    return SLU_OK;
+}
 
 /* ---- list ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -68,6 +100,7 @@ plugins_list(const slu_args *args)
     SLU_AUTO(slu_registry_free) slu_registry *registry = slu_cli_registry(args);
     if (registry == NULL)
         return SLU_EXIT_FAILED;
+    slu_registry_set_guard(registry, load_in_child);
     slu_status status = slu_registry_load_all(registry, &err);
     slu_buf_init(&out, OUTPUT_BYTES_MAX);
     if (status == SLU_OK && args->json)
@@ -179,6 +212,7 @@ plugins_show(const slu_args *args)
     SLU_AUTO(slu_registry_free) slu_registry *registry = slu_cli_registry(args);
     if (registry == NULL)
         return SLU_EXIT_FAILED;
+    slu_registry_set_guard(registry, load_in_child);
     if (slu_registry_find(registry, args->words[0], 0, &found, &err) != SLU_OK)
         return slu_cli_fail(args, &err);
     slu_buf_init(&out, OUTPUT_BYTES_MAX);

@@ -5,6 +5,7 @@
 #include "jobs_client.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -30,6 +31,19 @@ local_drive(slu_local *local, bool *cancelled, slu_error *err)
     }
 }
 
+/* For scripts: how it ended, as the last line of standard output. */
+static void
+local_json(const slu_job_plan *plan, const char *state, const slu_local_status *result, const char *failure)
+{
+    json_t *root = json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I}", "name", plan->graph->name, "state", state, "failure", failure,
+                             "rows_from_sources", (json_int_t)result->rows_out, "rows_into_sinks", (json_int_t)result->rows_in,
+                             "restarts", (json_int_t)result->restarts);
+    char *text = root == NULL ? NULL : json_dumps(root, JSON_COMPACT);
+    (void)printf("%s\n", text == NULL ? "null" : text);
+    free(text);
+    json_decref(root);
+}
+
 static int
 run_local(const slu_args *args, const slu_job_plan *plan)
 {
@@ -48,7 +62,11 @@ run_local(const slu_args *args, const slu_job_plan *plan)
     if (local != NULL)
         slu_local_get_status(local, &result);
     slu_local_close(&local);
-    if (cancelled || status == SLU_CLOSED) {
+    cancelled = cancelled || status == SLU_CLOSED;
+    if (args->json)
+        local_json(plan, cancelled ? "CANCELED" : status == SLU_OK ? "FINISHED" : "FAILED", &result,
+                   status == SLU_OK || cancelled ? NULL : err.message);
+    if (cancelled) {
         (void)fprintf(stderr, "sluice run: job %s cancelled\n", plan->graph->name);
         return SLU_EXIT_FAILED;
     }

@@ -87,9 +87,9 @@ answer_wait(slu_client *client, uint64_t request, int64_t timeout_ms, slu_error 
 }
 
 static slu_status
-hello(slu_client *client, slu_error *err)
+hello(slu_client *client, int64_t open_ms, slu_error *err)
 {
-    const int64_t deadline = slu_now_ms(client->env) + client->timeout_ms;
+    const int64_t deadline = slu_now_ms(client->env) + open_ms;
     slu_link_event event = {0};
     const slu_message message = {.kind = SLU_MESSAGE_HELLO,
                                  .role = SLU_ROLE_CLIENT,
@@ -105,6 +105,13 @@ hello(slu_client *client, slu_error *err)
 slu_status
 slu_client_open(const slu_env *env, const char *address, int64_t timeout_ms, slu_client **out, slu_error *err)
 {
+    return slu_client_open_within(env, address, INT64_MAX, timeout_ms, out, err);
+}
+
+slu_status
+slu_client_open_within(const slu_env *env, const char *address, int64_t open_ms, int64_t timeout_ms, slu_client **out,
+                       slu_error *err)
+{
     const slu_link_options options = {.env = env, .linger_ms = 200};
     slu_client *client = slu_alloc_zero(1, sizeof *client);
     if (client == NULL)
@@ -118,7 +125,7 @@ slu_client_open(const slu_env *env, const char *address, int64_t timeout_ms, slu
     (void)snprintf(client->address, sizeof client->address, "%s%s", strstr(address, "://") == NULL ? "tcp://" : "", address);
     slu_status status = slu_link_zmq.dial(&slu_link_zmq, client->address, &options, &client->link, err);
     if (status == SLU_OK)
-        status = hello(client, err);
+        status = hello(client, open_ms < client->timeout_ms ? open_ms : client->timeout_ms, err);
     if (status != SLU_OK)
         slu_client_close(&client);
     else

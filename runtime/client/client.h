@@ -23,6 +23,9 @@ typedef struct slu_client slu_client;
 
 /* `address`: "host:port", "tcp://host:port" or "ipc:///path". Says hello and waits for the answer. `env` is borrowed. */
 SLU_CHECK slu_status slu_client_open(const slu_env *env, const char *address, int64_t timeout_ms, slu_client **out, slu_error *err);
+/* `open_ms`: until the other side has shown that it speaks our protocol at all. */
+SLU_CHECK slu_status slu_client_open_within(const slu_env *env, const char *address, int64_t open_ms, int64_t timeout_ms,
+                                            slu_client **out, slu_error *err);
 void slu_client_close(slu_client **client);
 /* How long an answer may take from now on. */
 void slu_client_patience(slu_client *client, int64_t timeout_ms);

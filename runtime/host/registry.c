@@ -36,6 +36,7 @@ struct slu_registry {
     const char *failures[REGISTRY_FILES_MAX];
     size_t failure_count;
     size_t dir_count;
+    slu_registry_guard guard;
 };
 
 slu_status
@@ -212,7 +213,8 @@ registry_try_file(slu_registry *registry, candidate *file)
     if (file->tried)
         return;
     file->tried = true;
-    if (slu_registry_add_file(registry, file->path, &err) == SLU_OK)
+    if ((registry->guard == NULL || registry->guard(file->path, &err) == SLU_OK) &&
+        slu_registry_add_file(registry, file->path, &err) == SLU_OK)
         return;
     const bool names_path = strncmp(err.message, file->path, strlen(file->path)) == 0;
     const char *failure = names_path ? slu_arena_strdup(&registry->arena, err.message)
@@ -227,6 +229,12 @@ registry_try_name(slu_registry *registry, const char *name, size_t bytes)
     for (size_t i = 0; i < registry->file_count; i++)
         if (strlen(registry->files[i].name) == bytes && strncmp(registry->files[i].name, name, bytes) == 0)
             registry_try_file(registry, &registry->files[i]);
+}
+
+void
+slu_registry_set_guard(slu_registry *registry, slu_registry_guard guard)
+{
+    registry->guard = guard;
 }
 
 slu_status

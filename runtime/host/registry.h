@@ -38,6 +38,10 @@ SLU_CHECK slu_status slu_registry_find(slu_registry *registry, const char *name,
 /* The module of that name with exactly this content ("" : any): what a worker asks for, from the plan. INVALID names both sums. */
 SLU_CHECK slu_status slu_registry_require(slu_registry *registry, const char *module, const char *sha256, slu_error *err);
 
+/* Asked before a file is opened: a failure is its verdict. For who must outlive whatever a module does while it is loaded. */
+typedef slu_status (*slu_registry_guard)(const char *path, slu_error *err);
+void slu_registry_set_guard(slu_registry *registry, slu_registry_guard guard);
+
 /* Opens every file of every directory. Files that cannot be loaded do not fail it: see slu_registry_failure. */
 SLU_CHECK slu_status slu_registry_load_all(slu_registry *registry, slu_error *err);
 size_t slu_registry_count(const slu_registry *registry); /* plugins, in the order of loading */

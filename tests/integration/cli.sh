@@ -47,6 +47,11 @@ expect 0 "good_sink (sink, 2 options)" plugins check "$modules/good/good.so"
 expect 1 "built against plugin ABI 1.99" plugins check "$modules/newer/newer.so"
 expect 1 "crashed while it was loaded" plugins check "$modules/crash/crash.so"
 SLUICE_PLUGIN_PATH=$modules/good expect 0 "good_sink" plugins list
+SLUICE_PLUGIN_PATH=$modules/crash:$modules/good expect 1 "good_sink" plugins list
+SLUICE_PLUGIN_PATH=$modules/crash:$modules/good expect 1 "crashed while it was loaded" plugins list
+expect 2 "--heartbeat must be at least" jobmanager --heartbeat 0s --data-dir "$work/jm"
+expect 2 "must be longer than --heartbeat" jobmanager --heartbeat 2s --heartbeat-timeout 1s --data-dir "$work/jm"
+expect 0 '"state":"FINISHED"' run --local --json "$jobs/hello.yaml"
 SLUICE_PARALLELISM=5 expect 0 "parallelism 5 (environment)" explain "$jobs/hello.yaml"
 expect 0 "is valid: 4 operators" validate --offline "$jobs/fraud_detection.yaml" --parallelism 2 --fluss.bootstrap.servers host:9123 \
     --datalake.format iceberg --datalake.iceberg.type rest --datalake.iceberg.warehouse s3://fluss/data \
