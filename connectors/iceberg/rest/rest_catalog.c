@@ -173,17 +173,18 @@ is_surely_absent(const iceberg_metadata *now, const iceberg_change *change, int6
     return false;
 }
 
-/* A definite answer after a try in doubt: what is true? `answer` stays in err when the doubt stays. */
+/* A refusal that may be the echo of our own deed: what is true? After a try in doubt, and also without one, since what stands between
+ * us and the server may have repeated the request. */
 static slu_status
-doubt_settle(rest_catalog *catalog, const iceberg_table *base, const iceberg_change *change, slu_status answer, iceberg_table *out,
-             slu_error *err)
+refusal_settle(rest_catalog *catalog, const iceberg_table *base, const iceberg_change *change, bool in_doubt, slu_status answer,
+               iceberg_table *out, slu_error *err)
 {
     SLU_AUTO(iceberg_table_fini) iceberg_table now = {0};
     slu_error again = {0};
     const int64_t own = own_snapshot(change);
     if (own != ICEBERG_ABSENT && rest_load(catalog, base->ns, base->name, &now, &again) == SLU_OK) {
         if (iceberg_metadata_snapshot_of(now.metadata, own) != NULL) {
-            slu_log_info(catalog->env, "ICEBERG-REST-ECHO", "commit to %s.%s: done at the first try, whose answer was lost", base->ns,
+            slu_log_info(catalog->env, "ICEBERG-REST-ECHO", "commit to %s.%s: refused, but its snapshot is there: an earlier request did it", base->ns,
                          base->name);
             *out = now;
             memset(&now, 0, sizeof now);
@@ -192,6 +193,8 @@ doubt_settle(rest_catalog *catalog, const iceberg_table *base, const iceberg_cha
         if (is_surely_absent(now.metadata, change, own))
             return answer;
     }
+    if (!in_doubt)
+        return answer;
     if (err != NULL)
         err->retriable = 1;
     return slu_error_in(err, SLU_IO, "an earlier try had no answer and may have been done");
@@ -216,8 +219,8 @@ commit_send(rest_catalog *catalog, const iceberg_table *base, const iceberg_chan
     const slu_status status = call(catalog, "POST", &path, &body, ICEBERG_METADATA_BYTES_MAX, &reply, err);
     if (status == SLU_OK)
         return table_take(base->ns, base->name, &reply, out, err) == SLU_OK ? SLU_OK : answer_lost(err);
-    if (reply.in_doubt && !is_unknown(status))
-        return doubt_settle(catalog, base, change, status, out, err);
+    if (!is_unknown(status) && (reply.in_doubt || status == SLU_CONFLICT || (status == SLU_INVALID && err->code == 400)))
+        return refusal_settle(catalog, base, change, reply.in_doubt, status, out, err);
     return status;
 }
 

@@ -4,9 +4,9 @@
  * Shape    tables as the server gives them: what it renumbers or moves on create is what counts. Views are never asked for.
  * Commit   OK, CONFLICT and the other definite statuses are certain. IO, TIMEOUT and CLOSED mean unknown, for the caller to look for
  *          its snapshot: so is every 5xx (and 503 without Retry-After), a broken connection, and an accepted commit whose answer
- *          cannot be read. A definite answer that follows a try in doubt is settled here: the own snapshot is looked for; that it
- *          is not there is believed only when the history from the ref back to the base is shown without a gap, since some servers
- *          list the current snapshot alone.
+ *          cannot be read. A 409 and a 400 are settled here, and any definite answer that follows a try in doubt: the own snapshot is
+ *          looked for, and when it is there the commit is OK. After a try in doubt, that it is not there is believed only when the
+ *          history from the ref back to the base is shown without a gap, since some servers list the current snapshot alone.
  * Create   makes the namespace when it is missing.
  * Owns     the store is taken over and closed with the catalog.
  * Threads  any; calls to the server wait for each other.

@@ -43,6 +43,7 @@ static iceberg_catalog catalog;
 typedef struct exchange {
     char *uri;
     slu_buf body;
+    bool is_begun;
 } exchange;
 
 static void *
@@ -93,11 +94,10 @@ serve(void *context, struct MHD_Connection *connection, const char *url, const c
         *upload_bytes = 0;
         return MHD_YES;
     }
-    if (strcmp(method, "POST") == 0 && made->body.bytes == 0 && made->uri[0] != 0 && made->uri[0] != '!') {
-        made->uri[0] = '!'; /* the headers came; the body comes next */
+    if (!made->is_begun) { /* an answer at the first call would close the connection, and the kept one is what is tested */
+        made->is_begun = true;
         return MHD_YES;
     }
-    made->uri[0] = '/';
     const step *due = step_take(connection, method, made);
     due = due == NULL ? &UNDUE : due;
     if (due->code == 0)
@@ -349,18 +349,22 @@ answers_have_classes(void **state)
         {0, NULL, SLU_CLOSED},
     };
     SLU_AUTO(iceberg_table_fini) iceberg_table table = {0};
+    char *text = answer_of(table_grown(table_new(), 11));
     open_plain("{}");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         slu_error err = {0};
         /* The load leaves a kept connection behind, over which libcurl would repeat by itself. */
         iceberg_table_fini(&table);
         table_load(&table);
-        SCRIPT({"POST " TABLE, rows[i].code, "<html>oh\nno</html>", rows[i].header});
+        const bool is_settled = rows[i].code == 400 || rows[i].code == 409;
+        const step steps[] = {{"POST " TABLE, rows[i].code, "<html>oh\nno</html>", rows[i].header}, {"GET " TABLE, 200, text, NULL}};
+        script(steps, is_settled ? 2 : 1);
         CHECK_STATUS(commit_22(&table, &err), rows[i].status);
         CHECK_MESSAGE(err, "commit to db.t");
         assert_int_equal(err.code, rows[i].code);
         script_done();
     }
+    free(text);
 }
 
 static void
@@ -423,6 +427,13 @@ an_echo_is_no_conflict(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         SLU_AUTO(iceberg_table_fini) iceberg_table table = {0};
         slu_error err = {0};
+        if (rows[i].status == SLU_OK) { /* what stands between us may have repeated the request: the same 409, no doubt before it */
+            table_load(&table);
+            SCRIPT({"POST " TABLE, 409, "", NULL}, {"GET " TABLE, 200, rows[i].text, NULL});
+            CHECK_OK(commit_22(&table, &err));
+            script_done();
+            iceberg_table_fini(&table);
+        }
         table_load(&table);
         SCRIPT({"POST " TABLE, 503, "", "Retry-After: 1"}, {"POST " TABLE, 409, "", NULL}, {"GET " TABLE, 200, rows[i].text, NULL});
         CHECK_STATUS(commit_22(&table, &err), rows[i].status);
