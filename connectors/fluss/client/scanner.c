@@ -17,7 +17,8 @@
 #define BUCKET_BYTES_DEFAULT (1 << 20)
 #define WAIT_MS_DEFAULT 500
 #define ENTRIES_MAX 65536
-#define REMOTE_TRIES_MAX 20 /* without a row in between, a pause apart */
+#define FETCH_STUMBLES_MAX 20 /* a pause apart */
+#define REMOTE_TRIES_MAX 20   /* without a row in between, a pause apart */
 
 typedef struct fetch fetch;
 
@@ -26,6 +27,7 @@ typedef struct bucket_scan {
     bool gone;          /* its partition was dropped */
     bool paused;        /* after an error, until the timer fires */
     fetch *fetching;    /* the request under way that asks for it */
+    int stumbles;       /* answers in a row that said UNKNOWN_SERVER_ERROR */
     bool answer_stale;  /* that request asked for another offset: what it brings is dropped */
     int64_t wanted;     /* next offset to hand out; -2: the start, not known yet */
     int64_t fetch_from; /* next offset to ask for */
@@ -288,6 +290,16 @@ remotes_wait(const fluss_scanner *scanner)
     return false;
 }
 
+/*
+ * A server that says it does not know what went wrong is asked again, as the Java client does: the real one says so for a moment when
+ * it moves to remote storage what is being read. For ever would hide a fault: after FETCH_STUMBLES_MAX it is one.
+ */
+static bool
+server_stumbled(bucket_scan *scan, int32_t error_code)
+{
+    return error_code == FLUSS_ERROR_UNKNOWN_SERVER_ERROR && ++scan->stumbles < FETCH_STUMBLES_MAX;
+}
+
 static void
 bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, const Fluss__PbFetchLogRespForBucket *part)
 {
@@ -309,12 +321,13 @@ bucket_answered(fluss_scanner *scanner, fluss_answer *answer, bool projected, co
         (void)fluss_error_set(&err, part->error_code, part->error_message);
         if ((fluss_error_find(part->error_code)->flags & FLUSS_ERROR_STALE_METADATA) != 0)
             fluss_target_stale(scanner->target);
-        else if (!err.retriable) {
+        else if (!err.retriable && !server_stumbled(scan, part->error_code)) {
             (void)slu_error_in(&err, err.status, "bucket %d at offset %lld", part->bucket_id, (long long)scan->fetch_from);
             scanner_fail(scanner, &err);
         }
         return;
     }
+    scan->stumbles = 0;
     if (part->has_high_watermark)
         scan->high_watermark = part->high_watermark;
     if (part->remote_log_fetch_info != NULL) {
