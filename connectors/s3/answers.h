@@ -1,8 +1,9 @@
 /*
  * answers.h: the few XML answers of S3, read by a small scanner of our own.
  *
- * Shape    elements, text, the five named and the numeric entities, comments and processing instructions; attributes are skipped,
- *          names lose their namespace prefix. A DOCTYPE or CDATA is refused: S3 sends none, and entities of one's own are an attack.
+ * Shape    elements, text, the five named and the numeric entities, comments and processing instructions; attributes are
+ *          skipped, names lose their namespace prefix. A DOCTYPE or CDATA is refused: S3 sends none, and entities of one's own are
+ *          an attack.
  * Owns     nothing; texts are copied into the caller's buffers.
  * Threads  any.
  * Errors   CORRUPT: not the answer that was asked for; LIMIT: deeper or longer than the bounds; UNSUPPORTED: an encoding of keys

@@ -71,9 +71,14 @@ on_body(char *data, size_t size, size_t count, void *to)
         slu_buf_append(&x->answer->failure, data, bytes < room ? bytes : room);
         return bytes;
     }
-    if (x->request->out != NULL)
-        slu_buf_append(x->request->out, data, bytes);
-    x->full = x->request->out != NULL && x->request->out->failed != SLU_OK;
+    slu_buf *out = x->request->out;
+    if (out == NULL)
+        return bytes;
+    /* A buffer looks at its maximum only when it has to grow. */
+    if (out->failed == SLU_OK && (out->bytes > out->bytes_max || bytes > out->bytes_max - out->bytes))
+        out->failed = SLU_LIMIT;
+    slu_buf_append(out, data, bytes);
+    x->full = out->failed != SLU_OK;
     return x->full ? 0 : bytes;
 }
 

@@ -49,6 +49,11 @@ typedef struct s3_options {
     size_t part_bytes;
 } s3_options;
 
+/* One option by its Iceberg name, borrowing the value: s3.endpoint, s3.region, client.region, s3.access-key-id,
+ * s3.secret-access-key, s3.session-token, s3.path-style-access, and our own s3.profile and s3.ca-file. *out_known: false for a name
+ * that says nothing to this store. UNSUPPORTED: remote signing. */
+SLU_CHECK slu_status s3_options_set(s3_options *options, const char *name, const char *value, bool *out_known, slu_error *err);
+
 typedef struct s3_client s3_client;
 typedef struct s3_upload s3_upload;
 
