@@ -101,49 +101,17 @@ snapshot_begin(void *owner, int64_t checkpoint, slu_snapshot_writer **writer, sl
     return SLU_OK;
 }
 
-/* Survives power loss before it is acknowledged. On this thread: a sync takes some ms, once in a checkpoint. */
-static slu_status
-write_file(slu_task_loop *task, slu_view bytes, char *name, size_t name_bytes, slu_error *err)
-{
-    SLU_AUTO(slu_buf_fini) slu_buf path = {0};
-    slu_buf_init(&path, SLU_PATH_BYTES_MAX);
-    name[0] = 0;
-    const slu_worker_spec *worker = task->spec.worker;
-    if (worker->checkpoint_dir == NULL || worker->checkpoint_dir[0] == 0)
-        return SLU_OK;
-    slu_checkpoint_path(&path, worker->checkpoint_dir, worker->job_id, task->checkpoint);
-    SLU_TRY(slu_buf_status(&path, err));
-    SLU_TRY(slu_dir_make_sync(slu_buf_cstr(&path), err));
-    (void)snprintf(name, name_bytes, "task-%u-%u.state", task->spec.task, worker->attempt);
-    slu_buf_printf(&path, "/%s", name);
-    SLU_TRY(slu_buf_status(&path, err));
-    return slu_file_write(slu_buf_cstr(&path), bytes, true, err);
-}
-
-static slu_status
-finish_snapshot(slu_task_loop *task, slu_worker_event *event, slu_error *err)
-{
-    slu_view bytes;
-    SLU_TRY(slu_snapshot_writer_finish(task->writer, &bytes, err));
-    SLU_TRY(write_file(task, bytes, event->path, sizeof event->path, err));
-    event->ack.task = task->spec.task;
-    event->ack.checkpoint = task->checkpoint;
-    event->ack.bytes = (int64_t)bytes.bytes;
-    event->ack.crc32c = slu_crc32c(0, bytes.data, bytes.bytes);
-    event->ack.sync_ms = now_of(task) - task->sync_began_ms;
-    event->ack.alignment_ms = task->alignment_ms;
-    return SLU_OK;
-}
-
 static void
 acknowledge(slu_task_loop *task)
 {
-    slu_error err = {0};
     slu_worker_event event = {.kind = SLU_WORKER_ACK, .task = task->spec.task, .checkpoint = task->checkpoint};
-    if (finish_snapshot(task, &event, &err) != SLU_OK) {
-        event.kind = SLU_WORKER_DECLINED;
-        event.error = err;
-    }
+    event.ack.task = task->spec.task;
+    event.ack.checkpoint = task->checkpoint;
+    event.ack.sync_ms = now_of(task) - task->sync_began_ms;
+    event.ack.alignment_ms = task->alignment_ms;
+    if (task->spec.writing != NULL && slu_writing_add(task->spec.writing, &task->writer, &event))
+        return;
+    slu_writing_write(task->spec.worker, task->writer, &event);
     task->spec.event(task->spec.owner, &event);
 }
 

@@ -4,7 +4,7 @@
  * One step commands; callbacks that are due; what waits in the chain; then, while the chain is clear and every output has room, new
  *          input: an item of the inbox, or a poll of the source.
  * Barrier  at the source: a trigger becomes a snapshot of the source and a barrier below it. At the inbox: alignment decides. Each node
- *          writes its state as the barrier passes; after the last one the file is written and the checkpoint acknowledged.
+ *          writes its state as the barrier passes; after the last one the file is handed over to be written, and the checkpoint acknowledged when it is.
  * End      a source that ENDs sends the last watermark and END, and still answers triggers; the task is FINISHED after the COMPLETE of
  *          a final checkpoint, once its sinks have committed.
  * Threads  everything but slu_task_command, slu_task_counters_get and the bell: the task's own.
@@ -15,6 +15,7 @@
 
 #include "node.h"
 #include "worker.h"
+#include "writing.h"
 
 #include "checkpoint/align.h"
 #include "exchange/inbox.h"
@@ -31,6 +32,7 @@ typedef struct slu_task_spec {
     const slu_plugin *const *plugins;  /* [operator] */
     slu_channel *const *channels;      /* of the layout, NULL where not ours */
     const slu_restore *restore;
+    slu_writing *writing; /* NULL: the task writes its snapshots itself */
     void *owner;
     void (*event)(void *owner, const slu_worker_event *event); /* copies; any task's thread */
 } slu_task_spec;

@@ -38,6 +38,7 @@ struct slu_worker {
     slu_restore restore;
     _Atomic uint32_t open_count; /* tasks that are open: the last one lets the restored bytes go */
     slu_account account;
+    slu_writing *writing; /* NULL: without threads */
     pthread_mutex_t registry_lock;
     pthread_mutex_t lock; /* events */
     queued_event *first, **last;
@@ -309,6 +310,7 @@ make_tasks(slu_worker *worker, slu_error *err)
                                     .plugins = worker->plugins,
                                     .channels = worker->channels,
                                     .restore = worker->spec.restore == NULL ? NULL : &worker->restore,
+                                    .writing = worker->writing,
                                     .owner = worker,
                                     .event = on_event};
         SLU_TRY(slu_task_new(&spec, &made->task, err));
@@ -367,6 +369,10 @@ slu_worker_open(const slu_worker_spec *spec, slu_worker **out, slu_error *err)
     SLU_TRY(find_plugins(worker, err));
     SLU_TRY(make_channels(worker, err));
     SLU_TRY(load_restore(worker, err));
+    const slu_writing_spec writing = {
+        .worker = &worker->spec, .waiting_max = 2 * worker->count, .owner = worker, .event = on_event};
+    if (spec->threads)
+        SLU_TRY(slu_writing_new(&writing, &worker->writing, err));
     SLU_TRY(make_tasks(worker, err));
     SLU_TRY(start_threads(worker, err));
     *out = slu_take(&worker);
@@ -412,6 +418,7 @@ slu_worker_close(slu_worker **owned)
     if (worker == NULL)
         return;
     stop_tasks(worker);
+    slu_writing_free(&worker->writing);
     for (uint32_t i = 0; worker->channels != NULL && i < worker->spec.layout->channel_count; i++)
         slu_channel_free(&worker->channels[i]);
     for (uint32_t i = 0; worker->runs != NULL && i < worker->count; i++) {

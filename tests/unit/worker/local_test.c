@@ -10,7 +10,7 @@ static slu_error err;
 
 /* What was synced, in place of the disk: this fsync stands before the C library's. */
 static struct {
-    atomic_uint states, manifests, checkpoints, above;
+    atomic_uint states, manifests, checkpoints, above, beside;
 } synced;
 
 int
@@ -23,9 +23,12 @@ fsync(int fd)
         return -1;
     path[bytes] = 0;
     const char *name = strrchr(path, '/') + 1;
-    if (strstr(name, ".state") != NULL)
+    if (strstr(name, ".state") != NULL) {
+        char thread[16] = "";
+        (void)pthread_getname_np(pthread_self(), thread, sizeof thread);
         synced.states++;
-    else if (strstr(name, SLU_MANIFEST_NAME) != NULL)
+        synced.beside += strcmp(thread, "snapshots") == 0;
+    } else if (strstr(name, SLU_MANIFEST_NAME) != NULL)
         synced.manifests++;
     else if (strncmp(name, "chk-", 4) == 0)
         synced.checkpoints++;
@@ -204,6 +207,15 @@ a_whole_checkpoint_survives_a_power_loss(void **state)
     assert_true(synced.states >= synced.manifests * 2);
     assert_true(synced.checkpoints >= synced.states + synced.manifests); /* after each of them */
     assert_true(synced.above >= 2);                                      /* the job's folder, and the one that names it */
+    assert_int_equal(synced.beside, 0); /* this was without threads */
+    CHECK_OK(slu_dir_remove(dir, &err));
+    /* With them the tasks go on meanwhile. */
+    temporary_dir(dir);
+    test_world_reset();
+    memset(&synced, 0, sizeof synced);
+    run_threads(graph, &(slu_local_options){.checkpoint_dir = dir}, &status);
+    assert_true(synced.states >= 2);
+    assert_int_equal(synced.beside, synced.states);
     slu_graph_free(&graph);
     CHECK_OK(slu_dir_remove(dir, &err));
 }
