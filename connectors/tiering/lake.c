@@ -1,14 +1,19 @@
 #include "lake.h"
 
+#include "iceberg/lake_tables.h"
+
 slu_status
 tiering_lake_check(const tiering_lake_options *options, slu_error *err)
 {
     if (options->format != NULL && strcmp(options->format, "iceberg") != 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "lake format %s: this build tiers into iceberg only", options->format);
-    if (options->type == NULL || strcmp(options->type, "hadoop") != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "Iceberg catalog type %s: tiering serves hadoop (tables in a directory) so far",
+    const bool is_rest = options->type != NULL && strcmp(options->type, "rest") == 0;
+    if (!is_rest && (options->type == NULL || strcmp(options->type, "hadoop") != 0))
+        return slu_error_set(err, SLU_UNSUPPORTED, "Iceberg catalog type %s: tiering serves hadoop (tables in a directory) and rest",
                              options->type == NULL ? "(none)" : options->type);
-    if (options->warehouse == NULL || options->warehouse[0] == 0)
+    if (is_rest && (options->uri == NULL || options->uri[0] == 0))
+        return slu_error_set(err, SLU_INVALID, "no catalog: give datalake.iceberg.uri, where the REST catalog answers");
+    if (!is_rest && (options->warehouse == NULL || options->warehouse[0] == 0))
         return slu_error_set(err, SLU_INVALID, "no warehouse: give datalake.iceberg.warehouse, a directory or file: URI");
     return SLU_OK;
 }
@@ -16,13 +21,9 @@ tiering_lake_check(const tiering_lake_options *options, slu_error *err)
 slu_status
 tiering_lake_open(const slu_env *env, const tiering_lake_options *options, iceberg_catalog *out, slu_error *err)
 {
-    iceberg_store store = {0};
+    const iceberg_lake_options lake = {.type = options->type, .warehouse = options->warehouse, .uri = options->uri};
     SLU_TRY(tiering_lake_check(options, err));
-    SLU_TRY(iceberg_store_local_open(false, &store, err));
-    const slu_status status = iceberg_catalog_files_open(env, options->warehouse, &store, out, err);
-    if (status != SLU_OK)
-        iceberg_store_close(&store);
-    return status;
+    return iceberg_lake_open(env, &lake, out, err);
 }
 
 static void

@@ -90,8 +90,10 @@ lakes_open(void *context, const fluss_config *config, fluss_server_lake *out, sl
         return SLU_OK;
     if (all->count == SERVER_LAKES_MAX)
         return slu_error_set(err, SLU_LIMIT, "the lake was altered %d times: start the server again", SERVER_LAKES_MAX);
-    SLU_TRY(cli_lake_open(slu_cli_env(), fluss_config_get(config, "datalake.iceberg.type"),
-                          fluss_config_get(config, "datalake.iceberg.warehouse"), &all->lakes[all->count], err));
+    const cli_lake_options lake = {fluss_config_get(config, "datalake.iceberg.type"),
+                                   fluss_config_get(config, "datalake.iceberg.warehouse"),
+                                   fluss_config_get(config, "datalake.iceberg.uri")};
+    SLU_TRY(cli_lake_open(slu_cli_env(), &lake, &all->lakes[all->count], err));
     *out = cli_lake_for_server(all->lakes[all->count++]);
     return SLU_OK;
 }

@@ -52,7 +52,8 @@ settings_check(const slu_args *args, slu_error *err)
                                         "fluss.client.security.sasl.jaas.config",
                                         "datalake.format",
                                         "datalake.iceberg.type",
-                                        "datalake.iceberg.warehouse"};
+                                        "datalake.iceberg.warehouse",
+                                        "datalake.iceberg.uri"};
     for (uint32_t i = 0; i < args->setting_count; i++) {
         bool found = false;
         for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
@@ -227,6 +228,7 @@ sql(const slu_args *args)
                                    .database = slu_args_get(args, "database"),
                                    .lake_warehouse = setting(args, "datalake.iceberg.warehouse"),
                                    .lake_type = setting(args, "datalake.iceberg.type"),
+                                   .lake_uri = setting(args, "datalake.iceberg.uri"),
                                    .login = {.protocol = setting(args, "fluss.client.security.protocol"),
                                              .mechanism = setting(args, "fluss.client.security.sasl.mechanism"),
                                              .username = setting(args, "fluss.client.security.sasl.username"),
@@ -273,7 +275,7 @@ const slu_verb slu_verb_sql = {
     .more = "Tables: T is the union of lake and log, T$log the log, T$lake the lake (T$lake@SNAPSHOT as of then),\n"
             "T$snapshots and T$files its Iceberg table, T$partitions its partitions. SHOW TABLES; SHOW PARTITIONS T; DESCRIBE T.\n"
             "Settings: --fluss.bootstrap.servers HOST:PORT (127.0.0.1:9123), --datalake.iceberg.warehouse DIR,\n"
-            "--datalake.iceberg.type hadoop, --fluss.client.security.sasl.username NAME (the password rather in\n"
+            "--datalake.iceberg.type hadoop|rest (with --datalake.iceberg.uri URI), --fluss.client.security.sasl.username NAME (the password rather in\n"
             "SLUICE_FLUSS_CLIENT_SECURITY_SASL_PASSWORD).",
     SLU_VERB_FLAGS(flags),
     .words_max = 1,

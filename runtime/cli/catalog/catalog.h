@@ -22,8 +22,9 @@ typedef struct cli_catalog_options {
     fluss_login login;
     const char *bootstrap_servers;
     const char *database;       /* NULL: "fluss" */
-    const char *lake_warehouse; /* "datalake.iceberg.warehouse"; NULL: the lake cannot be read */
+    const char *lake_warehouse; /* "datalake.iceberg.warehouse"; NULL, and no uri: the lake cannot be read */
     const char *lake_type;      /* "datalake.iceberg.type"; NULL: "hadoop" */
+    const char *lake_uri;       /* "datalake.iceberg.uri", with rest */
 } cli_catalog_options;
 
 SLU_CHECK slu_status cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_catalog **out, slu_error *err);
