@@ -186,7 +186,8 @@ open_with(const iceberg_property *more, size_t count, slu_error *err)
 {
     iceberg_property all[8] = {{"uri", server.uri}};
     iceberg_store store = {0};
-    memcpy(all + 1, more, count * sizeof *more);
+    for (size_t i = 0; i < count; i++)
+        all[i + 1] = more[i];
     iceberg_catalog_close(&catalog);
     CHECK_STATUS(iceberg_store_local_open(false, &store, err), SLU_OK);
     const iceberg_rest_options options = {.properties = all, .property_count = count + 1, .retry_wait_ms = 1};
