@@ -62,6 +62,8 @@ on_put(world *w, struct MHD_Connection *connection, const char *path)
         return say_code(connection, 412, "PreconditionFailed");
     if (there == NULL)
         there = find(w, "");
+    if (there == NULL)
+        return say_code(connection, 500, "NoRoom");
     (void)snprintf(there->path, sizeof there->path, "%s", path);
     memcpy(there->data, w->put, w->put_bytes);
     there->bytes = w->put_bytes;
