@@ -134,8 +134,10 @@ slu_loop_step(slu_loop *loop, int timeout_ms)
         return;
     }
     uv_update_time(&loop->uv);
+    /* Again and again: a round of libuv runs the timers that are due before it waits, and the limit may be one of them by then (this
+     * thread may have stood still since). Without another one the wait would have no end. */
     if (timeout_ms > 0)
-        SLU_ASSERT(uv_timer_start(&loop->limit, loop_limit_reached, (uint64_t)timeout_ms, 0) == 0);
+        SLU_ASSERT(uv_timer_start(&loop->limit, loop_limit_reached, (uint64_t)timeout_ms, (uint64_t)timeout_ms) == 0);
     (void)uv_run(&loop->uv, UV_RUN_ONCE);
     (void)uv_timer_stop(&loop->limit);
 }

@@ -27,7 +27,8 @@ const slu_env *slu_loop_env(const slu_loop *loop);
 void slu_loop_run(slu_loop *loop);
 void slu_loop_stop(slu_loop *loop);
 
-/* One round: waits at most timeout_ms for something to happen (0: not at all; -1: as long as it takes), calls back, returns. */
+/* One round: waits about timeout_ms, never twice that, for something to happen (0: not at all; -1: as long as it takes), calls back,
+ * returns. */
 void slu_loop_step(slu_loop *loop, int timeout_ms);
 /* For a foreign poll loop: readable when slu_loop_step has work; milliseconds until the next timer (0: step now; -1: none). */
 int slu_loop_fd(const slu_loop *loop);

@@ -304,6 +304,12 @@ scans_and_lookups_take_codes_alike(void **state)
         run(5, NULL);
     CHECK_STATUS(fluss_scanner_poll(scanner, &batch, &err), SLU_AGAIN);
     assert_int_equal(fluss_scanner_high_watermark(scanner, 0), 0);
+    /* A server that stumbles is asked again for a while, as Java does. */
+    fake.codes[0] = FLUSS_ERROR_UNKNOWN_SERVER_ERROR;
+    fake.code_times[0] = 3;
+    run(1000, NULL);
+    assert_int_equal(fake.code_times[0], 0);
+    CHECK_STATUS(fluss_scanner_poll(scanner, &batch, &err), SLU_AGAIN);
     fake.codes[0] = FLUSS_ERROR_LOG_OFFSET_OUT_OF_RANGE_EXCEPTION;
     fake.code_times[0] = 1;
     run(1000, NULL);

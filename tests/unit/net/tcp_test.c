@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <time.h>
 
 typedef struct side {
     slu_conn *conn;
@@ -371,6 +372,33 @@ timers_fire_and_other_threads_wake(void **state)
     slu_loop_close(&loop);
 }
 
+/* The limit passes while a timer's callback runs, before the loop begins to wait: as when the thread does not run for a while. */
+static void
+stand_still(void *loop)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    (void)nanosleep(&pause, NULL);
+    (void)slu_loop_timeout_ms(loop); /* looks at the clock */
+}
+
+static void
+a_step_ends_although_its_limit_passed_before_it_waited(void **state)
+{
+    (void)state;
+    slu_env env;
+    slu_loop *loop = NULL;
+    slu_timer *timer = NULL;
+    slu_error err;
+    slu_env_init_system(&env, SLU_LOG_ERROR);
+    CHECK_OK(slu_loop_open(&env, &loop, &err));
+    CHECK_OK(slu_timer_open(loop, stand_still, loop, &timer, &err));
+    slu_timer_set(timer, 0);
+    slu_loop_step(loop, 1);
+    assert_false(slu_timer_is_set(timer));
+    slu_timer_close(&timer);
+    slu_loop_close(&loop);
+}
+
 /* A client in a foreign poll loop sees everything through the fd and the timeout alone. */
 static void
 a_loop_is_embedded_by_fd_and_timeout(void **state)
@@ -406,6 +434,7 @@ main(void)
         cmocka_unit_test(a_refused_connect_is_told_once),
         cmocka_unit_test(addresses_are_split_or_refused),
         cmocka_unit_test(timers_fire_and_other_threads_wake),
+        cmocka_unit_test(a_step_ends_although_its_limit_passed_before_it_waited),
         cmocka_unit_test(a_loop_is_embedded_by_fd_and_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
