@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/fail.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/sizes.h"
@@ -70,14 +71,6 @@ int64_t
 fluss_log_max_time(const fluss_log *log)
 {
     return log->max_time_ms;
-}
-
-static slu_status
-log_fail(slu_error *err, slu_status status, int64_t code)
-{
-    if (err != NULL)
-        err->code = code;
-    return status;
 }
 
 /* ---- opening ---- */
@@ -206,8 +199,8 @@ log_recover_from(fluss_log *log, int64_t from, bool *out_good, slu_error *err)
     log->max_time_ms = SLU_MAX(log->max_time_ms, active->max_time_ms);
     if (active->bad_count != 0)
         slu_log_error(log->env, "LOG-CORRUPT",
-                      "bucket %s: %" PRIu32 " batches of %s.log are damaged, the last at %" PRIu64 "; what follows is kept", log->name,
-                      active->bad_count, active->stem, active->bad_at);
+                      "bucket %s: %" PRIu32 " batches of %s.log are damaged, the last at %" PRIu64 "; what follows is kept",
+                      log->name, active->bad_count, active->stem, active->bad_at);
     if (cut != 0)
         slu_log_warn(log->env, "LOG-TORN", "bucket %s: %" PRIu64 " bytes of an unfinished append were cut off at offset %" PRId64,
                      log->name, cut, active->next_offset);
@@ -241,8 +234,8 @@ static slu_status
 log_begin_anew(fluss_log *log, slu_error *err)
 {
     slu_log_error(log->env, "LOG-LOST",
-                  "bucket %s: its files end at offset %" PRId64 ", but it has been up to %" PRId64 "; it goes on from there", log->name,
-                  fluss_log_end(log), log->options.begin_offset);
+                  "bucket %s: its files end at offset %" PRId64 ", but it has been up to %" PRId64 "; it goes on from there",
+                  log->name, fluss_log_end(log), log->options.begin_offset);
     while (log->segment_count != 0) {
         fluss_segment *last = log_active(log);
         SLU_TRY(fluss_segment_remove(last, err));
@@ -354,7 +347,7 @@ static slu_status
 log_check_batches(const fluss_log *log, slu_view batches, slu_error *err)
 {
     if (batches.bytes == 0)
-        return log_fail(err, slu_error_set(err, SLU_CORRUPT, "no batch for bucket %s", log->name), LOG_ERROR_CORRUPT_RECORD);
+        return slu_error_coded(err, slu_error_set(err, SLU_CORRUPT, "no batch for bucket %s", log->name), LOG_ERROR_CORRUPT_RECORD);
     while (batches.bytes != 0) {
         fluss_log_header head;
         slu_status status = fluss_log_head(batches, &head, err);
@@ -363,12 +356,12 @@ log_check_batches(const fluss_log *log, slu_view batches, slu_error *err)
         if (status == SLU_OK)
             status = fluss_log_verify(slu_view_of(batches.data, head.batch_bytes), &head, err);
         if (status != SLU_OK)
-            return log_fail(err, status, status == SLU_UNSUPPORTED ? LOG_ERROR_UNSUPPORTED : LOG_ERROR_CORRUPT_RECORD);
+            return slu_error_coded(err, status, status == SLU_UNSUPPORTED ? LOG_ERROR_UNSUPPORTED : LOG_ERROR_CORRUPT_RECORD);
         if (head.batch_bytes > log->options.segment_bytes)
-            return log_fail(err,
-                            slu_error_set(err, SLU_LIMIT, "a batch of %zu bytes for bucket %s; a segment has %" PRIu64,
-                                          head.batch_bytes, log->name, log->options.segment_bytes),
-                            LOG_ERROR_TOO_LARGE);
+            return slu_error_coded(err,
+                                   slu_error_set(err, SLU_LIMIT, "a batch of %zu bytes for bucket %s; a segment has %" PRIu64,
+                                                 head.batch_bytes, log->name, log->options.segment_bytes),
+                                   LOG_ERROR_TOO_LARGE);
         batches = slu_view_of(batches.data + head.batch_bytes, batches.bytes - head.batch_bytes);
     }
     return SLU_OK;
@@ -385,7 +378,8 @@ log_roll_if_full(fluss_log *log, const fluss_log_header *head, slu_error *err)
     slu_error why;
     if (log->options.sync)
         SLU_TRY(log_sync_active(log, err)); /* nobody comes back to it */
-    if (log_take_snapshot(log, &why) != SLU_OK) /* the next start reads from an older one; and if there is no room at all, the segment tells */
+    if (log_take_snapshot(log, &why) !=
+        SLU_OK) /* the next start reads from an older one; and if there is no room at all, the segment tells */
         slu_log_warn(log->env, "SNAPSHOT-FAILED", "bucket %s: %s", log->name, why.message);
     if (fluss_segment_seal(log_active(log), &why) != SLU_OK) /* a shorter index is a slower one, no more */
         slu_log_warn(log->env, "INDEX-SHORT", "bucket %s: %s", log->name, why.message);
@@ -514,12 +508,12 @@ log_check_range(const fluss_log *log, int64_t offset, slu_error *err)
 {
     if (offset >= fluss_log_start(log) && offset <= fluss_log_end(log))
         return SLU_OK;
-    return log_fail(err,
-                    slu_error_set(err, SLU_NOTFOUND,
-                                  "The fetch offset %" PRId64 " is out of range for table bucket %s: it has %" PRId64
-                                  " to %" PRId64,
-                                  offset, log->name, fluss_log_start(log), fluss_log_end(log)),
-                    LOG_ERROR_OUT_OF_RANGE);
+    return slu_error_coded(err,
+                           slu_error_set(err, SLU_NOTFOUND,
+                                         "The fetch offset %" PRId64 " is out of range for table bucket %s: it has %" PRId64
+                                         " to %" PRId64,
+                                         offset, log->name, fluss_log_start(log), fluss_log_end(log)),
+                           LOG_ERROR_OUT_OF_RANGE);
 }
 
 static uint64_t
@@ -529,8 +523,8 @@ log_visible_bytes(const fluss_log *log, const fluss_segment *segment)
 }
 
 static slu_status
-log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, bool committed, slu_buf *out, int64_t *out_next_offset,
-         slu_error *err)
+log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, bool committed, slu_buf *out,
+         int64_t *out_next_offset, slu_error *err)
 {
     uint64_t position = 0;
     const size_t before = out->bytes;

@@ -1,6 +1,7 @@
 #include "fluss/merge/merge.h"
 
 #include "base/alloc.h"
+#include "base/fail.h"
 #include "fluss/merge/aggregate.h"
 
 #include <inttypes.h>
@@ -36,21 +37,6 @@ struct fluss_merge {
     bool partial;
     bool keys_alone; /* nothing but keys is targeted */
 };
-
-SLU_PRINTF(4, 5)
-static slu_status
-merge_fail(slu_error *err, slu_status status, int64_t code, const char *format, ...)
-{
-    char text[SLU_ERROR_MESSAGE_BYTES];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    (void)slu_error_set(err, status, "%s", text);
-    if (err != NULL)
-        err->code = code;
-    return status;
-}
 
 /* ---- making one ---- */
 
@@ -198,15 +184,15 @@ begin_numbered(const fluss_merge *m, size_t target_count, slu_error *err)
         return SLU_OK;
     const char *name = m->schema->auto_increment_column;
     if (target_count == 0)
-        return merge_fail(
+        return slu_error_set_coded(
             err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
             "The table contains an auto-increment column [%s], but update target columns are not explicitly specified. "
             "Please specify the update target columns and exclude the auto-increment column from them.",
             name);
     if (m->targeted[m->numbered])
-        return merge_fail(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
-                          "Auto-increment column [%s] at index %" PRId32 " must not be included in target columns.", name,
-                          m->numbered);
+        return slu_error_set_coded(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
+                                   "Auto-increment column [%s] at index %" PRId32 " must not be included in target columns.", name,
+                                   m->numbered);
     return SLU_OK;
 }
 
@@ -218,11 +204,11 @@ begin_keys_missing(const fluss_merge *m, const int32_t *targets, size_t target_c
     const char *named = names_said(m, targets, target_count, &said[1]);
     slu_status status = SLU_OK;
     if (m->acting == MERGE_AGGREGATION)
-        status = merge_fail(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
-                            "The target write columns must contain the primary key columns %s.", keys);
+        status = slu_error_set_coded(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
+                                     "The target write columns must contain the primary key columns %s.", keys);
     else
-        status = merge_fail(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
-                            "The target write columns %s must contain the primary key columns %s.", named, keys);
+        status = slu_error_set_coded(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
+                                     "The target write columns %s must contain the primary key columns %s.", named, keys);
     slu_buf_fini(&said[0]);
     slu_buf_fini(&said[1]);
     return status;
@@ -232,9 +218,10 @@ static slu_status
 begin_partial(fluss_merge *m, const int32_t *targets, size_t target_count, slu_error *err)
 {
     if (m->acting == MERGE_FIRST_ROW || m->acting == MERGE_VERSIONED)
-        return merge_fail(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
-                          "java.lang.UnsupportedOperationException: Partial update is not supported for the %s merge engine.",
-                          m->acting == MERGE_FIRST_ROW ? "first_row" : "versioned");
+        return slu_error_set_coded(
+            err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
+            "java.lang.UnsupportedOperationException: Partial update is not supported for the %s merge engine.",
+            m->acting == MERGE_FIRST_ROW ? "first_row" : "versioned");
     m->keys_alone = true;
     for (size_t c = 0; c < m->schema->column_count; c++) {
         if (m->keys[c] && !m->targeted[c])
@@ -243,9 +230,10 @@ begin_partial(fluss_merge *m, const int32_t *targets, size_t target_count, slu_e
     }
     for (size_t c = 0; c < m->schema->column_count; c++)
         if (!m->keys[c] && !m->schema->columns[c].type.nullable)
-            return merge_fail(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
-                              "Partial %s requires all columns except primary key to be nullable, but column %s is NOT NULL.",
-                              m->acting == MERGE_AGGREGATION ? "aggregate" : "Update", m->schema->columns[c].name);
+            return slu_error_set_coded(
+                err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
+                "Partial %s requires all columns except primary key to be nullable, but column %s is NOT NULL.",
+                m->acting == MERGE_AGGREGATION ? "aggregate" : "Update", m->schema->columns[c].name);
     return SLU_OK;
 }
 
@@ -255,9 +243,9 @@ fluss_merge_begin(fluss_merge *m, const int32_t *targets, size_t target_count, b
     memset(m->targeted, 0, m->schema->column_count * sizeof *m->targeted);
     for (size_t i = 0; i < target_count; i++) {
         if (targets[i] < 0 || (size_t)targets[i] >= m->schema->column_count)
-            return merge_fail(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
-                              "target column %" PRId32 " does not exist in a table of %zu columns", targets[i],
-                              m->schema->column_count);
+            return slu_error_set_coded(err, SLU_INVALID, MERGE_ERROR_INVALID_TARGET_COLUMN,
+                                       "target column %" PRId32 " does not exist in a table of %zu columns", targets[i],
+                                       m->schema->column_count);
         m->targeted[targets[i]] = true;
     }
     m->acting = overwrite ? MERGE_NONE : m->engine;
@@ -330,9 +318,9 @@ upsert_aggregated(fluss_merge *m, slu_buf *out, slu_error *err)
     SLU_AUTO(slu_buf_fini) slu_buf type = {0};
     slu_buf_init(&type, 4096);
     fluss_type_print(&column->type, &type);
-    return merge_fail(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
-                      "java.lang.IllegalArgumentException: Data type for %s column must be 'StringType' but was '%s'.",
-                      fluss_aggregate_name(m->aggregates[m->listagg_of_char].function), slu_buf_cstr(&type));
+    return slu_error_set_coded(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
+                               "java.lang.IllegalArgumentException: Data type for %s column must be 'StringType' but was '%s'.",
+                               fluss_aggregate_name(m->aggregates[m->listagg_of_char].function), slu_buf_cstr(&type));
 }
 
 slu_status
@@ -383,8 +371,8 @@ fluss_merge_delete(fluss_merge *m, const fluss_kv_row *old_row, slu_buf *out, fl
 {
     *verdict = FLUSS_VERDICT_KEEP;
     if (m->acting_deletes == MERGE_DELETES_DISABLE)
-        return merge_fail(err, SLU_INVALID, MERGE_ERROR_DELETION_DISABLED,
-                          "Delete operations are disabled for this table. The table.delete.behavior is set to 'disable'.");
+        return slu_error_set_coded(err, SLU_INVALID, MERGE_ERROR_DELETION_DISABLED,
+                                   "Delete operations are disabled for this table. The table.delete.behavior is set to 'disable'.");
     if (m->acting_deletes == MERGE_DELETES_IGNORE || old_row->row.data == NULL)
         return SLU_OK;
     *verdict = FLUSS_VERDICT_REMOVE;
@@ -397,9 +385,10 @@ fluss_merge_number(fluss_merge *m, const fluss_kv_row *row, int64_t id, slu_buf 
     const fluss_type *type = &m->schema->columns[m->numbered].type;
     fluss_row_writer writer;
     if (type->id == FLUSS_TYPE_INTEGER && id > INT32_MAX)
-        return merge_fail(err, SLU_LIMIT, MERGE_ERROR_UNKNOWN,
-                          "org.apache.fluss.exception.SequenceOverflowException: Reached maximum value of sequence \"<%s>\" (%d).",
-                          m->schema->auto_increment_column, INT32_MAX);
+        return slu_error_set_coded(
+            err, SLU_LIMIT, MERGE_ERROR_UNKNOWN,
+            "org.apache.fluss.exception.SequenceOverflowException: Reached maximum value of sequence \"<%s>\" (%d).",
+            m->schema->auto_increment_column, INT32_MAX);
     SLU_TRY(fluss_row_split(&m->shape, row, m->old_cells, err));
     fluss_row_begin(&writer, &m->shape, out);
     for (size_t c = 0; c < m->schema->column_count; c++) {
@@ -434,17 +423,19 @@ check_auto_increment(const fluss_schema *schema, slu_error *err)
         return SLU_OK;
     const int32_t at = fluss_schema_find(schema, name);
     if (schema->primary_key_count == 0)
-        return merge_fail(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
-                          "java.lang.IllegalStateException: Auto increment column can only be used in primary-key table.");
+        return slu_error_set_coded(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
+                                   "java.lang.IllegalStateException: Auto increment column can only be used in primary-key table.");
     if (at < 0)
-        return merge_fail(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
-                          "java.lang.IllegalStateException: Auto increment column %s does not exist in table columns.", name);
+        return slu_error_set_coded(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
+                                   "java.lang.IllegalStateException: Auto increment column %s does not exist in table columns.",
+                                   name);
     if (is_key(schema, at))
-        return merge_fail(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
-                          "java.lang.IllegalStateException: Auto increment column can not be used as the primary key.");
+        return slu_error_set_coded(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
+                                   "java.lang.IllegalStateException: Auto increment column can not be used as the primary key.");
     if (schema->columns[at].type.id != FLUSS_TYPE_INTEGER && schema->columns[at].type.id != FLUSS_TYPE_BIGINT)
-        return merge_fail(err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
-                          "java.lang.IllegalStateException: The data type of auto increment column must be INT or BIGINT.");
+        return slu_error_set_coded(
+            err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
+            "java.lang.IllegalStateException: The data type of auto increment column must be INT or BIGINT.");
     return SLU_OK;
 }
 
@@ -455,7 +446,7 @@ fluss_merge_check(const fluss_descriptor *d, slu_arena *arena, slu_error *err)
     SLU_TRY(check_auto_increment(schema, err));
     for (size_t c = 0; c < schema->column_count; c++)
         if (schema->columns[c].agg_function != NULL && is_key(schema, (int32_t)c))
-            return merge_fail(
+            return slu_error_set_coded(
                 err, SLU_INVALID, MERGE_ERROR_UNKNOWN,
                 "java.lang.IllegalArgumentException: Cannot set aggregation function for primary key column '%s'. Primary "
                 "key columns automatically use 'primary-key' aggregation.",
@@ -463,7 +454,7 @@ fluss_merge_check(const fluss_descriptor *d, slu_arena *arena, slu_error *err)
     if (engine_of(d) != MERGE_AGGREGATION)
         return SLU_OK;
     if (property_is(d, "table.changelog.image", "WAL"))
-        return merge_fail(
+        return slu_error_set_coded(
             err, SLU_INVALID, MERGE_ERROR_INVALID_CONFIG,
             "Table with 'AGGREGATION' merge engine does not support 'WAL' changelog image mode. Aggregation merge engine "
             "tables require FULL changelog image mode for correct UNDO recovery. Please set 'table.changelog.image' to "

@@ -1,4 +1,5 @@
 /* alter.c: ALTER_TABLE: properties, and columns at the end (what Fluss 0.9 accepts). */
+#include "base/fail.h"
 #include "base/sizes.h"
 #include "fluss/server/auto_partition.h"
 #include "fluss/server/fetch.h"
@@ -20,22 +21,6 @@ alter_fail(slu_error *err, slu_status status)
     if (err != NULL)
         err->code = FLUSS_ERROR_INVALID_ALTER_TABLE_EXCEPTION;
     return status;
-}
-
-/* What Fluss has no error of its own for: -1, and the name of Java's exception before the words. */
-SLU_PRINTF(2, 3)
-static slu_status
-alter_unknown(slu_error *err, const char *format, ...)
-{
-    char text[SLU_ERROR_MESSAGE_BYTES];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    (void)slu_error_set(err, SLU_INVALID, "%s", text);
-    if (err != NULL)
-        err->code = FLUSS_ERROR_UNKNOWN_SERVER_ERROR;
-    return SLU_INVALID;
 }
 
 static bool
@@ -97,10 +82,12 @@ alter_add_column(fluss_schema *schema, slu_arena *arena, const Fluss__PbAddColum
         return alter_fail(err, slu_error_set(err, SLU_CONFLICT, "Column %s already exists.", add->column_name));
     SLU_TRY(fluss_type_decode(fluss_bytes_view(&add->data_type_json), arena, &type, err));
     if (!type.nullable)
-        return alter_unknown(err, "java.lang.IllegalArgumentException: Column %s must be nullable.", add->column_name);
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_UNKNOWN_SERVER_ERROR,
+                                   "java.lang.IllegalArgumentException: Column %s must be nullable.", add->column_name);
     if (fluss_name_is_blank(add->column_name))
-        return alter_unknown(err,
-                             "java.lang.IllegalArgumentException: Field names must contain at least one non-whitespace character.");
+        return slu_error_set_coded(
+            err, SLU_INVALID, FLUSS_ERROR_UNKNOWN_SERVER_ERROR,
+            "java.lang.IllegalArgumentException: Field names must contain at least one non-whitespace character.");
     fluss_column *columns = slu_arena_array(arena, schema->column_count + 1, sizeof *columns);
     if (columns == NULL)
         return slu_arena_status(arena, err);
@@ -121,10 +108,11 @@ alter_columns(fluss_descriptor *d, slu_arena *arena, const Fluss__AlterTableRequ
     for (size_t i = 0; i < request->n_add_columns; i++)
         SLU_TRY(alter_add_column(&d->schema, arena, request->add_columns[i], err));
     if (request->n_drop_columns != 0 || request->n_rename_columns != 0 || request->n_modify_columns != 0)
-        return alter_unknown(err, "org.apache.fluss.exception.SchemaChangeException: Not support %s column now.",
-                             request->n_drop_columns != 0     ? "drop"
-                             : request->n_rename_columns != 0 ? "rename"
-                                                              : "modify");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_UNKNOWN_SERVER_ERROR,
+                                   "org.apache.fluss.exception.SchemaChangeException: Not support %s column now.",
+                                   request->n_drop_columns != 0     ? "drop"
+                                   : request->n_rename_columns != 0 ? "rename"
+                                                                    : "modify");
     return SLU_OK;
 }
 
@@ -137,18 +125,22 @@ alter_check(const Fluss__AlterTableRequest *request, slu_error *err)
     for (size_t i = 0; i < request->n_config_changes; i++) {
         const int32_t type = request->config_changes[i]->op_type;
         if (type < ALTER_SET || type > ALTER_TYPE_MAX)
-            return alter_unknown(err, "java.lang.IllegalArgumentException: Unsupported AlterConfigOpType: %d", type);
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_UNKNOWN_SERVER_ERROR,
+                                       "java.lang.IllegalArgumentException: Unsupported AlterConfigOpType: %d", type);
         if (type != ALTER_SET && type != ALTER_DELETE)
-            return alter_unknown(err, "java.lang.IllegalArgumentException: Unsupported alter configs op type %d", type);
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_UNKNOWN_SERVER_ERROR,
+                                       "java.lang.IllegalArgumentException: Unsupported alter configs op type %d", type);
     }
     for (size_t i = 0; i < request->n_add_columns; i++) {
         const Fluss__PbAddColumn *add = request->add_columns[i];
         slu_error why = {0};
         if (add->column_position_type != COLUMN_LAST)
-            return alter_unknown(err, "java.lang.IllegalArgumentException: Unsupported ColumnPositionType: %d",
-                                 add->column_position_type);
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_UNKNOWN_SERVER_ERROR,
+                                       "java.lang.IllegalArgumentException: Unsupported ColumnPositionType: %d",
+                                       add->column_position_type);
         if (fluss_type_rules(fluss_bytes_view(&add->data_type_json), &why) != SLU_OK)
-            return alter_unknown(err, "java.lang.IllegalArgumentException: %s", why.message);
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_UNKNOWN_SERVER_ERROR, "java.lang.IllegalArgumentException: %s",
+                                       why.message);
     }
     return SLU_OK;
 }

@@ -1,3 +1,4 @@
+#include "base/fail.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/sizes.h"
@@ -22,21 +23,6 @@ static const char catalogue_schema[] =
     " UNIQUE(table_id, name));"
     "CREATE TABLE IF NOT EXISTS lake_snapshots(place INTEGER PRIMARY KEY AUTOINCREMENT, table_id INTEGER NOT NULL,"
     " snapshot_id INTEGER NOT NULL, tiered TEXT NOT NULL, readable TEXT, time INTEGER NOT NULL, UNIQUE(table_id, snapshot_id));";
-
-slu_status
-cat_fail(slu_error *err, slu_status status, int64_t code, const char *format, ...)
-{
-    if (err != NULL) {
-        va_list args;
-        char text[SLU_ERROR_MESSAGE_BYTES];
-        va_start(args, format);
-        (void)vsnprintf(text, sizeof text, format, args);
-        va_end(args);
-        (void)slu_error_set(err, status, "%s", text);
-        err->code = code;
-    }
-    return status;
-}
 
 static slu_status
 cat_sql_error(fluss_catalogue *c, slu_error *err)
@@ -248,7 +234,7 @@ fluss_catalogue_create_database(fluss_catalogue *c, const char *name, const char
 {
     const int64_t now = slu_wall_ms(c->env);
     SLU_TRY(cat_run(c, err, "INSERT INTO databases VALUES(?1, ?2, ?3, ?3) ON CONFLICT DO NOTHING", "tti", name, json, now));
-    return sqlite3_changes(c->db) != 0 ? SLU_OK : cat_fail(err, SLU_CONFLICT, 6, "Database %s already exists.", name);
+    return sqlite3_changes(c->db) != 0 ? SLU_OK : slu_error_set_coded(err, SLU_CONFLICT, 6, "Database %s already exists.", name);
 }
 
 static slu_status
@@ -259,9 +245,9 @@ catalogue_drop_empty(fluss_catalogue *c, const char *name, slu_error *err)
     const slu_status any = cat_step(c, &stmt, err);
     cat_finish(&stmt);
     if (any != SLU_END)
-        return any == SLU_OK ? cat_fail(err, SLU_CONFLICT, 5, "Database %s is not empty.", name) : any;
+        return any == SLU_OK ? slu_error_set_coded(err, SLU_CONFLICT, 5, "Database %s is not empty.", name) : any;
     SLU_TRY(cat_run(c, err, "DELETE FROM databases WHERE name = ?1", "t", name));
-    return sqlite3_changes(c->db) != 0 ? SLU_OK : cat_fail(err, SLU_NOTFOUND, 4, "Database %s does not exist.", name);
+    return sqlite3_changes(c->db) != 0 ? SLU_OK : slu_error_set_coded(err, SLU_NOTFOUND, 4, "Database %s does not exist.", name);
 }
 
 slu_status
@@ -291,7 +277,7 @@ fluss_catalogue_get_database(fluss_catalogue *c, const char *name, slu_arena *ar
     SLU_TRY(cat_prepare(c, &stmt, err, DATABASE_COLUMNS "WHERE name = ?1", "t", name));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
-        return cat_fail(err, SLU_NOTFOUND, 4, "Database '%s' does not exist.", name);
+        return slu_error_set_coded(err, SLU_NOTFOUND, 4, "Database '%s' does not exist.", name);
     SLU_TRY(status);
     database_read(stmt, arena, out);
     cat_finish(&stmt);

@@ -26,7 +26,6 @@ const char *cat_text(sqlite3_stmt *stmt, int column, slu_arena *arena);
 slu_status cat_begin(fluss_catalogue *c, slu_error *err);
 /* Commits when status is OK, else rolls back; returns the first thing that went wrong. */
 slu_status cat_end(fluss_catalogue *c, slu_status status, slu_error *err);
-slu_status cat_fail(slu_error *err, slu_status status, int64_t code, const char *format, ...) SLU_PRINTF(4, 5);
 /* Adds `add` to a counter and gives its value before. */
 slu_status cat_count(fluss_catalogue *c, const char *counter, int64_t add, int64_t *out_before, slu_error *err);
 /* Room for one more row in an arena list that doubles. NULL: the arena is exhausted. */

@@ -1,6 +1,8 @@
 /* catalogue_tables.c: the part of the catalogue about tables, their schemas and partitions. */
 #include "fluss/server/catalogue_internal.h"
 
+#include "base/fail.h"
+
 #include <inttypes.h>
 
 static slu_status
@@ -10,7 +12,7 @@ database_must_exist(fluss_catalogue *c, const char *database, slu_error *err)
     SLU_TRY(cat_prepare(c, &stmt, err, "SELECT 1 FROM databases WHERE name = ?1", "t", database));
     const slu_status status = cat_step(c, &stmt, err);
     cat_finish(&stmt);
-    return status == SLU_END ? cat_fail(err, SLU_NOTFOUND, 4, "Database %s does not exist.", database) : status;
+    return status == SLU_END ? slu_error_set_coded(err, SLU_NOTFOUND, 4, "Database %s does not exist.", database) : status;
 }
 
 static slu_status
@@ -23,7 +25,7 @@ table_insert(fluss_catalogue *c, const char *database, const char *name, const c
     SLU_TRY(cat_run(c, err, "INSERT INTO tables VALUES(?1, ?2, ?3, 1, ?4, ?5, ?5) ON CONFLICT DO NOTHING", "ittti", *out_id,
                     database, name, json, now));
     if (sqlite3_changes(c->db) == 0)
-        return cat_fail(err, SLU_CONFLICT, 8, "Table %s.%s already exists.", database, name);
+        return slu_error_set_coded(err, SLU_CONFLICT, 8, "Table %s.%s already exists.", database, name);
     return cat_run(c, err, "INSERT INTO schemas VALUES(?1, 1, ?2)", "it", *out_id, schema_json);
 }
 
@@ -43,7 +45,7 @@ table_delete(fluss_catalogue *c, int64_t table_id, slu_error *err)
 {
     SLU_TRY(cat_run(c, err, "DELETE FROM tables WHERE id = ?1", "i", table_id));
     if (sqlite3_changes(c->db) == 0)
-        return cat_fail(err, SLU_NOTFOUND, 7, "Table with id %" PRId64 " does not exist.", table_id);
+        return slu_error_set_coded(err, SLU_NOTFOUND, 7, "Table with id %" PRId64 " does not exist.", table_id);
     SLU_TRY(cat_run(c, err, "DELETE FROM schemas WHERE table_id = ?1", "i", table_id));
     SLU_TRY(cat_run(c, err, "DELETE FROM partitions WHERE table_id = ?1", "i", table_id));
     return cat_run(c, err, "DELETE FROM lake_snapshots WHERE table_id = ?1", "i", table_id);
@@ -78,7 +80,7 @@ fluss_catalogue_get_table(fluss_catalogue *c, const char *database, const char *
     SLU_TRY(cat_prepare(c, &stmt, err, TABLE_COLUMNS "WHERE database = ?1 AND name = ?2", "tt", database, name));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
-        return cat_fail(err, SLU_NOTFOUND, 7, "Table '%s.%s' does not exist.", database, name);
+        return slu_error_set_coded(err, SLU_NOTFOUND, 7, "Table '%s.%s' does not exist.", database, name);
     SLU_TRY(status);
     table_read(stmt, arena, out);
     cat_finish(&stmt);
@@ -92,7 +94,7 @@ fluss_catalogue_get_table_by_id(fluss_catalogue *c, int64_t id, slu_arena *arena
     SLU_TRY(cat_prepare(c, &stmt, err, TABLE_COLUMNS "WHERE id = ?1", "i", id));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
-        return cat_fail(err, SLU_NOTFOUND, 7, "Table with id %" PRId64 " does not exist.", id);
+        return slu_error_set_coded(err, SLU_NOTFOUND, 7, "Table with id %" PRId64 " does not exist.", id);
     SLU_TRY(status);
     table_read(stmt, arena, out);
     cat_finish(&stmt);
@@ -129,7 +131,7 @@ table_update(fluss_catalogue *c, int64_t table_id, const char *json, const char 
     SLU_TRY(cat_run(c, err, "UPDATE tables SET json = ?2, modified = ?3, schema_id = schema_id + ?4 WHERE id = ?1", "itii",
                     table_id, json, now, (int64_t)(schema_json != NULL)));
     if (sqlite3_changes(c->db) == 0)
-        return cat_fail(err, SLU_NOTFOUND, 7, "Table with id %" PRId64 " does not exist.", table_id);
+        return slu_error_set_coded(err, SLU_NOTFOUND, 7, "Table with id %" PRId64 " does not exist.", table_id);
     if (schema_json == NULL)
         return SLU_OK;
     return cat_run(c, err, "INSERT INTO schemas SELECT id, schema_id, ?2 FROM tables WHERE id = ?1", "it", table_id, schema_json);
@@ -151,8 +153,9 @@ fluss_catalogue_get_schema(fluss_catalogue *c, int64_t table_id, int32_t schema_
                         (int64_t)schema_id));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
-        return cat_fail(err, SLU_NOTFOUND, 9, "Schema for table id %" PRId64 " with schema id %" PRId32 " does not exist.",
-                        table_id, schema_id);
+        return slu_error_set_coded(err, SLU_NOTFOUND, 9,
+                                   "Schema for table id %" PRId64 " with schema id %" PRId32 " does not exist.", table_id,
+                                   schema_id);
     SLU_TRY(status);
     *out_json = cat_text(stmt, 0, arena);
     cat_finish(&stmt);
@@ -169,7 +172,7 @@ partition_insert(fluss_catalogue *c, int64_t table_id, const char *name, int64_t
                     slu_wall_ms(c->env)));
     return sqlite3_changes(c->db) != 0
                ? SLU_OK
-               : cat_fail(err, SLU_CONFLICT, 42, "Partition '%s' already exists for table id %" PRId64, name, table_id);
+               : slu_error_set_coded(err, SLU_CONFLICT, 42, "Partition '%s' already exists for table id %" PRId64, name, table_id);
 }
 
 slu_status
@@ -186,8 +189,9 @@ slu_status
 fluss_catalogue_drop_partition(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_error *err)
 {
     SLU_TRY(cat_run(c, err, "DELETE FROM partitions WHERE table_id = ?1 AND id = ?2", "ii", table_id, partition_id));
-    return sqlite3_changes(c->db) != 0 ? SLU_OK
-                                       : cat_fail(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist", partition_id);
+    return sqlite3_changes(c->db) != 0
+               ? SLU_OK
+               : slu_error_set_coded(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist", partition_id);
 }
 
 slu_status
@@ -197,7 +201,7 @@ fluss_catalogue_get_partition(fluss_catalogue *c, int64_t table_id, const char *
     SLU_TRY(cat_prepare(c, &stmt, err, "SELECT id FROM partitions WHERE table_id = ?1 AND name = ?2", "it", table_id, name));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
-        return cat_fail(err, SLU_NOTFOUND, 36, "Partition '%s' does not exist for table id %" PRId64, name, table_id);
+        return slu_error_set_coded(err, SLU_NOTFOUND, 36, "Partition '%s' does not exist for table id %" PRId64, name, table_id);
     SLU_TRY(status);
     *out_id = sqlite3_column_int64(stmt, 0);
     cat_finish(&stmt);
@@ -221,8 +225,8 @@ fluss_catalogue_get_partition_by_id(fluss_catalogue *c, int64_t table_id, int64_
                         partition_id));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
-        return cat_fail(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist for table id %" PRId64, partition_id,
-                        table_id);
+        return slu_error_set_coded(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist for table id %" PRId64,
+                                   partition_id, table_id);
     SLU_TRY(status);
     partition_read(stmt, arena, out);
     cat_finish(&stmt);
@@ -237,7 +241,7 @@ fluss_catalogue_find_partition(fluss_catalogue *c, int64_t partition_id, int64_t
     SLU_TRY(cat_prepare(c, &stmt, err, "SELECT id, name, created, table_id FROM partitions WHERE id = ?1", "i", partition_id));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
-        return cat_fail(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist", partition_id);
+        return slu_error_set_coded(err, SLU_NOTFOUND, 36, "Partition %" PRId64 " does not exist", partition_id);
     SLU_TRY(status);
     partition_read(stmt, arena, out);
     *out_table_id = sqlite3_column_int64(stmt, 3);

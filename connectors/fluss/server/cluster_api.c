@@ -2,6 +2,7 @@
  * cluster_api.c: server tags and rebalancing, answered truthfully for one node: a tag is kept; a rebalance finds every bucket where it
  * must be, and is complete when it is answered.
  */
+#include "base/fail.h"
 #include "base/uuid.h"
 #include "fluss/server/catalogue_cluster.h"
 #include "fluss/server/reply.h"
@@ -10,13 +11,6 @@
 #define GOAL_LAST 2
 
 static const char *const tag_names[] = {"PERMANENT_OFFLINE", "TEMPORARY_OFFLINE"};
-
-static slu_status
-cluster_fail(slu_error *err, slu_status status, int32_t code)
-{
-    err->code = code;
-    return status;
-}
 
 static slu_status
 tag_check(int32_t tag, slu_error *err)
@@ -42,8 +36,9 @@ tag_may_be_added(const fluss_request *r, int32_t server_id, int32_t tag, slu_err
 {
     int32_t there = -1;
     if (server_id != FLUSS_SERVER_NODE_ID)
-        return cluster_fail(err, slu_error_set(err, SLU_NOTFOUND, "Server %d not exists when trying to add server tag.", server_id),
-                            FLUSS_ERROR_SERVER_NOT_EXIST_EXCEPTION);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_NOTFOUND, "Server %d not exists when trying to add server tag.", server_id),
+                               FLUSS_ERROR_SERVER_NOT_EXIST_EXCEPTION);
     SLU_TRY(tag_of(r, server_id, &there, err));
     if (there < 0 || there == tag)
         return SLU_OK;
@@ -52,7 +47,7 @@ tag_may_be_added(const fluss_request *r, int32_t server_id, int32_t tag, slu_err
         "Server tag %s already exists for server %d. However you want to set it to %s, please remove the server tag "
         "first.",
         tag_names[there], server_id, tag_names[tag]);
-    return cluster_fail(err, SLU_CONFLICT, FLUSS_ERROR_SEVER_TAG_ALREADY_EXIST_EXCEPTION);
+    return slu_error_coded(err, SLU_CONFLICT, FLUSS_ERROR_SEVER_TAG_ALREADY_EXIST_EXCEPTION);
 }
 
 slu_status
@@ -77,7 +72,7 @@ tag_may_be_removed(const fluss_request *r, int32_t server_id, int32_t tag, slu_e
         return SLU_OK;
     (void)slu_error_set(err, SLU_NOTFOUND, "Server tag %s not exists for server %d, the current server tag of this server is %s.",
                         tag_names[tag], server_id, tag_names[there]);
-    return cluster_fail(err, SLU_NOTFOUND, FLUSS_ERROR_SEVER_TAG_NOT_EXIST_EXCEPTION);
+    return slu_error_coded(err, SLU_NOTFOUND, FLUSS_ERROR_SEVER_TAG_NOT_EXIST_EXCEPTION);
 }
 
 slu_status
@@ -124,7 +119,7 @@ rebalance_of(const fluss_request *r, const char *asked, const char *verb, const 
         return SLU_OK;
     (void)slu_error_set(err, SLU_NOTFOUND, "Rebalance task id %.100s to %s is not the current rebalance task id %s.", asked, verb,
                         *out);
-    return cluster_fail(err, SLU_NOTFOUND, FLUSS_ERROR_NO_REBALANCE_IN_PROGRESS_EXCEPTION);
+    return slu_error_coded(err, SLU_NOTFOUND, FLUSS_ERROR_NO_REBALANCE_IN_PROGRESS_EXCEPTION);
 }
 
 slu_status

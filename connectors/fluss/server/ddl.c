@@ -8,18 +8,11 @@
 #include "fluss/server/table_rules.h"
 #include "fluss/server/tiering.h"
 
+#include "base/fail.h"
 #include "base/file.h"
 #include "base/limits.h"
 
 #include <inttypes.h>
-
-static slu_status
-ddl_fail(slu_error *err, slu_status status, int64_t code)
-{
-    if (err != NULL)
-        err->code = code;
-    return status;
-}
 
 /* Fluss has no words of its own for a descriptor that it cannot read. */
 static slu_status
@@ -28,7 +21,7 @@ database_from_request(const fluss_request *r, slu_view json, fluss_database_desc
     const slu_status status = fluss_database_descriptor_decode(json, r->arena, out, err);
     return status == SLU_OK
                ? SLU_OK
-               : ddl_fail(err, slu_error_in(err, status, "java.io.UncheckedIOException"), FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
+               : slu_error_coded(err, slu_error_in(err, status, "java.io.UncheckedIOException"), FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
 }
 
 slu_status
@@ -104,7 +97,8 @@ copies_warn(fluss_server *server, const fluss_descriptor *descriptor)
     if (server->copies_warned || factor == NULL || strcmp(factor, "1") == 0)
         return;
     server->copies_warned = true;
-    slu_log_warn(server->env, "ONE-COPY", "a table wants table.replication.factor %s, but this node has one copy of every row", factor);
+    slu_log_warn(server->env, "ONE-COPY", "a table wants table.replication.factor %s, but this node has one copy of every row",
+                 factor);
 }
 
 static slu_status
@@ -113,9 +107,9 @@ kind_check(const fluss_config *config, const fluss_descriptor *descriptor, slu_e
     const bool keyed = descriptor->schema.primary_key_count != 0;
     if (keyed ? config->allow_create_kv_tables : config->allow_create_log_tables)
         return SLU_OK;
-    return ddl_fail(err,
-                    slu_error_set(err, SLU_INVALID, "Creation of %s Tables is disallowed in the cluster.", keyed ? "Primary Key" : "Log"),
-                    FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
+    return slu_error_coded(
+        err, slu_error_set(err, SLU_INVALID, "Creation of %s Tables is disallowed in the cluster.", keyed ? "Primary Key" : "Log"),
+        FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
 }
 
 static slu_status
@@ -127,7 +121,8 @@ descriptor_from_request(const fluss_request *r, slu_view json, fluss_descriptor 
     SLU_TRY(fluss_descriptor_rules(json, err));
     const slu_status status = fluss_descriptor_decode(json, r->arena, out, err);
     if (status < 0)
-        return ddl_fail(err, slu_error_in(err, status, "Failed to parse table descriptor"), FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
+        return slu_error_coded(err, slu_error_in(err, status, "Failed to parse table descriptor"),
+                               FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
     fluss_schema_normalize(&out->schema);
     SLU_TRY(fluss_rules_new_table(&rules, out, r->arena, err));
     copies_warn(r->server, out);
@@ -146,8 +141,8 @@ create_lake_table(const fluss_request *r, const Fluss__PbTablePath *path, const 
     }
     const slu_status status = server->lake.create_table(server->lake.context, path->database_name, path->table_name, json, err);
     if (status < 0)
-        return ddl_fail(err, status,
-                        status == SLU_CONFLICT ? FLUSS_ERROR_LAKE_TABLE_ALREADY_EXIST : FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
+        return slu_error_coded(err, status,
+                               status == SLU_CONFLICT ? FLUSS_ERROR_LAKE_TABLE_ALREADY_EXIST : FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
     return SLU_OK;
 }
 
@@ -169,13 +164,14 @@ create_table(fluss_request *r, const Fluss__CreateTableRequest *request, slu_err
     /* Everything that can be refused is, before the lake is asked: nothing may be left behind there. */
     const slu_status found = fluss_catalogue_get_database(r->server->catalogue, path->database_name, r->arena, &database, err);
     if (found == SLU_NOTFOUND)
-        return ddl_fail(err, slu_error_set(err, SLU_NOTFOUND, "Database %s does not exist.", path->database_name),
-                        FLUSS_ERROR_DATABASE_NOT_EXIST);
+        return slu_error_coded(err, slu_error_set(err, SLU_NOTFOUND, "Database %s does not exist.", path->database_name),
+                               FLUSS_ERROR_DATABASE_NOT_EXIST);
     SLU_TRY(found);
     slu_error ignored;
     if (fluss_tables_get(r->server->tables, path->database_name, path->table_name, &existing, &ignored) == SLU_OK)
-        return ddl_fail(err, slu_error_set(err, SLU_CONFLICT, "Table %s.%s already exists.", path->database_name, path->table_name),
-                        FLUSS_ERROR_TABLE_ALREADY_EXIST);
+        return slu_error_coded(
+            err, slu_error_set(err, SLU_CONFLICT, "Table %s.%s already exists.", path->database_name, path->table_name),
+            FLUSS_ERROR_TABLE_ALREADY_EXIST);
     if (fluss_lake_enabled(&descriptor))
         SLU_TRY(create_lake_table(r, path, slu_buf_cstr(&json), err));
     SLU_TRY(fluss_catalogue_create_table(r->server->catalogue, path->database_name, path->table_name, slu_buf_cstr(&json),
@@ -211,10 +207,10 @@ fluss_handle_drop_table(fluss_request *r, slu_error *err)
     if (status == SLU_OK)
         SLU_TRY(drop_table(r->server, table, err));
     else if (!(status == SLU_NOTFOUND && request->ignore_if_not_exists))
-        return status == SLU_NOTFOUND ? ddl_fail(err,
-                                                 slu_error_set(err, SLU_NOTFOUND, "Table %s.%s does not exist.", database,
-                                                               request->table_path->table_name),
-                                                 FLUSS_ERROR_TABLE_NOT_EXIST)
+        return status == SLU_NOTFOUND ? slu_error_coded(err,
+                                                        slu_error_set(err, SLU_NOTFOUND, "Table %s.%s does not exist.", database,
+                                                                      request->table_path->table_name),
+                                                        FLUSS_ERROR_TABLE_NOT_EXIST)
                                       : status;
     return fluss_request_answer(r, &response.base, err);
 }

@@ -1,4 +1,5 @@
 /* kv_api.c: PUT_KV, LOOKUP, PREFIX_LOOKUP, LIMIT_SCAN, GET_TABLE_STATS. */
+#include "base/fail.h"
 #include "base/sizes.h"
 #include "fluss/record/kv_batch.h"
 #include "fluss/server/authorize.h"
@@ -12,14 +13,6 @@
 #define KV_VALUES_BYTES_MAX ((size_t)192 << 20) /* of one answer */
 #define KV_LIMIT_MAX 1000000                    /* rows of one LIMIT_SCAN or of one prefix */
 
-static slu_status
-kv_api_fail(slu_error *err, slu_status status, int64_t code)
-{
-    if (err != NULL)
-        err->code = code;
-    return status;
-}
-
 /* Version 0 of these APIs does not know the second rule of key encoding: where the rules differ, its keys would be other ones. */
 static slu_status
 kv_check_version(const fluss_request *r, const fluss_served *table, slu_error *err)
@@ -28,7 +21,7 @@ kv_check_version(const fluss_request *r, const fluss_served *table, slu_error *e
     const bool lake_keys = t->lake_format == FLUSS_LAKE_PAIMON || t->lake_format == FLUSS_LAKE_ICEBERG;
     if (r->version != 0 || t->kv_format_version < 2 || !lake_keys || t->bucket_column_count == t->key_column_count)
         return SLU_OK;
-    return kv_api_fail(
+    return slu_error_coded(
         err,
         slu_error_set(err, SLU_UNSUPPORTED,
                       "Client API version %d is not supported for table '%s.%s'. This table uses new key "
@@ -90,12 +83,12 @@ fluss_handle_put_kv(fluss_request *r, slu_error *err)
 {
     const Fluss__PutKvRequest *request = (const Fluss__PutKvRequest *)r->message;
     if (request->acks < -1 || request->acks > 1)
-        return kv_api_fail(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks),
-                           FLUSS_ERROR_INVALID_REQUIRED_ACKS);
+        return slu_error_coded(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks),
+                               FLUSS_ERROR_INVALID_REQUIRED_ACKS);
     if (request->has_agg_mode && (request->agg_mode < 0 || request->agg_mode > 1))
-        return kv_api_fail(err,
-                           slu_error_set(err, SLU_UNSUPPORTED, "PUT_KV with agg_mode %" PRId32 " is not served", request->agg_mode),
-                           FLUSS_ERROR_UNSUPPORTED_VERSION);
+        return slu_error_coded(
+            err, slu_error_set(err, SLU_UNSUPPORTED, "PUT_KV with agg_mode %" PRId32 " is not served", request->agg_mode),
+            FLUSS_ERROR_UNSUPPORTED_VERSION);
     Fluss__PbPutKvRespForBucket **list =
         (Fluss__PbPutKvRespForBucket **)fluss_reply_list(r->arena, request->n_buckets_req, sizeof **list);
     Fluss__PutKvResponse *response = slu_arena_alloc(r->arena, sizeof *response);
@@ -193,7 +186,7 @@ fluss_handle_lookup(fluss_request *r, slu_error *err)
     Fluss__LookupResponse response = FLUSS__LOOKUP_RESPONSE__INIT;
     const bool inserts = request->has_insert_if_not_exists && request->insert_if_not_exists;
     if (inserts && (!request->has_acks || !request->has_timeout_ms))
-        return kv_api_fail(
+        return slu_error_coded(
             err, slu_error_set(err, SLU_INVALID, "java.lang.IllegalArgumentException: timeoutMs and requiredAcks must be set"),
             FLUSS_ERROR_UNKNOWN_SERVER_ERROR);
     Fluss__PbLookupRespForBucket **list =
@@ -253,12 +246,12 @@ prefix_check(const fluss_served *table, slu_error *err)
         good = t->bucket_columns[i] == t->key_columns[i];
     if (good)
         return SLU_OK;
-    return kv_api_fail(err,
-                       slu_error_set(err, SLU_INVALID,
-                                     "Can not perform prefix lookup on table '%s.%s', because the bucket keys are not a "
-                                     "prefix subset of the physical primary keys (excluded partition fields if present).",
-                                     table->row.database, table->row.name),
-                       FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
+    return slu_error_coded(err,
+                           slu_error_set(err, SLU_INVALID,
+                                         "Can not perform prefix lookup on table '%s.%s', because the bucket keys are not a "
+                                         "prefix subset of the physical primary keys (excluded partition fields if present).",
+                                         table->row.database, table->row.name),
+                           FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
 }
 
 static slu_status
@@ -341,7 +334,8 @@ scan_log(const fluss_tablet *tablet, int64_t limit, slu_buf *out, slu_error *err
     int64_t next = SLU_MAX(fluss_log_first(tablet->log), end - limit);
     while (next < end) {
         const int64_t before = next;
-        if (out->bytes >= KV_VALUES_BYTES_MAX) /* what is left out would be the newest rows, which are the ones that are asked for */
+        if (out->bytes >=
+            KV_VALUES_BYTES_MAX) /* what is left out would be the newest rows, which are the ones that are asked for */
             return slu_error_set(err, SLU_LIMIT, "the last %" PRId64 " rows have more than %zu bytes: ask for fewer", limit,
                                  KV_VALUES_BYTES_MAX);
         SLU_TRY(fluss_log_read_any(tablet->log, next, KV_VALUES_BYTES_MAX - out->bytes, true, out, &next, err));
@@ -408,7 +402,7 @@ stats_bucket(const fluss_request *r, const Fluss__GetTableStatsRequest *request,
     SLU_TRY(fluss_tables_kv(r->server->tables, tablet, &kv, err));
     const char *image = fluss_descriptor_get(&table->descriptor, "table.changelog.image");
     if (image != NULL && strcasecmp(image, "WAL") == 0) /* a changelog without inserts cannot be counted after a restart */
-        return kv_api_fail(
+        return slu_error_coded(
             err,
             slu_error_set(err, SLU_INVALID,
                           "Row count is disabled for this table '%s.%s'. This usually happens when the table iscreated "

@@ -1,5 +1,6 @@
 /* kv_put.c: one kv batch becomes changes, a log batch, and rows; see kv_tablet.h. */
 #include "base/alloc.h"
+#include "base/fail.h"
 #include "base/hash.h"
 #include "base/sizes.h"
 #include "fluss/merge/key_row.h"
@@ -154,7 +155,8 @@ put_load_old(put_state *state, slu_error *err)
     SLU_TRY(slu_kv_get_many(state->kv->store, keys, state->count, &state->values, slots, err));
     for (size_t i = 0; i < state->count; i++)
         if (slots[i].found && state->records[i].first == i)
-            SLU_TRY(put_value_of(state, slu_view_of(state->values.data + slots[i].at, slots[i].bytes), &state->records[i].now, err));
+            SLU_TRY(
+                put_value_of(state, slu_view_of(state->values.data + slots[i].at, slots[i].bytes), &state->records[i].now, err));
     return SLU_OK;
 }
 
@@ -351,12 +353,12 @@ put_prepare(put_state *state, slu_error *err)
     fluss_kv_tablet *kv = state->kv;
     const slu_status status = state->put->keys != NULL ? put_read_keys(state, err) : put_read(state, err);
     if (status != SLU_OK)
-        return status == SLU_CORRUPT || status == SLU_UNSUPPORTED ? kv_fail(err, status, KV_ERROR_CORRUPT_RECORD) : status;
+        return status == SLU_CORRUPT || status == SLU_UNSUPPORTED ? slu_error_coded(err, status, KV_ERROR_CORRUPT_RECORD) : status;
     if (state->header.schema_id < 1 || state->header.schema_id > kv->table->row.schema_id)
-        return kv_fail(err,
-                       slu_error_set(err, SLU_INVALID, "Invalid schema id: %d, latest schema id: %" PRId32, state->header.schema_id,
-                                     kv->table->row.schema_id),
-                       KV_ERROR_SCHEMA_NOT_EXIST);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_INVALID, "Invalid schema id: %d, latest schema id: %" PRId32,
+                                             state->header.schema_id, kv->table->row.schema_id),
+                               KV_ERROR_SCHEMA_NOT_EXIST);
     SLU_TRY(kv_written_columns(kv, state->header.schema_id, &state->written_columns, err));
     SLU_TRY(put_ready(kv, err));
     SLU_TRY(fluss_merge_begin(kv->merge, state->put->target_columns, state->put->target_count, state->put->overwrite, err));
@@ -376,7 +378,7 @@ put_run(put_state *state, fluss_appended *out, slu_error *err)
     slu_status status = put_decide(state, err);
     if (status != SLU_OK) {
         fluss_rows_free(&kv->rows); /* half a changelog is in it */
-        return status == SLU_CORRUPT ? kv_fail(err, status, KV_ERROR_CORRUPT_RECORD) : status;
+        return status == SLU_CORRUPT ? slu_error_coded(err, status, KV_ERROR_CORRUPT_RECORD) : status;
     }
     status = put_append(state, out, err);
     if (status != SLU_OK) {

@@ -1,16 +1,9 @@
 /* kv_snapshot_api.c: what clients ask about kv snapshots, and the leases that keep them. */
 #include "fluss/server/kv_snapshots.h"
+#include "base/fail.h"
 #include "fluss/server/reply.h"
 
 #include <inttypes.h>
-
-static slu_status
-snapshot_fail(slu_error *err, slu_status status, int64_t code)
-{
-    if (err != NULL)
-        err->code = code;
-    return status;
-}
 
 /* ---- the newest ---- */
 
@@ -24,22 +17,22 @@ latest_place(const fluss_request *r, const Fluss__GetLatestKvSnapshotsRequest *r
     SLU_TRY(fluss_tables_get(r->server->tables, path->database_name, path->table_name, &table, err));
     const bool partitioned = table->table.partition_column_count != 0;
     if (table->table.key_column_count == 0)
-        return snapshot_fail(err,
-                             slu_error_set(err, SLU_INVALID,
-                                           "Table '%s.%s' is not a primary key table, so it doesn't have any kv snapshots.",
-                                           path->database_name, path->table_name),
-                             FLUSS_ERROR_NON_PRIMARY_KEY_TABLE_EXCEPTION);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_INVALID,
+                                             "Table '%s.%s' is not a primary key table, so it doesn't have any kv snapshots.",
+                                             path->database_name, path->table_name),
+                               FLUSS_ERROR_NON_PRIMARY_KEY_TABLE_EXCEPTION);
     if (request->partition_name != NULL && !partitioned)
-        return snapshot_fail(err,
-                             slu_error_set(err, SLU_INVALID, "Table '%s.%s' is not a partitioned table.", path->database_name,
-                                           path->table_name),
-                             FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION);
+        return slu_error_coded(
+            err,
+            slu_error_set(err, SLU_INVALID, "Table '%s.%s' is not a partitioned table.", path->database_name, path->table_name),
+            FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION);
     if (request->partition_name == NULL && partitioned)
-        return snapshot_fail(err,
-                             slu_error_set(err, SLU_INVALID,
-                                           "Table '%s.%s' is a partitioned table, but partition name is not provided.",
-                                           path->database_name, path->table_name),
-                             FLUSS_ERROR_PARTITION_NOT_EXISTS);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_INVALID,
+                                             "Table '%s.%s' is a partitioned table, but partition name is not provided.",
+                                             path->database_name, path->table_name),
+                               FLUSS_ERROR_PARTITION_NOT_EXISTS);
     *out_table = table;
     *out_partition_id = FLUSS_NO_PARTITION;
     if (!partitioned)
@@ -47,10 +40,10 @@ latest_place(const fluss_request *r, const Fluss__GetLatestKvSnapshotsRequest *r
     const slu_status found =
         fluss_catalogue_get_partition(r->server->catalogue, table->row.id, request->partition_name, out_partition_id, err);
     if (found == SLU_NOTFOUND)
-        return snapshot_fail(err,
-                             slu_error_set(err, SLU_NOTFOUND, "The partition '%s' of table '%s.%s' does not exist.",
-                                           request->partition_name, path->database_name, path->table_name),
-                             FLUSS_ERROR_PARTITION_NOT_EXISTS);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_NOTFOUND, "The partition '%s' of table '%s.%s' does not exist.",
+                                             request->partition_name, path->database_name, path->table_name),
+                               FLUSS_ERROR_PARTITION_NOT_EXISTS);
     return found;
 }
 
@@ -129,12 +122,12 @@ fluss_handle_kv_snapshot_metadata(fluss_request *r, slu_error *err)
     if (status != SLU_OK) {
         char name[128];
         bucket_name(&of, name, sizeof name);
-        return snapshot_fail(err,
-                             slu_error_set(err, SLU_NOTFOUND,
-                                           "Failed to get kv snapshot metadata for table bucket %s and snapshot id %" PRId64
-                                           ". Error: %s",
-                                           name, request->snapshot_id, why.message),
-                             FLUSS_ERROR_KV_SNAPSHOT_NOT_EXIST);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_NOTFOUND,
+                                             "Failed to get kv snapshot metadata for table bucket %s and snapshot id %" PRId64
+                                             ". Error: %s",
+                                             name, request->snapshot_id, why.message),
+                               FLUSS_ERROR_KV_SNAPSHOT_NOT_EXIST);
     }
     const size_t count = snapshot.own_count + snapshot.shared_count;
     Fluss__PbRemotePathAndLocalFile **list = (Fluss__PbRemotePathAndLocalFile **)fluss_reply_list(r->arena, count, sizeof **list);
@@ -189,10 +182,10 @@ lease_table(const fluss_request *r, int64_t table_id, slu_error *err)
     SLU_TRY(fluss_tables_get_by_id(r->server->tables, table_id, &table, err));
     return table->table.key_column_count != 0
                ? SLU_OK
-               : snapshot_fail(err,
-                               slu_error_set(err, SLU_INVALID, "Table '%s.%s' is not a primary key table", table->row.database,
-                                             table->row.name),
-                               FLUSS_ERROR_NON_PRIMARY_KEY_TABLE_EXCEPTION);
+               : slu_error_coded(err,
+                                 slu_error_set(err, SLU_INVALID, "Table '%s.%s' is not a primary key table", table->row.database,
+                                               table->row.name),
+                                 FLUSS_ERROR_NON_PRIMARY_KEY_TABLE_EXCEPTION);
 }
 
 static slu_status
@@ -224,7 +217,8 @@ lease_buckets(const fluss_request *r, const Fluss__AcquireKvSnapshotLeaseRequest
 
 /* The buckets of request table `t` whose snapshot is gone. *at walks over what acquire answered, in the order of the request. */
 static bool
-lease_missing(const Fluss__PbKvSnapshotLeaseForTable *table, const fluss_kv_lease_bucket **at, Fluss__PbKvSnapshotLeaseForTable *out)
+lease_missing(const Fluss__PbKvSnapshotLeaseForTable *table, const fluss_kv_lease_bucket **at,
+              Fluss__PbKvSnapshotLeaseForTable *out)
 {
     out->table_id = table->table_id;
     for (size_t b = 0; b < table->n_bucket_snapshots; b++, (*at)++)

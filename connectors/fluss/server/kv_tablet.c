@@ -2,20 +2,13 @@
 
 #include "base/alloc.h"
 #include "base/cursor.h"
+#include "base/fail.h"
 #include "base/file.h"
 
 #include <inttypes.h>
 
 #define KV_META_BYTES 16          /* applied offset i64 LE, rows i64 LE */
 #define KV_META_NUMBERED_BYTES 32 /* and the ids of the auto-increment column that are left: next and last, i64 LE each */
-
-slu_status
-kv_fail(slu_error *err, slu_status status, int64_t code)
-{
-    if (err != NULL)
-        err->code = code;
-    return status;
-}
 
 static slu_view
 kv_meta_key(void)

@@ -44,6 +44,5 @@ SLU_CHECK slu_status kv_written_columns(fluss_kv_tablet *kv, int16_t schema_id, 
 SLU_CHECK slu_status kv_next_id(fluss_kv_tablet *kv, int64_t *out, slu_error *err);
 /* An insert of the log has this id: it and those before it in its block are used. */
 void kv_id_used(fluss_kv_tablet *kv, int64_t id);
-slu_status kv_fail(slu_error *err, slu_status status, int64_t code);
 
 #endif

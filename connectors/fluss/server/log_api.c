@@ -4,6 +4,7 @@
 #include "fluss/server/reply.h"
 #include "fluss/log/segment.h"
 
+#include "base/fail.h"
 #include "base/sizes.h"
 
 #include <inttypes.h>
@@ -14,14 +15,6 @@
 #define OFFSET_LATEST 1
 #define OFFSET_AT_TIME 2
 #define OFFSET_LEADER_END 3
-
-static slu_status
-log_api_fail(slu_error *err, slu_status status, int64_t code)
-{
-    if (err != NULL)
-        err->code = code;
-    return status;
-}
 
 slu_status
 fluss_handle_init_writer(fluss_request *r, slu_error *err)
@@ -43,24 +36,24 @@ static slu_status
 produce_check(const fluss_served *table, slu_view batches, slu_error *err)
 {
     if (table->table.key_column_count != 0)
-        return log_api_fail(err,
-                            slu_error_set(err, SLU_INVALID, "Table %s.%s has a primary key: its rows come by PUT_KV",
-                                          table->row.database, table->row.name),
-                            FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_INVALID, "Table %s.%s has a primary key: its rows come by PUT_KV",
+                                             table->row.database, table->row.name),
+                               FLUSS_ERROR_INVALID_TABLE_EXCEPTION);
     while (batches.bytes != 0) {
         fluss_log_header head;
         if (fluss_log_head(batches, &head, err) != SLU_OK || head.batch_bytes > batches.bytes)
             return SLU_OK; /* the log says it better */
         if (head.magic > 1)
-            return log_api_fail(
+            return slu_error_coded(
                 err,
                 slu_error_set(err, SLU_UNSUPPORTED, "a log batch of magic %u: readers of this version know only 0", head.magic),
                 FLUSS_ERROR_UNSUPPORTED_VERSION);
         if (head.schema_id < 1 || head.schema_id > table->row.schema_id)
-            return log_api_fail(err,
-                                slu_error_set(err, SLU_INVALID, "Table %s.%s has no schema %d", table->row.database,
-                                              table->row.name, head.schema_id),
-                                FLUSS_ERROR_SCHEMA_NOT_EXIST);
+            return slu_error_coded(err,
+                                   slu_error_set(err, SLU_INVALID, "Table %s.%s has no schema %d", table->row.database,
+                                                 table->row.name, head.schema_id),
+                                   FLUSS_ERROR_SCHEMA_NOT_EXIST);
         batches = slu_view_of(batches.data + head.batch_bytes, batches.bytes - head.batch_bytes);
     }
     return SLU_OK;
@@ -143,8 +136,8 @@ fluss_handle_produce_log(fluss_request *r, slu_error *err)
     const Fluss__ProduceLogRequest *request = (const Fluss__ProduceLogRequest *)r->message;
     fluss_served *table = NULL;
     if (request->acks < -1 || request->acks > 1)
-        return log_api_fail(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks),
-                            FLUSS_ERROR_INVALID_REQUIRED_ACKS);
+        return slu_error_coded(err, slu_error_set(err, SLU_INVALID, "Invalid required acks: %" PRId32, request->acks),
+                               FLUSS_ERROR_INVALID_REQUIRED_ACKS);
     slu_error table_error;
     const slu_status found = fluss_tables_get_by_id(r->server->tables, request->table_id, &table, &table_error);
     Fluss__PbProduceLogRespForBucket **list =
@@ -161,7 +154,8 @@ fluss_handle_produce_log(fluss_request *r, slu_error *err)
         list[i]->has_partition_id = bucket->has_partition_id;
         list[i]->partition_id = bucket->partition_id;
         list[i]->bucket_id = bucket->bucket_id;
-        const slu_status status = found != SLU_OK ? found : produce_bucket(r, table, bucket, &list[i]->base_offset, &tablets[i], &why);
+        const slu_status status =
+            found != SLU_OK ? found : produce_bucket(r, table, bucket, &list[i]->base_offset, &tablets[i], &why);
         list[i]->has_base_offset = status == SLU_OK;
         list[i]->has_error_code = status != SLU_OK;
         if (status != SLU_OK)
@@ -189,12 +183,12 @@ offset_of(const fluss_request *r, const Fluss__ListOffsetsRequest *request, cons
         return slu_error_set(err, SLU_INVALID, "an offset by timestamp needs a startTimestamp");
     const int64_t now = slu_wall_ms(r->server->env);
     if (request->start_timestamp > now)
-        return log_api_fail(err,
-                            slu_error_set(err, SLU_INVALID,
-                                          "Get offset error for table bucket: the fetch timestamp %" PRId64
-                                          " is larger than the current timestamp %" PRId64,
-                                          request->start_timestamp, now),
-                            FLUSS_ERROR_INVALID_TIMESTAMP_EXCEPTION);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_INVALID,
+                                             "Get offset error for table bucket: the fetch timestamp %" PRId64
+                                             " is larger than the current timestamp %" PRId64,
+                                             request->start_timestamp, now),
+                               FLUSS_ERROR_INVALID_TIMESTAMP_EXCEPTION);
     if (tablet->remote != NULL) {
         const slu_status found =
             fluss_remote_log_offset_at(tablet->remote, request->start_timestamp, fluss_log_start(tablet->log), out, err);

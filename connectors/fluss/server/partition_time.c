@@ -1,5 +1,6 @@
 #include "partition_time.h"
 
+#include "base/fail.h"
 #include "base/sizes.h"
 #include "fluss/record/partition.h"
 #include "fluss/server/table_rules.h"
@@ -7,7 +8,6 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -22,20 +22,6 @@
 
 static const char *const unit_names[] = {"HOUR", "DAY", "MONTH", "QUARTER", "YEAR"};
 static const char *const unit_formats[] = {"yyyyMMddHH", "yyyyMMdd", "yyyyMM", "yyyyQ", "yyyy"};
-
-static slu_status
-time_fail(slu_error *err, int64_t code, const char *format, ...)
-{
-    char text[SLU_ERROR_MESSAGE_BYTES];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    (void)slu_error_set(err, SLU_INVALID, "%s", text);
-    if (err != NULL)
-        err->code = code;
-    return SLU_INVALID;
-}
 
 static int64_t
 property_number(const fluss_descriptor *d, const char *key, int64_t otherwise)
@@ -213,13 +199,13 @@ format_field(const char *format, const char **c, char *found, size_t *count, slu
         ++*c;
     const time_field *field = field_find(letter);
     if (field == NULL)
-        return time_fail(
-            err, ERROR_INVALID_TABLE,
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_TABLE,
             "Invalid table property '" PROPERTY("time-format") "': Time format '%s' contains unsupported time field '%c'.", format,
             letter);
     if (*c - start != field->width)
-        return time_fail(
-            err, ERROR_INVALID_TABLE,
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_TABLE,
             "Invalid table property '" PROPERTY("time-format") "': Time field '%s' in format '%s' must have fixed width "
                                                                "%d, but found %d.",
             field->name, format, field->width, (int)(*c - start));
@@ -242,10 +228,11 @@ format_check(const fluss_auto_partition *of, slu_error *err)
             literal = literal != (c[1] != '\'');
             c += c[1] == '\'' ? 2 : 1;
         } else if (!literal && (*c == '[' || *c == ']')) {
-            return time_fail(err, ERROR_INVALID_TABLE,
-                             "Invalid table property '" PROPERTY("time-format") "': Time format '%s' must not contain optional "
-                                                                                "sections ('[' or ']').",
-                             of->format);
+            return slu_error_set_coded(
+                err, SLU_INVALID, ERROR_INVALID_TABLE,
+                "Invalid table property '" PROPERTY("time-format") "': Time format '%s' must not contain optional "
+                                                                   "sections ('[' or ']').",
+                of->format);
         } else if (literal || !isalpha((unsigned char)*c)) {
             c++;
         } else {
@@ -253,24 +240,25 @@ format_check(const fluss_auto_partition *of, slu_error *err)
         }
     }
     if (literal)
-        return time_fail(err, ERROR_INVALID_TABLE,
-                         "Invalid table property '" PROPERTY("time-format") "': Invalid date-time format pattern '%s'.",
-                         of->format);
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_TABLE,
+                                   "Invalid table property '" PROPERTY("time-format") "': Invalid date-time format pattern '%s'.",
+                                   of->format);
     fields_text(unit_fields[of->unit], expected_text, sizeof expected_text);
     fields_text(found, found_text, sizeof found_text);
     if (strcmp(found, unit_fields[of->unit]) != 0)
-        return time_fail(
-            err, ERROR_INVALID_TABLE,
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_TABLE,
             "Invalid table property '" PROPERTY("time-format") "': Time format '%s' must contain fields %s in this order "
                                                                "for time unit '%s', but found %s.",
             of->format, expected_text, unit_names[of->unit], found_text);
     SLU_TRY(moment_format(of->format, &sample, value, err));
     if (fluss_rules_partition_value(value, true, &why) != SLU_OK) {
         const char *reason = strstr(why.message, " is invalid: ");
-        return time_fail(err, ERROR_INVALID_TABLE,
-                         "Invalid table property '" PROPERTY("time-format") "': Time format '%s' generates invalid partition value "
-                                                                            "'%s': %s.",
-                         of->format, value, reason == NULL ? why.message : reason + strlen(" is invalid: "));
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_TABLE,
+            "Invalid table property '" PROPERTY("time-format") "': Time format '%s' generates invalid partition value "
+                                                               "'%s': %s.",
+            of->format, value, reason == NULL ? why.message : reason + strlen(" is invalid: "));
     }
     return SLU_OK;
 }
@@ -293,24 +281,26 @@ check_several_keys(const fluss_descriptor *d, const fluss_auto_partition *of, sl
     size_t at = 0;
     bool found = false;
     if (blank(key))
-        return time_fail(err, ERROR_INVALID_TABLE,
-                         "Currently, auto partitioned table must set one auto partition key when it has multiple partition keys. "
-                         "Please set table property '" PROPERTY("key") "'.");
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_TABLE,
+            "Currently, auto partitioned table must set one auto partition key when it has multiple partition keys. "
+            "Please set table property '" PROPERTY("key") "'.");
     for (size_t i = 0; i < d->partition_key_count; i++) {
         found = found || strcmp(d->partition_keys[i], key) == 0;
         if (at < sizeof keys)
             at += (size_t)snprintf(keys + at, sizeof keys - at, "%s%s", i == 0 ? "" : ", ", d->partition_keys[i]);
     }
     if (!found)
-        return time_fail(
-            err, ERROR_INVALID_TABLE,
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_TABLE,
             "The specified key for auto partitioned table is not a partition key. Your key '%s' is not in key list [%s]", key,
             keys);
     if (of->precreate > 0)
-        return time_fail(err, ERROR_INVALID_TABLE,
-                         "For a partitioned table with multiple partition keys, auto pre-create is unsupported and this value must "
-                         "be set to 0, but is %" PRId64,
-                         of->precreate);
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_TABLE,
+            "For a partitioned table with multiple partition keys, auto pre-create is unsupported and this value must "
+            "be set to 0, but is %" PRId64,
+            of->precreate);
     return SLU_OK;
 }
 
@@ -320,11 +310,11 @@ fluss_auto_partition_check(const fluss_descriptor *d, slu_error *err)
     fluss_auto_partition of;
     fluss_auto_partition_of(d, &of);
     if (d->partition_key_count == 0)
-        return of.enabled
-                   ? time_fail(err, ERROR_INVALID_CONFIG,
-                               "Currently, auto partition is only supported for partitioned table, please set table property "
-                               "'" PROPERTY("enabled") "' to false.")
-                   : SLU_OK;
+        return of.enabled ? slu_error_set_coded(
+                                err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                                "Currently, auto partition is only supported for partitioned table, please set table property "
+                                "'" PROPERTY("enabled") "' to false.")
+                          : SLU_OK;
     if (of.own_format)
         SLU_TRY(format_check(&of, err));
     return of.enabled && d->partition_key_count > 1 ? check_several_keys(d, &of, err) : SLU_OK;
@@ -366,14 +356,15 @@ fluss_auto_partition_admits(const fluss_auto_partition *of, const char *value, i
     if (!of->own_format)
         return SLU_OK;
     if (!value_fits(of->format, value))
-        return time_fail(err, ERROR_INVALID_PARTITION,
-                         "Partition value '%s' does not match the expected format '%s' for auto-partition time unit '%s'.", value,
-                         of->format, unit_names[of->unit]);
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_PARTITION,
+            "Partition value '%s' does not match the expected format '%s' for auto-partition time unit '%s'.", value, of->format,
+            unit_names[of->unit]);
     if (!of->enabled)
         return SLU_OK;
     SLU_TRY(fluss_auto_partition_value(of, wall_ms, -of->retention, last, err));
     if (strcmp(last, value) > 0)
-        return time_fail(err, ERROR_INVALID_PARTITION,
-                         "Partition value '%s' is out-of-date. The earliest retained partition is '%s'.", value, last);
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_PARTITION,
+                                   "Partition value '%s' is out-of-date. The earliest retained partition is '%s'.", value, last);
     return SLU_OK;
 }

@@ -1,5 +1,6 @@
 #include "partitions.h"
 
+#include "base/fail.h"
 #include "base/limits.h"
 #include "fluss/server/commits.h"
 #include "fluss/server/fetch.h"
@@ -10,14 +11,6 @@
 #include <inttypes.h>
 
 #define PARTITION_NAME_BYTES_MAX 230 /* with its id it is the name of a directory, which 255 bytes is the end of */
-
-static slu_status
-partition_fail(slu_error *err, slu_status status, int64_t code)
-{
-    if (err != NULL)
-        err->code = code;
-    return status;
-}
 
 /* "region=eu/day=20240101": what Fluss calls a partition in a message. */
 static const char *
@@ -38,10 +31,10 @@ qualified_name(const fluss_served *table, const char *name, slu_arena *arena)
 static slu_status
 partition_exists(const fluss_served *table, const char *name, slu_arena *arena, slu_error *err)
 {
-    return partition_fail(err,
-                          slu_error_set(err, SLU_CONFLICT, "Partition '%s' already exists for table %s.%s",
-                                        qualified_name(table, name, arena), table->row.database, table->row.name),
-                          FLUSS_ERROR_PARTITION_ALREADY_EXISTS);
+    return slu_error_coded(err,
+                           slu_error_set(err, SLU_CONFLICT, "Partition '%s' already exists for table %s.%s",
+                                         qualified_name(table, name, arena), table->row.database, table->row.name),
+                           FLUSS_ERROR_PARTITION_ALREADY_EXISTS);
 }
 
 slu_status
@@ -54,29 +47,30 @@ fluss_partition_create(fluss_server *server, const fluss_served *table, const ch
     const int64_t buckets_max = server->config->max_bucket_num;
     const slu_status found = fluss_catalogue_get_partition(server->catalogue, table->row.id, name, &id, err);
     if (found == SLU_NOTFOUND && strlen(name) > PARTITION_NAME_BYTES_MAX)
-        return partition_fail(err,
-                              slu_error_set(err, SLU_INVALID,
-                                            "The name of the partition has %zu characters; %d are allowed, for it is a directory's.",
-                                            strlen(name), PARTITION_NAME_BYTES_MAX),
-                              FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
+        return slu_error_coded(
+            err,
+            slu_error_set(err, SLU_INVALID,
+                          "The name of the partition has %zu characters; %d are allowed, for it is a directory's.", strlen(name),
+                          PARTITION_NAME_BYTES_MAX),
+            FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
     if (found != SLU_NOTFOUND)
         return found != SLU_OK ? found : partition_exists(table, name, arena, err);
     SLU_TRY(fluss_catalogue_list_partitions(server->catalogue, table->row.id, arena, &rows, &count, err));
     if ((int64_t)count >= partitions_max)
-        return partition_fail(err,
-                              slu_error_set(err, SLU_LIMIT,
-                                            "Exceed the maximum number of partitions for table %s.%s, only allow %" PRId64
-                                            " partitions.",
-                                            table->row.database, table->row.name, partitions_max),
-                              FLUSS_ERROR_PARTITION_MAX_NUM_EXCEPTION);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_LIMIT,
+                                             "Exceed the maximum number of partitions for table %s.%s, only allow %" PRId64
+                                             " partitions.",
+                                             table->row.database, table->row.name, partitions_max),
+                               FLUSS_ERROR_PARTITION_MAX_NUM_EXCEPTION);
     const int64_t buckets = ((int64_t)count + 1) * table->table.bucket_count;
     if (buckets > buckets_max)
-        return partition_fail(err,
-                              slu_error_set(err, SLU_LIMIT,
-                                            "Adding partition '%s' would result in %" PRId64
-                                            " total buckets for table %s.%s, exceeding the maximum of %" PRId64 " buckets.",
-                                            name, buckets, table->row.database, table->row.name, buckets_max),
-                              FLUSS_ERROR_BUCKET_MAX_NUM_EXCEPTION);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_LIMIT,
+                                             "Adding partition '%s' would result in %" PRId64
+                                             " total buckets for table %s.%s, exceeding the maximum of %" PRId64 " buckets.",
+                                             name, buckets, table->row.database, table->row.name, buckets_max),
+                               FLUSS_ERROR_BUCKET_MAX_NUM_EXCEPTION);
     return fluss_catalogue_create_partition(server->catalogue, table->row.id, name, &id, err);
 }
 
@@ -140,22 +134,22 @@ partition_name(const fluss_request *r, const Fluss__PbTablePath *path, const Flu
     SLU_TRY(fluss_tables_get(r->server->tables, path->database_name, path->table_name, &table, err));
     const fluss_descriptor *d = &table->descriptor;
     if (d->partition_key_count == 0)
-        return partition_fail(
+        return slu_error_coded(
             err, slu_error_set(err, SLU_INVALID, "Only partitioned table support %s partition.", create ? "create" : "drop"),
             FLUSS_ERROR_TABLE_NOT_PARTITIONED_EXCEPTION);
     if (spec->n_partition_key_values != d->partition_key_count)
-        return partition_fail(err,
-                              slu_error_set(err, SLU_INVALID,
-                                            "PartitionSpec size is not equal to partition keys size for partitioned table %s.%s.",
-                                            path->database_name, path->table_name),
-                              FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_INVALID,
+                                             "PartitionSpec size is not equal to partition keys size for partitioned table %s.%s.",
+                                             path->database_name, path->table_name),
+                               FLUSS_ERROR_PARTITION_SPEC_INVALID_EXCEPTION);
     for (size_t k = 0; k < d->partition_key_count; k++) {
         const char *value = NULL;
         for (size_t i = 0; i < spec->n_partition_key_values; i++)
             if (strcmp(spec->partition_key_values[i]->key, d->partition_keys[k]) == 0)
                 value = spec->partition_key_values[i]->value;
         if (value == NULL)
-            return partition_fail(
+            return slu_error_coded(
                 err,
                 slu_error_set(err, SLU_INVALID, "PartitionSpec %s does not contain partition key '%s' for partitioned table %s.%s.",
                               spec_text(spec, r->arena), d->partition_keys[k], path->database_name, path->table_name),
@@ -210,10 +204,10 @@ fluss_handle_drop_partition(fluss_request *r, slu_error *err)
     if (found == SLU_NOTFOUND && request->ignore_if_not_exists)
         return fluss_request_answer(r, &response.base, err);
     if (found == SLU_NOTFOUND)
-        return partition_fail(err,
-                              slu_error_set(err, SLU_NOTFOUND, "Partition '%s' does not exist for table %s.%s",
-                                            qualified_name(table, name, r->arena), table->row.database, table->row.name),
-                              FLUSS_ERROR_PARTITION_NOT_EXISTS);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_NOTFOUND, "Partition '%s' does not exist for table %s.%s",
+                                             qualified_name(table, name, r->arena), table->row.database, table->row.name),
+                               FLUSS_ERROR_PARTITION_NOT_EXISTS);
     SLU_TRY(found);
     SLU_TRY(fluss_partition_drop(r->server, table, name, id, err));
     return fluss_request_answer(r, &response.base, err);

@@ -2,6 +2,7 @@
  * the same one is named. */
 #include "fluss/server/schema_rules.h"
 
+#include "base/fail.h"
 #include "base/limits.h"
 #include "base/sizes.h"
 #include "fluss/wire/error.h"
@@ -11,21 +12,6 @@
 #include <stdlib.h>
 
 #define LIST_BYTES_MAX ((size_t)1 << 20)
-
-SLU_PRINTF(2, 3)
-static slu_status
-refuse(slu_error *err, const char *format, ...)
-{
-    char text[SLU_ERROR_MESSAGE_BYTES];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    (void)slu_error_set(err, SLU_INVALID, "%s", text);
-    if (err != NULL)
-        err->code = FLUSS_ERROR_INVALID_TABLE_EXCEPTION;
-    return SLU_INVALID;
-}
 
 static void
 json_release(json_t **json)
@@ -96,7 +82,7 @@ integer_of(const json_t *type, const char *key, const char *name, int64_t *out, 
 {
     const json_t *value = json_object_get(type, key);
     if (value == NULL)
-        return refuse(err, "Data type %s needs \"%s\".", name, key);
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION, "Data type %s needs \"%s\".", name, key);
     *out = json_integer_value(value);
     return SLU_OK;
 }
@@ -107,7 +93,8 @@ length_rules(const json_t *type, const char *name, const char *words, slu_error 
     int64_t length = 0;
     SLU_TRY(integer_of(type, "length", name, &length, err));
     if (length < 1)
-        return refuse(err, "%s length must be between 1 and 2147483647 (both inclusive).", words);
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "%s length must be between 1 and 2147483647 (both inclusive).", words);
     return SLU_OK;
 }
 
@@ -118,9 +105,12 @@ decimal_rules(const json_t *type, slu_error *err)
     SLU_TRY(integer_of(type, "precision", "DECIMAL", &precision, err));
     SLU_TRY(integer_of(type, "scale", "DECIMAL", &scale, err));
     if (precision < 1 || precision > 38)
-        return refuse(err, "Decimal precision must be between 1 and 38 (both inclusive).");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "Decimal precision must be between 1 and 38 (both inclusive).");
     if (scale < 0 || scale > precision)
-        return refuse(err, "Decimal scale must be between 0 and the precision %lld (both inclusive).", (long long)precision);
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "Decimal scale must be between 0 and the precision %lld (both inclusive).",
+                                   (long long)precision);
     return SLU_OK;
 }
 
@@ -130,7 +120,8 @@ precision_rules(const json_t *type, const char *name, const char *words, slu_err
     int64_t precision = 0;
     SLU_TRY(integer_of(type, "precision", name, &precision, err));
     if (precision < 0 || precision > 9)
-        return refuse(err, "%s precision must be between 0 and 9 (both inclusive).", words);
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "%s precision must be between 0 and 9 (both inclusive).", words);
     return SLU_OK;
 }
 
@@ -140,9 +131,12 @@ field_name_rules(const char **names, size_t count, slu_error *err)
     SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     for (size_t i = 0; i < count; i++)
         if (fluss_name_is_blank(names[i]))
-            return refuse(err, "Field names must contain at least one non-whitespace character.");
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "Field names must contain at least one non-whitespace character.");
     const size_t twice = duplicates(names, count);
-    return twice == 0 ? SLU_OK : refuse(err, "Field names must be unique. Found duplicates: %s", print_names(&text, names, twice));
+    return twice == 0 ? SLU_OK
+                      : slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                            "Field names must be unique. Found duplicates: %s", print_names(&text, names, twice));
 }
 
 static slu_status
@@ -151,14 +145,16 @@ row_rules(const json_t *type, rule_ids *ids, int level, slu_error *err)
     const json_t *fields = json_object_get(type, "fields");
     const size_t count = json_array_size(fields);
     if (!json_is_array(fields) || count > SLU_COLUMNS_MAX)
-        return refuse(err, "Data type ROW needs \"fields\", at most %d of them.", SLU_COLUMNS_MAX);
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "Data type ROW needs \"fields\", at most %d of them.", SLU_COLUMNS_MAX);
     const char **names = calloc(count + 1, sizeof *names);
     slu_status status = names == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a ROW") : SLU_OK;
     for (size_t i = 0; status == SLU_OK && i < count; i++) {
         const json_t *field = json_array_get(fields, i);
         names[i] = json_string_value(json_object_get(field, "name"));
         ids_add(ids, json_object_get(field, "field_id"));
-        status = names[i] == NULL ? refuse(err, "A field of a ROW has no \"name\".")
+        status = names[i] == NULL ? slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                                        "A field of a ROW has no \"name\".")
                                   : type_rules(json_object_get(field, "field_type"), ids, level + 1, err);
     }
     if (status == SLU_OK)
@@ -174,9 +170,10 @@ type_rules(const json_t *type, rule_ids *ids, int level, slu_error *err)
                                         "FLOAT",   "DOUBLE",  "STRING",   "BYTES",   "DATE"};
     const char *name = json_string_value(json_object_get(type, "type"));
     if (name == NULL)
-        return refuse(err, "A data type without \"type\".");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION, "A data type without \"type\".");
     if (level > SLU_NESTING_MAX)
-        return refuse(err, "A data type nested more than %d levels deep.", SLU_NESTING_MAX);
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "A data type nested more than %d levels deep.", SLU_NESTING_MAX);
     if (has_name(plain, SLU_COUNT_OF(plain), name))
         return SLU_OK;
     if (strcmp(name, "CHAR") == 0)
@@ -199,7 +196,8 @@ type_rules(const json_t *type, rule_ids *ids, int level, slu_error *err)
     }
     if (strcmp(name, "ROW") == 0)
         return row_rules(type, ids, level, err);
-    return refuse(err, "No enum constant org.apache.fluss.types.DataTypeRoot.%.200s", name);
+    return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                               "No enum constant org.apache.fluss.types.DataTypeRoot.%.200s", name);
 }
 
 slu_status
@@ -208,7 +206,7 @@ fluss_type_rules(slu_view json, slu_error *err)
     SLU_AUTO(json_release) json_t *type = json_loadb((const char *)json.data, json.bytes, 0, NULL);
     rule_ids ids;
     if (type == NULL)
-        return refuse(err, "The data type is no JSON.");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION, "The data type is no JSON.");
     slu_buf_init(&ids.values, LIST_BYTES_MAX);
     const slu_status status = type_rules(type, &ids, 1, err);
     slu_buf_fini(&ids.values);
@@ -253,13 +251,14 @@ id_rules(const json_t *schema, const json_t *columns, rule_ids *ids, slu_error *
     for (size_t i = 0; i < count; i++)
         unique += i == 0 || values[i] != values[i - 1];
     if (unique != count)
-        return refuse(err, "All field IDs (including nested fields) must be unique. Found %zu unique IDs but expected %zu.", unique,
-                      count);
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "All field IDs (including nested fields) must be unique. Found %zu unique IDs but expected %zu.",
+                                   unique, count);
     if (highest == NULL || count == 0 || json_integer_value(highest) >= values[count - 1])
         return SLU_OK;
     print_columns(columns, &text);
-    return refuse(
-        err,
+    return slu_error_set_coded(
+        err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
         "Highest field ID (%lld) must be greater than or equal to the maximum field ID (%d) including nested fields. Current "
         "columns is %s",
         (long long)json_integer_value(highest), values[count - 1], slu_buf_cstr(&text));
@@ -282,16 +281,19 @@ column_rules(const json_t *columns, rule_names *names, rule_ids *ids, slu_error 
         const json_int_t position = (json_int_t)i;
         names->columns[i] = json_string_value(json_object_get(column, "name"));
         if (names->columns[i] == NULL)
-            return refuse(err, "No value for property 'name' of `ObjectNode`");
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "No value for property 'name' of `ObjectNode`");
         if (!json_is_object(type))
-            return refuse(err, "Column '%.200s' has no \"data_type\".", names->columns[i]);
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "Column '%.200s' has no \"data_type\".", names->columns[i]);
         SLU_AUTO(json_release) json_t *number = json_integer(position);
         ids_add(ids, id == NULL ? number : id);
         with_id += id != NULL;
         SLU_TRY(type_rules(type, ids, 1, err));
     }
     if (with_id != 0 && with_id != names->column_count)
-        return refuse(err, "All columns must have columnId or none of them must have columnId.");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "All columns must have columnId or none of them must have columnId.");
     return SLU_OK;
 }
 
@@ -310,20 +312,24 @@ constraint_rules(const rule_names *names, slu_error *err)
         slu_buf_init(&constraint, LIST_BYTES_MAX);
         for (size_t i = 0; i < names->key_count; i++)
             slu_buf_printf(&constraint, "_%s", names->key[i]);
-        return refuse(
-            err, "Primary key constraint CONSTRAINT PK%s PRIMARY KEY (%.*s) must not contain duplicate columns. Found: %s",
+        return slu_error_set_coded(
+            err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+            "Primary key constraint CONSTRAINT PK%s PRIMARY KEY (%.*s) must not contain duplicate columns. Found: %s",
             slu_buf_cstr(&constraint), (int)key.bytes - 2, slu_buf_cstr(&key) + 1, print_names(&found, names->scratch, twice));
     }
     for (size_t i = 0; i < names->key_count; i++)
         if (!has_name(names->columns, names->column_count, names->key[i]))
-            return refuse(err, "Table column %s should include all primary key constraint %s", slu_buf_cstr(&columns),
-                          slu_buf_cstr(&key));
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "Table column %s should include all primary key constraint %s", slu_buf_cstr(&columns),
+                                       slu_buf_cstr(&key));
     for (size_t i = 0; i < names->increment_count; i++) {
         if (!has_name(names->columns, names->column_count, names->increments[i]))
-            return refuse(err, "Auto increment column %s does not exist in table columns %s.", names->increments[i],
-                          slu_buf_cstr(&columns));
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "Auto increment column %s does not exist in table columns %s.", names->increments[i],
+                                       slu_buf_cstr(&columns));
         if (has_name(names->key, names->key_count, names->increments[i]))
-            return refuse(err, "Auto increment column can not be used as the primary key.");
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "Auto increment column can not be used as the primary key.");
     }
     return SLU_OK;
 }
@@ -335,16 +341,18 @@ key_column_rules(const json_t *columns, const rule_names *names, slu_error *err)
         const json_t *column = json_array_get(columns, i);
         const json_t *function = json_object_get(column, "agg_function");
         if (json_is_object(function) && has_name(names->key, names->key_count, names->columns[i]))
-            return refuse(err,
-                          "Cannot set aggregation function for primary key column '%s'. Primary key columns automatically use "
-                          "'primary-key' aggregation.",
-                          names->columns[i]);
+            return slu_error_set_coded(
+                err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                "Cannot set aggregation function for primary key column '%s'. Primary key columns automatically use "
+                "'primary-key' aggregation.",
+                names->columns[i]);
     }
     for (size_t i = 0; i < names->column_count; i++) {
         const char *type = json_string_value(json_object_get(json_object_get(json_array_get(columns, i), "data_type"), "type"));
         if (has_name(names->increments, names->increment_count, names->columns[i]) && strcmp(type, "INTEGER") != 0 &&
             strcmp(type, "BIGINT") != 0)
-            return refuse(err, "The data type of auto increment column must be INT or BIGINT.");
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "The data type of auto increment column must be INT or BIGINT.");
     }
     return SLU_OK;
 }
@@ -356,17 +364,21 @@ schema_rules(const json_t *schema, const json_t *columns, rule_names *names, rul
     SLU_AUTO(slu_buf_fini) slu_buf found = {0};
     SLU_TRY(column_rules(columns, names, ids, err));
     if (json_object_get(schema, "primary_key") != NULL && names->key_count == 0)
-        return refuse(err, "Primary key constraint must be defined for at least a single column.");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "Primary key constraint must be defined for at least a single column.");
     if (names->increment_count > 1)
-        return refuse(err, "Multiple auto increment columns are not supported yet.");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "Multiple auto increment columns are not supported yet.");
     SLU_TRY(id_rules(schema, columns, ids, err));
     memcpy(names->scratch, names->columns, names->column_count * sizeof *names->columns);
     const size_t twice = duplicates(names->scratch, names->column_count);
     if (twice != 0)
-        return refuse(err, "Table column %s must not contain duplicate fields. Found: %s",
-                      print_names(&all, names->columns, names->column_count), print_names(&found, names->scratch, twice));
+        return slu_error_set_coded(
+            err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION, "Table column %s must not contain duplicate fields. Found: %s",
+            print_names(&all, names->columns, names->column_count), print_names(&found, names->scratch, twice));
     if (names->key_count == 0 && names->increment_count != 0)
-        return refuse(err, "Auto increment column can only be used in primary-key table.");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "Auto increment column can only be used in primary-key table.");
     if (names->key_count != 0) {
         SLU_TRY(constraint_rules(names, err));
         SLU_TRY(key_column_rules(columns, names, err));
@@ -391,7 +403,8 @@ names_take(const json_t *schema, const json_t *columns, rule_names *names, slu_e
     names->key_count = json_array_size(key);
     names->increment_count = json_array_size(increments);
     if (names->column_count > SLU_COLUMNS_MAX || names->key_count > SLU_COLUMNS_MAX || names->increment_count > SLU_COLUMNS_MAX)
-        return refuse(err, "A table has at most %d columns.", SLU_COLUMNS_MAX);
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION, "A table has at most %d columns.",
+                                   SLU_COLUMNS_MAX);
     names->columns = calloc((size_t)4 * (SLU_COLUMNS_MAX + 1), sizeof *names->columns);
     if (names->columns == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a table's names");
@@ -399,7 +412,7 @@ names_take(const json_t *schema, const json_t *columns, rule_names *names, slu_e
     names->increments = names->key + SLU_COLUMNS_MAX + 1;
     names->scratch = names->increments + SLU_COLUMNS_MAX + 1;
     if (!take_names(key, names->key, names->key_count) || !take_names(increments, names->increments, names->increment_count))
-        return refuse(err, "A key column's name is no text.");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION, "A key column's name is no text.");
     return SLU_OK;
 }
 
@@ -409,15 +422,20 @@ part_rules(const json_t *table, slu_error *err)
     static const char *const objects[] = {"properties", "custom_properties"};
     const json_t *count = json_object_get(table, "bucket_count");
     if (!json_is_array(json_object_get(table, "partition_key")))
-        return refuse(err, "The table descriptor has no \"partition_key\" (a list, which may be empty).");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "The table descriptor has no \"partition_key\" (a list, which may be empty).");
     if (json_object_get(table, "bucket_count") != NULL && !json_is_array(json_object_get(table, "bucket_key")))
-        return refuse(err, "The table descriptor has a \"bucket_count\", but no \"bucket_key\" (a list, which may be empty).");
+        return slu_error_set_coded(
+            err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+            "The table descriptor has a \"bucket_count\", but no \"bucket_key\" (a list, which may be empty).");
     for (size_t i = 0; i < SLU_COUNT_OF(objects); i++)
         if (!json_is_object(json_object_get(table, objects[i])))
-            return refuse(err, "The table descriptor has no \"%s\" (an object, which may be empty).", objects[i]);
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "The table descriptor has no \"%s\" (an object, which may be empty).", objects[i]);
     if (count == NULL || json_integer_value(count) > 0)
         return SLU_OK;
-    (void)refuse(err, "org.apache.fluss.exception.InvalidBucketsException: Number of buckets must be larger than 0.");
+    (void)slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                              "org.apache.fluss.exception.InvalidBucketsException: Number of buckets must be larger than 0.");
     if (err != NULL)
         err->code = FLUSS_ERROR_UNKNOWN_SERVER_ERROR; /* found only while the buckets are placed */
     return SLU_INVALID;
@@ -433,7 +451,8 @@ fluss_descriptor_rules(slu_view json, slu_error *err)
     if (table == NULL)
         return SLU_OK;
     if (!json_is_array(columns))
-        return refuse(err, "The table descriptor has no \"schema\" with \"columns\".");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                   "The table descriptor has no \"schema\" with \"columns\".");
     memset(&names, 0, sizeof names);
     slu_buf_init(&ids.values, LIST_BYTES_MAX);
     slu_status status = names_take(schema, columns, &names, err);
@@ -467,9 +486,10 @@ default_bucket_key(fluss_descriptor *d, const char *const *key, slu_arena *arena
             d->bucket_keys[d->bucket_key_count++] = key[i];
     if (d->bucket_key_count != 0)
         return SLU_OK;
-    return refuse(err, "Primary Key constraint %s should not be same with partition fields %s.",
-                  print_names(&keys, key, d->schema.primary_key_count),
-                  print_names(&partitions, d->partition_keys, d->partition_key_count));
+    return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                               "Primary Key constraint %s should not be same with partition fields %s.",
+                               print_names(&keys, key, d->schema.primary_key_count),
+                               print_names(&partitions, d->partition_keys, d->partition_key_count));
 }
 
 static slu_status
@@ -483,16 +503,17 @@ bucket_key_rules(fluss_descriptor *d, const char *const *key, slu_arena *arena, 
     (void)print_names(&buckets, d->bucket_keys, d->bucket_key_count);
     for (size_t i = 0; i < d->bucket_key_count; i++)
         if (has_name(d->partition_keys, d->partition_key_count, d->bucket_keys[i]))
-            return refuse(err, "Bucket key %s shouldn't include any column in partition keys %s.", slu_buf_cstr(&buckets),
-                          slu_buf_cstr(&partitions));
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "Bucket key %s shouldn't include any column in partition keys %s.", slu_buf_cstr(&buckets),
+                                       slu_buf_cstr(&partitions));
     if (d->schema.primary_key_count == 0)
         return SLU_OK;
     if (d->bucket_key_count == 0)
         return default_bucket_key(d, key, arena, err);
     for (size_t i = 0; i < d->bucket_key_count; i++)
         if (!has_name(key, d->schema.primary_key_count, d->bucket_keys[i]))
-            return refuse(
-                err,
+            return slu_error_set_coded(
+                err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
                 "Bucket keys must be a subset of primary keys excluding partition keys for primary-key tables. The primary "
                 "keys are %s, the partition keys are %s, but the user-defined bucket keys are %s.",
                 slu_buf_cstr(&keys), slu_buf_cstr(&partitions), slu_buf_cstr(&buckets));
@@ -510,15 +531,18 @@ fluss_key_rules(fluss_descriptor *d, slu_arena *arena, slu_error *err)
     SLU_TRY(bucket_key_rules(d, key, arena, err));
     for (size_t i = 0; i < d->partition_key_count; i++) {
         if (d->schema.primary_key_count != 0 && !has_name(key, d->schema.primary_key_count, d->partition_keys[i]))
-            return refuse(err, "Partitioned Primary Key Table requires partition key %s is a subset of the primary key %s.",
-                          print_names(&partitions, d->partition_keys, d->partition_key_count),
-                          print_names(&keys, key, d->schema.primary_key_count));
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "Partitioned Primary Key Table requires partition key %s is a subset of the primary key %s.",
+                                       print_names(&partitions, d->partition_keys, d->partition_key_count),
+                                       print_names(&keys, key, d->schema.primary_key_count));
         if (fluss_schema_find(&d->schema, d->partition_keys[i]) < 0)
-            return refuse(err, "Partition key '%s' does not exist in the schema.", d->partition_keys[i]);
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "Partition key '%s' does not exist in the schema.", d->partition_keys[i]);
     }
     for (size_t i = 0; i < d->bucket_key_count; i++)
         if (fluss_schema_find(&d->schema, d->bucket_keys[i]) < 0)
-            return refuse(err, "Bucket key '%s' does not exist in the schema.", d->bucket_keys[i]);
+            return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+                                       "Bucket key '%s' does not exist in the schema.", d->bucket_keys[i]);
     return SLU_OK;
 }
 
@@ -530,10 +554,11 @@ key_type_rules(const fluss_column *column, const char *What, const char *what, s
         return SLU_OK;
     slu_buf_init(&type, LIST_BYTES_MAX);
     fluss_type_print(&column->type, &type);
-    return refuse(err,
-                  "%s key column '%s' has unsupported data type %s. Currently, %s key column does not support types: [ARRAY, MAP, "
-                  "ROW].",
-                  What, column->name, slu_buf_cstr(&type), what);
+    return slu_error_set_coded(
+        err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
+        "%s key column '%s' has unsupported data type %s. Currently, %s key column does not support types: [ARRAY, MAP, "
+        "ROW].",
+        What, column->name, slu_buf_cstr(&type), what);
 }
 
 slu_status
@@ -557,8 +582,8 @@ fluss_partition_type_rules(const fluss_descriptor *d, slu_error *err)
         if (column->type.id != FLUSS_TYPE_DECIMAL && column->type.id < FLUSS_TYPE_ARRAY)
             continue;
         fluss_type_print(&column->type, &type);
-        return refuse(
-            err,
+        return slu_error_set_coded(
+            err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
             "Currently, partitioned table supported partition key type are [CHAR, STRING, BOOLEAN, BINARY, BYTES, TINYINT, "
             "SMALLINT, INTEGER, DATE, TIME_WITHOUT_TIME_ZONE, BIGINT, FLOAT, DOUBLE, TIMESTAMP_WITHOUT_TIME_ZONE, "
             "TIMESTAMP_WITH_LOCAL_TIME_ZONE], but got partition key '%s' with data type %s.",
@@ -575,14 +600,14 @@ fluss_column_name_rules(const fluss_schema *schema, slu_error *err)
     SLU_AUTO(slu_buf_fini) slu_buf found = {0};
     slu_buf_init(&found, LIST_BYTES_MAX);
     if (schema->column_count == 0)
-        return refuse(err, "A table needs at least one column.");
+        return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION, "A table needs at least one column.");
     for (size_t i = 0; i < schema->column_count; i++)
         if (has_name(system_columns, SLU_COUNT_OF(system_columns), schema->columns[i].name))
             slu_buf_printf(&found, "%s%s", found.bytes == 0 ? "" : ", ", schema->columns[i].name);
     if (found.bytes == 0)
         return SLU_OK;
-    return refuse(
-        err,
+    return slu_error_set_coded(
+        err, SLU_INVALID, FLUSS_ERROR_INVALID_TABLE_EXCEPTION,
         "%s cannot be used as column names, because they are reserved system columns in Fluss. Please use other names for "
         "these columns. The reserved system columns are: __offset, __timestamp, __bucket, _change_type, _log_offset, "
         "_commit_timestamp",

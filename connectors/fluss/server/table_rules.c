@@ -1,5 +1,6 @@
 #include "fluss/server/table_rules.h"
 
+#include "base/fail.h"
 #include "base/sizes.h"
 #include "fluss/merge/merge.h"
 #include "fluss/server/partition_time.h"
@@ -20,21 +21,6 @@
 #define ERROR_INVALID_CONFIG 39
 #define ERROR_INVALID_PARTITION 43
 #define ERROR_TOO_MANY_BUCKETS 49
-
-SLU_PRINTF(4, 5)
-static slu_status
-rules_fail(slu_error *err, slu_status status, int64_t code, const char *format, ...)
-{
-    char text[SLU_ERROR_MESSAGE_BYTES];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    (void)slu_error_set(err, status, "%s", text);
-    if (err != NULL)
-        err->code = code;
-    return status;
-}
 
 /* ---- names ---- */
 
@@ -69,7 +55,7 @@ fluss_rules_database_name(const char *name, slu_error *err)
     char why[600];
     if (!name_is_bad(name, false, why, sizeof why))
         return SLU_OK;
-    return rules_fail(err, SLU_INVALID, ERROR_INVALID_DATABASE, "Database name %s is invalid: %s", name, why);
+    return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_DATABASE, "Database name %s is invalid: %s", name, why);
 }
 
 slu_status
@@ -78,8 +64,8 @@ fluss_rules_producer_id(const char *producer_id, slu_error *err)
     char why[600];
     if (!name_is_bad(producer_id, true, why, sizeof why))
         return SLU_OK;
-    return rules_fail(err, SLU_INVALID, FLUSS_ERROR_INVALID_PRODUCER_ID_EXCEPTION, "Invalid producer ID '%.200s': %s", producer_id,
-                      why);
+    return slu_error_set_coded(err, SLU_INVALID, FLUSS_ERROR_INVALID_PRODUCER_ID_EXCEPTION, "Invalid producer ID '%.200s': %s",
+                               producer_id, why);
 }
 
 slu_status
@@ -88,7 +74,7 @@ fluss_rules_table_name(const char *name, slu_error *err)
     char why[600];
     if (!name_is_bad(name, false, why, sizeof why))
         return SLU_OK;
-    return rules_fail(err, SLU_INVALID, ERROR_INVALID_TABLE, "Table name %s is invalid: %s", name, why);
+    return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_TABLE, "Table name %s is invalid: %s", name, why);
 }
 
 slu_status
@@ -97,7 +83,7 @@ fluss_rules_partition_value(const char *value, bool create, slu_error *err)
     char why[600];
     if (!name_is_bad(value, !create, why, sizeof why))
         return SLU_OK;
-    return rules_fail(err, SLU_INVALID, ERROR_INVALID_PARTITION, "The partition value %s is invalid: %s", value, why);
+    return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_PARTITION, "The partition value %s is invalid: %s", value, why);
 }
 
 /* ---- properties ---- */
@@ -176,19 +162,20 @@ rules_check_property(const fluss_property *property, slu_error *err)
             continue;
         if (option_value_is_good(&rule_options[i], property->value))
             return SLU_OK;
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "Invalid value for config '%s'. Reason: Could not parse value '%s' for key '%s'.", property->key,
-                          property->value, property->key);
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                                   "Invalid value for config '%s'. Reason: Could not parse value '%s' for key '%s'.", property->key,
+                                   property->value, property->key);
     }
     if (strncmp(property->key, "table.", 6) == 0)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "'%s' is not a recognized Fluss table property in the current cluster version. You may be using an older "
-                          "Fluss cluster that "
-                          "does not support this property.",
-                          property->key);
-    return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                      "'%s' is not a Fluss table property. Please use '.customProperty(..)' to set custom properties.",
-                      property->key);
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "'%s' is not a recognized Fluss table property in the current cluster version. You may be using an older "
+            "Fluss cluster that "
+            "does not support this property.",
+            property->key);
+    return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                               "'%s' is not a Fluss table property. Please use '.customProperty(..)' to set custom properties.",
+                               property->key);
 }
 
 static bool
@@ -213,7 +200,7 @@ rules_check_merge_engine(const fluss_descriptor *d, slu_error *err)
     const bool versioned = property_is(d, "table.merge-engine", "VERSIONED");
     const char *column = fluss_descriptor_get(d, "table.merge-engine.versioned.ver-column");
     if ((first_row || versioned) && property_is(d, "table.delete.behavior", "ALLOW"))
-        return rules_fail(
+        return slu_error_set_coded(
             err, SLU_INVALID, ERROR_INVALID_CONFIG,
             "Table with '%s' merge engine does not support delete operations. The 'table.delete.behavior' config must be set "
             "to 'ignore' or 'disable', but got 'allow'.",
@@ -221,22 +208,23 @@ rules_check_merge_engine(const fluss_descriptor *d, slu_error *err)
     if (!versioned)
         return SLU_OK;
     if (column == NULL)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "'table.merge-engine.versioned.ver-column' must be set for versioned merge engine.");
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                                   "'table.merge-engine.versioned.ver-column' must be set for versioned merge engine.");
     const int32_t at = fluss_schema_find(&d->schema, column);
     if (at < 0)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "The version column '%s' for versioned merge engine doesn't exist in schema.", column);
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                                   "The version column '%s' for versioned merge engine doesn't exist in schema.", column);
     const uint8_t type = d->schema.columns[at].type.id;
     if (type != FLUSS_TYPE_INTEGER && type != FLUSS_TYPE_BIGINT && type != FLUSS_TYPE_TIMESTAMP &&
         type != FLUSS_TYPE_TIMESTAMP_LTZ) {
         SLU_AUTO(slu_buf_fini) slu_buf printed = {0};
         slu_buf_init(&printed, 4096);
         fluss_type_print(&d->schema.columns[at].type, &printed);
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "The version column '%s' for versioned merge engine must be one type of [INT, BIGINT, TIMESTAMP, "
-                          "TIMESTAMP_LTZ], but got %s.",
-                          column, slu_buf_cstr(&printed));
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "The version column '%s' for versioned merge engine must be one type of [INT, BIGINT, TIMESTAMP, "
+            "TIMESTAMP_LTZ], but got %s.",
+            column, slu_buf_cstr(&printed));
     }
     return SLU_OK;
 }
@@ -248,26 +236,28 @@ rules_check_properties(int32_t buckets_max, const fluss_descriptor *d, slu_error
     for (size_t i = 0; i < d->property_count; i++)
         SLU_TRY(rules_check_property(&d->properties[i], err));
     if (d->bucket_count > buckets_max)
-        return rules_fail(err, SLU_INVALID, ERROR_TOO_MANY_BUCKETS, "Bucket count %" PRId32 " exceeds the maximum limit %d.",
-                          d->bucket_count, buckets_max);
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_TOO_MANY_BUCKETS,
+                                   "Bucket count %" PRId32 " exceeds the maximum limit %d.", d->bucket_count, buckets_max);
     SLU_TRY(fluss_key_type_rules(d, err));
     if (property_int(d, "table.replication.factor", 0) <= 0)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.replication.factor' must be greater than 0.");
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.replication.factor' must be greater than 0.");
     if (keyed && !property_is(d, "table.kv.format", "INDEXED") && property_is(d, "table.log.format", "INDEXED"))
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "Currently, Primary Key Table supports ARROW or COMPACTED log format when kv format is COMPACTED.");
+        return slu_error_set_coded(
+            err, SLU_INVALID, ERROR_INVALID_CONFIG,
+            "Currently, Primary Key Table supports ARROW or COMPACTED log format when kv format is COMPACTED.");
     const int64_t level = property_int(d, "table.log.arrow.compression.zstd.level", 3);
     if (level < 1 || level > 22)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "Invalid ZSTD compression level: %" PRId64 ". Expected a value between 1 and 22.", level);
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                                   "Invalid ZSTD compression level: %" PRId64 ". Expected a value between 1 and 22.", level);
     if (!keyed && fluss_descriptor_get(d, "table.merge-engine") != NULL)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "Merge engine is only supported in primary key table.");
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG, "Merge engine is only supported in primary key table.");
     SLU_TRY(rules_check_merge_engine(d, err));
     if (!keyed && fluss_descriptor_get(d, "table.delete.behavior") != NULL)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "The 'table.delete.behavior' configuration is only supported for primary key tables.");
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                                   "The 'table.delete.behavior' configuration is only supported for primary key tables.");
     if (property_int(d, "table.log.tiered.local-segments", 2) <= 0)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG, "'table.log.tiered.local-segments' must be greater than 0.");
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                                   "'table.log.tiered.local-segments' must be greater than 0.");
     SLU_TRY(fluss_partition_type_rules(d, err));
     SLU_TRY(fluss_auto_partition_check(d, err));
     return fluss_column_name_rules(&d->schema, err);
@@ -291,7 +281,7 @@ rules_default_lake(const fluss_rules *rules, fluss_descriptor *d, slu_arena *are
 {
     if (rules->datalake_format == NULL || rules->lake_off) {
         if (property_is(d, "table.datalake.enabled", "true"))
-            return rules_fail(
+            return slu_error_set_coded(
                 err, SLU_INVALID, ERROR_INVALID_TABLE,
                 "'table.datalake.enabled' is enabled for the table, but the Fluss cluster doesn't enable datalake tables.");
         if (rules->datalake_format == NULL)
@@ -317,8 +307,9 @@ rules_default_properties(const fluss_rules *rules, fluss_descriptor *d, slu_aren
     const char *engine = fluss_descriptor_get(d, "table.merge-engine");
     if (engine != NULL && strcasecmp(engine, "first_row") != 0 && strcasecmp(engine, "versioned") != 0 &&
         strcasecmp(engine, "aggregation") != 0)
-        return rules_fail(err, SLU_INVALID, ERROR_UNKNOWN,
-                          "java.lang.IllegalArgumentException: Could not parse value '%s' for key 'table.merge-engine'.", engine);
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_UNKNOWN,
+                                   "java.lang.IllegalArgumentException: Could not parse value '%s' for key 'table.merge-engine'.",
+                                   engine);
     if (d->schema.primary_key_count == 0)
         return SLU_OK;
     if (fluss_descriptor_get(d, "table.merge-engine") != NULL && fluss_descriptor_get(d, "table.delete.behavior") == NULL)
@@ -327,8 +318,8 @@ rules_default_properties(const fluss_rules *rules, fluss_descriptor *d, slu_aren
         return fluss_descriptor_set(d, arena, "table.kv.format-version", "2", err);
     const int64_t version = property_int(d, "table.kv.format-version", 0);
     if (version < 1 || version > 2)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_CONFIG,
-                          "Unsupported kv format version %" PRId64 ". The maximum supported version is 2.", version);
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_CONFIG,
+                                   "Unsupported kv format version %" PRId64 ". The maximum supported version is 2.", version);
     return SLU_OK;
 }
 
@@ -341,9 +332,10 @@ rules_check_placement(const fluss_descriptor *d, slu_error *err)
     if (d->partition_key_count != 0)
         return SLU_OK;
     if (!integer_parse(factor, &number))
-        return rules_fail(err, SLU_INVALID, ERROR_UNKNOWN, "java.lang.NumberFormatException: For input string: \"%s\"", factor);
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_UNKNOWN, "java.lang.NumberFormatException: For input string: \"%s\"",
+                                   factor);
     if (number < 1)
-        return rules_fail(err, SLU_INVALID, ERROR_INVALID_REPLICATION, "Replication factor must be larger than 0.");
+        return slu_error_set_coded(err, SLU_INVALID, ERROR_INVALID_REPLICATION, "Replication factor must be larger than 0.");
     return SLU_OK;
 }
 

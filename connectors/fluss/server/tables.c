@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/fail.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -11,7 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define TABLES_SLOTS 1024 /* a power of two */
+#define TABLES_SLOTS 1024  /* a power of two */
 #define FILES_KEPT_MAX 256 /* for connections, the catalogue and files that are open for a moment */
 #define TABLES_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define ERROR_TABLE_NOT_EXIST 7
@@ -26,14 +27,6 @@ struct fluss_tables {
     fluss_served *by_path[TABLES_SLOTS];
     bool files_short; /* and that was said */
 };
-
-static slu_status
-tables_fail(slu_error *err, slu_status status, int64_t code)
-{
-    if (err != NULL)
-        err->code = code;
-    return status;
-}
 
 slu_status
 fluss_tables_open(const fluss_tables_options *options, fluss_tables **out, slu_error *err)
@@ -104,11 +97,11 @@ tables_partition(fluss_tables *tables, fluss_served *table, int64_t id, fluss_pa
             return SLU_OK;
     const bool partitioned = table->table.partition_column_count != 0;
     if (partitioned != (id != FLUSS_NO_PARTITION))
-        return tables_fail(err,
-                           slu_error_set(err, SLU_NOTFOUND,
-                                         "Unknown table or bucket: table %s.%s (id %" PRId64 ") is %spartitioned",
-                                         table->row.database, table->row.name, table->row.id, partitioned ? "" : "not "),
-                           ERROR_UNKNOWN_TABLE_OR_BUCKET);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_NOTFOUND,
+                                             "Unknown table or bucket: table %s.%s (id %" PRId64 ") is %spartitioned",
+                                             table->row.database, table->row.name, table->row.id, partitioned ? "" : "not "),
+                               ERROR_UNKNOWN_TABLE_OR_BUCKET);
     if (partitioned) {
         SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
         fluss_partition_row row;
@@ -117,10 +110,10 @@ tables_partition(fluss_tables *tables, fluss_served *table, int64_t id, fluss_pa
             fluss_catalogue_get_partition_by_id(tables->options.catalogue, table->row.id, id, &arena, &row, err);
         /* For whoever reads and writes it is a bucket that is not here; only metadata says that the partition is gone. */
         if (found == SLU_NOTFOUND)
-            return tables_fail(err,
-                               slu_error_set(err, SLU_NOTFOUND, "Unknown table or bucket: partition %" PRId64 " of table %s.%s", id,
-                                             table->row.database, table->row.name),
-                               ERROR_UNKNOWN_TABLE_OR_BUCKET);
+            return slu_error_coded(err,
+                                   slu_error_set(err, SLU_NOTFOUND, "Unknown table or bucket: partition %" PRId64 " of table %s.%s",
+                                                 id, table->row.database, table->row.name),
+                                   ERROR_UNKNOWN_TABLE_OR_BUCKET);
         SLU_TRY(found);
         SLU_TRY(partition_new(table, id, row.name, err));
     } else {
@@ -168,10 +161,11 @@ files_check(fluss_tables *tables, const fluss_served *table, slu_error *err)
                      "all but %llu of %llu files are open: buckets that are not in use yet are refused until `ulimit -n` is raised",
                      (unsigned long long)kept, (unsigned long long)limit.rlim_cur);
     tables->files_short = true;
-    return tables_fail(err,
-                       slu_error_set(err, SLU_LIMIT, "table %s.%s: too many open files (`ulimit -n` of the table server is %llu)",
-                                     table->row.database, table->row.name, (unsigned long long)limit.rlim_cur),
-                       ERROR_LOG_STORAGE);
+    return slu_error_coded(err,
+                           slu_error_set(err, SLU_LIMIT,
+                                         "table %s.%s: too many open files (`ulimit -n` of the table server is %llu)",
+                                         table->row.database, table->row.name, (unsigned long long)limit.rlim_cur),
+                           ERROR_LOG_STORAGE);
 }
 
 static slu_status
@@ -209,11 +203,11 @@ fluss_tables_tablet(fluss_tables *tables, fluss_served *table, int64_t partition
     fluss_partition *partition = NULL;
     SLU_TRY(tables_partition(tables, table, partition_id, &partition, err));
     if (bucket < 0 || bucket >= table->table.bucket_count)
-        return tables_fail(err,
-                           slu_error_set(err, SLU_NOTFOUND,
-                                         "Unknown table or bucket: TableBucket{tableId=%" PRId64 ", bucket=%" PRId32 "}",
-                                         table->row.id, bucket),
-                           ERROR_UNKNOWN_TABLE_OR_BUCKET);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_NOTFOUND,
+                                             "Unknown table or bucket: TableBucket{tableId=%" PRId64 ", bucket=%" PRId32 "}",
+                                             table->row.id, bucket),
+                               ERROR_UNKNOWN_TABLE_OR_BUCKET);
     fluss_tablet *tablet = &partition->tablets[bucket];
     if (tablet->log == NULL) {
         SLU_TRY(files_check(tables, table, err));
@@ -239,12 +233,12 @@ fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **ou
     char suffix[32];
     fluss_partition *partition = NULL;
     if (tablet->table->table.key_column_count == 0)
-        return tables_fail(err,
-                           slu_error_set(err, SLU_NOTFOUND,
-                                         "the primary key table not exists for TableBucket{tableId=%" PRId64 ", bucket=%" PRId32
-                                         "}",
-                                         tablet->table->row.id, tablet->bucket),
-                           ERROR_NON_PRIMARY_KEY_TABLE);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_NOTFOUND,
+                                             "the primary key table not exists for TableBucket{tableId=%" PRId64 ", bucket=%" PRId32
+                                             "}",
+                                             tablet->table->row.id, tablet->bucket),
+                               ERROR_NON_PRIMARY_KEY_TABLE);
     if (tablet->kv == NULL) {
         SLU_TRY(files_check(tables, tablet->table, err));
         (void)snprintf(suffix, sizeof suffix, "kv-%" PRId32, tablet->bucket);
@@ -368,7 +362,7 @@ fluss_tables_get_by_id(fluss_tables *tables, int64_t table_id, fluss_served **ou
             return SLU_OK;
     const slu_status status = tables_load(tables, NULL, NULL, table_id, out, err);
     if (status == SLU_NOTFOUND)
-        return tables_fail(
+        return slu_error_coded(
             err, slu_error_set(err, SLU_NOTFOUND, "Unknown table or bucket: there is no table with id %" PRId64, table_id),
             ERROR_UNKNOWN_TABLE_OR_BUCKET);
     return status;
@@ -382,10 +376,10 @@ fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id
         return SLU_OK;
     }
     if (schema_id < 1 || schema_id >= FLUSS_SCHEMAS_MAX)
-        return tables_fail(err,
-                           slu_error_set(err, SLU_NOTFOUND, "Schema for table %s.%s with schema id %" PRId32 " does not exist.",
-                                         table->row.database, table->row.name, schema_id),
-                           ERROR_SCHEMA_NOT_EXIST);
+        return slu_error_coded(err,
+                               slu_error_set(err, SLU_NOTFOUND, "Schema for table %s.%s with schema id %" PRId32 " does not exist.",
+                                             table->row.database, table->row.name, schema_id),
+                               ERROR_SCHEMA_NOT_EXIST);
     if (table->schemas[schema_id] == NULL) {
         const char *json = NULL;
         fluss_schema *schema = slu_arena_alloc(&table->arena, sizeof *schema);
