@@ -108,6 +108,17 @@ temp_write(const char *path, slu_view data, bool sync, char *temp, size_t temp_b
     return status;
 }
 
+slu_status
+slu_dir_sync(const char *path, slu_error *err)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return slu_errno_set(err, errno, "open", path);
+    const int failed = fsync(fd) != 0 ? errno : 0;
+    (void)close(fd);
+    return failed != 0 ? slu_errno_set(err, failed, "fsync", path) : SLU_OK;
+}
+
 static slu_status
 parent_sync(const char *path, slu_error *err)
 {
@@ -118,13 +129,7 @@ parent_sync(const char *path, slu_error *err)
         slash[1] = 0;
     else if (slash != NULL)
         *slash = 0;
-    const char *name = slash == NULL ? "." : parent;
-    const int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return slu_errno_set(err, errno, "open", name);
-    const int failed = fsync(fd) != 0 ? errno : 0;
-    (void)close(fd);
-    return failed != 0 ? slu_errno_set(err, failed, "fsync", name) : SLU_OK;
+    return slu_dir_sync(slash == NULL ? "." : parent, err);
 }
 
 slu_status

@@ -10,16 +10,24 @@
 
 #include "bytes.h"
 
+#include <stdatomic.h>
+
 /* Appends the file's bytes to `out`; more than bytes_max is LIMIT. */
 SLU_CHECK slu_status slu_file_read(const char *path, size_t bytes_max, slu_buf *out, slu_error *err);
 /* Writes beside the path and renames over it: readers see the old or the new file. `sync` also survives power loss. */
 SLU_CHECK slu_status slu_file_write(const char *path, slu_view data, bool sync, slu_error *err);
 /* Creates the file with its content at once and only if it does not exist (link()): CONFLICT otherwise. */
 SLU_CHECK slu_status slu_file_create(const char *path, slu_view data, bool sync, slu_error *err);
+/* Copies into a new file; one that is there already stays as it is (IO, EEXIST). CLOSED: *stop became true on the way (NULL: never);
+ * the half is left for the caller to remove. */
+SLU_CHECK slu_status slu_file_copy(const char *source, const char *target, const atomic_bool *stop, bool sync, int64_t *out_bytes,
+                                   slu_error *err);
 SLU_CHECK slu_status slu_file_remove(const char *path, slu_error *err); /* missing is OK */
 SLU_CHECK slu_status slu_dir_make(const char *path, slu_error *err);    /* with parents; existing is OK */
 /* Also survives power loss, as far as it was made here: whoever met it existing relies on whoever made it. */
 SLU_CHECK slu_status slu_dir_make_sync(const char *path, slu_error *err);
+/* The names in a directory survive power loss. */
+SLU_CHECK slu_status slu_dir_sync(const char *path, slu_error *err);
 /* Removes a directory with all below it; missing is OK; does not follow links. */
 SLU_CHECK slu_status slu_dir_remove(const char *path, slu_error *err);
 bool slu_path_exists(const char *path);

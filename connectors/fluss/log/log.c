@@ -124,7 +124,7 @@ log_create_segment(fluss_log *log, int64_t base_offset, slu_error *err)
     SLU_TRY(fluss_segment_create(segment, log->dir, base_offset, err));
     log->segment_count++;
     log_note_synced(log);
-    return log->options.sync ? fluss_log_files_sync_dir(log->dir, err) : SLU_OK; /* a file without a name is lost with the power */
+    return log->options.sync ? slu_dir_sync(log->dir, err) : SLU_OK; /* a file without a name is lost with the power */
 }
 
 static slu_status

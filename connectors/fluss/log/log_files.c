@@ -6,10 +6,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define OFFSET_DIGITS 20
 
@@ -118,15 +116,4 @@ fluss_log_files_remove_snapshot(const char *dir, int64_t offset, slu_error *err)
     char path[SLU_PATH_BYTES_MAX];
     SLU_TRY(snapshot_path(dir, offset, path, err));
     return slu_file_remove(path, err);
-}
-
-slu_status
-fluss_log_files_sync_dir(const char *dir, slu_error *err)
-{
-    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return slu_errno_set(err, errno, "open", dir);
-    const slu_status status = fsync(fd) == 0 ? SLU_OK : slu_errno_set(err, errno, "sync", dir);
-    (void)close(fd);
-    return status;
 }

@@ -21,8 +21,6 @@ void fluss_log_files_fini(fluss_log_files *files);
 SLU_CHECK slu_status fluss_log_files_read_snapshot(const char *dir, int64_t offset, fluss_writers *writers, slu_error *err);
 SLU_CHECK slu_status fluss_log_files_write_snapshot(const char *dir, int64_t offset, const fluss_writers *writers, bool sync,
                                                     slu_error *err);
-/* Makes the names in the directory survive a power loss. */
-SLU_CHECK slu_status fluss_log_files_sync_dir(const char *dir, slu_error *err);
 SLU_CHECK slu_status fluss_log_files_remove_snapshot(const char *dir, int64_t offset, slu_error *err);
 
 #endif

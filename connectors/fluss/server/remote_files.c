@@ -6,13 +6,11 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPY_PIECE_BYTES ((size_t)1 << 20)
 #define COPY_ARENA_BYTES_MAX ((size_t)1 << 20)
 #define SWEEP_ARENA_BYTES_MAX ((size_t)256 << 20)
 
@@ -52,41 +50,6 @@ fluss_copy_free(fluss_copy **copy)
     *copy = NULL;
 }
 
-static slu_status
-copy_bytes(int from, int to, const char *path, slu_error *err)
-{
-    SLU_AUTO(slu_buf_fini) slu_buf piece = {0};
-    slu_buf_init(&piece, COPY_PIECE_BYTES);
-    uint8_t *data = slu_buf_extend(&piece, COPY_PIECE_BYTES);
-    if (data == NULL)
-        return slu_buf_status(&piece, err);
-    for (;;) {
-        const ssize_t n = read(from, data, COPY_PIECE_BYTES);
-        if (n == 0)
-            return SLU_OK;
-        if (n < 0 && errno != EINTR)
-            return slu_errno_set(err, errno, "read for", path);
-        if (n > 0)
-            SLU_TRY_IN(slu_fd_write_all(to, data, (size_t)n, err), err, "%s", path);
-    }
-}
-
-static slu_status
-copy_by_hand(const char *from, const char *to, bool sync, slu_error *err)
-{
-    const int in = open(from, O_RDONLY | O_CLOEXEC);
-    if (in < 0)
-        return slu_errno_set(err, errno, "open", from);
-    const int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    slu_status status = out < 0 ? slu_errno_set(err, errno, "create", to) : copy_bytes(in, out, to, err);
-    if (status == SLU_OK && sync && fdatasync(out) != 0)
-        status = slu_errno_set(err, errno, "sync", to);
-    if (out >= 0 && close(out) != 0 && status == SLU_OK)
-        status = slu_errno_set(err, errno, "close", to);
-    (void)close(in);
-    return status;
-}
-
 /* A closed segment does not change any more: where both lie on one file system a second name is a copy. */
 static slu_status
 copy_file(const char *from, const char *to, bool sync, slu_error *err)
@@ -95,11 +58,13 @@ copy_file(const char *from, const char *to, bool sync, slu_error *err)
         return SLU_OK;
     if (errno == ENOENT || errno == EEXIST)
         return slu_errno_set(err, errno, "copy to", to);
-    return copy_by_hand(from, to, sync, err);
+    int64_t bytes = 0;
+    return slu_file_copy(from, to, NULL, sync, &bytes, err);
 }
 
 static slu_status
-copy_part(const fluss_copy *copy, const fluss_remote_segment *segment, int64_t offset, const char *suffix, bool needed, slu_error *err)
+copy_part(const fluss_copy *copy, const fluss_remote_segment *segment, int64_t offset, const char *suffix, bool needed,
+          slu_error *err)
 {
     char from[SLU_PATH_BYTES_MAX];
     char to[SLU_PATH_BYTES_MAX];
@@ -109,17 +74,6 @@ copy_part(const fluss_copy *copy, const fluss_remote_segment *segment, int64_t o
     if (!needed && access(from, F_OK) != 0)
         return SLU_OK;
     return copy_file(from, to, copy->sync, err);
-}
-
-static slu_status
-copy_sync_dir(const char *path, slu_error *err)
-{
-    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return slu_errno_set(err, errno, "open", path);
-    const slu_status status = fsync(fd) == 0 ? SLU_OK : slu_errno_set(err, errno, "sync", path);
-    (void)close(fd);
-    return status;
 }
 
 static slu_status
@@ -138,7 +92,7 @@ copy_segment(const fluss_copy *copy, const fluss_remote_segment *segment, const 
     if (info.st_size != segment->bytes)
         return slu_error_set(err, SLU_CORRUPT, "%s has %lld bytes; the segment has %" PRId32, log, (long long)info.st_size,
                              segment->bytes);
-    return copy->sync ? copy_sync_dir(dir, err) : SLU_OK;
+    return copy->sync ? slu_dir_sync(dir, err) : SLU_OK;
 }
 
 static slu_status
@@ -155,7 +109,7 @@ copy_write_manifest(fluss_copy *copy, slu_error *err)
     SLU_TRY(slu_dir_make(path, err));
     *slash = '/';
     SLU_TRY(slu_file_write(path, slu_buf_view(&json), copy->sync, err));
-    return copy->sync ? copy_sync_dir(copy->bucket_dir, err) : SLU_OK; /* the names of the segments' directories, too */
+    return copy->sync ? slu_dir_sync(copy->bucket_dir, err) : SLU_OK; /* the names of the segments' directories, too */
 }
 
 static void

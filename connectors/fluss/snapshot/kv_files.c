@@ -6,82 +6,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define COPY_CHUNK_BYTES ((size_t)1 << 20)
 #define SST_SUFFIX ".sst"
-
-/* ---- copying ---- */
-
-static slu_status
-copy_bytes(int from, int to, const char *path, const atomic_bool *stop, int64_t *out_bytes, slu_error *err)
-{
-    *out_bytes = 0;
-    for (;;) {
-        if (stop != NULL && atomic_load(stop))
-            return slu_error_set(err, SLU_CLOSED, "copy of %s: the server stops", path);
-        const ssize_t moved = copy_file_range(from, NULL, to, NULL, COPY_CHUNK_BYTES, 0);
-        if (moved == 0)
-            return SLU_OK;
-        if (moved < 0 && errno != EINTR)
-            return slu_errno_set(err, errno, "copy", path);
-        *out_bytes += moved > 0 ? moved : 0;
-    }
-}
-
-/* Where the kernel cannot copy between two files (other file systems). */
-static slu_status
-copy_by_hand(int from, int to, const char *path, const atomic_bool *stop, int64_t *out_bytes, slu_error *err)
-{
-    uint8_t chunk[64 << 10];
-    *out_bytes = 0;
-    if (lseek(from, 0, SEEK_SET) != 0 || lseek(to, 0, SEEK_SET) != 0 || ftruncate(to, 0) != 0)
-        return slu_errno_set(err, errno, "rewind", path);
-    for (;;) {
-        const ssize_t got = read(from, chunk, sizeof chunk);
-        if (stop != NULL && atomic_load(stop))
-            return slu_error_set(err, SLU_CLOSED, "copy of %s: the server stops", path);
-        if (got == 0)
-            return SLU_OK;
-        if (got < 0 && errno != EINTR)
-            return slu_errno_set(err, errno, "read", path);
-        if (got > 0)
-            SLU_TRY(slu_fd_write_all(to, chunk, (size_t)got, err));
-        *out_bytes += got > 0 ? got : 0;
-    }
-}
-
-static slu_status
-copy_open_files(int from, int to, const char *path, const atomic_bool *stop, bool sync, int64_t *out_bytes, slu_error *err)
-{
-    slu_error first = {0};
-    slu_status status = copy_bytes(from, to, path, stop, out_bytes, &first);
-    if (status == SLU_IO && (first.code == EXDEV || first.code == ENOSYS || first.code == EOPNOTSUPP || first.code == EINVAL))
-        status = copy_by_hand(from, to, path, stop, out_bytes, &first);
-    if (status == SLU_OK && sync && fdatasync(to) != 0)
-        status = slu_errno_set(&first, errno, "sync", path);
-    if (status != SLU_OK && err != NULL)
-        *err = first;
-    return status;
-}
-
-static slu_status
-copy_file(const char *source, const char *target, const atomic_bool *stop, bool sync, int64_t *out_bytes, slu_error *err)
-{
-    const int from = open(source, O_RDONLY | O_CLOEXEC);
-    if (from < 0)
-        return slu_errno_set(err, errno, "open", source);
-    const int to = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    slu_status status = to < 0 ? slu_errno_set(err, errno, "create", target)
-                               : copy_open_files(from, to, source, stop, sync, out_bytes, err);
-    (void)close(from);
-    if (to >= 0 && close(to) != 0 && status == SLU_OK)
-        status = slu_errno_set(err, errno, "close", target);
-    return status;
-}
 
 /* ---- write ---- */
 
@@ -160,7 +88,7 @@ write_file(writing *w, const char *name, slu_error *err)
         file.bytes = there->bytes;
         SLU_TRY(slu_arena_status(w->arena, err));
     } else {
-        SLU_TRY(copy_file(source, file.path, plan->stop, plan->sync, &file.bytes, err));
+        SLU_TRY(slu_file_copy(source, file.path, plan->stop, plan->sync, &file.bytes, err));
         if (file.bytes != info.st_size)
             return slu_error_set(err, SLU_IO, "copy of %s: %" PRId64 " bytes of %lld", source, file.bytes, (long long)info.st_size);
         w->copied_bytes += file.bytes;
@@ -193,23 +121,12 @@ write_metadata(const writing *w, const fluss_kv_snapshot *snapshot, slu_error *e
     return slu_file_write(path, slu_buf_view(&json), w->plan->sync, err);
 }
 
-static slu_status
-dir_sync(const char *path, slu_error *err)
-{
-    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return slu_errno_set(err, errno, "open", path);
-    const slu_status status = fsync(fd) == 0 ? SLU_OK : slu_errno_set(err, errno, "sync", path);
-    (void)close(fd);
-    return status;
-}
-
 /* A file without a name is lost with the power: those of the shared files, and those of the directories. */
 static slu_status
 names_sync(const writing *w, slu_error *err)
 {
-    SLU_TRY(dir_sync(w->shared_dir, err));
-    return dir_sync(w->plan->tablet_dir, err);
+    SLU_TRY(slu_dir_sync(w->shared_dir, err));
+    return slu_dir_sync(w->plan->tablet_dir, err);
 }
 
 slu_status
@@ -277,7 +194,7 @@ restore_files(const fluss_kv_file *files, size_t count, const char *dir, slu_err
         int64_t bytes = 0;
         if (snprintf(target, sizeof target, "%s/%s", dir, files[i].local_name) >= (int)sizeof target)
             return slu_error_set(err, SLU_LIMIT, "the path %s is too long", dir);
-        SLU_TRY(copy_file(files[i].path, target, NULL, false, &bytes, err));
+        SLU_TRY(slu_file_copy(files[i].path, target, NULL, false, &bytes, err));
         if (bytes != files[i].bytes)
             return slu_error_set(err, SLU_CORRUPT, "%s has %lld bytes, not %lld", files[i].path, (long long)bytes,
                                  (long long)files[i].bytes);

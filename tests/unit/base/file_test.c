@@ -73,12 +73,42 @@ teardown(void **state)
     return 0;
 }
 
+static void
+a_file_is_copied_whole_and_over_nothing(void **state)
+{
+    (void)state;
+    enum { BYTES = 3000001 }; /* more than a chunk, and no multiple of one */
+    slu_error err;
+    char copy[80];
+    int64_t bytes = 0;
+    atomic_bool stop = true;
+    SLU_AUTO(slu_buf_fini) slu_buf from = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf to = {0};
+    slu_buf_init(&from, BYTES);
+    slu_buf_init(&to, BYTES);
+    for (int i = 0; i < BYTES; i++)
+        slu_buf_u8(&from, (uint8_t)(i * 7 + (i >> 12)));
+    (void)snprintf(copy, sizeof copy, "%s.copy", path);
+    CHECK_OK(slu_file_write(path, slu_buf_view(&from), false, &err));
+    CHECK_OK(slu_file_copy(path, copy, NULL, true, &bytes, &err));
+    assert_int_equal(bytes, BYTES);
+    CHECK_OK(slu_file_read(copy, BYTES, &to, &err));
+    assert_int_equal(to.bytes, BYTES);
+    assert_memory_equal(to.data, from.data, BYTES);
+    CHECK_STATUS(slu_file_copy(path, copy, NULL, false, &bytes, &err), SLU_IO);
+    CHECK_OK(slu_file_remove(copy, &err));
+    CHECK_STATUS(slu_file_copy(path, copy, &stop, false, &bytes, &err), SLU_CLOSED);
+    CHECK_OK(slu_file_remove(copy, &err));
+    CHECK_STATUS(slu_file_copy(copy, path, NULL, false, &bytes, &err), SLU_NOTFOUND);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_just_fits_is_read),
         cmocka_unit_test(a_file_of_unknown_size_is_read),
+        cmocka_unit_test(a_file_is_copied_whole_and_over_nothing),
         cmocka_unit_test(what_is_there_is_not_created_again),
     };
     return cmocka_run_group_tests_name("base.file", tests, setup, teardown);
