@@ -90,11 +90,13 @@ def judge(sluice, server, engine, folder):
                      "INSERT INTO day_sales VALUES ('a', '2026-11-23', 1), ('a', '2026-11-24', 2), ('b', '2026-11-24', 3);\n"
                      "SET 'execution.runtime-mode' = 'batch';\nSELECT name, updatedAt FROM account WHERE id = 3;\n"
                      "SELECT * FROM day_sales WHERE shop = 'a' AND dt = '2026-11-24';\nSHOW PARTITIONS day_sales;\n"
-                     "DELETE FROM account WHERE id = 7;\nUPDATE account SET name = 'seven' WHERE id = 6;\n")
+                     "DELETE FROM account WHERE id = 7;\nUPDATE account SET name = 'six' WHERE id = 6;\n"
+                     "SELECT 'after', name FROM account WHERE id = 6;\nSELECT 'after', name FROM account WHERE id = 7;\n")
     cells = flink.rows(out)
     for expected in (["name3", "2"], ["a", "2026-11-24", "2"], ["transaction"], ["id", "BIGINT", "FALSE"]):
         if not any(row[:len(expected)] == expected for row in cells):
             raise AssertionError(f"no row {expected} in\n{out[-4000:]}")
+    same([row for row in cells if row[0] == "after"], [["after", "six"]], "the row that was updated, and not the one that was deleted")
     print("ok: DDL, INSERT, point queries, partitions, DELETE and UPDATE by SQL", flush=True)
     engine.sql("restore", use + "USE shop;\nSET 'table.dml-sync' = 'true';\n"
                f"INSERT INTO account VALUES {renamed};\n")

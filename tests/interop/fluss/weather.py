@@ -3,7 +3,7 @@
 weather, then calm and kill -9 of the server under load, again and again (it comes back on another port), then bad weather while everything is
 read. JudgeWeather.java judges. 77 without a JDK.
 
-Not judged, because this client (0.9.1) does not withstand it with any server: an answer that never comes (it has no timer), and a
+Not judged, because this client (0.9.1) does not withstand it here (with a real server it was not tried): an answer that never comes (it has no timer), and a
 connection that ends under load: now and then (1 kill in 16) its sender fails a batch that is done already, and keeps it as under way for
 ever. Then no more kills, and what was acknowledged until then is judged, by a new connection. One kill at least has to be outlived, in the
 second run if not in the first: a server that nobody can come back to is no weather."""
