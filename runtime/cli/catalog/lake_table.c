@@ -1,5 +1,6 @@
 #include "lake_table.h"
 
+#include "array_scan.h"
 #include "base/alloc.h"
 #include "batch/batch.h"
 #include "iceberg/lake_read.h"
@@ -146,31 +147,6 @@ typedef struct list_table {
     bool files;
 } list_table;
 
-typedef struct list_scan {
-    slu_sql_scan base; /* first */
-    struct ArrowArray array;
-} list_scan;
-
-static slu_status
-list_next(slu_sql_scan *base, slu_sql_batch *out, slu_error *err)
-{
-    list_scan *scan = (list_scan *)base;
-    (void)err;
-    if (scan->array.release == NULL)
-        return SLU_END;
-    *out = (slu_sql_batch){.rows = scan->array.length};
-    slu_array_move(&scan->array, &out->array);
-    return SLU_OK;
-}
-
-static void
-list_scan_close(slu_sql_scan *base)
-{
-    list_scan *scan = (list_scan *)base;
-    slu_array_release(&scan->array);
-    slu_free(scan);
-}
-
 static slu_status
 list_batch(const list_table *self, struct ArrowSchema *schema, struct ArrowArray *array, slu_error *err)
 {
@@ -187,22 +163,14 @@ list_scan_open(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan 
     struct ArrowSchema schema = {0};
     struct ArrowArray whole = {0};
     int32_t pick[SLU_SQL_COLUMNS_MAX];
-    list_scan *scan = slu_alloc_zero(1, sizeof *scan);
-    if (scan == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a scan");
+    struct ArrowArray rows = {0};
     for (uint32_t i = 0; i < spec->column_count; i++)
         pick[i] = (int32_t)spec->columns[i];
     slu_status status = list_batch(self, &schema, &whole, err);
     if (status == SLU_OK)
-        status = slu_array_pick(&whole, pick, spec->column_count, &scan->array, err);
+        status = slu_array_pick(&whole, pick, spec->column_count, &rows, err);
     slu_schema_release(&schema);
-    if (status != SLU_OK) {
-        slu_free(scan);
-        return status;
-    }
-    scan->base = (slu_sql_scan){list_next, list_scan_close};
-    *out = &scan->base;
-    return SLU_OK;
+    return status == SLU_OK ? cli_array_scan_new(&rows, out, err) : status;
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "partitions_table.h"
 
+#include "array_scan.h"
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "batch/batch.h"
@@ -16,14 +17,10 @@ typedef struct partitions_table {
     slu_arena arena;
     size_t key_count;
     size_t count;
+    bool too_many; /* more than PARTITIONS_MAX */
     int64_t *ids;
     const char **values; /* name and the keys of each, key_count + 1 a row */
 } partitions_table;
-
-typedef struct partitions_scan {
-    slu_sql_scan base; /* first */
-    struct ArrowArray array;
-} partitions_scan;
 
 /* ---- Collecting ---- */
 
@@ -32,8 +29,10 @@ partition_found(void *to, int64_t id, const fluss_spec *spec)
 {
     partitions_table *self = to;
     SLU_AUTO(slu_buf_fini) slu_buf name = {0};
-    if (self->count == PARTITIONS_MAX)
+    if (self->count == PARTITIONS_MAX) {
+        self->too_many = true;
         return;
+    }
     slu_buf_init(&name, 1 << 16);
     const char **row = &self->values[self->count * (self->key_count + 1)];
     for (size_t k = 0; k < self->key_count; k++) {
@@ -76,6 +75,8 @@ table_fill(partitions_table *self, fluss_client *client, const char *database, c
     self->values = slu_arena_array(&self->arena, PARTITIONS_MAX * (self->key_count + 1), sizeof *self->values);
     SLU_TRY(slu_arena_status(&self->arena, err));
     SLU_TRY(fluss_admin_list_partitions(client, database, name, NULL, partition_found, self, err));
+    if (self->too_many)
+        return slu_error_set(err, SLU_LIMIT, "table %s.%s has more than %d partitions", database, name, PARTITIONS_MAX);
     return slu_arena_status(&self->arena, err);
 }
 
@@ -100,46 +101,20 @@ column_make(const partitions_table *self, uint32_t column, struct ArrowArray *ou
 }
 
 static slu_status
-scan_next(slu_sql_scan *base, slu_sql_batch *out, slu_error *err)
-{
-    partitions_scan *scan = (partitions_scan *)base;
-    (void)err;
-    if (scan->array.release == NULL)
-        return SLU_END;
-    *out = (slu_sql_batch){.rows = scan->array.length};
-    slu_array_move(&scan->array, &out->array);
-    return SLU_OK;
-}
-
-static void
-scan_close(slu_sql_scan *base)
-{
-    partitions_scan *scan = (partitions_scan *)base;
-    slu_array_release(&scan->array);
-    slu_free(scan);
-}
-
-static slu_status
 table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **out, slu_error *err)
 {
     const partitions_table *self = (const partitions_table *)base;
-    partitions_scan *scan = slu_alloc_zero(1, sizeof *scan);
+    struct ArrowArray rows = {0};
     struct ArrowArray *columns = slu_alloc_zero(spec->column_count + 1, sizeof *columns);
-    slu_status status = scan == NULL || columns == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a scan") : SLU_OK;
+    slu_status status = columns == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a scan") : SLU_OK;
     for (uint32_t i = 0; i < spec->column_count && status == SLU_OK; i++)
         status = column_make(self, spec->columns[i], &columns[i], err);
     if (status == SLU_OK)
-        status = sdk_struct(columns, spec->column_count, (int64_t)self->count, &scan->array, err);
+        status = sdk_struct(columns, spec->column_count, (int64_t)self->count, &rows, err);
     for (uint32_t i = 0; columns != NULL && i < spec->column_count; i++)
         slu_array_release(&columns[i]);
     slu_free(columns);
-    if (status != SLU_OK) {
-        slu_free(scan);
-        return status;
-    }
-    scan->base = (slu_sql_scan){scan_next, scan_close};
-    *out = &scan->base;
-    return SLU_OK;
+    return status == SLU_OK ? cli_array_scan_new(&rows, out, err) : status;
 }
 
 static void
