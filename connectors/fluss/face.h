@@ -33,7 +33,7 @@ typedef struct face_options {
         SLU_OPTION("table", STRING, options_struct, face.table, NULL, "the table, as database.table",                              \
                    .flags = SLU_OPTION_REQUIRED),                                                                                  \
         SLU_OPTION("request-timeout", DURATION, options_struct, face.request_timeout_ms, "30s",                                    \
-                   "how long a request to Fluss may take", .min = 1000, .max = 600000),                                                 \
+                   "how long a request to Fluss may take", .min = 1000, .max = 600000),                                            \
         FLUSS_LOGIN_OPTIONS(options_struct, face.login)
 
 typedef struct fluss_face {

@@ -26,7 +26,8 @@ static const slu_option options_table[] = {
     FACE_OPTIONS(source_options),
     SLU_OPTION("columns", LIST, source_options, columns, NULL, "the columns to read, in this order; all of them when left out"),
     SLU_OPTION("start", CHOICE, source_options, start, "full",
-               "where a new job begins. full: the rows of a primary-key table as its newest kv snapshot has them, then its changelog from there "
+               "where a new job begins. full: the rows of a primary-key table as its newest kv snapshot has them, then its "
+               "changelog from there "
                "on (a log table from its earliest row); earliest, latest: in the log",
                .choices = "full|earliest|latest"),
     SLU_OPTION("stop", CHOICE, source_options, stop, "never",
@@ -49,11 +50,11 @@ typedef struct source {
     source_snapshots snapshots;
     source_finding finding;
     char found_lease[FLUSS_LEASE_ID_BYTES]; /* of the snapshots of partitions that this source found */
-    bool assigned; /* assign was called */
+    bool assigned;                          /* assign was called */
     bool bounded;
-    int64_t discover_at_ms;      /* when partitions are listed next */
-    uint64_t listings;           /* the listing that was looked at last */
-    int32_t *selection; /* for batches of which only some rows are meant */
+    int64_t discover_at_ms; /* when partitions are listed next */
+    uint64_t listings;      /* the listing that was looked at last */
+    int32_t *selection;     /* for batches of which only some rows are meant */
     int64_t selection_rows;
 } source;
 
@@ -356,7 +357,8 @@ discovered_poll(source *mine, slu_error *err)
         return discovered_take(mine, err);
     if (status == SLU_AGAIN)
         return SLU_OK;
-    slu_log_warn(&mine->face.env, "PARTITIONS", "table %s: new partitions are taken later: %s", mine->options->face.table, why.message);
+    slu_log_warn(&mine->face.env, "PARTITIONS", "table %s: new partitions are taken later: %s", mine->options->face.table,
+                 why.message);
     source_finding_reset(&mine->finding);
     return SLU_OK;
 }

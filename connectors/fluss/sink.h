@@ -124,7 +124,7 @@ typedef struct fluss_sink {
     sink_bucket *buckets; /* by bucket number (client/target.h) */
     int32_t bucket_count; /* of them; grows with the partitions */
     int64_t *writer_ids;  /* partitioned and exact: per bucket of a partition, for what is not in the state; -1: the writer's own */
-    int32_t sticky; /* for tables without bucket key: the bucket of the last batch */
+    int32_t sticky;       /* for tables without bucket key: the bucket of the last batch */
     /* What was restored, until the table is open. */
     sink_restored *states;
     size_t state_count;

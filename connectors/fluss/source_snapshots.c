@@ -41,7 +41,8 @@ lease_take(fluss_face *face, int32_t slot, source_lease *lease, fluss_snapshot_a
         slu_free(leased);
         if (status == SLU_UNSUPPORTED) {
             lease->id[0] = 0;
-            slu_log_warn(&face->env, "KV-LEASE", "table %s.%s: the server has no leases, so that its kv snapshots may go while they are read",
+            slu_log_warn(&face->env, "KV-LEASE",
+                         "table %s.%s: the server has no leases, so that its kv snapshots may go while they are read",
                          face->database, face->table);
             return SLU_OK;
         }
@@ -71,11 +72,12 @@ fall_back(fluss_face *face, int32_t slot, fluss_snapshot_at *at, const slu_error
     SLU_TRY(status);
     if (!whole) {
         *err = *why;
-        return slu_error_in(err, why->status, "the rows are in kv snapshots, and the changelog does not begin at offset 0 any more (start: "
-                                              "earliest reads what is left of it)");
+        return slu_error_in(err, why->status,
+                            "the rows are in kv snapshots, and the changelog does not begin at offset 0 any more (start: "
+                            "earliest reads what is left of it)");
     }
-    slu_log_warn(&face->env, "KV-SNAPSHOT", "table %s.%s is read from the beginning of its changelog: %s", face->database, face->table,
-                 why->message);
+    slu_log_warn(&face->env, "KV-SNAPSHOT", "table %s.%s is read from the beginning of its changelog: %s", face->database,
+                 face->table, why->message);
     for (size_t i = 0; i < count; i++)
         at[i].snapshot_id = FLUSS_NO_SNAPSHOT;
     return SLU_OK;
@@ -211,8 +213,8 @@ split_failed(source_snapshots *snapshots, fluss_face *face, slu_status status, b
         return status;
     if (split->snapshot_rows != 0)
         return slu_error_in(err, status, "%lld rows of it were read: the job must begin anew", (long long)split->snapshot_rows);
-    slu_log_warn(&face->env, "KV-SNAPSHOT", "bucket %d of table %s.%s is read from the beginning of its changelog: %s", split->bucket,
-                 face->database, face->table, err->message);
+    slu_log_warn(&face->env, "KV-SNAPSHOT", "bucket %d of table %s.%s is read from the beginning of its changelog: %s",
+                 split->bucket, face->database, face->table, err->message);
     split->offset = 0;
     return split_ended(snapshots, out_ended);
 }
@@ -228,7 +230,8 @@ source_snapshots_poll(source_snapshots *snapshots, fluss_face *face, const sourc
         bucket_split *split = next_split(splits);
         if (split == NULL)
             return SLU_END;
-        const slu_status ready = fluss_target_slot_ready(face->target, fluss_target_slot_of(face->target, split->number), false, err);
+        const slu_status ready =
+            fluss_target_slot_ready(face->target, fluss_target_slot_of(face->target, split->number), false, err);
         if (ready == SLU_NOTFOUND) { /* the partition was dropped: the scanner will find that too */
             split->snapshot_id = FLUSS_NO_SNAPSHOT;
             *out_ended = split;

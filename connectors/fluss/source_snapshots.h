@@ -28,7 +28,8 @@ typedef struct source_lease {
 } source_lease;
 
 /* `at`: one per bucket of the slot; FLUSS_NO_SNAPSHOT where the changelog alone is read. */
-SLU_CHECK slu_status source_snapshots_plan(fluss_face *face, int32_t slot, source_lease *lease, fluss_snapshot_at *at, slu_error *err);
+SLU_CHECK slu_status source_snapshots_plan(fluss_face *face, int32_t slot, source_lease *lease, fluss_snapshot_at *at,
+                                           slu_error *err);
 
 typedef struct source_snapshots {
     fluss_snapshot_reader *reader;

@@ -12,7 +12,8 @@ lake_open_rest(const slu_env *env, const iceberg_lake_options *options, iceberg_
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     iceberg_store store = {0};
     if (options->uri == NULL || options->uri[0] == 0)
-        return slu_error_set(err, SLU_INVALID, "datalake.iceberg.uri is not set: where the REST catalog answers (http://host:port)");
+        return slu_error_set(err, SLU_INVALID,
+                             "datalake.iceberg.uri is not set: where the REST catalog answers (http://host:port)");
     slu_arena_init(&arena, LAKE_ARENA_BYTES_MAX);
     iceberg_property *settings = slu_arena_array(&arena, options->property_count + 2, sizeof *settings);
     SLU_TRY(slu_arena_status(&arena, err));

@@ -9,7 +9,8 @@ tiering_lake_check(const tiering_lake_options *options, slu_error *err)
         return slu_error_set(err, SLU_UNSUPPORTED, "lake format %s: this build tiers into iceberg only", options->format);
     const bool is_rest = options->type != NULL && strcmp(options->type, "rest") == 0;
     if (!is_rest && (options->type == NULL || strcmp(options->type, "hadoop") != 0))
-        return slu_error_set(err, SLU_UNSUPPORTED, "Iceberg catalog type %s: tiering serves hadoop (tables in a directory) and rest",
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "Iceberg catalog type %s: tiering serves hadoop (tables in a directory) and rest",
                              options->type == NULL ? "(none)" : options->type);
     if (is_rest && (options->uri == NULL || options->uri[0] == 0))
         return slu_error_set(err, SLU_INVALID, "no catalog: give datalake.iceberg.uri, where the REST catalog answers");

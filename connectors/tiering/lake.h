@@ -20,8 +20,8 @@ typedef struct tiering_lake_options {
 /* The lines of an option table, for a struct whose member `lake` is a tiering_lake_options. */
 #define TIERING_LAKE_OPTIONS(options_struct)                                                                                       \
     SLU_OPTION("format", STRING, options_struct, lake.format, "iceberg", "the lake's format", .param = "datalake.format"),         \
-        SLU_OPTION("type", STRING, options_struct, lake.type, "hadoop", "the Iceberg catalog: hadoop (tables in a directory) or rest",     \
-                   .param = "datalake.iceberg.type"),                                                                              \
+        SLU_OPTION("type", STRING, options_struct, lake.type, "hadoop",                                                            \
+                   "the Iceberg catalog: hadoop (tables in a directory) or rest", .param = "datalake.iceberg.type"),               \
         SLU_OPTION("warehouse", STRING, options_struct, lake.warehouse, NULL, "where the tables are: a directory or file: URI",    \
                    .param = "datalake.iceberg.warehouse"),                                                                         \
         SLU_OPTION("uri", STRING, options_struct, lake.uri, NULL, "with rest: where the catalog answers",                          \

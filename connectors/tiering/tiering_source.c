@@ -601,8 +601,7 @@ source_open(void *instance, const slu_open *open, slu_error *err)
     self->worked_ms = source_now(self);
     self->rows = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRows");
     self->claimed = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringTablesClaimed");
-    const fluss_client_options options = {.bootstrap_servers = self->options->bootstrap_servers,
-                                          .login = self->options->login};
+    const fluss_client_options options = {.bootstrap_servers = self->options->bootstrap_servers, .login = self->options->login};
     slu_status status = slu_schema_init_struct(&self->marker_schema);
     if (status == SLU_OK)
         status = slu_schema_add(&self->marker_schema, "c", "marker", false);

@@ -18,8 +18,8 @@ slu_process_born(uint64_t pid)
         const char *at = strrchr(slu_buf_cstr(&text), ')');
         char state = 0;
         if (at == NULL ||
-            sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state,
-                   &born) != 2 ||
+            sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state, &born) !=
+                2 ||
             state == 'Z' || state == 'X')
             born = 0;
     }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define JOBS_DOUBT_MS 1000
-#define JOBS_OPEN_MS 3000     /* a listener shakes hands even when its owner is busy; something else than a job manager never does */
+#define JOBS_OPEN_MS 3000 /* a listener shakes hands even when its owner is busy; something else than a job manager never does */
 #define JOBS_TIMEOUT_MS 20000 /* somebody listens: what takes long now is a busy machine */
 
 /* Whether somebody listens at host:port; what cannot be found out counts as yes: the link will tell. */

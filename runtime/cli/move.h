@@ -51,7 +51,8 @@ typedef struct slu_move {
 } slu_move;
 
 /* The path of a table's directory below `dir`, or of a file in it. */
-SLU_CHECK slu_status slu_move_path(const slu_move *m, const char *dir, const char *file, char out[SLU_PATH_BYTES_MAX], slu_error *err);
+SLU_CHECK slu_status slu_move_path(const slu_move *m, const char *dir, const char *file, char out[SLU_PATH_BYTES_MAX],
+                                   slu_error *err);
 SLU_CHECK slu_status slu_move_open(slu_move *m, slu_error *err);
 /* CORRUPT: the files of the directory do not hold what it says. Before a table is made of it: half of one would stand in the way of the
  * next try. */

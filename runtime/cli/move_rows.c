@@ -345,10 +345,10 @@ slu_move_check(slu_move *m, slu_error *err)
     if (sscanf(slu_buf_cstr(&text), "%" SCNd64 " rows", &rows) != 1)
         return slu_error_set(err, SLU_CORRUPT, "%s does not say how many rows there are", path);
     SLU_TRY(dir_each(m, file_batch_count, err));
-    return m->found == rows ? SLU_OK
-                            : slu_error_set(err, SLU_CORRUPT,
-                                            "%s says %" PRId64 " rows, but the files hold %" PRId64 ": nothing is imported", path, rows,
-                                            m->found);
+    return m->found == rows
+               ? SLU_OK
+               : slu_error_set(err, SLU_CORRUPT, "%s says %" PRId64 " rows, but the files hold %" PRId64 ": nothing is imported",
+                               path, rows, m->found);
 }
 
 slu_status

@@ -14,10 +14,8 @@
 #define TABLES_OUTPUT_BYTES_MAX ((size_t)256 << 20)
 
 /* The flags of every verb that speaks to a cluster. */
-#define TABLES_SERVERS_FLAG                                                                                                               \
-    {                                                                                                                              \
-        "fluss.bootstrap.servers", 'b', "HOST:PORT", "the cluster (127.0.0.1:9123)"                                                \
-    },                                                                                                                             \
+#define TABLES_SERVERS_FLAG                                                                                                        \
+    {"fluss.bootstrap.servers", 'b', "HOST:PORT", "the cluster (127.0.0.1:9123)"},                                                 \
         {"user", 'u', "NAME", "who logs in, where the cluster asks"},                                                              \
     {                                                                                                                              \
         "password", 0, "TEXT", "rather in SLUICE_PASSWORD"                                                                         \

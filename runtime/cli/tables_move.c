@@ -53,7 +53,8 @@ table_move(slu_move *m, slu_error *err)
 static slu_status
 table_run(const slu_move *places, const char *name, slu_error *err)
 {
-    slu_move m = {.args = places->args, .from = places->from, .from_dir = places->from_dir, .to = places->to, .to_dir = places->to_dir};
+    slu_move m = {
+        .args = places->args, .from = places->from, .from_dir = places->from_dir, .to = places->to, .to_dir = places->to_dir};
     SLU_TRY(slu_table_name_parse(name, &m.name, err));
     slu_arena_init(&m.arena, MOVE_ARENA_BYTES_MAX);
     slu_buf_init(&m.bytes, SLU_MOVE_BATCH_BYTES_MAX);

@@ -164,8 +164,8 @@ buckets_add(reading *r, slu_error *err)
         if (!slot_wanted(r, fluss_target_slot_of(r->target, bucket)))
             continue;
         if ((ends[bucket] > 0 && starts[bucket] < ends[bucket]) || follow)
-            SLU_TRY(fluss_scanner_add(r->scanner, bucket, ends[bucket] > 0 ? starts[bucket] : 0, follow ? FLUSS_OFFSET_NEVER : ends[bucket],
-                                      err));
+            SLU_TRY(fluss_scanner_add(r->scanner, bucket, ends[bucket] > 0 ? starts[bucket] : 0,
+                                      follow ? FLUSS_OFFSET_NEVER : ends[bucket], err));
     }
     return SLU_OK;
 }

@@ -23,8 +23,9 @@ heartbeats_read(const slu_args *args, slu_jobmanager_options *out, slu_error *er
     if (beat_ms < HEARTBEAT_MS_MIN)
         return slu_error_set(err, SLU_INVALID, "--heartbeat must be at least %d ms", HEARTBEAT_MS_MIN);
     if (timeout_ms <= beat_ms)
-        return slu_error_set(err, SLU_INVALID, "--heartbeat-timeout (%" PRId64 " ms) must be longer than --heartbeat (%" PRId64 " ms)",
-                             timeout_ms, beat_ms);
+        return slu_error_set(err, SLU_INVALID,
+                             "--heartbeat-timeout (%" PRId64 " ms) must be longer than --heartbeat (%" PRId64 " ms)", timeout_ms,
+                             beat_ms);
     return SLU_OK;
 }
 

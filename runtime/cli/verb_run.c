@@ -64,8 +64,11 @@ run_local(const slu_args *args, const slu_job_plan *plan)
     slu_local_close(&local);
     cancelled = cancelled || status == SLU_CLOSED;
     if (args->json)
-        local_json(plan, cancelled ? "CANCELED" : status == SLU_OK ? "FINISHED" : "FAILED", &result,
-                   status == SLU_OK || cancelled ? NULL : err.message);
+        local_json(plan,
+                   cancelled          ? "CANCELED"
+                   : status == SLU_OK ? "FINISHED"
+                                      : "FAILED",
+                   &result, status == SLU_OK || cancelled ? NULL : err.message);
     if (cancelled) {
         (void)fprintf(stderr, "sluice run: job %s cancelled\n", plan->graph->name);
         return SLU_EXIT_FAILED;

@@ -175,14 +175,13 @@ static const slu_flag flags[] = {
     {"settings", 0, NULL, "list every setting and its default"},
 };
 
-const slu_verb slu_verb_server = {
-    .name = "server",
-    .summary = "a Fluss-compatible table server in the foreground",
-    .usage = "",
-    .more = "Settings have Fluss's own names: --default.bucket.number 4, --datalake.format\n"
-            "iceberg, --log.segment.file-size 64mb, ... `sluice server --settings` lists them\n"
-            "all. A Fluss server.yaml can be given as it is. Port 0 is any free one.\n",
-    SLU_VERB_FLAGS(flags),
-    .settings = true,
-    .own_config = true,
-    .run = server};
+const slu_verb slu_verb_server = {.name = "server",
+                                  .summary = "a Fluss-compatible table server in the foreground",
+                                  .usage = "",
+                                  .more = "Settings have Fluss's own names: --default.bucket.number 4, --datalake.format\n"
+                                          "iceberg, --log.segment.file-size 64mb, ... `sluice server --settings` lists them\n"
+                                          "all. A Fluss server.yaml can be given as it is. Port 0 is any free one.\n",
+                                  SLU_VERB_FLAGS(flags),
+                                  .settings = true,
+                                  .own_config = true,
+                                  .run = server};

@@ -275,7 +275,8 @@ const slu_verb slu_verb_sql = {
     .more = "Tables: T is the union of lake and log, T$log the log, T$lake the lake (T$lake@SNAPSHOT as of then),\n"
             "T$snapshots and T$files its Iceberg table, T$partitions its partitions. SHOW TABLES; SHOW PARTITIONS T; DESCRIBE T.\n"
             "Settings: --fluss.bootstrap.servers HOST:PORT (127.0.0.1:9123), --datalake.iceberg.warehouse DIR,\n"
-            "--datalake.iceberg.type hadoop|rest (with --datalake.iceberg.uri URI), --fluss.client.security.sasl.username NAME (the password rather in\n"
+            "--datalake.iceberg.type hadoop|rest (with --datalake.iceberg.uri URI), --fluss.client.security.sasl.username NAME "
+            "(the password rather in\n"
             "SLUICE_FLUSS_CLIENT_SECURITY_SASL_PASSWORD).",
     SLU_VERB_FLAGS(flags),
     .words_max = 1,

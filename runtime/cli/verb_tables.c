@@ -24,9 +24,9 @@ tables_login(const slu_args *args)
 {
     const char *user = slu_args_get(args, "user");
     const char *password = slu_args_get(args, "password");
-    return (fluss_login){
-        .username = user != NULL ? user : slu_setting_environment(environ, "fluss.client.security.sasl.username"),
-        .password = password != NULL ? password : slu_setting_environment(environ, "fluss.client.security.sasl.password")};
+    return (fluss_login){.username = user != NULL ? user : slu_setting_environment(environ, "fluss.client.security.sasl.username"),
+                         .password =
+                             password != NULL ? password : slu_setting_environment(environ, "fluss.client.security.sasl.password")};
 }
 
 slu_status
@@ -38,9 +38,8 @@ slu_tables_client(const slu_args *args, fluss_client **out, slu_error *err)
 slu_status
 slu_tables_client_at(const slu_args *args, const char *servers, fluss_client **out, slu_error *err)
 {
-    const fluss_client_options options = {.bootstrap_servers = servers == NULL ? SERVERS_DEFAULT : servers,
-                                          .connect_timeout_ms = 5000,
-                                          .login = tables_login(args)};
+    const fluss_client_options options = {
+        .bootstrap_servers = servers == NULL ? SERVERS_DEFAULT : servers, .connect_timeout_ms = 5000, .login = tables_login(args)};
     return fluss_client_open(slu_cli_env(), &options, out, err);
 }
 
@@ -222,17 +221,18 @@ aggregate_set(char *said, slu_arena *arena, fluss_schema *schema, slu_error *err
     if (at < 0)
         return slu_error_set(err, SLU_INVALID, "--aggregate: there is no column %s", said);
     if (!fluss_aggregate_find(name, &function))
-        return slu_error_set(err, SLU_INVALID,
-                             "--aggregate: there is no function %s; there are sum, product, max, min, last_value, "
-                             "last_value_ignore_nulls, first_value, first_value_ignore_nulls, listagg, string_agg, bool_and, bool_or, "
-                             "rbm32 and rbm64",
-                             name);
+        return slu_error_set(
+            err, SLU_INVALID,
+            "--aggregate: there is no function %s; there are sum, product, max, min, last_value, "
+            "last_value_ignore_nulls, first_value, first_value_ignore_nulls, listagg, string_agg, bool_and, bool_or, "
+            "rbm32 and rbm64",
+            name);
     if (delimiter != NULL && strpbrk(delimiter, "\"\\") != NULL)
         return slu_error_set(err, SLU_INVALID, "--aggregate: a delimiter with a quote or a backslash");
-    schema->columns[at].agg_function =
-        delimiter == NULL ? slu_arena_printf(arena, "{\"type\":\"%s\"}", fluss_aggregate_name(function))
-                          : slu_arena_printf(arena, "{\"type\":\"%s\",\"parameters\":{\"delimiter\":\"%s\"}}",
-                                             fluss_aggregate_name(function), delimiter);
+    schema->columns[at].agg_function = delimiter == NULL
+                                           ? slu_arena_printf(arena, "{\"type\":\"%s\"}", fluss_aggregate_name(function))
+                                           : slu_arena_printf(arena, "{\"type\":\"%s\",\"parameters\":{\"delimiter\":\"%s\"}}",
+                                                              fluss_aggregate_name(function), delimiter);
     return slu_arena_status(arena, err);
 }
 
@@ -287,7 +287,8 @@ descriptor_make(const slu_args *args, slu_arena *arena, fluss_descriptor *out, s
     SLU_TRY(auto_increment_set(slu_args_get(args, "auto-increment"), &out->schema, err));
     SLU_TRY(name_list(slu_args_get(args, "bucket-key"), arena, &out->bucket_keys, &out->bucket_key_count, err));
     const char *partitions = slu_args_get(args, "partitioned-by");
-    SLU_TRY(name_list(partitions != NULL ? partitions : slu_args_get(args, "partition-keys"), arena, &out->partition_keys, &out->partition_key_count, err));
+    SLU_TRY(name_list(partitions != NULL ? partitions : slu_args_get(args, "partition-keys"), arena, &out->partition_keys,
+                      &out->partition_key_count, err));
     fluss_schema_normalize(&out->schema);
     out->bucket_count = (int32_t)buckets;
     out->comment = slu_args_get(args, "comment");
@@ -452,7 +453,9 @@ static const slu_flag list_flags[] = {TABLES_SERVERS_FLAG, {"database", 0, "NAME
 static const slu_flag plain_flags[] = {TABLES_SERVERS_FLAG};
 static const slu_flag drop_flags[] = {TABLES_SERVERS_FLAG, {"if-exists", 0, NULL, "a missing table is fine"}};
 static const slu_flag read_flags[] = {
-    TABLES_SERVERS_FLAG, {"limit", 'n', "N", "at most so many rows"}, {"follow", 'f', NULL, "goes on as rows come"},
+    TABLES_SERVERS_FLAG,
+    {"limit", 'n', "N", "at most so many rows"},
+    {"follow", 'f', NULL, "goes on as rows come"},
     {"partition", 0, "NAME", "of a partitioned table only this one: a, or a$b"},
     {"full", 0, NULL, "a primary-key table: its rows from kv snapshots, then the changes behind them"}};
 static const slu_flag load_flags[] = {TABLES_SERVERS_FLAG, {"format", 0, "NAME", "csv or json (by the name of the file)"}};

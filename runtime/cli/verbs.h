@@ -27,7 +27,7 @@ struct slu_verb {
     uint32_t flag_count;
     uint32_t words_min; /* positional words */
     uint32_t words_max;
-    bool settings; /* takes --a.b.c value */
+    bool settings;   /* takes --a.b.c value */
     bool own_config; /* reads the file of --config itself */
     bool json;
     bool hidden; /* not in the list of verbs */

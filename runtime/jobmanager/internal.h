@@ -89,17 +89,17 @@ struct job {
     uint64_t attempt;
     uint64_t attempt_id;
     uint64_t restarts;
-    slu_restart restart; /* what the strategy goes by */
+    slu_restart restart;                  /* what the strategy goes by */
     int64_t created_ms, start_ms, end_ms; /* wall */
     int64_t running_since;                /* now_ms clock */
     int64_t deadline;                     /* of the state: delay, deploy, cancel, reconcile, resources; INT64_MAX: none */
-    int64_t look_ms;    /* when a worker that nobody can reach is looked at again; INT64_MAX: there is none */
-    int64_t kill_ms;    /* when KILL is sent again */
-    bool begun;         /* PEERS were sent */
-    bool ending;        /* the attempt is being ended; `after` says what for */
-    bool stopping;      /* a last checkpoint was asked for */
-    int64_t stop_after; /* the checkpoint asked for; -1: not triggered yet */
-    int64_t completed;  /* newest whole checkpoint; -1: none */
+    int64_t look_ms;                      /* when a worker that nobody can reach is looked at again; INT64_MAX: there is none */
+    int64_t kill_ms;                      /* when KILL is sent again */
+    bool begun;                           /* PEERS were sent */
+    bool ending;                          /* the attempt is being ended; `after` says what for */
+    bool stopping;                        /* a last checkpoint was asked for */
+    int64_t stop_after;                   /* the checkpoint asked for; -1: not triggered yet */
+    int64_t completed;                    /* newest whole checkpoint; -1: none */
     bool completed_final;
     bool completed_here; /* by this attempt */
     uint64_t completed_count;

@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#define CHECK_MS 250           /* while an attempt is being ended */
+#define CHECK_MS 250 /* while an attempt is being ended */
 #define KILL_AGAIN_MS 1000
 #define LOOK_MS 20 /* how often a worker that nobody can reach is looked at: a process is some ms in dying */
 

@@ -23,8 +23,7 @@ rate_allows(slu_restart *restart, const slu_restart_settings *settings, int64_t 
 static bool
 is_same_too_often(slu_restart *restart, const slu_restart_settings *settings, const slu_restart_failure *failure)
 {
-    const bool of_data =
-        failure->status == SLU_INVALID || failure->status == SLU_CORRUPT || failure->status == SLU_UNSUPPORTED;
+    const bool of_data = failure->status == SLU_INVALID || failure->status == SLU_CORRUPT || failure->status == SLU_UNSUPPORTED;
     if (settings->same_max == 0 || !of_data)
         return false;
     const uint32_t key = slu_crc32c(0, failure->text, strlen(failure->text));

@@ -32,10 +32,10 @@ typedef struct slu_restart {
 
 typedef struct slu_restart_failure {
     int64_t now_ms;
-    int64_t ran_ms;      /* of the attempt that failed */
-    int64_t position;    /* the checkpoint that the next attempt begins from */
-    slu_status status;   /* INVALID, CORRUPT, UNSUPPORTED: of the data, else passing */
-    const char *text;    /* operator and message */
+    int64_t ran_ms;    /* of the attempt that failed */
+    int64_t position;  /* the checkpoint that the next attempt begins from */
+    slu_status status; /* INVALID, CORRUPT, UNSUPPORTED: of the data, else passing */
+    const char *text;  /* operator and message */
 } slu_restart_failure;
 
 /* False: no attempt is left. Then `why` says so, when there is more to say than the failure itself ("" otherwise). */

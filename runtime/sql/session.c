@@ -171,7 +171,8 @@ read_only(slu_sql_session *session, sqlite3_stmt *statement, slu_error *err)
     (void)session;
     if (sqlite3_stmt_readonly(statement))
         return true;
-    (void)slu_error_set(err, SLU_UNSUPPORTED, "only queries, SHOW TABLES, SHOW PARTITIONS and DESCRIBE run here: %.60s", sqlite3_sql(statement));
+    (void)slu_error_set(err, SLU_UNSUPPORTED, "only queries, SHOW TABLES, SHOW PARTITIONS and DESCRIBE run here: %.60s",
+                        sqlite3_sql(statement));
     return false;
 }
 

@@ -35,8 +35,8 @@ struct slu_local {
     uint32_t attempt;
     uint64_t nonce;
     uint32_t restarts;
-    slu_restart restart; /* what the strategy goes by */
-    int64_t began_ms;    /* of the present attempt */
+    slu_restart restart;        /* what the strategy goes by */
+    int64_t began_ms;           /* of the present attempt */
     uint32_t running, finished; /* tasks of this attempt */
     bool ever_ran;
     int64_t restart_at_ms;
@@ -164,8 +164,8 @@ fail(slu_local *local, const slu_error *error)
                                          .status = error->status,
                                          .text = error->message};
     why[0] = 0;
-    const bool again = local->ever_ran && !error->fatal &&
-                       slu_restart_next(&local->restart, &local->graph->restart, &failure, why, sizeof why);
+    const bool again =
+        local->ever_ran && !error->fatal && slu_restart_next(&local->restart, &local->graph->restart, &failure, why, sizeof why);
     if (!again) {
         if (why[0] != 0)
             (void)slu_error_in(&local->error, local->error.status, "%s", why);

@@ -409,7 +409,8 @@ a_lost_store_begins_again_from_its_snapshot(void **state)
 static void
 location_of(const fluss_snapshot_at *at, char *out, size_t room)
 {
-    (void)snprintf(out, room, "%s/kv/sluice_test/hybrid-%d/%d/snap-%lld", remote_dir, table_number, at->bucket, (long long)at->snapshot_id);
+    (void)snprintf(out, room, "%s/kv/sluice_test/hybrid-%d/%d/snap-%lld", remote_dir, table_number, at->bucket,
+                   (long long)at->snapshot_id);
 }
 
 static void
@@ -632,9 +633,12 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_a_later_schema_are_read),
-        cmocka_unit_test(a_snapshot_and_its_changelog_are_the_rows), cmocka_unit_test(what_is_not_there_is_said),
-        cmocka_unit_test(a_lost_store_begins_again_from_its_snapshot), cmocka_unit_test(a_damaged_snapshot_is_passed_over),
-        cmocka_unit_test(files_live_as_long_as_somebody_holds_them), cmocka_unit_test(a_changelog_expires_below_its_snapshots),
+        cmocka_unit_test(a_snapshot_and_its_changelog_are_the_rows),
+        cmocka_unit_test(what_is_not_there_is_said),
+        cmocka_unit_test(a_lost_store_begins_again_from_its_snapshot),
+        cmocka_unit_test(a_damaged_snapshot_is_passed_over),
+        cmocka_unit_test(files_live_as_long_as_somebody_holds_them),
+        cmocka_unit_test(a_changelog_expires_below_its_snapshots),
         cmocka_unit_test(a_dropped_table_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

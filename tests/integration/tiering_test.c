@@ -251,7 +251,8 @@ pipeline_open(pipeline *p)
     source_options.poll_ms = 20;
     source_options.pause_ms = 50;
     source_options.rounds = 4;
-    writer_options.lake = committer_options.lake = (tiering_lake_options){.format = "iceberg", .type = "hadoop", .warehouse = warehouse};
+    writer_options.lake = committer_options.lake =
+        (tiering_lake_options){.format = "iceberg", .type = "hadoop", .warehouse = warehouse};
     writer_options.memory_bytes = memory_bytes;
     stage_open(&p->source, &tiering_source_plugin, &source_options, NULL);
     stage_open(&p->writer, &tiering_writer_plugin, &writer_options, NULL);

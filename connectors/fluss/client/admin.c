@@ -180,7 +180,8 @@ fluss_admin_list_partitions(fluss_client *client, const char *database, const ch
         const Fluss__PbPartitionSpec *spec = list->partitions_info[i]->partition_spec;
         const char *keys[FLUSS_SPEC_KEYS_MAX], *values[FLUSS_SPEC_KEYS_MAX];
         if (spec->n_partition_key_values > FLUSS_SPEC_KEYS_MAX)
-            return slu_error_set(err, SLU_LIMIT, "%zu partition keys; %d are served", spec->n_partition_key_values, FLUSS_SPEC_KEYS_MAX);
+            return slu_error_set(err, SLU_LIMIT, "%zu partition keys; %d are served", spec->n_partition_key_values,
+                                 FLUSS_SPEC_KEYS_MAX);
         for (size_t k = 0; k < spec->n_partition_key_values; k++) {
             keys[k] = spec->partition_key_values[k]->key;
             values[k] = spec->partition_key_values[k]->value;

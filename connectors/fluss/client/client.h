@@ -33,7 +33,7 @@ typedef struct fluss_client_options {
     const char *bootstrap_servers; /* "host:port,host:port" */
     int64_t request_timeout_ms;    /* 0: FLUSS_REQUEST_TIMEOUT_MS_DEFAULT */
     int64_t connect_timeout_ms;    /* 0: FLUSS_CONNECT_TIMEOUT_MS_DEFAULT */
-    fluss_login login;             /* a refused one fails every call, now and later, with the server's words; it is not tried again */
+    fluss_login login; /* a refused one fails every call, now and later, with the server's words; it is not tried again */
 } fluss_client_options;
 
 /* Connects to nothing yet. `env` is borrowed. */

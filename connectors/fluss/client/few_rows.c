@@ -76,7 +76,8 @@ value_append(const fluss_target *target, slu_view value, fluss_rows *rows, slu_e
     SLU_TRY(fluss_value_split(value, &schema_id, &row, err));
     const size_t columns = fluss_target_columns_of(target, schema_id);
     if (columns == 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "a row was written with schema %d, which came later: open the table again", schema_id);
+        return slu_error_set(err, SLU_UNSUPPORTED, "a row was written with schema %d, which came later: open the table again",
+                             schema_id);
     return fluss_rows_append(rows, fluss_target_table(target)->kv_format, row, columns, err);
 }
 
@@ -113,7 +114,8 @@ static slu_status
 limit_verdict(const ProtobufCMessage *message, slu_error *err)
 {
     const Fluss__LimitScanResponse *answer = (const Fluss__LimitScanResponse *)message;
-    return answer->has_error_code && answer->error_code != 0 ? fluss_error_set(err, answer->error_code, answer->error_message) : SLU_OK;
+    return answer->has_error_code && answer->error_code != 0 ? fluss_error_set(err, answer->error_code, answer->error_message)
+                                                             : SLU_OK;
 }
 
 /* How many rows the batches hold; the last one may be cut, and counts for nothing. */
@@ -133,16 +135,16 @@ log_count(slu_view records, int64_t *out, slu_error *err)
 }
 
 static slu_status
-log_batch_decode(const fluss_target *target, slu_view batch, const fluss_log_header *header, slu_ipc_codec *codec, fluss_log_rows *out,
-                 slu_error *err)
+log_batch_decode(const fluss_target *target, slu_view batch, const fluss_log_header *header, slu_ipc_codec *codec,
+                 fluss_log_rows *out, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(target);
     const fluss_schema *schema = &table->descriptor->schema;
     const slu_ipc_owner copy = {0};
     if (header->schema_id == table->schema_id)
         return fluss_log_decode(table->log_format, schema, &table->arrow, header, batch, copy, codec, out, err);
-    return fluss_log_decode_other(table->log_format, schema, &table->arrow, fluss_target_columns_of(target, header->schema_id), header, batch,
-                                  copy, codec, out, err);
+    return fluss_log_decode_other(table->log_format, schema, &table->arrow, fluss_target_columns_of(target, header->schema_id),
+                                  header, batch, copy, codec, out, err);
 }
 
 /* The last `limit` rows of what the server sent, which is whole batches. */
@@ -224,7 +226,8 @@ prefix_check(const fluss_target *target, slu_error *err)
     for (size_t i = 0; fits && i < table->bucket_column_count; i++)
         fits = table->bucket_columns[i] == table->key_columns[i];
     return fits ? SLU_OK
-                : slu_error_set(err, SLU_INVALID, "table %s: a prefix lookup needs a bucket key that is the beginning of a longer primary key",
+                : slu_error_set(err, SLU_INVALID,
+                                "table %s: a prefix lookup needs a bucket key that is the beginning of a longer primary key",
                                 fluss_target_name(target));
 }
 
@@ -260,7 +263,8 @@ slot_ready(fluss_target *target, const struct ArrowSchema *schema, const struct 
 }
 
 static slu_status
-prefix_tell(const fluss_target *target, const Fluss__PrefixLookupResponse *said, fluss_few_found found, void *context, slu_error *err)
+prefix_tell(const fluss_target *target, const Fluss__PrefixLookupResponse *said, fluss_few_found found, void *context,
+            slu_error *err)
 {
     const Fluss__PbValueList *list = said->buckets_resp[0]->value_lists[0];
     SLU_AUTO(fluss_rows_free) fluss_rows *rows = NULL;

@@ -53,7 +53,7 @@ login_begin(link_t *link)
 {
     Fluss__AuthenticateRequest request = FLUSS__AUTHENTICATE_REQUEST__INIT;
     slu_error err = {0};
-    request.protocol = (char *)(uintptr_t)"PLAIN";
+    request.protocol = (char *)(uintptr_t) "PLAIN";
     request.token = fluss_bytes_of(slu_buf_view(&link->client->login_token));
     fluss_call *call = call_new(link->client, fluss_api_find(FLUSS_API_AUTHENTICATE), &request.base, login_answered, link, &err);
     if (call == NULL)

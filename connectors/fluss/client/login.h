@@ -19,8 +19,8 @@ typedef struct fluss_login {
 #define FLUSS_LOGIN_OPTIONS(options_struct, member)                                                                                \
     SLU_OPTION("client.security.protocol", STRING, options_struct, member.protocol, NULL,                                          \
                "PLAINTEXT or SASL; SASL when there is a user", .param = "fluss.client.security.protocol"),                         \
-        SLU_OPTION("client.security.sasl.mechanism", STRING, options_struct, member.mechanism, NULL,                               \
-                   "how to log in: PLAIN", .param = "fluss.client.security.sasl.mechanism"),                                       \
+        SLU_OPTION("client.security.sasl.mechanism", STRING, options_struct, member.mechanism, NULL, "how to log in: PLAIN",       \
+                   .param = "fluss.client.security.sasl.mechanism"),                                                               \
         SLU_OPTION("client.security.sasl.username", STRING, options_struct, member.username, NULL, "who logs in",                  \
                    .param = "fluss.client.security.sasl.username"),                                                                \
         SLU_OPTION("client.security.sasl.password", STRING, options_struct, member.password, NULL, "the user's password",          \

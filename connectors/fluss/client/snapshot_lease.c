@@ -60,8 +60,9 @@ fluss_snapshots_list(fluss_target *target, int32_t slot, fluss_snapshot_at *out,
     Fluss__PbTablePath path;
     SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
     list_request(target, slot, &path, &request);
-    SLU_TRY_IN(fluss_client_ask(fluss_target_client(target), FLUSS_TO_ANY, FLUSS_API_GET_LATEST_KV_SNAPSHOTS, &request.base, &answer, err),
-               err, "kv snapshots of table %s", fluss_target_name(target));
+    SLU_TRY_IN(
+        fluss_client_ask(fluss_target_client(target), FLUSS_TO_ANY, FLUSS_API_GET_LATEST_KV_SNAPSHOTS, &request.base, &answer, err),
+        err, "kv snapshots of table %s", fluss_target_name(target));
     return fluss_snapshots_take(target, slot, answer, out, err);
 }
 
@@ -71,8 +72,8 @@ fluss_snapshots_ask(fluss_target *target, int32_t slot, fluss_on_answer on_answe
     Fluss__GetLatestKvSnapshotsRequest request;
     Fluss__PbTablePath path;
     list_request(target, slot, &path, &request);
-    return fluss_client_call(fluss_target_client(target), FLUSS_TO_ANY, FLUSS_API_GET_LATEST_KV_SNAPSHOTS, &request.base, on_answer, context,
-                             out, err);
+    return fluss_client_call(fluss_target_client(target), FLUSS_TO_ANY, FLUSS_API_GET_LATEST_KV_SNAPSHOTS, &request.base, on_answer,
+                             context, out, err);
 }
 
 /* ---- acquire ---- */
@@ -93,11 +94,12 @@ lease_request_fini(lease_request *r)
 }
 
 static slu_status
-lease_request_init(lease_request *r, const fluss_target *target, const char *lease_id, int64_t duration_ms, const fluss_snapshot_at *at,
-                   size_t count, slu_error *err)
+lease_request_init(lease_request *r, const fluss_target *target, const char *lease_id, int64_t duration_ms,
+                   const fluss_snapshot_at *at, size_t count, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(target);
-    *r = (lease_request){.request = FLUSS__ACQUIRE_KV_SNAPSHOT_LEASE_REQUEST__INIT, .table = FLUSS__PB_KV_SNAPSHOT_LEASE_FOR_TABLE__INIT};
+    *r = (lease_request){.request = FLUSS__ACQUIRE_KV_SNAPSHOT_LEASE_REQUEST__INIT,
+                         .table = FLUSS__PB_KV_SNAPSHOT_LEASE_FOR_TABLE__INIT};
     r->pointers = slu_alloc_zero(count + 1, sizeof(Fluss__PbKvSnapshotLeaseForBucket *));
     r->buckets = slu_alloc_zero(count + 1, sizeof *r->buckets);
     if (count > LEASE_BUCKETS_MAX || r->pointers == NULL || r->buckets == NULL)
@@ -136,8 +138,8 @@ static slu_status
 lease_ask(fluss_target *target, lease_request *r, fluss_snapshot_at *at, size_t count, slu_error *err)
 {
     SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
-    SLU_TRY_IN(fluss_client_ask(fluss_target_client(target), FLUSS_TO_COORDINATOR, FLUSS_API_ACQUIRE_KV_SNAPSHOT_LEASE, &r->request.base,
-                                &answer, err),
+    SLU_TRY_IN(fluss_client_ask(fluss_target_client(target), FLUSS_TO_COORDINATOR, FLUSS_API_ACQUIRE_KV_SNAPSHOT_LEASE,
+                                &r->request.base, &answer, err),
                err, "lease on kv snapshots of table %s", fluss_target_name(target));
     const Fluss__AcquireKvSnapshotLeaseResponse *response = (const Fluss__AcquireKvSnapshotLeaseResponse *)answer->message;
     for (size_t t = 0; t < response->n_unavailable_snapshots; t++)

@@ -28,10 +28,10 @@ typedef struct fluss_snapshot_at {
 SLU_CHECK slu_status fluss_snapshots_list(fluss_target *target, int32_t slot, fluss_snapshot_at *out, slu_error *err);
 
 /* The same, asked and not waited for: on_answer as client.h says; then take what it gave. */
-SLU_CHECK slu_status fluss_snapshots_ask(fluss_target *target, int32_t slot, fluss_on_answer on_answer, void *context, fluss_call **out,
-                                         slu_error *err);
-SLU_CHECK slu_status fluss_snapshots_take(const fluss_target *target, int32_t slot, const fluss_answer *answer, fluss_snapshot_at *out,
-                                          slu_error *err);
+SLU_CHECK slu_status fluss_snapshots_ask(fluss_target *target, int32_t slot, fluss_on_answer on_answer, void *context,
+                                         fluss_call **out, slu_error *err);
+SLU_CHECK slu_status fluss_snapshots_take(const fluss_target *target, int32_t slot, const fluss_answer *answer,
+                                          fluss_snapshot_at *out, slu_error *err);
 
 /* "sluice-5f3a..." */
 void fluss_lease_id_make(fluss_client *client, char out[FLUSS_LEASE_ID_BYTES]);
@@ -40,7 +40,8 @@ SLU_CHECK slu_status fluss_lease_acquire(fluss_target *target, const char *lease
                                          size_t count, slu_error *err);
 SLU_CHECK slu_status fluss_lease_drop(fluss_client *client, const char *lease_id, slu_error *err);
 /* Sent, not waited for. */
-void fluss_lease_renew_later(fluss_target *target, const char *lease_id, int64_t duration_ms, const fluss_snapshot_at *at, size_t count);
+void fluss_lease_renew_later(fluss_target *target, const char *lease_id, int64_t duration_ms, const fluss_snapshot_at *at,
+                             size_t count);
 void fluss_lease_release_later(fluss_target *target, const char *lease_id, const int32_t *buckets, size_t count);
 
 #endif

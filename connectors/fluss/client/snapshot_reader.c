@@ -59,7 +59,8 @@ file_readable(const Fluss__PbRemotePathAndLocalFile *file, slu_error *err)
     if (access(path, R_OK) == 0)
         return SLU_OK;
     (void)slu_errno_set(err, errno, "read", path);
-    return slu_error_in(err, SLU_IO, "a kv snapshot's file is not to be had on this machine (mount the server's remote.data.dir here)");
+    return slu_error_in(err, SLU_IO,
+                        "a kv snapshot's file is not to be had on this machine (mount the server's remote.data.dir here)");
 }
 
 static void
@@ -79,7 +80,8 @@ fluss_snapshot_reachable(fluss_target *target, const fluss_snapshot_at *at, slu_
     Fluss__GetKvSnapshotMetadataRequest request;
     SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
     metadata_request(target, at->bucket, at->snapshot_id, &request);
-    SLU_TRY(fluss_client_ask(fluss_target_client(target), FLUSS_TO_ANY, FLUSS_API_GET_KV_SNAPSHOT_METADATA, &request.base, &answer, err));
+    SLU_TRY(fluss_client_ask(fluss_target_client(target), FLUSS_TO_ANY, FLUSS_API_GET_KV_SNAPSHOT_METADATA, &request.base, &answer,
+                             err));
     const Fluss__GetKvSnapshotMetadataResponse *metadata = (const Fluss__GetKvSnapshotMetadataResponse *)answer->message;
     for (size_t i = 0; i < metadata->n_snapshot_files; i++)
         SLU_TRY(file_readable(metadata->snapshot_files[i], err));

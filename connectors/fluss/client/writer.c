@@ -394,8 +394,7 @@ slot_is_ready(fluss_writer *writer, int32_t bucket)
 {
     slu_error err = {0};
     const int32_t slot = fluss_target_slot_of(writer->target, bucket);
-    const slu_status status =
-        fluss_target_slot_ready(writer->target, slot, !writer->options.existing_partitions_only, &err);
+    const slu_status status = fluss_target_slot_ready(writer->target, slot, !writer->options.existing_partitions_only, &err);
     if (status < 0)
         writer_fail(writer, &err);
     return status == SLU_OK;

@@ -43,8 +43,8 @@ typedef struct fluss_writer_options {
     const int32_t *target_columns; /* primary-key tables: a partial update of these positions; NULL: whole rows,
                                     * but for an auto-increment column, which is left to the server */
     uint32_t target_column_count;
-    bool overwrite; /* primary-key tables: past the merge engine, as it is given (agg_mode 1) */
-    int64_t delivery_timeout_ms; /* of one batch, over all its retries; 0: none, as in Fluss's own clients */
+    bool overwrite;                /* primary-key tables: past the merge engine, as it is given (agg_mode 1) */
+    int64_t delivery_timeout_ms;   /* of one batch, over all its retries; 0: none, as in Fluss's own clients */
     bool existing_partitions_only; /* a partition that is not there is not made: the writer fails (NOTFOUND, code 36) */
 } fluss_writer_options;
 

@@ -40,7 +40,8 @@ scalar_take(reading *r, const char *key, const yaml_node_t *node, const char *te
     if (node->type == YAML_SCALAR_NODE && strlen(text) != node->data.scalar.length)
         return file_fail(r, SLU_INVALID, node->start_mark, "a text with a zero character");
     (void)snprintf(where, sizeof where, "%s:%zu", r->name, node->start_mark.line + 1);
-    if (fluss_config_find(r->config, key) != NULL && strncmp(fluss_config_find(r->config, key)->where, r->name, strlen(r->name)) == 0)
+    if (fluss_config_find(r->config, key) != NULL &&
+        strncmp(fluss_config_find(r->config, key)->where, r->name, strlen(r->name)) == 0)
         return slu_error_set(r->err, SLU_INVALID, "%s: %s was said already at %s", where, key,
                              fluss_config_find(r->config, key)->where);
     return fluss_config_set(r->config, key, text, where, r->err);

@@ -51,8 +51,8 @@ bound_add(fluss_listener_spec *specs, size_t *count, const char *item, size_t by
 {
     fluss_listener_spec spec = {.port = 0};
     if (!endpoint_parse(item, bytes, spec.name, spec.host, &spec.port))
-        return slu_error_set(err, SLU_INVALID, "bind.listeners: Invalid endpoint format: %.*s (NAME://HOST:PORT is wanted)", (int)bytes,
-                             item);
+        return slu_error_set(err, SLU_INVALID, "bind.listeners: Invalid endpoint format: %.*s (NAME://HOST:PORT is wanted)",
+                             (int)bytes, item);
     if (*count == FLUSS_LISTENERS_MAX)
         return slu_error_set(err, SLU_LIMIT, "bind.listeners: more than %d", FLUSS_LISTENERS_MAX);
     if (spec_find(specs, *count, spec.name) != NULL)
@@ -89,8 +89,9 @@ advertised_read(const fluss_config *config, fluss_listener_spec *specs, size_t c
         char host[FLUSS_LISTENER_HOST_BYTES];
         uint16_t port;
         if (!endpoint_parse(item, bytes, name, host, &port))
-            return slu_error_set(err, SLU_INVALID, "advertised.listeners: Invalid endpoint format: %.*s (NAME://HOST:PORT is wanted)",
-                                 (int)bytes, item);
+            return slu_error_set(err, SLU_INVALID,
+                                 "advertised.listeners: Invalid endpoint format: %.*s (NAME://HOST:PORT is wanted)", (int)bytes,
+                                 item);
         fluss_listener_spec *spec = spec_find(specs, count, name);
         if (spec == NULL)
             return slu_error_set(err, SLU_INVALID, "advertised listener name %s is not included in listeners %s", name,
@@ -133,7 +134,8 @@ users_are_there(const fluss_config *config, const char *listener)
     (void)snprintf(key, sizeof key, "security.sasl.listener.name.%s.plain.jaas.config", listener);
     for (char *at = key; *at != 0; at++)
         *at = (char)tolower((unsigned char)*at);
-    return config->sasl_plain_jaas_config != NULL || config->sasl_plain_credentials != NULL || fluss_config_get(config, key) != NULL;
+    return config->sasl_plain_jaas_config != NULL || config->sasl_plain_credentials != NULL ||
+           fluss_config_get(config, key) != NULL;
 }
 
 static slu_status
@@ -143,12 +145,13 @@ sasl_check(const fluss_config *config, const fluss_listener_spec *spec, slu_erro
     const char *item;
     size_t bytes;
     if (at == NULL)
-        return slu_error_set(err, SLU_INVALID, "listener %s: No SASL mechanisms are enabled: say security.sasl.enabled.mechanisms PLAIN",
-                             spec->name);
+        return slu_error_set(err, SLU_INVALID,
+                             "listener %s: No SASL mechanisms are enabled: say security.sasl.enabled.mechanisms PLAIN", spec->name);
     while (fluss_list_next(&at, &item, &bytes))
         if (bytes != 5 || strncasecmp(item, "PLAIN", 5) != 0)
-            return slu_error_set(err, SLU_INVALID, "security.sasl.enabled.mechanisms: Mechanism '%.*s' is not supported. Only PLAIN is "
-                                                   "supported.",
+            return slu_error_set(err, SLU_INVALID,
+                                 "security.sasl.enabled.mechanisms: Mechanism '%.*s' is not supported. Only PLAIN is "
+                                 "supported.",
                                  (int)bytes, item);
     if (!users_are_there(config, spec->name))
         return slu_error_set(err, SLU_INVALID, "listener %s has no users: say security.sasl.plain.jaas.config", spec->name);
@@ -220,8 +223,9 @@ fluss_listeners_warn(const fluss_config *config, const slu_env *env, const fluss
         for (size_t i = 0; i < count; i++)
             found |= strlen(listeners[i].name) == name_bytes && strncmp(listeners[i].name, item, name_bytes) == 0;
         if (!found)
-            slu_log_warn(env, "LISTENER-UNKNOWN", "security.protocol.map names %.*s, which bind.listeners does not: no listener has "
-                                                  "its protocol",
+            slu_log_warn(env, "LISTENER-UNKNOWN",
+                         "security.protocol.map names %.*s, which bind.listeners does not: no listener has "
+                         "its protocol",
                          (int)name_bytes, item);
     }
 }

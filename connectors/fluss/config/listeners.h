@@ -19,9 +19,9 @@
 typedef struct fluss_listener_spec {
     char name[FLUSS_LISTENER_NAME_BYTES];
     char host[FLUSS_LISTENER_HOST_BYTES];
-    uint16_t port;                               /* 0: any free one */
+    uint16_t port;                                   /* 0: any free one */
     char advertised_host[FLUSS_LISTENER_HOST_BYTES]; /* "": the host, or the address a client came to */
-    uint16_t advertised_port;                    /* 0: the port */
+    uint16_t advertised_port;                        /* 0: the port */
     bool sasl;
     bool internal; /* its clients are servers: access rights do not bind them. Only when somebody named it so */
 } fluss_listener_spec;

@@ -27,11 +27,11 @@
 typedef struct fluss_log fluss_log;
 
 typedef struct fluss_log_options {
-    uint64_t segment_bytes;  /* a file is closed before it would grow above this; 0: 1 GiB */
-    uint64_t snapshot_bytes; /* a writer snapshot after this many appended bytes: what recovery reads at most; 0: 64 MiB */
-    int64_t begin_offset;    /* what the log has at least been up to: where it begins when its directory was lost */
-    int64_t sync_records; /* a sync is wanted (fluss_log_wants_sync) after so many records; 0: never */
-    bool sync;            /* files and their names as well survive a power loss */
+    uint64_t segment_bytes;   /* a file is closed before it would grow above this; 0: 1 GiB */
+    uint64_t snapshot_bytes;  /* a writer snapshot after this many appended bytes: what recovery reads at most; 0: 64 MiB */
+    int64_t begin_offset;     /* what the log has at least been up to: where it begins when its directory was lost */
+    int64_t sync_records;     /* a sync is wanted (fluss_log_wants_sync) after so many records; 0: never */
+    bool sync;                /* files and their names as well survive a power loss */
     int (*sync_file)(int fd); /* NULL: fdatasync; tests let it fail */
 } fluss_log_options;
 

@@ -40,8 +40,8 @@ typedef struct fluss_segment {
     uint64_t bytes;
     uint64_t bytes_since_index;
     int fd;
-    bool foreign;            /* belongs to somebody else: is read only */
-    uint64_t checked_from;   /* bytes whose checksums were verified since the segment was opened */
+    bool foreign;          /* belongs to somebody else: is read only */
+    uint64_t checked_from; /* bytes whose checksums were verified since the segment was opened */
     uint64_t checked_to;
     uint64_t bad_at; /* found by recovery: where the last bad batch lies that good ones follow */
     uint32_t bad_count;

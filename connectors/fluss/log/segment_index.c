@@ -136,9 +136,8 @@ entry_follows(const fluss_index_file *file, const fluss_index_entry *before, con
 {
     if (entry->offset < before->offset || entry->time_ms < before->time_ms || (rows != 0 && entry->offset >= rows))
         return false;
-    return file->entry_bytes == FLUSS_TIME_ENTRY_BYTES ||
-           (entry->offset > before->offset && entry->position > before->position &&
-            (rows == 0 || (uint64_t)entry->position < log_bytes));
+    return file->entry_bytes == FLUSS_TIME_ENTRY_BYTES || (entry->offset > before->offset && entry->position > before->position &&
+                                                           (rows == 0 || (uint64_t)entry->position < log_bytes));
 }
 
 slu_status

@@ -14,9 +14,9 @@
 
 #include <stdbool.h>
 
-#define FLUSS_INDEX_ENTRY_BYTES 8  /* .index */
-#define FLUSS_TIME_ENTRY_BYTES 12  /* .timeindex */
-#define FLUSS_INDEX_PENDING 64     /* entries kept in memory before they are written */
+#define FLUSS_INDEX_ENTRY_BYTES 8 /* .index */
+#define FLUSS_TIME_ENTRY_BYTES 12 /* .timeindex */
+#define FLUSS_INDEX_PENDING 64    /* entries kept in memory before they are written */
 
 typedef struct fluss_index_entry {
     int32_t offset;   /* relative to the segment's base */
@@ -40,7 +40,8 @@ SLU_CHECK slu_status fluss_index_flush(fluss_index_file *file, slu_error *err);
 SLU_CHECK slu_status fluss_index_add(fluss_index_file *file, const fluss_index_entry *entry, slu_error *err);
 SLU_CHECK slu_status fluss_index_entry_at(const fluss_index_file *file, size_t at, fluss_index_entry *out, slu_error *err);
 /* Are the entries ascending and, where the segment's rows are known (not 0), inside of it? */
-SLU_CHECK slu_status fluss_index_check(const fluss_index_file *file, int64_t rows, uint64_t log_bytes, bool *out_good, slu_error *err);
+SLU_CHECK slu_status fluss_index_check(const fluss_index_file *file, int64_t rows, uint64_t log_bytes, bool *out_good,
+                                       slu_error *err);
 /* How many entries have a key (offset or time) below or, if `or_equal`, equal to `key`. */
 SLU_CHECK slu_status fluss_index_search(const fluss_index_file *file, int64_t key, bool by_time, bool or_equal, size_t *out,
                                         slu_error *err);

@@ -50,8 +50,8 @@ fluss_remote_segment_file(const char *bucket_dir, const char *segment_id, int64_
 slu_status
 fluss_remote_manifest_file(const char *bucket_dir, const char *manifest_id, char *out, slu_error *err)
 {
-    return layout_done(
-        snprintf(out, SLU_PATH_BYTES_MAX, "%s/" FLUSS_REMOTE_METADATA "/%s.manifest", bucket_dir, manifest_id), manifest_id, err);
+    return layout_done(snprintf(out, SLU_PATH_BYTES_MAX, "%s/" FLUSS_REMOTE_METADATA "/%s.manifest", bucket_dir, manifest_id),
+                       manifest_id, err);
 }
 
 bool
@@ -59,8 +59,8 @@ fluss_uuid_is(const char *text)
 {
     for (size_t i = 0; i < FLUSS_UUID_BYTES - 1; i++) {
         const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        const bool hex = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f') ||
-                         (text[i] >= 'A' && text[i] <= 'F');
+        const bool hex =
+            (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f') || (text[i] >= 'A' && text[i] <= 'F');
         if (dash ? text[i] != '-' : !hex)
             return false;
     }
@@ -84,9 +84,10 @@ fluss_remote_local_path(const char *uri, const char **out_path, slu_error *err)
     }
     const char *colon = strstr(uri, "://");
     if (colon != NULL && path == uri)
-        return slu_error_set(err, SLU_UNSUPPORTED,
-                             "'%s': remote files of the scheme '%.*s' cannot be read here; set remote.data.dir of the table server to "
-                             "a directory that this machine can see",
-                             uri, (int)SLU_MIN(colon - uri, (ptrdiff_t)32), uri);
+        return slu_error_set(
+            err, SLU_UNSUPPORTED,
+            "'%s': remote files of the scheme '%.*s' cannot be read here; set remote.data.dir of the table server to "
+            "a directory that this machine can see",
+            uri, (int)SLU_MIN(colon - uri, (ptrdiff_t)32), uri);
     return slu_error_set(err, SLU_INVALID, "'%s' is not the absolute path of a directory", uri);
 }

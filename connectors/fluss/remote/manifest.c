@@ -34,7 +34,8 @@ fluss_manifest_add(fluss_manifest *manifest, const fluss_remote_segment *segment
 {
     const int64_t end = manifest->count == 0 ? 0 : manifest->segments[manifest->count - 1].end_offset;
     if (segment->start_offset < end || segment->end_offset <= segment->start_offset)
-        return slu_error_set(err, SLU_INVALID, "a remote segment of offsets %" PRId64 " to %" PRId64 " behind one that ends at %" PRId64,
+        return slu_error_set(err, SLU_INVALID,
+                             "a remote segment of offsets %" PRId64 " to %" PRId64 " behind one that ends at %" PRId64,
                              segment->start_offset, segment->end_offset, end);
     SLU_TRY(manifest_reserve(manifest, manifest->count + 1, err));
     manifest->segments[manifest->count++] = *segment;

@@ -124,7 +124,8 @@ text_put(char **at, const char *text)
 static slu_status
 acl_copy(const fluss_acl *acl, fluss_acl *out, slu_error *err)
 {
-    const size_t bytes = strlen(acl->resource.name) + strlen(acl->principal.name) + strlen(acl->principal.type) + strlen(acl->host) + 4;
+    const size_t bytes =
+        strlen(acl->resource.name) + strlen(acl->principal.name) + strlen(acl->principal.type) + strlen(acl->host) + 4;
     char *texts = slu_alloc(bytes);
     if (texts == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for an access right");
@@ -204,8 +205,8 @@ acl_allows(const fluss_acl *acl, const fluss_principal *principal, bool ignore_c
     const bool everybody = strcmp(acl->principal.name, "*") == 0 && strcmp(acl->principal.type, "*") == 0;
     if (acl->permission != FLUSS_PERMISSION_ALLOW || (strcmp(acl->host, "*") != 0 && strcmp(acl->host, host) != 0))
         return false;
-    if (!everybody && !(text_is(acl->principal.name, principal->name, ignore_case) &&
-                        text_is(acl->principal.type, principal->type, ignore_case)))
+    if (!everybody &&
+        !(text_is(acl->principal.name, principal->name, ignore_case) && text_is(acl->principal.type, principal->type, ignore_case)))
         return false;
     if (acl->operation == (int32_t)operation || acl->operation == FLUSS_OPERATION_ALL)
         return true;

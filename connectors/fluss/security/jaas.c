@@ -121,8 +121,9 @@ module_take(reader *r, char module[FLUSS_JAAS_VALUE_BYTES], slu_error *err)
     if (token_take(r) != TOKEN_WORD)
         return slu_error_set(err, SLU_INVALID, "Login module control flag not specified in JAAS config");
     if (!flag_is_known(r->word))
-        return slu_error_set(err, SLU_INVALID, "Invalid jaas module control flag in JAAS config: it is required, requisite, sufficient "
-                                               "or optional");
+        return slu_error_set(err, SLU_INVALID,
+                             "Invalid jaas module control flag in JAAS config: it is required, requisite, sufficient "
+                             "or optional");
     return SLU_OK;
 }
 

@@ -166,11 +166,12 @@ fluss_sasl_check_credentials(const char *credentials, slu_error *err)
     size_t index = 0;
     for (; fluss_list_next(&at, &item, &bytes); index++)
         if (!credential_is_good(item, bytes))
-            return slu_error_set(err, SLU_INVALID,
-                                 "security.sasl.plain.credentials[%zu]: a user is NAME:PASSWORD; only letters, digits, and underscores "
-                                 "are allowed in the name, and no commas, colons, quotes, semicolons, backslashes, or control "
-                                 "characters in the password.",
-                                 index);
+            return slu_error_set(
+                err, SLU_INVALID,
+                "security.sasl.plain.credentials[%zu]: a user is NAME:PASSWORD; only letters, digits, and underscores "
+                "are allowed in the name, and no commas, colons, quotes, semicolons, backslashes, or control "
+                "characters in the password.",
+                index);
     return SLU_OK;
 }
 

@@ -207,7 +207,8 @@ static void
 dropping_answer(const dropping *d, Fluss__PbDropAclsFilterResult **results)
 {
     slu_arena *arena = d->r->arena;
-    Fluss__PbDropAclsMatchingAcl **matching = (Fluss__PbDropAclsMatchingAcl **)fluss_reply_list(arena, d->gone_count, sizeof **matching);
+    Fluss__PbDropAclsMatchingAcl **matching =
+        (Fluss__PbDropAclsMatchingAcl **)fluss_reply_list(arena, d->gone_count, sizeof **matching);
     Fluss__PbAclInfo **infos = (Fluss__PbAclInfo **)fluss_reply_list(arena, d->gone_count, sizeof **infos);
     size_t at = 0;
     for (size_t f = 0; matching != NULL && infos != NULL && f < d->filter_count; f++) {
@@ -236,8 +237,9 @@ fluss_handle_drop_acls(fluss_request *r, slu_error *err)
     const size_t there = fluss_acls_count(r->server->acls);
     fluss_acl_filter *filters = slu_arena_array(r->arena, count + 1, sizeof *filters);
     Fluss__PbDropAclsFilterResult **results = (Fluss__PbDropAclsFilterResult **)fluss_reply_list(r->arena, count, sizeof **results);
-    dropping d = {r, filters, count, slu_arena_array(r->arena, there + 1, sizeof *d.by),
-                  slu_arena_array(r->arena, there + 1, sizeof *d.gone), 0};
+    dropping d = {
+        r, filters, count, slu_arena_array(r->arena, there + 1, sizeof *d.by), slu_arena_array(r->arena, there + 1, sizeof *d.gone),
+        0};
     if (filters == NULL || results == NULL || d.by == NULL || d.gone == NULL)
         return slu_arena_status(r->arena, err);
     for (size_t i = 0; i < count; i++) {

@@ -136,10 +136,22 @@ typedef struct api_right {
     size_t at; /* of the field in the request */
 } api_right;
 
-#define CLUSTER(api, operation) {FLUSS_API_##api, FLUSS_OPERATION_##operation, OF_CLUSTER, 0}
-#define DATABASE(api, operation, type, field) {FLUSS_API_##api, FLUSS_OPERATION_##operation, OF_DATABASE, offsetof(Fluss__##type, field)}
-#define PATH(api, operation, type) {FLUSS_API_##api, FLUSS_OPERATION_##operation, OF_TABLE_PATH, offsetof(Fluss__##type, table_path)}
-#define ID(api, operation, type) {FLUSS_API_##api, FLUSS_OPERATION_##operation, OF_TABLE_ID, offsetof(Fluss__##type, table_id)}
+#define CLUSTER(api, operation)                                                                                                    \
+    {                                                                                                                              \
+        FLUSS_API_##api, FLUSS_OPERATION_##operation, OF_CLUSTER, 0                                                                \
+    }
+#define DATABASE(api, operation, type, field)                                                                                      \
+    {                                                                                                                              \
+        FLUSS_API_##api, FLUSS_OPERATION_##operation, OF_DATABASE, offsetof(Fluss__##type, field)                                  \
+    }
+#define PATH(api, operation, type)                                                                                                 \
+    {                                                                                                                              \
+        FLUSS_API_##api, FLUSS_OPERATION_##operation, OF_TABLE_PATH, offsetof(Fluss__##type, table_path)                           \
+    }
+#define ID(api, operation, type)                                                                                                   \
+    {                                                                                                                              \
+        FLUSS_API_##api, FLUSS_OPERATION_##operation, OF_TABLE_ID, offsetof(Fluss__##type, table_id)                               \
+    }
 
 static const api_right rights[] = {
     CLUSTER(CREATE_DATABASE, CREATE),
@@ -179,9 +191,7 @@ right_check(const fluss_request *r, const api_right *right, slu_error *err)
     int64_t id;
     switch (right->of) {
     case OF_CLUSTER: return fluss_authorize(r, right->operation, &cluster, err);
-    case OF_TABLE_ID:
-        memcpy(&id, field, sizeof id);
-        return fluss_authorize_table_id(r, right->operation, id, err);
+    case OF_TABLE_ID: memcpy(&id, field, sizeof id); return fluss_authorize_table_id(r, right->operation, id, err);
     case OF_DATABASE:
         memcpy(&database, field, sizeof database);
         return fluss_authorize(r, right->operation, &(fluss_resource){FLUSS_RESOURCE_DATABASE, database}, err);

@@ -19,9 +19,8 @@ static const char kv_schema[] =
 #define KV_IS_ORPHAN(of)                                                                                                           \
     " WHERE NOT EXISTS(SELECT 1 FROM tables t WHERE t.id = " of ".table_id) OR (partition_id >= 0 AND NOT EXISTS("                 \
     "SELECT 1 FROM partitions p WHERE p.id = " of ".partition_id AND p.table_id = " of ".table_id));"
-static const char kv_orphans[] = "DELETE FROM kv_snapshots" KV_IS_ORPHAN("kv_snapshots")
-    "DELETE FROM kv_snapshot_ids" KV_IS_ORPHAN("kv_snapshot_ids")
-    "DELETE FROM kv_lease_buckets" KV_IS_ORPHAN("kv_lease_buckets");
+static const char kv_orphans[] = "DELETE FROM kv_snapshots" KV_IS_ORPHAN("kv_snapshots") "DELETE FROM kv_snapshot_ids" KV_IS_ORPHAN(
+    "kv_snapshot_ids") "DELETE FROM kv_lease_buckets" KV_IS_ORPHAN("kv_lease_buckets");
 
 #define KV_COLUMNS "SELECT table_id, partition_id, bucket, snapshot_id, log_offset, pinned, lineage, location FROM kv_snapshots s "
 #define KV_BUCKET_IS "table_id = ?1 AND partition_id = ?2 AND bucket = ?3"
@@ -50,8 +49,8 @@ slu_status
 fluss_catalogue_next_kv_snapshot(fluss_catalogue *c, const fluss_kv_bucket *of, int64_t *out, slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    SLU_TRY(cat_prepare(c, &stmt, err, "SELECT next FROM kv_snapshot_ids WHERE " KV_BUCKET_IS, "iii", of->table_id, of->partition_id,
-                        (int64_t)of->bucket));
+    SLU_TRY(cat_prepare(c, &stmt, err, "SELECT next FROM kv_snapshot_ids WHERE " KV_BUCKET_IS, "iii", of->table_id,
+                        of->partition_id, (int64_t)of->bucket));
     return query_int(c, &stmt, 0, out, err);
 }
 
@@ -61,14 +60,15 @@ bucket_must_exist(fluss_catalogue *c, const fluss_kv_bucket *of, slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     int64_t there = 0;
-    SLU_TRY(cat_prepare(c, &stmt, err,
-                        "SELECT 1 FROM tables WHERE id = ?1 AND (?2 < 0 OR EXISTS(SELECT 1 FROM partitions WHERE id = ?2 AND table_id "
-                        "= ?1))",
-                        "ii", of->table_id, of->partition_id));
+    SLU_TRY(
+        cat_prepare(c, &stmt, err,
+                    "SELECT 1 FROM tables WHERE id = ?1 AND (?2 < 0 OR EXISTS(SELECT 1 FROM partitions WHERE id = ?2 AND table_id "
+                    "= ?1))",
+                    "ii", of->table_id, of->partition_id));
     SLU_TRY(query_int(c, &stmt, 0, &there, err));
     return there != 0 ? SLU_OK
-                      : slu_error_set(err, SLU_NOTFOUND, "table %" PRId64 " or its partition %" PRId64 " does not exist", of->table_id,
-                                      of->partition_id);
+                      : slu_error_set(err, SLU_NOTFOUND, "table %" PRId64 " or its partition %" PRId64 " does not exist",
+                                      of->table_id, of->partition_id);
 }
 
 static slu_status
@@ -79,8 +79,8 @@ add_snapshot(fluss_catalogue *c, const fluss_kv_snapshot_row *row, slu_error *er
     SLU_TRY(cat_run(c, err, "INSERT INTO kv_snapshots VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", "iiiiiiti", of->table_id,
                     of->partition_id, (int64_t)of->bucket, row->snapshot_id, row->log_offset, (int64_t)row->lineage, row->location,
                     row->pinned_ms));
-    return cat_run(c, err, "INSERT INTO kv_snapshot_ids VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET next = max(next, ?4)", "iiii",
-                   of->table_id, of->partition_id, (int64_t)of->bucket, row->snapshot_id + 1);
+    return cat_run(c, err, "INSERT INTO kv_snapshot_ids VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET next = max(next, ?4)",
+                   "iiii", of->table_id, of->partition_id, (int64_t)of->bucket, row->snapshot_id + 1);
 }
 
 slu_status
@@ -143,17 +143,18 @@ fluss_catalogue_list_kv_snapshots(fluss_catalogue *c, const fluss_kv_bucket *of,
 }
 
 slu_status
-fluss_catalogue_kv_snapshots_of(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_arena *arena, fluss_kv_snapshot_row **out,
-                                size_t *out_count, slu_error *err)
+fluss_catalogue_kv_snapshots_of(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_arena *arena,
+                                fluss_kv_snapshot_row **out, size_t *out_count, slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    SLU_TRY(cat_prepare(c, &stmt, err, KV_COLUMNS "WHERE table_id = ?1 AND partition_id = ?2 ORDER BY bucket, snapshot_id", "ii", table_id,
-                        partition_id));
+    SLU_TRY(cat_prepare(c, &stmt, err, KV_COLUMNS "WHERE table_id = ?1 AND partition_id = ?2 ORDER BY bucket, snapshot_id", "ii",
+                        table_id, partition_id));
     return read_snapshots(c, &stmt, arena, out, out_count, err);
 }
 
 slu_status
-fluss_catalogue_all_kv_snapshots(fluss_catalogue *c, slu_arena *arena, fluss_kv_snapshot_row **out, size_t *out_count, slu_error *err)
+fluss_catalogue_all_kv_snapshots(fluss_catalogue *c, slu_arena *arena, fluss_kv_snapshot_row **out, size_t *out_count,
+                                 slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     SLU_TRY(cat_prepare(c, &stmt, err, KV_COLUMNS, ""));
@@ -167,16 +168,18 @@ fluss_catalogue_stale_kv_snapshots(fluss_catalogue *c, int64_t retained, slu_are
     sqlite3_stmt *stmt = NULL;
     SLU_TRY(cat_prepare(
         c, &stmt, err,
-        KV_COLUMNS "WHERE pinned < ?2 AND (SELECT count(*) FROM kv_snapshots n WHERE n.table_id = s.table_id AND n.partition_id ="
-                   " s.partition_id AND n.bucket = s.bucket AND n.snapshot_id > s.snapshot_id) >= ?1 AND NOT EXISTS(SELECT 1 FROM"
-                   " kv_lease_buckets b, kv_leases l WHERE b.table_id = s.table_id AND b.partition_id = s.partition_id AND b.bucket ="
-                   " s.bucket AND b.snapshot_id = s.snapshot_id AND l.id = b.lease AND l.expires >= ?2)",
+        KV_COLUMNS
+        "WHERE pinned < ?2 AND (SELECT count(*) FROM kv_snapshots n WHERE n.table_id = s.table_id AND n.partition_id ="
+        " s.partition_id AND n.bucket = s.bucket AND n.snapshot_id > s.snapshot_id) >= ?1 AND NOT EXISTS(SELECT 1 FROM"
+        " kv_lease_buckets b, kv_leases l WHERE b.table_id = s.table_id AND b.partition_id = s.partition_id AND b.bucket ="
+        " s.bucket AND b.snapshot_id = s.snapshot_id AND l.id = b.lease AND l.expires >= ?2)",
         "ii", retained, slu_wall_ms(c->env)));
     return read_snapshots(c, &stmt, arena, out, out_count, err);
 }
 
 slu_status
-fluss_catalogue_pin_kv_snapshot(fluss_catalogue *c, const fluss_kv_bucket *of, int64_t snapshot_id, int64_t until_ms, slu_error *err)
+fluss_catalogue_pin_kv_snapshot(fluss_catalogue *c, const fluss_kv_bucket *of, int64_t snapshot_id, int64_t until_ms,
+                                slu_error *err)
 {
     return cat_run(c, err, "UPDATE kv_snapshots SET pinned = max(pinned, ?5) WHERE " KV_BUCKET_IS " AND snapshot_id = ?4", "iiiii",
                    of->table_id, of->partition_id, (int64_t)of->bucket, snapshot_id, until_ms);
@@ -230,8 +233,8 @@ acquire_lease(fluss_catalogue *c, const char *lease_id, int64_t expires_ms, flus
               slu_error *err)
 {
     SLU_TRY(count_leases(c, lease_id, err));
-    SLU_TRY(cat_run(c, err, "INSERT INTO kv_leases VALUES(?1, ?2) ON CONFLICT DO UPDATE SET expires = excluded.expires", "ti", lease_id,
-                    expires_ms));
+    SLU_TRY(cat_run(c, err, "INSERT INTO kv_leases VALUES(?1, ?2) ON CONFLICT DO UPDATE SET expires = excluded.expires", "ti",
+                    lease_id, expires_ms));
     for (size_t i = 0; i < count; i++)
         SLU_TRY(acquire_bucket(c, lease_id, &buckets[i], err));
     return SLU_OK;
@@ -250,14 +253,15 @@ release_lease(fluss_catalogue *c, const char *lease_id, const fluss_kv_bucket *b
 {
     for (size_t i = 0; i < count; i++)
         SLU_TRY(cat_run(c, err,
-                        "DELETE FROM kv_lease_buckets WHERE lease = ?1 AND table_id = ?2 AND partition_id = ?3 AND bucket = ?4", "tiii",
-                        lease_id, buckets[i].table_id, buckets[i].partition_id, (int64_t)buckets[i].bucket));
-    return cat_run(c, err, "DELETE FROM kv_leases WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM kv_lease_buckets WHERE lease = ?1)", "t",
-                   lease_id);
+                        "DELETE FROM kv_lease_buckets WHERE lease = ?1 AND table_id = ?2 AND partition_id = ?3 AND bucket = ?4",
+                        "tiii", lease_id, buckets[i].table_id, buckets[i].partition_id, (int64_t)buckets[i].bucket));
+    return cat_run(c, err, "DELETE FROM kv_leases WHERE id = ?1 AND NOT EXISTS(SELECT 1 FROM kv_lease_buckets WHERE lease = ?1)",
+                   "t", lease_id);
 }
 
 slu_status
-fluss_catalogue_release_kv_lease(fluss_catalogue *c, const char *lease_id, const fluss_kv_bucket *buckets, size_t count, slu_error *err)
+fluss_catalogue_release_kv_lease(fluss_catalogue *c, const char *lease_id, const fluss_kv_bucket *buckets, size_t count,
+                                 slu_error *err)
 {
     SLU_TRY(cat_begin(c, err));
     return cat_end(c, release_lease(c, lease_id, buckets, count, err), err);

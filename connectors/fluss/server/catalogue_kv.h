@@ -57,7 +57,8 @@ SLU_CHECK slu_status fluss_catalogue_stale_kv_snapshots(fluss_catalogue *c, int6
 SLU_CHECK slu_status fluss_catalogue_pin_kv_snapshot(fluss_catalogue *c, const fluss_kv_bucket *of, int64_t snapshot_id,
                                                      int64_t until_ms, slu_error *err);
 /* All of a table, or of one partition (-1: the table). */
-SLU_CHECK slu_status fluss_catalogue_forget_kv_snapshots(fluss_catalogue *c, int64_t table_id, int64_t partition_id, slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_forget_kv_snapshots(fluss_catalogue *c, int64_t table_id, int64_t partition_id,
+                                                         slu_error *err);
 
 /* Begins or renews a lease and adds buckets to it, each with one snapshot; those of which there is no such snapshot are answered as
  * not available, and not added. */

@@ -30,9 +30,10 @@ fluss_catalogue_get_remote(fluss_catalogue *c, int64_t table_id, int64_t partiti
                            slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    SLU_TRY(cat_prepare(c, &stmt, err,
-                        "SELECT manifest, start, copied_end FROM remote_logs WHERE table_id = ?1 AND partition_id = ?2 AND bucket = ?3",
-                        "iii", table_id, partition_id, (int64_t)bucket));
+    SLU_TRY(
+        cat_prepare(c, &stmt, err,
+                    "SELECT manifest, start, copied_end FROM remote_logs WHERE table_id = ?1 AND partition_id = ?2 AND bucket = ?3",
+                    "iii", table_id, partition_id, (int64_t)bucket));
     const slu_status status = cat_step(c, &stmt, err);
     if (status == SLU_END)
         return slu_error_set(err, SLU_NOTFOUND, "the bucket has no remote log");

@@ -22,8 +22,11 @@ static slu_status
 acls_write(fluss_catalogue *c, const char *sql, const fluss_acl *acls, size_t count, slu_error *err)
 {
     for (size_t i = 0; i < count; i++)
-        SLU_TRY(cat_run(c, err, sql, "itttt" "ii", (int64_t)acls[i].resource.type, acls[i].resource.name, acls[i].principal.name,
-                        acls[i].principal.type, acls[i].host, (int64_t)acls[i].operation, (int64_t)acls[i].permission));
+        SLU_TRY(cat_run(c, err, sql,
+                        "itttt"
+                        "ii",
+                        (int64_t)acls[i].resource.type, acls[i].resource.name, acls[i].principal.name, acls[i].principal.type,
+                        acls[i].host, (int64_t)acls[i].operation, (int64_t)acls[i].permission));
     return SLU_OK;
 }
 
@@ -38,12 +41,13 @@ slu_status
 fluss_catalogue_remove_acls(fluss_catalogue *c, const fluss_acl *acls, size_t count, slu_error *err)
 {
     SLU_TRY(cat_begin(c, err));
-    return cat_end(c,
-                   acls_write(c,
-                              "DELETE FROM acls WHERE resource_type = ?1 AND resource = ?2 AND principal = ?3 AND principal_type = ?4"
-                              " AND host = ?5 AND operation = ?6 AND permission = ?7",
-                              acls, count, err),
-                   err);
+    return cat_end(
+        c,
+        acls_write(c,
+                   "DELETE FROM acls WHERE resource_type = ?1 AND resource = ?2 AND principal = ?3 AND principal_type = ?4"
+                   " AND host = ?5 AND operation = ?6 AND permission = ?7",
+                   acls, count, err),
+        err);
 }
 
 static const char *

@@ -151,7 +151,8 @@ commits_refuse(fluss_commits *commits, const fluss_tablet *tablet, const slu_err
             if (answer->tablets[i] != tablet)
                 continue;
             char *message = slu_arena_strdup(&answer->arena, why->message);
-            answer->fail(answer->response, i, FLUSS_ERROR_LOG_STORAGE_EXCEPTION, message == NULL ? (char *)(uintptr_t)"" : message);
+            answer->fail(answer->response, i, FLUSS_ERROR_LOG_STORAGE_EXCEPTION,
+                         message == NULL ? (char *)(uintptr_t) "" : message);
         }
     }
 }

@@ -63,8 +63,8 @@ row_check(const fluss_config_row *row, slu_error *err)
     if (row->value == NULL || fluss_config_check(row->key, row->value, DYNAMIC_WHERE, &why) == SLU_OK)
         return SLU_OK;
     const char *shown = fluss_setting_is_secret(row->key) ? DYNAMIC_HIDDEN : row->value;
-    (void)slu_error_set(err, SLU_INVALID, "Cannot parse '%s' as %s for config '%s': Could not parse value '%s' for key '%s'.", shown,
-                        java_type(setting), row->key, shown, row->key);
+    (void)slu_error_set(err, SLU_INVALID, "Cannot parse '%s' as %s for config '%s': Could not parse value '%s' for key '%s'.",
+                        shown, java_type(setting), row->key, shown, row->key);
     return config_fail(err);
 }
 
@@ -248,10 +248,11 @@ alter_collection(altering *a, const Fluss__PbAlterConfig *change, slu_error *err
     const bool map = setting->kind == FLUSS_SETTING_MAP;
     const char *value = change->config_value == NULL ? "" : change->config_value;
     if (!map && setting->kind != FLUSS_SETTING_LIST)
-        return alter_fail(err,
-                          "APPEND/SUBTRACT operations are only supported for list-typed or map-typed config keys, but '{}' is not a "
-                          "list or map type.",
-                          change->config_key, "");
+        return alter_fail(
+            err,
+            "APPEND/SUBTRACT operations are only supported for list-typed or map-typed config keys, but '{}' is not a "
+            "list or map type.",
+            change->config_key, "");
     if (map && (strchr(value, ':') == NULL || value[0] == ':'))
         return alter_fail(err, "Invalid map entry for config '{}': ", change->config_key,
                           fluss_setting_is_secret(change->config_key) ? DYNAMIC_HIDDEN : value);
@@ -280,7 +281,8 @@ config_take_back(fluss_server *server, fluss_config **before)
 {
     slu_error why;
     if (lake_differs(server->config, *before) && fluss_server_change_lake(server, *before, &why) != SLU_OK)
-        slu_log_warn(server->env, "LAKE-ALTERED", "the lake of before cannot be opened again until the next start: %s", why.message);
+        slu_log_warn(server->env, "LAKE-ALTERED", "the lake of before cannot be opened again until the next start: %s",
+                     why.message);
     fluss_config_take(server->config, before);
 }
 
@@ -362,7 +364,8 @@ fluss_handle_describe_configs(fluss_request *r, slu_error *err)
     fluss_config_row *rows = NULL;
     size_t count = 0;
     SLU_TRY(fluss_catalogue_list_configs(r->server->catalogue, r->arena, &rows, &count, err));
-    Fluss__PbDescribeConfig **list = (Fluss__PbDescribeConfig **)fluss_reply_list(r->arena, count + initial->entry_count, sizeof **list);
+    Fluss__PbDescribeConfig **list =
+        (Fluss__PbDescribeConfig **)fluss_reply_list(r->arena, count + initial->entry_count, sizeof **list);
     if (list == NULL)
         return slu_arena_status(r->arena, err);
     for (size_t i = 0; i < initial->entry_count; i++) {

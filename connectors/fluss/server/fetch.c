@@ -175,7 +175,8 @@ fetch_tablet(const fluss_fetch *fetch, const fetch_bucket *bucket, fluss_tablet 
     fluss_served *table = NULL;
     SLU_TRY(fluss_tables_get_by_id(fetch->server->tables, bucket->table->id, &table, err));
     if (bucket->table->denied) {
-        (void)slu_error_set(err, SLU_INVALID, "No permission to READ table %s in database %s", table->row.name, table->row.database);
+        (void)slu_error_set(err, SLU_INVALID, "No permission to READ table %s in database %s", table->row.name,
+                            table->row.database);
         err->code = FLUSS_ERROR_AUTHORIZATION_EXCEPTION;
         return SLU_INVALID;
     }

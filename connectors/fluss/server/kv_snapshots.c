@@ -167,8 +167,8 @@ drop_stale(fluss_kv_snapshots *snapshots, slu_arena *arena, slu_error *err)
     fluss_catalogue *catalogue = snapshots->server->catalogue;
     fluss_kv_snapshot_row *rows = NULL;
     size_t count = 0;
-    SLU_TRY(
-        fluss_catalogue_stale_kv_snapshots(catalogue, snapshots->server->config->kv_snapshot_num_retained, arena, &rows, &count, err));
+    SLU_TRY(fluss_catalogue_stale_kv_snapshots(catalogue, snapshots->server->config->kv_snapshot_num_retained, arena, &rows, &count,
+                                               err));
     for (size_t i = 0; i < count; i++)
         SLU_TRY(fluss_catalogue_drop_kv_snapshot(catalogue, &rows[i].of, rows[i].snapshot_id, err));
     for (size_t i = 0; i < count; i++)
@@ -251,8 +251,9 @@ snapshot_commit(kv_job *job, slu_error *err)
         tablet->snapshot_offset = row.log_offset;
         tablet->snapshot_known = true;
     }
-    slu_log_debug(server->env, "KV-SNAPSHOT", "%s: rows up to offset %" PRId64 ", %" PRId64 " bytes copied; the checkpoint took %" PRId64 " ms",
-                  row.location, row.log_offset, job->snapshot.incremental_bytes, job->held_ms);
+    slu_log_debug(server->env, "KV-SNAPSHOT",
+                  "%s: rows up to offset %" PRId64 ", %" PRId64 " bytes copied; the checkpoint took %" PRId64 " ms", row.location,
+                  row.log_offset, job->snapshot.incremental_bytes, job->held_ms);
     return SLU_OK;
 }
 
@@ -504,8 +505,8 @@ fluss_kv_snapshots_newest(fluss_server *server, const fluss_kv_bucket *of, slu_a
 }
 
 slu_status
-fluss_kv_snapshots_get(fluss_server *server, const fluss_kv_bucket *of, int64_t snapshot_id, slu_arena *arena, fluss_kv_snapshot *out,
-                       slu_error *err)
+fluss_kv_snapshots_get(fluss_server *server, const fluss_kv_bucket *of, int64_t snapshot_id, slu_arena *arena,
+                       fluss_kv_snapshot *out, slu_error *err)
 {
     fluss_kv_snapshot_row *rows = NULL;
     size_t count = 0;
@@ -591,8 +592,7 @@ snapshots_sweep_all(fluss_kv_snapshots *snapshots, slu_error *err)
     kv_job *job = job_new(snapshots);
     if (job == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory to sweep kv snapshots");
-    slu_status status =
-        fluss_catalogue_all_kv_snapshots(snapshots->server->catalogue, &job->arena, &rows, &job->kept_count, err);
+    slu_status status = fluss_catalogue_all_kv_snapshots(snapshots->server->catalogue, &job->arena, &rows, &job->kept_count, err);
     fluss_kv_kept *kept = status == SLU_OK ? slu_arena_array(&job->arena, job->kept_count + 1, sizeof *kept) : NULL;
     for (size_t i = 0; kept != NULL && i < job->kept_count; i++) {
         const fluss_kv_kept one = {rows[i].of.table_id, rows[i].of.partition_id, rows[i].snapshot_id, rows[i].of.bucket};

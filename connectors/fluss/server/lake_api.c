@@ -92,8 +92,9 @@ lake_path_found(const fluss_server *server, const char *kept, char *out, slu_err
     const char *below = strstr(kept, "/lake/");
     const bool absolute = kept[0] == '/';
     const bool whole = absolute && (slu_path_exists(kept) || below == NULL);
-    const int n = whole ? snprintf(out, SLU_PATH_BYTES_MAX, "%s", kept)
-                        : snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s", fluss_remote_root(server->remote), absolute ? below + 1 : kept);
+    const int n = whole
+                      ? snprintf(out, SLU_PATH_BYTES_MAX, "%s", kept)
+                      : snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s", fluss_remote_root(server->remote), absolute ? below + 1 : kept);
     return n < SLU_PATH_BYTES_MAX ? SLU_OK : slu_error_set(err, SLU_LIMIT, "the path %s is too long", kept);
 }
 
@@ -336,7 +337,8 @@ commit_table(const fluss_request *r, const Fluss__PbLakeTableSnapshotMetadata *a
     SLU_TRY(fluss_catalogue_list_lake_snapshots(r->server->catalogue, table->row.id, r->arena, &rows, &count, err));
     const char *readable = asked->readable_bucket_offsets_file_path;
     const fluss_lake_snapshot_row row = {asked->snapshot_id, lake_path_kept(r->server, asked->tiered_bucket_offsets_file_path),
-                                         readable == NULL ? NULL : lake_path_kept(r->server, readable), slu_wall_ms(r->server->env)};
+                                         readable == NULL ? NULL : lake_path_kept(r->server, readable),
+                                         slu_wall_ms(r->server->env)};
     SLU_TRY(fluss_catalogue_add_lake_snapshot(r->server->catalogue, table->row.id, &row, err));
     return commit_forget(r, asked, rows, count, err);
 }

@@ -18,7 +18,7 @@
 #define REMOTE_OWNER_FILE "log/_owner"
 #define REMOTE_LOCAL_SEGMENTS_DEFAULT 2
 #define REMOTE_REMOVE_INTERVAL_MS ((int64_t)60 * 1000) /* where nothing is copied */
-#define REMOTE_REMOVALS_MAX 256 /* begun at once */
+#define REMOTE_REMOVALS_MAX 256                        /* begun at once */
 #define REMOTE_DOOMED_BYTES_MAX ((size_t)64 << 20)
 
 struct fluss_remote {
@@ -105,9 +105,10 @@ remote_claim(fluss_remote *remote, const char *owner, slu_error *err)
         return SLU_OK;
     if (status != SLU_OK && status != SLU_NOTFOUND)
         return status;
-    return slu_error_set(err, SLU_CONFLICT,
-                         "remote.data.dir %s holds the log segments of another table server (%s): give this one a directory of its own",
-                         remote->root, path);
+    return slu_error_set(
+        err, SLU_CONFLICT,
+        "remote.data.dir %s holds the log segments of another table server (%s): give this one a directory of its own",
+        remote->root, path);
 }
 
 static void remote_tick(void *context);
@@ -315,8 +316,8 @@ log_load(fluss_remote_log *log, slu_error *err)
     log->manifest.partition_id = log->partition_id;
     log->manifest.bucket = log->tablet->bucket;
     log->manifest.copied_end_offset = -1;
-    const slu_status status =
-        fluss_catalogue_get_remote(log->remote->server->catalogue, log->table_id, log->partition_id, log->tablet->bucket, &row, err);
+    const slu_status status = fluss_catalogue_get_remote(log->remote->server->catalogue, log->table_id, log->partition_id,
+                                                         log->tablet->bucket, &row, err);
     if (status != SLU_OK && status != SLU_NOTFOUND)
         return status;
     if (status == SLU_OK) {
@@ -418,7 +419,8 @@ archive_start(void *context)
 }
 
 static slu_status
-archive_read(void *context, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset, slu_error *err)
+archive_read(void *context, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
+             slu_error *err)
 {
     fluss_remote_log *log = context;
     uint64_t position = 0;
@@ -497,7 +499,8 @@ log_expired(const fluss_remote_log *log)
     if (ttl_ms <= 0 || manifest->count == 0 || manifest->segments[0].max_time_ms >= before)
         return 0;
     const int64_t below = fluss_server_rows_below(server, log->tablet);
-    while (count < manifest->count && manifest->segments[count].max_time_ms < before && manifest->segments[count].end_offset <= below)
+    while (count < manifest->count && manifest->segments[count].max_time_ms < before &&
+           manifest->segments[count].end_offset <= below)
         count++;
     return count;
 }
@@ -530,7 +533,8 @@ copy_commit(fluss_remote_log *log, fluss_copy *copy, slu_error *err)
     for (size_t i = 0; doomed != NULL && i < log->manifest.count && log->manifest.segments[i].start_offset < first; i++)
         doomed[doomed_count++] = slu_arena_printf(&arena, "%s/%s", log->relative, log->manifest.segments[i].id);
     if (doomed != NULL && log->manifest_id[0] != 0)
-        doomed[doomed_count++] = slu_arena_printf(&arena, "%s/" FLUSS_REMOTE_METADATA "/%s.manifest", log->relative, log->manifest_id);
+        doomed[doomed_count++] =
+            slu_arena_printf(&arena, "%s/" FLUSS_REMOTE_METADATA "/%s.manifest", log->relative, log->manifest_id);
     SLU_TRY(slu_arena_status(&arena, err));
     memcpy(row.manifest_id, copy->manifest_id, sizeof row.manifest_id);
     row.start_offset = copy->manifest.count == 0 ? -1 : first;

@@ -67,6 +67,7 @@ typedef struct fluss_remote_named {
 SLU_CHECK slu_status fluss_remote_log_name(fluss_remote_log *log, int64_t offset, int64_t until, fluss_remote_named *out,
                                            slu_error *err);
 /* As fluss_log_offset_at, in segments that begin before `until`. NOTFOUND: no batch there is that young. */
-SLU_CHECK slu_status fluss_remote_log_offset_at(fluss_remote_log *log, int64_t time_ms, int64_t until, int64_t *out, slu_error *err);
+SLU_CHECK slu_status fluss_remote_log_offset_at(fluss_remote_log *log, int64_t time_ms, int64_t until, int64_t *out,
+                                                slu_error *err);
 
 #endif

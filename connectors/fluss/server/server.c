@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define SERVER_STRINGS_BYTES_MAX ((size_t)1 << 20)
-#define SERVER_DATABASE "fluss"                           /* always there */
+#define SERVER_DATABASE "fluss" /* always there */
 
 static const char *
 server_copy(fluss_server *server, const char *text)
@@ -202,8 +202,8 @@ server_expire_tablet(void *context, fluss_tablet *tablet)
     fluss_server *server = context;
     slu_error why;
     const int64_t below = fluss_log_has_closed(tablet->log) ? server_local_below(server, tablet) : 0;
-    if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - server->config->writer_id_expiration_ms, server_rows_before(server, tablet->table),
-                         below, &why) != SLU_OK)
+    if (fluss_log_expire(tablet->log, slu_wall_ms(server->env) - server->config->writer_id_expiration_ms,
+                         server_rows_before(server, tablet->table), below, &why) != SLU_OK)
         slu_log_warn(server->env, "EXPIRE-FAILED", "%s", why.message);
 }
 
@@ -246,8 +246,9 @@ server_listen_at(fluss_server *server, fluss_server_listener *at, slu_error *err
     at->server = server;
     if (at->spec.sasl)
         SLU_TRY(fluss_sasl_check_users(server->config, at->spec.name, err));
-    SLU_TRY_IN(slu_listener_open(server->loop, at->spec.host, at->spec.port, &options, fluss_session_accept, at, &at->listener, err),
-               err, "listener %s", at->spec.name);
+    SLU_TRY_IN(
+        slu_listener_open(server->loop, at->spec.host, at->spec.port, &options, fluss_session_accept, at, &at->listener, err), err,
+        "listener %s", at->spec.name);
     at->port = slu_listener_port(at->listener);
     slu_log_info(server->env, "LISTENING", "%s://%s:%u%s%s", at->spec.name, at->spec.host, (unsigned)at->port,
                  at->spec.sasl ? " with login" : "", at->spec.internal ? ", above all access rights" : "");
@@ -262,8 +263,8 @@ server_listen(fluss_server *server, slu_error *err)
     slu_loop_on_wake(server->loop, server_woken, server);
     SLU_TRY(slu_timer_open(server->loop, server_tick, server, &server->tick, err));
     slu_timer_set(server->tick, server_tick_ms(server));
-    SLU_TRY(fluss_listeners_read(server->config, server->options.host, (uint16_t)server->options.port, specs, &server->listener_count,
-                                 err));
+    SLU_TRY(fluss_listeners_read(server->config, server->options.host, (uint16_t)server->options.port, specs,
+                                 &server->listener_count, err));
     fluss_listeners_warn(server->config, server->env, specs, server->listener_count);
     for (size_t i = 0; i < server->listener_count; i++) {
         server->listeners[i].spec = specs[i];

@@ -60,19 +60,19 @@ typedef struct fluss_server_lakes {
 
 /* Shorthands of a few settings for programs and tests; each that is given is said over `config`. */
 typedef struct fluss_server_options {
-    const fluss_config *config; /* every setting; copied. NULL: the defaults */
+    const fluss_config *config;  /* every setting; copied. NULL: the defaults */
     const char *host;            /* NULL: FLUSS_SERVER_HOST_DEFAULT */
     int port;                    /* 0: any free one; -1: FLUSS_SERVER_PORT_DEFAULT */
     const char *advertised_host; /* what clients are told to connect to; NULL: the host, or the address a client came to */
     const char *data_dir;
-    const char *datalake_format; /* "iceberg", "paimon", "lance"; NULL: no lake, and lake tables are refused */
+    const char *datalake_format;   /* "iceberg", "paimon", "lance"; NULL: no lake, and lake tables are refused */
     const fluss_server_lake *lake; /* copied; NULL with a datalake_format: lake tables get no table in a lake (a recorded no-op) */
     const fluss_server_lakes *lakes; /* copied; instead of `lake`: one that can change at run time */
-    bool sync;                     /* acknowledge only what would survive a power loss */
-    int32_t default_buckets;       /* of tables that do not say; 0: 1 */
-    uint64_t segment_bytes;        /* 0: 1 GiB */
-    size_t kv_cache_bytes;         /* 0: the kv room's default */
-    size_t kv_write_buffer_bytes;  /* 0: the kv room's default */
+    bool sync;                       /* acknowledge only what would survive a power loss */
+    int32_t default_buckets;         /* of tables that do not say; 0: 1 */
+    uint64_t segment_bytes;          /* 0: 1 GiB */
+    size_t kv_cache_bytes;           /* 0: the kv room's default */
+    size_t kv_write_buffer_bytes;    /* 0: the kv room's default */
 } fluss_server_options;
 
 /* Listens when it returns; answers while it runs. `env` is borrowed. */

@@ -30,12 +30,12 @@ typedef struct fluss_tablet {
     fluss_served *table;
     int64_t partition_id; /* FLUSS_NO_PARTITION */
     int32_t bucket;
-    fluss_log *log;      /* NULL until opened */
+    fluss_log *log;           /* NULL until opened */
     fluss_remote_log *remote; /* what of it lies in remote storage; opened with the log */
-    fluss_kv_tablet *kv; /* NULL for log tables, and until opened */
-    fluss_wait *waiting; /* fetches that wait for an append (fetch.c) */
-    bool committing;     /* in commits.h's list of this turn */
-    int64_t snapshot_offset; /* of the newest snapshot of the rows, where known (kv_snapshots.c); -1: there is none */
+    fluss_kv_tablet *kv;      /* NULL for log tables, and until opened */
+    fluss_wait *waiting;      /* fetches that wait for an append (fetch.c) */
+    bool committing;          /* in commits.h's list of this turn */
+    int64_t snapshot_offset;  /* of the newest snapshot of the rows, where known (kv_snapshots.c); -1: there is none */
     uint64_t snapshot_pass;
     bool snapshot_known;
 } fluss_tablet;
@@ -87,8 +87,8 @@ const char *fluss_tables_partition_name(const fluss_tablet *tablet);
 /* The tablet's kv store; NOTFOUND (20) for a log table. */
 SLU_CHECK slu_status fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **out, slu_error *err);
 /* For the kv store: as fluss_restore says. */
-SLU_CHECK slu_status fluss_tables_restore(fluss_tables *tables, const fluss_tablet *tablet, int64_t low, int64_t high, const char *dir,
-                                          slu_error *err);
+SLU_CHECK slu_status fluss_tables_restore(fluss_tables *tables, const fluss_tablet *tablet, int64_t low, int64_t high,
+                                          const char *dir, slu_error *err);
 const slu_env *fluss_tables_env(const fluss_tables *tables);
 SLU_CHECK slu_status fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id, const fluss_schema **out,
                                          slu_error *err);

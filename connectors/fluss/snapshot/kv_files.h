@@ -34,7 +34,8 @@ typedef struct fluss_kv_write {
 } fluss_kv_write;
 
 /* `snapshot` says table, partition, bucket, id, offset and rows; files, location and size are filled in, in the arena. */
-SLU_CHECK slu_status fluss_kv_files_write(const fluss_kv_write *write, fluss_kv_snapshot *snapshot, slu_arena *arena, slu_error *err);
+SLU_CHECK slu_status fluss_kv_files_write(const fluss_kv_write *write, fluss_kv_snapshot *snapshot, slu_arena *arena,
+                                          slu_error *err);
 /* Reads `location`/_METADATA. */
 SLU_CHECK slu_status fluss_kv_files_load(const char *location, slu_arena *arena, fluss_kv_snapshot *out, slu_error *err);
 /* Is every file there, with its size? */

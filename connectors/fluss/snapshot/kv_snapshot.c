@@ -188,7 +188,8 @@ put_all(json_t *root, const fluss_kv_snapshot *snapshot)
 {
     return put(root, "version", json_integer(SNAPSHOT_VERSION)) && put(root, "table_id", json_integer(snapshot->table_id)) &&
            (snapshot->partition_id == FLUSS_KV_NO_PARTITION || put(root, "partition_id", json_integer(snapshot->partition_id))) &&
-           put(root, "bucket_id", json_integer(snapshot->bucket)) && put(root, "snapshot_id", json_integer(snapshot->snapshot_id)) &&
+           put(root, "bucket_id", json_integer(snapshot->bucket)) &&
+           put(root, "snapshot_id", json_integer(snapshot->snapshot_id)) &&
            put(root, "snapshot_location", json_string(snapshot->location)) && put_handle(root, snapshot) &&
            put(root, "log_offset", json_integer(snapshot->log_offset)) &&
            (snapshot->row_count == FLUSS_KV_ROWS_UNKNOWN || put(root, "row_count", json_integer(snapshot->row_count))) &&
@@ -206,8 +207,8 @@ slu_status
 fluss_kv_snapshot_encode(const fluss_kv_snapshot *snapshot, slu_buf *out, slu_error *err)
 {
     json_t *root = json_object();
-    const bool made = root != NULL && put_all(root, snapshot) &&
-                      json_dump_callback(root, buf_sink, out, JSON_COMPACT | JSON_PRESERVE_ORDER) == 0;
+    const bool made =
+        root != NULL && put_all(root, snapshot) && json_dump_callback(root, buf_sink, out, JSON_COMPACT | JSON_PRESERVE_ORDER) == 0;
     json_decref(root);
     return made ? slu_buf_status(out, err) : slu_error_set(err, SLU_NOMEM, "no memory for a kv snapshot's metadata");
 }

@@ -137,8 +137,7 @@ static slu_status
 sweep_shared(void *context, const char *path, const char *name, slu_error *err)
 {
     const sweep *s = context;
-    const bool used =
-        s->named_count != 0 && bsearch(&name, s->named, s->named_count, sizeof *s->named, compare_names) != NULL;
+    const bool used = s->named_count != 0 && bsearch(&name, s->named, s->named_count, sizeof *s->named, compare_names) != NULL;
     return used ? SLU_OK : slu_file_remove(path, err);
 }
 

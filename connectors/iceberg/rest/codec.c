@@ -40,7 +40,8 @@ properties_decode(const json_t *object, const char *key, slu_arena *arena, icebe
         return slu_error_set(err, SLU_LIMIT, "\"%s\" has %zu properties", key, json_object_size(map));
     out->items = slu_arena_array(arena, json_object_size(map), sizeof *out->items);
     SLU_TRY(slu_arena_status(arena, err));
-    json_object_foreach(map, name, value) {
+    json_object_foreach(map, name, value)
+    {
         if (!json_is_string(value))
             continue;
         out->items[out->count++] =
@@ -172,7 +173,8 @@ levels_join(const json_t *levels, size_t entry, slu_buf *out, slu_error *err)
 }
 
 slu_status
-iceberg_rest_namespaces_decode(slu_view text, slu_arena *arena, iceberg_named found, void *to, const char **out_next, slu_error *err)
+iceberg_rest_namespaces_decode(slu_view text, slu_arena *arena, iceberg_named found, void *to, const char **out_next,
+                               slu_error *err)
 {
     SLU_AUTO(iceberg_json_free) json_t *json = NULL;
     SLU_AUTO(slu_buf_fini) slu_buf name = {0};
@@ -270,9 +272,9 @@ iceberg_rest_create_encode(const char *name, const iceberg_create *create, slu_b
     if (body != NULL && create->location != NULL)
         (void)json_object_set_new(body, "location", json_string(create->location));
     if (body != NULL && create->spec != NULL)
-        (void)json_object_set_new(body, "partition-spec",
-                                  json_pack("{s:i,s:o}", "spec-id", (int)create->spec->spec_id, "fields",
-                                            iceberg_spec_fields_to_json(create->spec)));
+        (void)json_object_set_new(
+            body, "partition-spec",
+            json_pack("{s:i,s:o}", "spec-id", (int)create->spec->spec_id, "fields", iceberg_spec_fields_to_json(create->spec)));
     if (body != NULL && create->sort_order != NULL && create->sort_order->field_count != 0)
         (void)json_object_set_new(body, "write-order", iceberg_sort_to_json(create->sort_order));
     return body_print(body, "new table", out, err);
@@ -359,8 +361,8 @@ update_add(json_t *list, const iceberg_metadata *base, const iceberg_update *upd
     const size_t before = json_array_size(list);
     switch (update->kind) {
     case ICEBERG_UPDATE_ADD_SNAPSHOT:
-        (void)json_array_append_new(list, json_pack("{s:s,s:o}", "action", "add-snapshot", "snapshot",
-                                                    iceberg_snapshot_to_json(update->snapshot)));
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:o}", "action", "add-snapshot", "snapshot", iceberg_snapshot_to_json(update->snapshot)));
         break;
     case ICEBERG_UPDATE_SET_REF: (void)json_array_append_new(list, ref_update(base, update->text, update->number)); break;
     case ICEBERG_UPDATE_SET_PROPERTIES:
@@ -368,8 +370,8 @@ update_add(json_t *list, const iceberg_metadata *base, const iceberg_update *upd
     case ICEBERG_UPDATE_REMOVE_SNAPSHOTS:
         /* One id at a time: some servers take no more. */
         for (size_t i = 0; i < update->id_count; i++)
-            (void)json_array_append_new(list, json_pack("{s:s,s:[I]}", "action", "remove-snapshots", "snapshot-ids",
-                                                        (json_int_t)update->ids[i]));
+            (void)json_array_append_new(
+                list, json_pack("{s:s,s:[I]}", "action", "remove-snapshots", "snapshot-ids", (json_int_t)update->ids[i]));
         break;
     case ICEBERG_UPDATE_ADD_SCHEMA: schema_update(list, base, update->schema); break;
     default: return slu_error_set(err, SLU_UNSUPPORTED, "metadata update of kind %d", update->kind);

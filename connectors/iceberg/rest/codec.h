@@ -62,7 +62,7 @@ SLU_CHECK slu_status iceberg_rest_namespace_encode(const char *ns, slu_buf *out,
 SLU_CHECK slu_status iceberg_rest_create_encode(const char *name, const iceberg_create *create, slu_buf *out, slu_error *err);
 SLU_CHECK slu_status iceberg_rest_commit_encode(const iceberg_table *base, const iceberg_change *change, slu_buf *out,
                                                 slu_error *err);
-SLU_CHECK slu_status iceberg_rest_rename_encode(const char *from_ns, const char *from, const char *to_ns, const char *to, slu_buf *out,
-                                                slu_error *err);
+SLU_CHECK slu_status iceberg_rest_rename_encode(const char *from_ns, const char *from, const char *to_ns, const char *to,
+                                                slu_buf *out, slu_error *err);
 
 #endif

@@ -184,8 +184,8 @@ refusal_settle(rest_catalog *catalog, const iceberg_table *base, const iceberg_c
     const int64_t own = own_snapshot(change);
     if (own != ICEBERG_ABSENT && rest_load(catalog, base->ns, base->name, &now, &again) == SLU_OK) {
         if (iceberg_metadata_snapshot_of(now.metadata, own) != NULL) {
-            slu_log_info(catalog->env, "ICEBERG-REST-ECHO", "commit to %s.%s: refused, but its snapshot is there: an earlier request did it", base->ns,
-                         base->name);
+            slu_log_info(catalog->env, "ICEBERG-REST-ECHO",
+                         "commit to %s.%s: refused, but its snapshot is there: an earlier request did it", base->ns, base->name);
             *out = now;
             memset(&now, 0, sizeof now);
             return SLU_OK;
@@ -345,8 +345,8 @@ iceberg_rest_namespaces(const iceberg_catalog *catalog, const char *parent, iceb
     if (parent != NULL)
         iceberg_rest_ns_encode(rest->session, &query, parent);
     SLU_TRY(slu_buf_status(&query, err));
-    SLU_TRY_IN(pages_walk(rest, "namespaces", parent == NULL ? NULL : slu_buf_cstr(&query), iceberg_rest_namespaces_decode, found, to,
-                          &fault, err),
+    SLU_TRY_IN(pages_walk(rest, "namespaces", parent == NULL ? NULL : slu_buf_cstr(&query), iceberg_rest_namespaces_decode, found,
+                          to, &fault, err),
                err, "list namespaces");
     return SLU_OK;
 }

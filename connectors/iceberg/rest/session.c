@@ -337,11 +337,8 @@ call_all(iceberg_rest_session *session, const char *url, const iceberg_rest_call
     if (!reads && session->config.has_idempotency)
         key_make(session->env, key);
     tries all = {.started_ms = slu_now_ms(session->env), .safe = reads || key[0] != 0};
-    const iceberg_http_request request = {.method = call->method,
-                                          .url = url,
-                                          .body = call->body,
-                                          .answer_bytes_max = call->answer_bytes_max,
-                                          .once = !reads};
+    const iceberg_http_request request = {
+        .method = call->method, .url = url, .body = call->body, .answer_bytes_max = call->answer_bytes_max, .once = !reads};
     for (;;) {
         SLU_AUTO(iceberg_http_answer_fini) iceberg_http_answer answer = {.retry_after_ms = -1};
         slu_status status = call_try(session, &request, key[0] == 0 ? NULL : key, &answer, err);

@@ -137,13 +137,15 @@ union_bounds(const cli_catalog *catalog, const char *database, const char *table
         int64_t *one = slu_alloc((size_t)buckets * sizeof *one);
         if (one == NULL)
             return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", buckets);
-        const slu_status there = fluss_admin_lake_snapshot(catalog->client, database, table, true, snapshot_id, one, buckets, &ignored);
+        const slu_status there =
+            fluss_admin_lake_snapshot(catalog->client, database, table, true, snapshot_id, one, buckets, &ignored);
         slu_free(one);
-        return there == SLU_NOTFOUND ? there
-                                     : slu_error_set(err, SLU_UNSUPPORTED,
-                                                     "table %s.%s is partitioned and has rows in the lake: this build reads $log and "
-                                                     "$lake of it, but not their union",
-                                                     database, table);
+        return there == SLU_NOTFOUND
+                   ? there
+                   : slu_error_set(err, SLU_UNSUPPORTED,
+                                   "table %s.%s is partitioned and has rows in the lake: this build reads $log and "
+                                   "$lake of it, but not their union",
+                                   database, table);
     }
     SLU_TRY(fluss_admin_lake_snapshot(catalog->client, database, table, true, snapshot_id, start, buckets, err));
     for (int32_t bucket = 0; bucket < buckets; bucket++)
@@ -207,8 +209,8 @@ catalog_open(const slu_sql_catalog *sql, const char *database, const char *table
     if (strcmp(suffix, "partitions") == 0)
         return cli_partitions_table_new(catalog->client, database, table, out, err);
     if (strcmp(suffix, "") != 0 && strcmp(suffix, "log") != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "%s$%s: there are $log, $partitions, $lake, $lake@SNAPSHOT, $snapshots and $files",
-                             table, suffix);
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "%s$%s: there are $log, $partitions, $lake, $lake@SNAPSHOT, $snapshots and $files", table, suffix);
     SLU_TRY(target_open(catalog, database, table, &target, err));
     const bool with_lake = *suffix == 0 && fluss_target_table(target)->lake_enabled;
     const slu_status status =
@@ -228,11 +230,12 @@ cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_cat
     catalog->sql = (slu_sql_catalog){.context = catalog, .database = catalog->database, .list = catalog_list, .open = catalog_open};
     slu_status status = catalog->database == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a catalog") : SLU_OK;
     if (status == SLU_OK && (options->lake_warehouse != NULL || options->lake_uri != NULL))
-        status = cli_lake_open(env, &(cli_lake_options){options->lake_type, options->lake_warehouse, options->lake_uri}, &catalog->lake,
-                               err);
+        status = cli_lake_open(env, &(cli_lake_options){options->lake_type, options->lake_warehouse, options->lake_uri},
+                               &catalog->lake, err);
     if (status == SLU_OK)
-        status =
-            fluss_client_open(env, &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers, .login = options->login}, &catalog->client, err);
+        status = fluss_client_open(
+            env, &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers, .login = options->login},
+            &catalog->client, err);
     if (status != SLU_OK) {
         cli_catalog_close(&catalog);
         return status;

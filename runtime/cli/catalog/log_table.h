@@ -23,7 +23,7 @@ bool cli_log_scan_touched(const slu_sql_scan *scan, slu_view key);
 
 /* `target` (ready) is taken on success. start[bucket] may be FLUSS_OFFSET_EARLIEST. `whole`: the range is all that the log has, so that of
  * a primary-key table kv snapshots may stand for its older part. */
-SLU_CHECK slu_status cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *stop, bool whole, slu_sql_table **out,
-                                       slu_error *err);
+SLU_CHECK slu_status cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *stop, bool whole,
+                                       slu_sql_table **out, slu_error *err);
 
 #endif

@@ -26,7 +26,8 @@ batch_next(fluss_target *target, fluss_snapshot_reader *reader, struct ArrowArra
     slu_status status = SLU_AGAIN;
     while ((status = fluss_snapshot_reader_poll(reader, out, err)) == SLU_AGAIN) {
         if (slu_now_ms(env) >= deadline_ms)
-            return slu_error_set(err, SLU_TIMEOUT, "table %s: no answer for %d ms", fluss_target_name(target), LOG_TABLE_TIMEOUT_MS);
+            return slu_error_set(err, SLU_TIMEOUT, "table %s: no answer for %d ms", fluss_target_name(target),
+                                 LOG_TABLE_TIMEOUT_MS);
         fluss_client_step(fluss_target_client(target), STEP_MS);
     }
     return status;
@@ -78,7 +79,8 @@ bucket_take(const rows_reading *r, const fluss_snapshot_at *at, slu_error *err)
     if (err != NULL)
         *err = why;
     return other ? reachable
-                 : slu_error_in(err, reachable, "table %s: its rows are in kv snapshots, and its changelog does not begin at offset 0 any more",
+                 : slu_error_in(err, reachable,
+                                "table %s: its rows are in kv snapshots, and its changelog does not begin at offset 0 any more",
                                 fluss_target_name(r->target));
 }
 
@@ -107,8 +109,8 @@ slots_read(rows_reading *r, const bool *wanted, fluss_snapshot_at *at, slu_error
 }
 
 slu_status
-cli_snapshot_rows(fluss_target *target, int64_t *start, int64_t *stop, const bool *wanted, const int32_t *columns, uint32_t column_count,
-                  cli_snapshot_batch batch, void *context, slu_error *err)
+cli_snapshot_rows(fluss_target *target, int64_t *start, int64_t *stop, const bool *wanted, const int32_t *columns,
+                  uint32_t column_count, cli_snapshot_batch batch, void *context, slu_error *err)
 {
     rows_reading r = {target, start, stop, columns, column_count, batch, context, {0}};
     slu_error ignored; /* the lease expires by itself */

@@ -15,7 +15,8 @@
 typedef slu_status (*cli_snapshot_batch)(void *context, fluss_scan_batch *batch, slu_error *err);
 
 /* start and stop by bucket number; `wanted`: which slots are read (NULL: all). */
-SLU_CHECK slu_status cli_snapshot_rows(fluss_target *target, int64_t *start, int64_t *stop, const bool *wanted, const int32_t *columns,
-                                       uint32_t column_count, cli_snapshot_batch batch, void *context, slu_error *err);
+SLU_CHECK slu_status cli_snapshot_rows(fluss_target *target, int64_t *start, int64_t *stop, const bool *wanted,
+                                       const int32_t *columns, uint32_t column_count, cli_snapshot_batch batch, void *context,
+                                       slu_error *err);
 
 #endif

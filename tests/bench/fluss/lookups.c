@@ -122,8 +122,8 @@ main(int argc, char **argv)
     if (status == SLU_OK) {
         const double seconds = (now_ms() - begun) / 1e3;
         qsort(each_ms, (size_t)count, sizeof *each_ms, by_size);
-        (void)printf("{\"rows\":%" PRId64 ",\"seconds\":%.4f,\"p50_ms\":%.4f,\"p99_ms\":%.4f}\n", count, seconds, each_ms[count / 2],
-                     each_ms[count * 99 / 100]);
+        (void)printf("{\"rows\":%" PRId64 ",\"seconds\":%.4f,\"p50_ms\":%.4f,\"p99_ms\":%.4f}\n", count, seconds,
+                     each_ms[count / 2], each_ms[count * 99 / 100]);
     } else
         (void)fprintf(stderr, "bench_fluss_lookups: %s\n", err.message);
     fluss_lookup_close(&l.lookup);

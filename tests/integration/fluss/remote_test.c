@@ -264,7 +264,7 @@ expired_segments_leave_the_manifest_and_live_on_for_a_while(void **state)
     assert_int_equal(fetch(&p, table, 0)->error_code, 19);
     assert_true(peer_offset(&p, table, 0, 0) >= 200);
     assert_true(count_files(dir) >= 3); /* a reader may still be in them */
-    produce(&p, table, 30); /* and offsets go on */
+    produce(&p, table, 30);             /* and offsets go on */
     assert_int_equal(peer_offset(&p, table, 0, 1), 650);
     assert_int_equal(read_all(&p, table, 640, 650), 0);
     peer_close(&p);

@@ -608,11 +608,15 @@ altered_settings_are_durable(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_login_lets_in_or_not), cmocka_unit_test(wrong_settings_of_a_client),
-        cmocka_unit_test(rights_are_enforced),    cmocka_unit_test(a_fetch_cannot_wait_for_a_table_of_others),
-        cmocka_unit_test(lake_snapshots_want_the_right_to_read), cmocka_unit_test(tables_obey_the_settings),
-        cmocka_unit_test(rights_are_durable),     cmocka_unit_test(the_internal_listener_is_above_rights),
-        cmocka_unit_test(settings_are_altered),   cmocka_unit_test(altered_settings_are_durable)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_login_lets_in_or_not),
+                                       cmocka_unit_test(wrong_settings_of_a_client),
+                                       cmocka_unit_test(rights_are_enforced),
+                                       cmocka_unit_test(a_fetch_cannot_wait_for_a_table_of_others),
+                                       cmocka_unit_test(lake_snapshots_want_the_right_to_read),
+                                       cmocka_unit_test(tables_obey_the_settings),
+                                       cmocka_unit_test(rights_are_durable),
+                                       cmocka_unit_test(the_internal_listener_is_above_rights),
+                                       cmocka_unit_test(settings_are_altered),
+                                       cmocka_unit_test(altered_settings_are_durable)};
     return cmocka_run_group_tests(tests, group_start, group_end);
 }

@@ -198,8 +198,7 @@ databases_and_tables_come_and_go(void **state)
     assert_false(peer_create_table(&p, "shop", "t2", json));
     assert_int_equal(p.error_code, FLUSS_ERROR_INVALID_CONFIG_EXCEPTION);
     assert_non_null(strstr(p.error_message, "table.log.fromat"));
-    (void)snprintf(json, sizeof json, KEY_TABLE,
-                   "\"table.merge-engine\":\"aggregation\",\"table.changelog.image\":\"WAL\"");
+    (void)snprintf(json, sizeof json, KEY_TABLE, "\"table.merge-engine\":\"aggregation\",\"table.changelog.image\":\"WAL\"");
     assert_false(peer_create_table(&p, "shop", "t2", json));
     assert_int_equal(p.error_code, FLUSS_ERROR_INVALID_CONFIG_EXCEPTION);
     const int64_t first = peer_table_id(&p, "shop", "t");

@@ -177,9 +177,11 @@ command_line_over_environment_over_file(void **state)
                                            {"datalake.iceberg.s3.endpoint", "http://minio:9000"},
                                            {"checkpoint.interval", "1s"}};
     static char *environment[] = {(char *)(uintptr_t) "SLUICE_FLUSS_BOOTSTRAP_SERVERS=h:1",
-                                  (char *)(uintptr_t) "SLUICE_NAMES_TABLE=x.y", (char *)(uintptr_t) "SLUICE_PARALLELISM=3",
+                                  (char *)(uintptr_t) "SLUICE_NAMES_TABLE=x.y",
+                                  (char *)(uintptr_t) "SLUICE_PARALLELISM=3",
                                   (char *)(uintptr_t) "SLUICE_RESTART_DELAY=2s",
-                                  (char *)(uintptr_t) "SLUICE_RESTART_STRATEGY=failure-rate", NULL};
+                                  (char *)(uintptr_t) "SLUICE_RESTART_STRATEGY=failure-rate",
+                                  NULL};
     const slu_descriptor descriptor = good_descriptor(settings, 4, environment);
     CHECK_OK(plan(&descriptor, &graph, &err));
     assert_int_equal(graph->operators[1].parallelism, 4);

@@ -11,8 +11,7 @@ static char why[128];
 static bool
 fails(const slu_restart_settings *settings, int64_t now_ms, int64_t ran_ms, int64_t position, slu_status status, const char *text)
 {
-    const slu_restart_failure failure = {
-        .now_ms = now_ms, .ran_ms = ran_ms, .position = position, .status = status, .text = text};
+    const slu_restart_failure failure = {.now_ms = now_ms, .ran_ms = ran_ms, .position = position, .status = status, .text = text};
     return slu_restart_next(&restart, settings, &failure, why, sizeof why);
 }
 

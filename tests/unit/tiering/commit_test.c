@@ -340,7 +340,8 @@ set_up(void **state)
     slu_env_init_system(&env, SLU_LOG_WARN);
     (void)snprintf(dir, sizeof dir, "/tmp/sluice-commit-XXXXXX");
     assert_non_null(mkdtemp(dir));
-    CHECK_OK(tiering_lake_open(&env, &(tiering_lake_options){.format = "iceberg", .type = "hadoop", .warehouse = dir}, &catalog, &err));
+    CHECK_OK(
+        tiering_lake_open(&env, &(tiering_lake_options){.format = "iceberg", .type = "hadoop", .warehouse = dir}, &catalog, &err));
     return 0;
 }
 

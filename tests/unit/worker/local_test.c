@@ -207,7 +207,7 @@ a_whole_checkpoint_survives_a_power_loss(void **state)
     assert_true(synced.states >= synced.manifests * 2);
     assert_true(synced.checkpoints >= synced.states + synced.manifests); /* after each of them */
     assert_true(synced.above >= 2);                                      /* the job's folder, and the one that names it */
-    assert_int_equal(synced.beside, 0); /* this was without threads */
+    assert_int_equal(synced.beside, 0);                                  /* this was without threads */
     CHECK_OK(slu_dir_remove(dir, &err));
     /* With them the tasks go on meanwhile. */
     temporary_dir(dir);

@@ -14,7 +14,8 @@ config_make(void)
     slu_error err;
     fluss_config *config = NULL;
     if (fluss_config_new(&config, &err) != SLU_OK ||
-        fluss_config_set(config, "security.sasl.plain.jaas.config", FLUSS_JAAS_PLAIN " required user_a=\"bc\";", "fuzz", &err) != SLU_OK)
+        fluss_config_set(config, "security.sasl.plain.jaas.config", FLUSS_JAAS_PLAIN " required user_a=\"bc\";", "fuzz", &err) !=
+            SLU_OK)
         abort();
     return config;
 }

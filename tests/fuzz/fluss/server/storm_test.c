@@ -396,7 +396,8 @@ answer_check(const attacker *a, slu_view frame)
         response.type == FLUSS_RESPONSE_SUCCESS ? api->response : &fluss__error_response__descriptor;
     slu_status status = fluss_message_decode(type, response.body, &arena, &message, &err);
     if (status != SLU_OK && type == &fluss__commit_lake_table_snapshot_response__descriptor) /* asked in 0.8's form */
-        status = fluss_message_decode(&fluss__commit_lake_table_snapshot_response08__descriptor, response.body, &arena, &message, &err);
+        status =
+            fluss_message_decode(&fluss__commit_lake_table_snapshot_response08__descriptor, response.body, &arena, &message, &err);
     if (status != SLU_OK)
         fail_msg("%s", err.message);
 }

@@ -97,7 +97,8 @@ create(const json_t *request, json_t **out, slu_error *err)
     SLU_TRY(server_of(request, &at, err));
     SLU_TRY(fluss_admin_create_database(at->client, DATABASE, true, err));
     char *json = json_dumps(json_object_get(request, "descriptor"), JSON_COMPACT);
-    const slu_status status = fluss_admin_create_table(at->client, DATABASE, text_of(request, "table"), slu_view_of_text(json), false, err);
+    const slu_status status =
+        fluss_admin_create_table(at->client, DATABASE, text_of(request, "table"), slu_view_of_text(json), false, err);
     free(json);
     *out = json_true();
     return status;
@@ -121,7 +122,8 @@ make_partition(const json_t *request, json_t **out, slu_error *err)
     const char *key;
     json_t *value;
     SLU_TRY(server_of(request, &at, err));
-    json_object_foreach(json_object_get(request, "spec"), key, value) {
+    json_object_foreach(json_object_get(request, "spec"), key, value)
+    {
         keys[spec.count] = key;
         values[spec.count++] = json_string_value(value);
     }
@@ -156,7 +158,7 @@ offsets(const json_t *request, json_t **out, slu_error *err)
     SLU_TRY(table_of(request, &target, err));
     SLU_TRY(slot_of(target, request, &slot, err));
     const fluss_table *table = fluss_target_table(target);
-    const int32_t type = json_is_integer(spec)                               ? FLUSS_OFFSETS_TIMESTAMP
+    const int32_t type = json_is_integer(spec)                              ? FLUSS_OFFSETS_TIMESTAMP
                          : strcmp(json_string_value(spec), "earliest") == 0 ? FLUSS_OFFSETS_EARLIEST
                                                                             : FLUSS_OFFSETS_LATEST;
     SLU_TRY(fluss_admin_list_offsets(fluss_target_client(target), table->table_id,
@@ -197,7 +199,8 @@ pick_named(picked *of, const fluss_table *table, const json_t *names, slu_error 
     int32_t positions[256];
     size_t i;
     const json_t *name;
-    json_array_foreach(names, i, name) {
+    json_array_foreach(names, i, name)
+    {
         positions[i] = fluss_schema_find(&table->descriptor->schema, json_string_value(name));
         if (positions[i] < 0)
             return slu_error_set(err, SLU_NOTFOUND, "no column %s", json_string_value(name));
@@ -219,8 +222,8 @@ writer_ready(fluss_client *client, fluss_writer *writer, slu_error *err)
 
 /* The bucket number of each row: its bucket within its partition. */
 static slu_status
-bucket_numbers(fluss_target *target, const struct ArrowSchema *schema, const struct ArrowArray *array, int32_t *slots, int32_t *buckets,
-               slu_error *err)
+bucket_numbers(fluss_target *target, const struct ArrowSchema *schema, const struct ArrowArray *array, int32_t *slots,
+               int32_t *buckets, slu_error *err)
 {
     const fluss_table *table = fluss_target_table(target);
     if (table->bucket_column_count != 0)
@@ -232,8 +235,8 @@ bucket_numbers(fluss_target *target, const struct ArrowSchema *schema, const str
 }
 
 static slu_status
-write_batch(fluss_client *client, fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema, const struct ArrowArray *array,
-            const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_error *err)
+write_batch(fluss_client *client, fluss_writer *writer, int32_t bucket, const struct ArrowSchema *schema,
+            const struct ArrowArray *array, const int32_t *selection, int64_t rows, const uint8_t *kinds, slu_error *err)
 {
     for (int i = 0; i < WAIT_MS / 20; i++) {
         const slu_status status = fluss_writer_write(writer, bucket, schema, array, selection, rows, kinds, err);
@@ -328,9 +331,10 @@ scan_all(fluss_client *client, fluss_scanner *scanner, int32_t first_bucket, jso
         }
         SLU_TRY(status);
         for (int64_t row = batch.first; row < batch.first + batch.count; row++)
-            (void)json_array_append_new(rows, json_pack("[i,I,s,o]", batch.bucket - first_bucket, (json_int_t)(batch.base_offset + row),
-                                                        kind_names[batch.kinds == NULL ? 0 : batch.kinds[row]],
-                                                        values_from_arrow(fluss_scanner_schema(scanner), &batch.array, row)));
+            (void)json_array_append_new(rows,
+                                        json_pack("[i,I,s,o]", batch.bucket - first_bucket, (json_int_t)(batch.base_offset + row),
+                                                  kind_names[batch.kinds == NULL ? 0 : batch.kinds[row]],
+                                                  values_from_arrow(fluss_scanner_schema(scanner), &batch.array, row)));
         fluss_scan_batch_fini(&batch);
     }
     return SLU_OK; /* what came: the other side says that it is short */
@@ -356,7 +360,8 @@ scan(const json_t *request, json_t **out, slu_error *err)
     const char *bucket;
     json_t *end;
     slu_status status = SLU_OK;
-    json_object_foreach(json_object_get(request, "until"), bucket, end) {
+    json_object_foreach(json_object_get(request, "until"), bucket, end)
+    {
         const int64_t from = json_integer_value(json_object_get(json_object_get(request, "from"), bucket));
         if (status == SLU_OK && json_integer_value(end) > from)
             status = fluss_scanner_add(scanner, first_bucket + atoi(bucket), from, json_integer_value(end), err);
@@ -511,7 +516,8 @@ main(void)
         json_error_t bad;
         json_t *result = NULL;
         json_t *request = json_loads(line, JSON_ALLOW_NUL, &bad);
-        const slu_status status = request == NULL ? slu_error_set(&err, SLU_INVALID, "%s", bad.text) : answer_to(request, &result, &err);
+        const slu_status status =
+            request == NULL ? slu_error_set(&err, SLU_INVALID, "%s", bad.text) : answer_to(request, &result, &err);
         json_t *answer = json_object();
         (void)json_object_set_new(answer, status == SLU_OK ? "ok" : "error", status == SLU_OK ? result : json_string(err.message));
         (void)json_dumpf(answer, stdout, JSON_COMPACT);

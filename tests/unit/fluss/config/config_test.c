@@ -199,9 +199,10 @@ lists_are_cut(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(defaults_are_fluss_own), cmocka_unit_test(the_table_is_sound),
-                                       cmocka_unit_test(a_file_is_read), cmocka_unit_test(a_wrong_value_says_what_is_allowed),
-                                       cmocka_unit_test(a_wrong_file_says_where), cmocka_unit_test(an_empty_file_is_no_settings),
-                                       cmocka_unit_test(there_is_a_bound), cmocka_unit_test(lists_are_cut)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_fluss_own),  cmocka_unit_test(the_table_is_sound),
+        cmocka_unit_test(a_file_is_read),          cmocka_unit_test(a_wrong_value_says_what_is_allowed),
+        cmocka_unit_test(a_wrong_file_says_where), cmocka_unit_test(an_empty_file_is_no_settings),
+        cmocka_unit_test(there_is_a_bound),        cmocka_unit_test(lists_are_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

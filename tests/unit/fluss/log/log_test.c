@@ -271,8 +271,8 @@ indexes_that_are_lost_or_lie_are_made_anew(void **state)
         switch (kind % 5) {
         case 0: assert_int_equal(unlink(path), 0); break;
         case 1: assert_int_equal(truncate(path, 5), 0); break;
-        case 2: flip(path, 8); break;                                        /* out of order, or beyond */
-        case 3: flip(path, good.st_size / 24 * 12 + 3); break;               /* points beside a batch */
+        case 2: flip(path, 8); break;                                           /* out of order, or beyond */
+        case 3: flip(path, good.st_size / 24 * 12 + 3); break;                  /* points beside a batch */
         default: assert_int_equal(truncate(path, good.st_size - 40), 0); break; /* shorter: slower, no more */
         }
         log = open_log("idx", 100000, 1 << 20);

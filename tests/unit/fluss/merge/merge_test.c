@@ -610,7 +610,8 @@ main(void)
         cmocka_unit_test(first_rows_and_versions),
         cmocka_unit_test(ids_are_given_to_new_rows),
         cmocka_unit_test(nothing_is_made_that_is_not_a_row),
-        cmocka_unit_test(bitmaps_unite), cmocka_unit_test(bitmaps_of_strange_runs_are_refused),
+        cmocka_unit_test(bitmaps_unite),
+        cmocka_unit_test(bitmaps_of_strange_runs_are_refused),
         cmocka_unit_test(a_key_makes_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

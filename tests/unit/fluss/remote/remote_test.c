@@ -13,7 +13,8 @@ static const char plain_json[] =
 static const char partition_json[] =
     "{\"version\":1,\"database\":\"db\",\"table\":\"myPartitionTable\",\"partition_name\":\"20240904\","
     "\"table_id\":1002,\"partition_id\":0,\"bucket_id\":1,\"remote_log_segments\":["
-    "{\"segment_id\":\"6e94fbd1-c056-446e-859c-77345dddcd96\",\"start_offset\":10,\"end_offset\":20,\"max_timestamp\":1722225103853,"
+    "{\"segment_id\":\"6e94fbd1-c056-446e-859c-77345dddcd96\",\"start_offset\":10,\"end_offset\":20,\"max_timestamp\":"
+    "1722225103853,"
     "\"size_in_bytes\":2850},"
     "{\"segment_id\":\"22901b01-250f-4114-9b01-1a840dd28f4f\",\"start_offset\":200023,\"end_offset\":9223372036854775807,"
     "\"max_timestamp\":9223372036854775807,\"size_in_bytes\":2147483647}]}";
@@ -84,7 +85,11 @@ static void
 bad_manifests(void **state)
 {
     static const char *const bad[] = {
-        "", "{", "[]", "{\"version\":2}", "{\"version\":1,\"table_id\":1,\"bucket_id\":0}",
+        "",
+        "{",
+        "[]",
+        "{\"version\":2}",
+        "{\"version\":1,\"table_id\":1,\"bucket_id\":0}",
         "{\"version\":1,\"table_id\":1,\"bucket_id\":-1,\"remote_log_segments\":[]}",
         "{\"version\":1,\"table_id\":1,\"bucket_id\":0,\"remote_log_segments\":[1]}",
         "{\"version\":1,\"table_id\":1,\"bucket_id\":0,\"remote_log_segments\":[{\"segment_id\":\"../../../../etc\"}]}",
@@ -156,9 +161,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(manifests_of_fluss), cmocka_unit_test(manifest_find_and_drop),
-        cmocka_unit_test(manifest_remembers_what_was_copied), cmocka_unit_test(bad_manifests), cmocka_unit_test(paths_of_fluss),
-        cmocka_unit_test(places_that_clients_are_told), cmocka_unit_test(uuids),
+        cmocka_unit_test(manifests_of_fluss),
+        cmocka_unit_test(manifest_find_and_drop),
+        cmocka_unit_test(manifest_remembers_what_was_copied),
+        cmocka_unit_test(bad_manifests),
+        cmocka_unit_test(paths_of_fluss),
+        cmocka_unit_test(places_that_clients_are_told),
+        cmocka_unit_test(uuids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

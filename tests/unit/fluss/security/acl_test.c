@@ -92,7 +92,8 @@ filters_match(void **state)
 {
     (void)state;
     const fluss_acl acl = {{FLUSS_RESOURCE_TABLE, "db.t"}, {"alice", "User"}, "*", FLUSS_OPERATION_READ, FLUSS_PERMISSION_ALLOW};
-    fluss_acl_filter filter = {.resource_type = FLUSS_RESOURCE_ANY, .resource_name = "ignored with ANY", .operation = 1, .permission = 1};
+    fluss_acl_filter filter = {
+        .resource_type = FLUSS_RESOURCE_ANY, .resource_name = "ignored with ANY", .operation = 1, .permission = 1};
     assert_true(fluss_acl_matches(&filter, &acl));
     filter = (fluss_acl_filter){.resource_type = FLUSS_RESOURCE_TABLE, .operation = 1, .permission = 1};
     assert_true(fluss_acl_matches(&filter, &acl));

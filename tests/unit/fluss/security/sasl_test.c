@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define JAAS                                                                                                                       \
-    "org.apache.fluss.security.auth.sasl.plain.PlainLoginModule required user_admin=\"s3cret\" user_bob='it\\'s; \"fine\"' "        \
+    "org.apache.fluss.security.auth.sasl.plain.PlainLoginModule required user_admin=\"s3cret\" user_bob='it\\'s; \"fine\"' "       \
     "user_plain=word-1.2_$;"
 
 static fluss_config *
@@ -35,7 +35,8 @@ a_login_module_is_read_as_java_reads_it(void **state)
     CHECK_TEXT(value, "it's; \"fine\"");
     CHECK_OK(fluss_jaas_find(JAAS, FLUSS_JAAS_PLAIN, "user_plain", value, &err));
     CHECK_TEXT(value, "word-1.2_$");
-    CHECK_OK(fluss_jaas_find("/* a */ " FLUSS_JAAS_PLAIN " // b\n REQUIRED u = \"\\101\\tb\" ;", FLUSS_JAAS_PLAIN, "u", value, &err));
+    CHECK_OK(
+        fluss_jaas_find("/* a */ " FLUSS_JAAS_PLAIN " // b\n REQUIRED u = \"\\101\\tb\" ;", FLUSS_JAAS_PLAIN, "u", value, &err));
     CHECK_TEXT(value, "A\tb");
     CHECK_STATUS(fluss_jaas_find(JAAS, FLUSS_JAAS_PLAIN, "user_eve", value, &err), SLU_NOTFOUND);
     CHECK_STATUS(fluss_jaas_find("a.Module required user_admin=x;", FLUSS_JAAS_PLAIN, "user_admin", value, &err), SLU_NOTFOUND);
@@ -127,7 +128,8 @@ a_wrong_token_is_refused_in_fluss_words(void **state)
         slu_error err;
         fluss_sasl sasl = {0};
         uint8_t *guarded = guarded_copy(wrong[i].token.data, wrong[i].token.bytes);
-        CHECK_STATUS(fluss_sasl_step(&sasl, config, "CLIENT", "PLAIN", slu_view_of(guarded, wrong[i].token.bytes), &err), SLU_INVALID);
+        CHECK_STATUS(fluss_sasl_step(&sasl, config, "CLIENT", "PLAIN", slu_view_of(guarded, wrong[i].token.bytes), &err),
+                     SLU_INVALID);
         CHECK_MESSAGE(err, wrong[i].says);
         assert_int_equal(err.code, FLUSS_ERROR_AUTHENTICATE_EXCEPTION);
         assert_null(strstr(err.message, "s3cret"));
@@ -215,25 +217,26 @@ wrong_listeners_are_refused(void **state)
     static const struct {
         const char *pairs[9];
         const char *says;
-    } wrong[] = {{{"bind.listeners", "127.0.0.1:1"}, "Invalid endpoint format: 127.0.0.1:1"},
-                 {{"bind.listeners", "A://h:65536"}, "Invalid endpoint format"},
-                 {{"bind.listeners", "A://h:-1"}, "Invalid endpoint format"},
-                 {{"bind.listeners", "A://:1"}, "Invalid endpoint format"},
-                 {{"bind.listeners", "://h:1"}, "Invalid endpoint format"},
-                 {{"bind.listeners", "A://h:1,A://h:2"}, "must have a different name"},
-                 {{"bind.listeners", "A://h:1,B://h:1"}, "more than one endpoint with the same port"},
-                 {{"bind.listeners", " "}, "Invalid endpoint format"},
-                 {{"bind.listeners", "A://h:1", "listen", "h:1"}, "only one of the two"},
-                 {{"bind.listeners", "A://h:1", "advertised.listeners", "B://x:1"}, "advertised listener name B is not included"},
-                 {{"bind.listeners", "A://h:1", "advertised.listeners", "x"}, "advertised.listeners: Invalid endpoint"},
-                 {{"bind.listeners", "A://h:1", "internal.listener.name", "B"}, "Internal listener name B is not included"},
-                 {{"internal.listener.name", "FLUSS"}, "cannot be set without 'bind.listeners'"},
-                 {{"bind.listeners", "A://h:1", "security.protocol.map", "A:TLS"}, "the protocol 'TLS' is not known"},
-                 {{"bind.listeners", "A://h:1", "security.protocol.map", "A:SASL"}, "No SASL mechanisms are enabled"},
-                 {{"bind.listeners", "A://h:1", "security.protocol.map", "A:SASL", "security.sasl.enabled.mechanisms", "PLAIN"},
-                  "listener A has no users"},
-                 {{"bind.listeners", "A://h:1", "security.protocol.map", "A:SASL", "security.sasl.enabled.mechanisms", "PLAIN,SCRAM"},
-                  "Mechanism 'SCRAM' is not supported"}};
+    } wrong[] = {
+        {{"bind.listeners", "127.0.0.1:1"}, "Invalid endpoint format: 127.0.0.1:1"},
+        {{"bind.listeners", "A://h:65536"}, "Invalid endpoint format"},
+        {{"bind.listeners", "A://h:-1"}, "Invalid endpoint format"},
+        {{"bind.listeners", "A://:1"}, "Invalid endpoint format"},
+        {{"bind.listeners", "://h:1"}, "Invalid endpoint format"},
+        {{"bind.listeners", "A://h:1,A://h:2"}, "must have a different name"},
+        {{"bind.listeners", "A://h:1,B://h:1"}, "more than one endpoint with the same port"},
+        {{"bind.listeners", " "}, "Invalid endpoint format"},
+        {{"bind.listeners", "A://h:1", "listen", "h:1"}, "only one of the two"},
+        {{"bind.listeners", "A://h:1", "advertised.listeners", "B://x:1"}, "advertised listener name B is not included"},
+        {{"bind.listeners", "A://h:1", "advertised.listeners", "x"}, "advertised.listeners: Invalid endpoint"},
+        {{"bind.listeners", "A://h:1", "internal.listener.name", "B"}, "Internal listener name B is not included"},
+        {{"internal.listener.name", "FLUSS"}, "cannot be set without 'bind.listeners'"},
+        {{"bind.listeners", "A://h:1", "security.protocol.map", "A:TLS"}, "the protocol 'TLS' is not known"},
+        {{"bind.listeners", "A://h:1", "security.protocol.map", "A:SASL"}, "No SASL mechanisms are enabled"},
+        {{"bind.listeners", "A://h:1", "security.protocol.map", "A:SASL", "security.sasl.enabled.mechanisms", "PLAIN"},
+         "listener A has no users"},
+        {{"bind.listeners", "A://h:1", "security.protocol.map", "A:SASL", "security.sasl.enabled.mechanisms", "PLAIN,SCRAM"},
+         "Mechanism 'SCRAM' is not supported"}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         slu_error err;
         size_t count;

@@ -10,15 +10,17 @@
 /* The two texts of Fluss's CompletedSnapshotJsonSerdeTest. */
 #define HANDLES                                                                                                                    \
     "\"kv_snapshot_handle\":{\"shared_file_handles\":[{\"kv_file_handle\":{\"path\":\"oss://bucket/snapshot/shared/t1.sst\","      \
-    "\"size\":1},\"local_path\":\"localPath1\"},{\"kv_file_handle\":{\"path\":\"oss://bucket/snapshot/shared/t2.sst\",\"size\":2}," \
-    "\"local_path\":\"localPath2\"}],\"private_file_handles\":[{\"kv_file_handle\":{\"path\":\"oss://bucket/snapshot/snapshot1/t3\"," \
+    "\"size\":1},\"local_path\":\"localPath1\"},{\"kv_file_handle\":{\"path\":\"oss://bucket/snapshot/shared/"                     \
+    "t2.sst\",\"size\":2},"                                                                                                        \
+    "\"local_path\":\"localPath2\"}],\"private_file_handles\":[{\"kv_file_handle\":{\"path\":\"oss://bucket/snapshot/snapshot1/"   \
+    "t3\","                                                                                                                        \
     "\"size\":3},\"local_path\":\"localPath3\"},{\"kv_file_handle\":{\"path\":\"oss://bucket/snapshot/snapshot1/t4\",\"size\":4}," \
     "\"local_path\":\"localPath4\"}],\"snapshot_incremental_size\":5},\"log_offset\":10"
 static const char plain_json[] =
     "{\"version\":1,\"table_id\":1,\"bucket_id\":1,\"snapshot_id\":1,\"snapshot_location\":\"oss://bucket/snapshot\"," HANDLES "}";
 static const char partition_json[] =
-    "{\"version\":1,\"table_id\":1,\"partition_id\":10,\"bucket_id\":1,\"snapshot_id\":1,\"snapshot_location\":\"oss://bucket/snapshot\","
-    HANDLES ",\"row_count\":1234,\"auto_inc_id_range\":[{\"column_id\":2,\"start\":10000,\"end\":20000}]}";
+    "{\"version\":1,\"table_id\":1,\"partition_id\":10,\"bucket_id\":1,\"snapshot_id\":1,\"snapshot_location\":\"oss://bucket/"
+    "snapshot\"," HANDLES ",\"row_count\":1234,\"auto_inc_id_range\":[{\"column_id\":2,\"start\":10000,\"end\":20000}]}";
 
 static char root[64];
 static slu_env env;
@@ -134,10 +136,12 @@ has_text(const char *dir, const char *name, const char *text)
 }
 
 static void
-take(const char *checkpoint, const char *tablet, int64_t id, const fluss_kv_snapshot *before, slu_arena *arena, fluss_kv_snapshot *out)
+take(const char *checkpoint, const char *tablet, int64_t id, const fluss_kv_snapshot *before, slu_arena *arena,
+     fluss_kv_snapshot *out)
 {
     slu_error err;
-    const fluss_kv_write write = {.env = &env, .checkpoint_dir = checkpoint, .tablet_dir = tablet, .before = before, .sync = id % 2 == 0};
+    const fluss_kv_write write = {
+        .env = &env, .checkpoint_dir = checkpoint, .tablet_dir = tablet, .before = before, .sync = id % 2 == 0};
     const fluss_kv_snapshot facts = {.table_id = 4, .partition_id = 9, .bucket = 2, .snapshot_id = id, .log_offset = 10 + id};
     *out = facts;
     CHECK_OK(fluss_kv_files_write(&write, out, arena, &err));

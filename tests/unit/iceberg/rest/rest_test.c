@@ -84,8 +84,8 @@ step_take(struct MHD_Connection *connection, const char *method, exchange *made)
 }
 
 static enum MHD_Result
-serve(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload,
-      size_t *upload_bytes, void **slot)
+serve(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+      const char *upload, size_t *upload_bytes, void **slot)
 {
     static const step UNDUE = {"", 418, "nothing more was due", NULL};
     exchange *made = *slot;
@@ -151,7 +151,8 @@ script_done(void)
 {
     for (size_t i = 0; i < server.seen_count && i < STEPS_MAX; i++)
         if (server.seen[i].is_wrong)
-            fail_msg("request %zu was %s, due was %s", i, server.seen[i].uri, i < server.step_count ? server.steps[i].request : "-");
+            fail_msg("request %zu was %s, due was %s", i, server.seen[i].uri,
+                     i < server.step_count ? server.steps[i].request : "-");
     assert_int_equal(server.seen_count, server.step_count);
 }
 
@@ -161,9 +162,9 @@ set_up(void **state)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     slu_env_init_fake(&fake, 7);
     (void)pthread_mutex_init(&server.lock, NULL);
-    server.daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, serve, NULL, MHD_OPTION_SOCK_ADDR, &at,
-                                     MHD_OPTION_URI_LOG_CALLBACK, uri_log, NULL, MHD_OPTION_NOTIFY_COMPLETED, served, NULL,
-                                     MHD_OPTION_END);
+    server.daemon =
+        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, serve, NULL, MHD_OPTION_SOCK_ADDR, &at,
+                         MHD_OPTION_URI_LOG_CALLBACK, uri_log, NULL, MHD_OPTION_NOTIFY_COMPLETED, served, NULL, MHD_OPTION_END);
     if (server.daemon == NULL)
         return -1;
     (void)snprintf(server.uri, sizeof server.uri, "http://127.0.0.1:%u/",
@@ -226,8 +227,8 @@ table_grown(iceberg_metadata *from, int64_t id)
     slu_error err = {0};
     iceberg_metadata *made = NULL;
     const iceberg_property operation = {"operation", "append"};
-    const iceberg_snapshot snapshot = {id,    from->current_snapshot_id, from->last_sequence_number + 1, 2000 + id, 0, "file:///x/l",
-                                       &operation, 1};
+    const iceberg_snapshot snapshot = {
+        id, from->current_snapshot_id, from->last_sequence_number + 1, 2000 + id, 0, "file:///x/l", &operation, 1};
     const iceberg_update updates[] = {{.kind = ICEBERG_UPDATE_ADD_SNAPSHOT, .snapshot = &snapshot},
                                       {.kind = ICEBERG_UPDATE_SET_REF, .text = "main", .number = id}};
     const iceberg_requirements nothing = {0};
@@ -314,12 +315,13 @@ a_commit_says_what_it_wants(void **state)
     CHECK_OK(commit_22(&table, &err));
     script_done();
     assert_int_equal(table.metadata->current_snapshot_id, 22);
-    CHECK_TEXT(server.seen[0].body,
-               "{\"identifier\":{\"namespace\":[\"db\"],\"name\":\"t\"},\"requirements\":[{\"type\":\"assert-table-uuid\",\"uuid\":"
-               "\"0b25a36c-56a4-4f8e-9d2c-1f3c5a1f0e77\"},{\"type\":\"assert-ref-snapshot-id\",\"ref\":\"main\",\"snapshot-id\":11}]"
-               ",\"updates\":[{\"action\":\"add-snapshot\",\"snapshot\":{\"sequence-number\":2,\"snapshot-id\":22,\"timestamp-ms\":"
-               "4000,\"summary\":{\"operation\":\"append\"},\"manifest-list\":\"file:///x/l2\",\"parent-snapshot-id\":11,"
-               "\"schema-id\":0}},{\"action\":\"set-snapshot-ref\",\"ref-name\":\"main\",\"type\":\"branch\",\"snapshot-id\":22}]}");
+    CHECK_TEXT(
+        server.seen[0].body,
+        "{\"identifier\":{\"namespace\":[\"db\"],\"name\":\"t\"},\"requirements\":[{\"type\":\"assert-table-uuid\",\"uuid\":"
+        "\"0b25a36c-56a4-4f8e-9d2c-1f3c5a1f0e77\"},{\"type\":\"assert-ref-snapshot-id\",\"ref\":\"main\",\"snapshot-id\":11}]"
+        ",\"updates\":[{\"action\":\"add-snapshot\",\"snapshot\":{\"sequence-number\":2,\"snapshot-id\":22,\"timestamp-ms\":"
+        "4000,\"summary\":{\"operation\":\"append\"},\"manifest-list\":\"file:///x/l2\",\"parent-snapshot-id\":11,"
+        "\"schema-id\":0}},{\"action\":\"set-snapshot-ref\",\"ref-name\":\"main\",\"type\":\"branch\",\"snapshot-id\":22}]}");
     CHECK_TEXT(server.seen[0].key, "");
     free(text);
 }
@@ -333,20 +335,13 @@ answers_have_classes(void **state)
         const char *header;
         slu_status status;
     } rows[] = {
-        {400, NULL, SLU_INVALID},
-        {401, NULL, SLU_INVALID},
-        {403, NULL, SLU_INVALID},
-        {404, NULL, SLU_NOTFOUND},
-        {406, NULL, SLU_UNSUPPORTED},
-        {409, NULL, SLU_CONFLICT},
-        {422, NULL, SLU_INVALID},
-        {500, NULL, SLU_IO},
-        {501, NULL, SLU_UNSUPPORTED},
-        {502, NULL, SLU_IO},
-        {503, NULL, SLU_IO},
-        {503, "Retry-After: 3600", SLU_IO},
-        {504, NULL, SLU_IO},
-        {302, "Location: http://127.0.0.1:1/", SLU_UNSUPPORTED},
+        {400, NULL, SLU_INVALID},     {401, NULL, SLU_INVALID},
+        {403, NULL, SLU_INVALID},     {404, NULL, SLU_NOTFOUND},
+        {406, NULL, SLU_UNSUPPORTED}, {409, NULL, SLU_CONFLICT},
+        {422, NULL, SLU_INVALID},     {500, NULL, SLU_IO},
+        {501, NULL, SLU_UNSUPPORTED}, {502, NULL, SLU_IO},
+        {503, NULL, SLU_IO},          {503, "Retry-After: 3600", SLU_IO},
+        {504, NULL, SLU_IO},          {302, "Location: http://127.0.0.1:1/", SLU_UNSUPPORTED},
         {0, NULL, SLU_CLOSED},
     };
     SLU_AUTO(iceberg_table_fini) iceberg_table table = {0};
@@ -358,7 +353,8 @@ answers_have_classes(void **state)
         iceberg_table_fini(&table);
         table_load(&table);
         const bool is_settled = rows[i].code == 400 || rows[i].code == 409;
-        const step steps[] = {{"POST " TABLE, rows[i].code, "<html>oh\nno</html>", rows[i].header}, {"GET " TABLE, 200, text, NULL}};
+        const step steps[] = {{"POST " TABLE, rows[i].code, "<html>oh\nno</html>", rows[i].header},
+                              {"GET " TABLE, 200, text, NULL}};
         script(steps, is_settled ? 2 : 1);
         CHECK_STATUS(commit_22(&table, &err), rows[i].status);
         CHECK_MESSAGE(err, "commit to db.t");
@@ -371,7 +367,8 @@ answers_have_classes(void **state)
 static void
 an_unreadable_answer_is_a_lost_one(void **state)
 {
-    static const char *const texts[] = {"", "{}", "[]", "{\"metadata-location\":\"x\",\"metadata\":{}}", "{\"metadata-location\":7}"};
+    static const char *const texts[] = {"", "{}", "[]", "{\"metadata-location\":\"x\",\"metadata\":{}}",
+                                        "{\"metadata-location\":7}"};
     SLU_AUTO(iceberg_table_fini) iceberg_table table = {0};
     open_plain("{}");
     table_load(&table);
@@ -403,7 +400,8 @@ busy_is_asked_again(void **state)
         script_done();
     }
     {
-        SCRIPT({"GET " TABLE, 500, "", NULL}, {"GET " TABLE, 0, "", NULL}, {"GET " TABLE, 504, "", NULL}, {"GET " TABLE, 200, text, NULL});
+        SCRIPT({"GET " TABLE, 500, "", NULL}, {"GET " TABLE, 0, "", NULL}, {"GET " TABLE, 504, "", NULL},
+               {"GET " TABLE, 200, text, NULL});
         CHECK_OK(iceberg_catalog_refresh(&catalog, &table, &err));
         script_done();
     }
@@ -523,7 +521,8 @@ lists_have_pages(void **state)
     open_plain("{}");
     SCRIPT({"GET /v1/namespaces/a%1Fb/tables", 200,
             "{\"identifiers\":[{\"namespace\":[\"a\",\"b\"],\"name\":\"x\"}],\"next-page-token\":\"n&1\"}", NULL},
-           {"GET /v1/namespaces/a%1Fb/tables?pageToken=n%261", 200, "{\"identifiers\":[{\"name\":\"y\"}],\"next-page-token\":null}", NULL},
+           {"GET /v1/namespaces/a%1Fb/tables?pageToken=n%261", 200, "{\"identifiers\":[{\"name\":\"y\"}],\"next-page-token\":null}",
+            NULL},
            {"GET /v1/namespaces?parent=a", 200, "{\"namespaces\":[[\"a\",\"b\"],[\"a\",\"c\"]]}", NULL},
            {"GET /v1/namespaces/no/tables", 404, "{\"error\":{\"type\":\"NoSuchNamespaceException\",\"code\":404}}", NULL});
     CHECK_OK(catalog.ops->list(catalog.self, "a.b", name_add, &names, &err));
@@ -563,11 +562,13 @@ tables_go_and_move(void **state)
     slu_error err = {0};
     open_plain("{}");
     SCRIPT({"DELETE " TABLE "?purgeRequested=false", 204, "", NULL}, {"POST /v1/tables/rename", 204, "", NULL},
-           {"POST /v1/namespaces", 200, "{}", NULL}, {"GET /v1/namespaces/db", 200, "{}", NULL}, {"GET /v1/namespaces/no", 404, "{}", NULL});
+           {"POST /v1/namespaces", 200, "{}", NULL}, {"GET /v1/namespaces/db", 200, "{}", NULL},
+           {"GET /v1/namespaces/no", 404, "{}", NULL});
     CHECK_OK(iceberg_rest_table_drop(&catalog, "db", "t", false, &err));
     CHECK_OK(iceberg_rest_table_rename(&catalog, "db", "t", "da.b", "u", &err));
-    CHECK_TEXT(server.seen[1].body,
-               "{\"source\":{\"namespace\":[\"db\"],\"name\":\"t\"},\"destination\":{\"namespace\":[\"da\",\"b\"],\"name\":\"u\"}}");
+    CHECK_TEXT(
+        server.seen[1].body,
+        "{\"source\":{\"namespace\":[\"db\"],\"name\":\"t\"},\"destination\":{\"namespace\":[\"da\",\"b\"],\"name\":\"u\"}}");
     CHECK_OK(iceberg_rest_namespace_create(&catalog, "da.b", &err));
     CHECK_OK(iceberg_rest_namespace_check(&catalog, "db", &err));
     CHECK_STATUS(iceberg_rest_namespace_check(&catalog, "no", &err), SLU_NOTFOUND);
@@ -577,12 +578,8 @@ tables_go_and_move(void **state)
 static void
 bad_settings_are_refused(void **state)
 {
-    static const iceberg_property rows[] = {{"uri", "ftp://x"},
-                                            {"uri", "http://me:pw@x/"},
-                                            {"oauth2-server-uri", "x"},
-                                            {"token", "a\r\nb"},
-                                            {"header.A", "a\r\nb"},
-                                            {"rest.auth.type", "sigv4"}};
+    static const iceberg_property rows[] = {{"uri", "ftp://x"},  {"uri", "http://me:pw@x/"}, {"oauth2-server-uri", "x"},
+                                            {"token", "a\r\nb"}, {"header.A", "a\r\nb"},     {"rest.auth.type", "sigv4"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         slu_error err = {0};
         iceberg_store store = {0};
