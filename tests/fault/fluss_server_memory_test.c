@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "fluss/record/kv_batch.h"
-#include "fluss/server/tables.h"
+#include "fluss/server/tables/tables.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 #include "fluss/server/commits.h"
 
 #include "base/alloc.h"
-#include "fluss/server/fetch.h"
+#include "fluss/server/log/fetch.h"
 
 #include <inttypes.h>
 

@@ -4,11 +4,11 @@
 
 #include "base/arena.h"
 #include "fluss/server/background.h"
-#include "fluss/server/catalogue.h"
+#include "fluss/server/catalogue/catalogue.h"
 #include "fluss/config/listeners.h"
 #include "fluss/security/acl.h"
 #include "fluss/server/server.h"
-#include "fluss/server/tables.h"
+#include "fluss/server/tables/tables.h"
 #include "fluss/wire/api.h"
 #include "fluss/wire/error.h"
 #include "fluss/wire/message.h"
@@ -112,7 +112,7 @@ void fluss_sessions_close_idle(fluss_server *server);
 /* Frees the sessions whose connection was closed while something else went on. */
 void fluss_sessions_sweep(void *server);
 
-/* lake_api.c. Puts the lake tables of the catalogue under tiering. */
+/* lake/api.c. Puts the lake tables of the catalogue under tiering. */
 SLU_CHECK slu_status fluss_lake_load(fluss_server *server, slu_error *err);
 /* A lake table: its freshness comes from the descriptor. */
 SLU_CHECK slu_status fluss_lake_add(fluss_server *server, const fluss_table_row *row, const fluss_descriptor *descriptor,

@@ -7,9 +7,9 @@
  */
 #include "base/alloc.h"
 #include "fluss/security/sasl.h"
-#include "fluss/server/authorize.h"
+#include "fluss/server/access/authorize.h"
 #include "fluss/server/commits.h"
-#include "fluss/server/fetch.h"
+#include "fluss/server/log/fetch.h"
 #include "fluss/server/reply.h"
 #include "fluss/server/server_internal.h"
 #include "fluss/wire/frame.h"

@@ -12,7 +12,7 @@
 #include "fluss/record/kv_batch.h"
 #include "fluss/record/log_batch.h"
 #include "fluss/record/row.h"
-#include "fluss/server/tables.h"
+#include "fluss/server/tables/tables.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Files of lake offsets: what is accepted is written again and read again as the same. */
 #include "base/assert.h"
-#include "fluss/server/lake_offsets.h"
+#include "fluss/server/lake/offsets.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* Zone files and rules: an offset is never more than a day and a bit, and bytes are never read behind the end. */
-#include "fluss/server/zone.h"
+#include "fluss/server/partitions/zone.h"
 
 #include "base/assert.h"
 

@@ -2,8 +2,8 @@
 #include "support/check.h"
 
 #include "base/file.h"
-#include "fluss/server/catalogue.h"
-#include "fluss/server/catalogue_kv.h"
+#include "fluss/server/catalogue/catalogue.h"
+#include "fluss/server/catalogue/kv.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #include "support/check.h"
 
 #include "fluss/record/partition.h"
-#include "fluss/server/partition_time.h"
-#include "fluss/server/zone.h"
+#include "fluss/server/partitions/partition_time.h"
+#include "fluss/server/partitions/zone.h"
 
 #define MINUTE_MS ((int64_t)60 * 1000)
 #define HOUR_MS (60 * MINUTE_MS)

@@ -4,9 +4,9 @@
 #include "base/file.h"
 #include "batches.h"
 #include "fluss/record/row.h"
-#include "fluss/server/lake_offsets.h"
+#include "fluss/server/lake/offsets.h"
 #include "fluss/log/log.h"
-#include "fluss/server/table_rules.h"
+#include "fluss/server/tables/table_rules.h"
 
 #include <signal.h>
 #include <stdlib.h>
