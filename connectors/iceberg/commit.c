@@ -4,6 +4,8 @@
 #include "base/arena.h"
 #include "base/sizes.h"
 #include "base/uuid.h"
+#include "iceberg/filter.h"
+#include "iceberg/manifest_io.h"
 #include "iceberg/merge.h"
 #include "iceberg/names.h"
 
@@ -29,6 +31,7 @@ typedef struct commit_work {
     bool asked;                /* the catalog was asked to commit: an answer may be lost from here on */
     const char *list_location; /* of the last attempt */
     iceberg_merge merge;       /* of the last attempt */
+    iceberg_filter filter;     /* of the last attempt */
 } commit_work;
 
 static int64_t
@@ -57,8 +60,9 @@ manifest_entries(commit_work *work, iceberg_manifest_entry **out, slu_error *err
     iceberg_manifest_entry *entries = slu_arena_array(&work->arena, append->file_count, sizeof *entries);
     SLU_TRY(slu_arena_status(&work->arena, err));
     for (size_t i = 0; i < append->file_count; i++)
-        entries[i] =
-            (iceberg_manifest_entry){ICEBERG_STATUS_ADDED, work->snapshot_id, ICEBERG_ABSENT, ICEBERG_ABSENT, append->files[i]};
+        entries[i] = (iceberg_manifest_entry){ICEBERG_STATUS_ADDED, work->snapshot_id,
+                                              append->data_sequence == 0 ? ICEBERG_ABSENT : append->data_sequence, ICEBERG_ABSENT,
+                                              append->files[i]};
     *out = entries;
     return SLU_OK;
 }
@@ -92,15 +96,9 @@ manifest_write(commit_work *work, slu_error *err)
 static slu_status
 parent_manifests(commit_work *work, const iceberg_snapshot *parent, iceberg_manifest_file **out, size_t *out_count, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf raw = {0};
     *out = NULL;
     *out_count = 0;
-    if (parent == NULL)
-        return SLU_OK;
-    slu_buf_init(&raw, ICEBERG_LIST_BYTES_MAX + 1);
-    SLU_TRY(iceberg_store_get(work->store, parent->manifest_list, ICEBERG_LIST_BYTES_MAX, &raw, err));
-    SLU_TRY_IN(iceberg_list_decode(slu_buf_view(&raw), &work->arena, out, out_count, err), err, "%s", parent->manifest_list);
-    return SLU_OK;
+    return parent == NULL ? SLU_OK : iceberg_list_get(work->store, parent->manifest_list, &work->arena, out, out_count, err);
 }
 
 static void
@@ -109,9 +107,30 @@ merged_remove(commit_work *work)
     for (size_t i = 0; i < work->merge.written_count; i++)
         (void)iceberg_store_remove(work->store, work->merge.written[i], NULL);
     work->merge.written_count = 0;
+    for (size_t i = 0; i < work->filter.written_count; i++)
+        (void)iceberg_store_remove(work->store, work->filter.written[i], NULL);
+    work->filter.written_count = 0;
 }
 
-/* The parent's manifests but for those without live files, merged when they are many. */
+static slu_status
+removed_filter(commit_work *work, iceberg_manifest_file *manifests, size_t *count, int64_t sequence, slu_error *err)
+{
+    const iceberg_append *append = work->append;
+    work->filter = (iceberg_filter){.env = work->catalog->env,
+                                    .store = work->store,
+                                    .metadata = work->table->metadata,
+                                    .arena = &work->arena,
+                                    .snapshot_id = work->snapshot_id,
+                                    .sequence_number = sequence,
+                                    .uuid = work->uuid,
+                                    .attempt = work->attempt,
+                                    .removed = append->removed,
+                                    .removed_count = append->removed_count,
+                                    .data_sequence = append->data_sequence};
+    return append->removed_count == 0 ? SLU_OK : iceberg_manifests_filter(&work->filter, manifests, *count, err);
+}
+
+/* The parent's manifests but for those without live files, without what is removed, merged when they are many. */
 static slu_status
 old_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequence, iceberg_manifest_file **out, size_t *out_count,
               slu_error *err)
@@ -122,6 +141,7 @@ old_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequenc
         if ((*out)[i].added_files != 0 || (*out)[i].existing_files != 0)
             (*out)[count++] = (*out)[i];
     *out_count = count;
+    SLU_TRY(removed_filter(work, *out, out_count, sequence, err));
     work->merge = (iceberg_merge){.env = work->catalog->env,
                                   .store = work->store,
                                   .metadata = work->table->metadata,
@@ -129,7 +149,8 @@ old_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequenc
                                   .snapshot_id = work->snapshot_id,
                                   .sequence_number = sequence,
                                   .uuid = work->uuid,
-                                  .attempt = work->attempt};
+                                  .attempt = work->attempt,
+                                  .all = work->append->merge_all};
     return iceberg_manifests_merge(&work->merge, *out, out_count, work->has_manifest, err);
 }
 
@@ -147,7 +168,9 @@ list_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequen
     if (work->has_manifest) {
         all[count] = work->manifest;
         all[count].sequence_number = sequence;
-        all[count++].min_sequence_number = sequence;
+        if (all[count].min_sequence_number == ICEBERG_ABSENT)
+            all[count].min_sequence_number = sequence;
+        count++;
     }
     for (size_t i = 0; i < old_count; i++)
         all[count++] = old[i];
@@ -194,15 +217,15 @@ summary_number(summary_build *build, const char *key, int64_t number)
     summary_text(build, key, slu_arena_printf(build->arena, "%lld", (long long)number));
 }
 
-/* The parent's total and what was added; left out when the parent does not know its own. */
+/* The parent's total, what was added and what was removed; left out when the parent does not know its own. */
 static void
-summary_total(summary_build *build, const char *key, const iceberg_snapshot *parent, int64_t added)
+summary_total(summary_build *build, const char *key, const iceberg_snapshot *parent, int64_t added, int64_t removed)
 {
     const char *text = parent == NULL ? "0" : iceberg_snapshot_property(parent, key);
     char *end = NULL;
     const long long before = text == NULL ? -1 : strtoll(text, &end, 10);
-    if (text != NULL && end != text && *end == 0 && before >= 0 && before <= INT64_MAX - added)
-        summary_number(build, key, before + added);
+    if (text != NULL && end != text && *end == 0 && before >= 0 && before <= INT64_MAX - added && before + added >= removed)
+        summary_number(build, key, before + added - removed);
 }
 
 static bool
@@ -227,6 +250,38 @@ partition_count(const iceberg_append *append)
     return count;
 }
 
+static void
+summary_some(summary_build *build, const char *key, int64_t number)
+{
+    if (number != 0)
+        summary_number(build, key, number);
+}
+
+static void
+summary_removed(summary_build *build, const iceberg_filter *gone)
+{
+    summary_some(build, "deleted-data-files", gone->data_files);
+    summary_some(build, "deleted-records", gone->records);
+    summary_some(build, "removed-files-size", gone->bytes);
+    summary_some(build, "removed-delete-files", gone->position_files + gone->equality_files);
+    summary_some(build, "removed-position-delete-files", gone->position_files);
+    summary_some(build, "removed-equality-delete-files", gone->equality_files);
+    summary_some(build, "removed-position-deletes", gone->position_deletes);
+    summary_some(build, "removed-equality-deletes", gone->equality_deletes);
+}
+
+static void
+summary_totals(summary_build *build, const iceberg_snapshot *parent, const iceberg_filter *gone, int64_t rows, int64_t bytes,
+               int64_t files)
+{
+    summary_total(build, "total-records", parent, rows, gone->records);
+    summary_total(build, "total-files-size", parent, bytes, gone->bytes);
+    summary_total(build, "total-data-files", parent, files, gone->data_files);
+    summary_total(build, "total-delete-files", parent, 0, gone->position_files + gone->equality_files);
+    summary_total(build, "total-position-deletes", parent, 0, gone->position_deletes);
+    summary_total(build, "total-equality-deletes", parent, 0, gone->equality_deletes);
+}
+
 static slu_status
 summary_make(commit_work *work, const iceberg_snapshot *parent, summary_build *build, slu_error *err)
 {
@@ -238,9 +293,9 @@ summary_make(commit_work *work, const iceberg_snapshot *parent, summary_build *b
         bytes += append->files[i].file_bytes;
     }
     build->arena = &work->arena;
-    build->items = slu_arena_array(&work->arena, append->property_count + 16, sizeof *build->items);
+    build->items = slu_arena_array(&work->arena, append->property_count + 24, sizeof *build->items);
     SLU_TRY(slu_arena_status(&work->arena, err));
-    summary_text(build, "operation", "append");
+    summary_text(build, "operation", append->operation == NULL ? "append" : append->operation);
     for (size_t i = 0; i < append->property_count; i++)
         summary_text(build, append->properties[i].key, append->properties[i].value);
     if (append->file_count != 0) {
@@ -248,13 +303,9 @@ summary_make(commit_work *work, const iceberg_snapshot *parent, summary_build *b
         summary_number(build, "added-records", rows);
         summary_number(build, "added-files-size", bytes);
     }
+    summary_removed(build, &work->filter);
     summary_number(build, "changed-partition-count", partition_count(append));
-    summary_total(build, "total-records", parent, rows);
-    summary_total(build, "total-files-size", parent, bytes);
-    summary_total(build, "total-data-files", parent, (int64_t)append->file_count);
-    summary_total(build, "total-delete-files", parent, 0);
-    summary_total(build, "total-position-deletes", parent, 0);
-    summary_total(build, "total-equality-deletes", parent, 0);
+    summary_totals(build, parent, &work->filter, rows, bytes, (int64_t)append->file_count);
     summary_text(build, "engine-name", "sluice");
     return slu_arena_status(&work->arena, err);
 }

@@ -1,5 +1,6 @@
 /*
- * commit.h: appending data files to a table: one snapshot, made against whatever else happens to the table meanwhile.
+ * commit.h: appending data files to a table, or putting new ones in the place of others: one snapshot, made against whatever else
+ * happens to the table meanwhile.
  *
  * Source   Java's SnapshotProducer (the commit loop) and MergeAppend (manifests and summaries).
  * Loop     prepare once (snapshot id, manifest); then: build a manifest list over the table's newest moment, commit it, and on a
@@ -28,6 +29,13 @@ typedef struct iceberg_append {
     slu_status (*moved)(void *context, const iceberg_metadata *base, const iceberg_metadata *now, slu_error *err);
     void *context;
     const char *ref; /* NULL: main */
+    /* A rewrite: files leave, and what they held stays. */
+    const char *operation;      /* NULL: append */
+    const char *const *removed; /* paths of live data and delete files, ascending, each once; one that is gone is CONFLICT */
+    size_t removed_count;
+    int64_t data_sequence; /* 0: the commit's own. Else `files` are as old as that, so that equality deletes that came since still
+                              count; a position delete that came since against a removed file is CONFLICT */
+    bool merge_all;        /* small manifests are merged however few they are */
 } iceberg_append;
 
 /* On success the table is at its new moment and *out_snapshot_id (may be NULL) names the snapshot. */

@@ -1,6 +1,6 @@
 #include "iceberg/merge.h"
 
-#include "iceberg/names.h"
+#include "iceberg/manifest_io.h"
 
 #define MERGE_ENTRIES_BYTES_MAX ((size_t)1 << 30)
 
@@ -20,16 +20,11 @@ mergeable(const iceberg_merge *merge, const iceberg_manifest_file *manifest)
 
 /* The live entries of one manifest, as EXISTING. */
 static slu_status
-entries_add(const iceberg_merge *merge, const iceberg_manifest_file *listed, const iceberg_type *types, slu_arena *arena,
-            iceberg_manifest *all, size_t *capacity, slu_error *err)
+entries_add(const iceberg_merge *merge, const iceberg_manifest_file *listed, slu_arena *arena, iceberg_manifest *all,
+            size_t *capacity, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf raw = {0};
     iceberg_manifest manifest;
-    slu_buf_init(&raw, ICEBERG_MANIFEST_BYTES_MAX + 1);
-    SLU_TRY(iceberg_store_get(merge->store, listed->path, ICEBERG_MANIFEST_BYTES_MAX, &raw, err));
-    SLU_TRY_IN(iceberg_manifest_decode(slu_buf_view(&raw), listed, iceberg_metadata_spec(merge->metadata), types, true, arena,
-                                       &manifest, err),
-               err, "%s", listed->path);
+    SLU_TRY(iceberg_manifest_get(merge->store, merge->metadata, listed, true, arena, &manifest, err));
     if (all->count + manifest.count > *capacity) {
         *capacity = (all->count + manifest.count) * 2;
         iceberg_manifest_entry *grown = slu_arena_array(arena, *capacity, sizeof *grown);
@@ -39,10 +34,13 @@ entries_add(const iceberg_merge *merge, const iceberg_manifest_file *listed, con
         all->entries = grown;
     }
     for (size_t i = 0; i < manifest.count; i++) {
-        if (manifest.entries[i].status == ICEBERG_STATUS_DELETED)
+        const iceberg_manifest_entry *entry = &manifest.entries[i];
+        const bool own = entry->snapshot_id == merge->snapshot_id;
+        if (entry->status == ICEBERG_STATUS_DELETED && !own)
             continue;
-        all->entries[all->count] = manifest.entries[i];
-        all->entries[all->count++].status = ICEBERG_STATUS_EXISTING;
+        all->entries[all->count] = *entry;
+        all->entries[all->count++].status =
+            entry->status == ICEBERG_STATUS_DELETED ? ICEBERG_STATUS_DELETED : ICEBERG_STATUS_EXISTING;
     }
     return SLU_OK;
 }
@@ -50,38 +48,13 @@ entries_add(const iceberg_merge *merge, const iceberg_manifest_file *listed, con
 static slu_status
 manifest_write(iceberg_merge *merge, const iceberg_manifest *all, iceberg_manifest_file *out, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
-    const char *codec = iceberg_metadata_property(merge->metadata, "write.manifest.compression-codec");
-    iceberg_manifest_head head = {2,
-                                  ICEBERG_MANIFEST_DATA,
-                                  iceberg_metadata_schema(merge->metadata),
-                                  iceberg_metadata_spec(merge->metadata),
-                                  codec == NULL ? slu_view_of(NULL, 0) : slu_view_of_text(codec),
-                                  {0}};
+    const iceberg_manifest_make make = {merge->env,   merge->store,       merge->metadata,
+                                        merge->arena, merge->snapshot_id, merge->sequence_number};
     const char *path = slu_arena_printf(merge->arena, "%s/metadata/%s-m%d-%zu.avro", merge->metadata->location, merge->uuid,
                                         merge->attempt, merge->written_count + 1);
-    iceberg_random(merge->env, head.sync, sizeof head.sync);
-    slu_buf_init(&bytes, ICEBERG_MANIFEST_BYTES_MAX);
     SLU_TRY(slu_arena_status(merge->arena, err));
-    SLU_TRY(iceberg_manifest_encode(&head, all->entries, all->count, path, merge->arena, &bytes, out, err));
-    merge->written[merge->written_count++] = path; /* also when put fails: it may be there */
-    SLU_TRY(iceberg_store_put(merge->store, path, slu_buf_view(&bytes), true, err));
-    out->snapshot_id = merge->snapshot_id;
-    out->sequence_number = merge->sequence_number;
-    if (out->min_sequence_number == ICEBERG_ABSENT)
-        out->min_sequence_number = merge->sequence_number;
-    return SLU_OK;
-}
-
-/* Summaries borrow from the entries, which go with their arena. */
-static slu_status
-summaries_keep(iceberg_merge *merge, iceberg_manifest_file *manifest, slu_error *err)
-{
-    for (uint32_t i = 0; i < manifest->partition_count; i++) {
-        SLU_TRY(iceberg_value_copy(manifest->partitions[i].lower, merge->arena, &manifest->partitions[i].lower, err));
-        SLU_TRY(iceberg_value_copy(manifest->partitions[i].upper, merge->arena, &manifest->partitions[i].upper, err));
-    }
-    return SLU_OK;
+    merge->written[merge->written_count++] = path; /* also when it fails: it may be there */
+    return iceberg_manifest_put(&make, merge->metadata->default_spec_id, ICEBERG_MANIFEST_DATA, all, path, out, err);
 }
 
 static slu_status
@@ -89,17 +62,13 @@ bin_merge(iceberg_merge *merge, const iceberg_manifest_file *manifests, const me
           slu_error *err)
 {
     SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
-    iceberg_type *types = NULL;
     iceberg_manifest all = {0};
     size_t capacity = 0;
     slu_arena_init(&arena, MERGE_ENTRIES_BYTES_MAX);
-    SLU_TRY(
-        iceberg_spec_types(iceberg_metadata_spec(merge->metadata), iceberg_metadata_schema(merge->metadata), &arena, &types, err));
     for (size_t i = bin->first; i <= bin->last; i++)
         if (mergeable(merge, &manifests[i]))
-            SLU_TRY(entries_add(merge, &manifests[i], types, &arena, &all, &capacity, err));
-    SLU_TRY(manifest_write(merge, &all, out, err));
-    return summaries_keep(merge, out, err);
+            SLU_TRY(entries_add(merge, &manifests[i], &arena, &all, &capacity, err));
+    return manifest_write(merge, &all, out, err);
 }
 
 /* Packs from the oldest (the end of the list) towards the newest; true when there is another bin before *from. */
@@ -142,7 +111,8 @@ iceberg_manifests_merge(iceberg_merge *merge, iceberg_manifest_file *manifests, 
 {
     const char *enabled = iceberg_metadata_property(merge->metadata, "commit.manifest-merge.enabled");
     const int64_t target = iceberg_metadata_property_i64(merge->metadata, "commit.manifest.target-size-bytes", INT64_C(8388608));
-    const int64_t members_min = iceberg_metadata_property_i64(merge->metadata, "commit.manifest.min-count-to-merge", 100);
+    const int64_t members_min =
+        merge->all ? 2 : iceberg_metadata_property_i64(merge->metadata, "commit.manifest.min-count-to-merge", 100);
     size_t from = *count;
     merge_bin bin;
     if (enabled != NULL && strcmp(enabled, "false") == 0)

@@ -27,6 +27,7 @@ typedef struct iceberg_merge {
     int64_t sequence_number; /* of this attempt */
     const char *uuid;        /* names the files: <uuid>-m<n>.avro */
     int attempt;
+    bool all; /* bins of two and more are merged, the newest too */
     const char *written[ICEBERG_MERGED_MAX]; /* out */
     size_t written_count;
 } iceberg_merge;

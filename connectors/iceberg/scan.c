@@ -1,5 +1,6 @@
 #include "iceberg/scan.h"
 
+#include "iceberg/manifest_io.h"
 #include "iceberg/prune.h"
 
 #include <strings.h>
@@ -19,13 +20,6 @@ iceberg_scan_fini(iceberg_scan *scan)
 {
     slu_arena_fini(&scan->arena);
     memset(scan, 0, sizeof *scan);
-}
-
-static slu_status
-file_fetch(const scan_work *work, const char *location, size_t bytes_max, slu_buf *out, slu_error *err)
-{
-    slu_buf_init(out, bytes_max + 1);
-    return iceberg_store_get(work->store, location, bytes_max, out, err);
 }
 
 static slu_status
@@ -60,18 +54,6 @@ scan_add(scan_work *work, const iceberg_manifest_file *listed, const iceberg_par
         file->file.column_count = 0;
     }
     scan->row_count += entry->file.record_count;
-    return SLU_OK;
-}
-
-static slu_status
-manifest_fetch(const scan_work *work, const iceberg_manifest_file *listed, const iceberg_partition_spec *spec,
-               const iceberg_type *types, iceberg_manifest *out, slu_error *err)
-{
-    SLU_AUTO(slu_buf_fini) slu_buf raw = {0};
-    const bool metrics = work->options->metrics || work->options->predicate_count != 0;
-    SLU_TRY(file_fetch(work, listed->path, ICEBERG_MANIFEST_BYTES_MAX, &raw, err));
-    SLU_TRY_IN(iceberg_manifest_decode(slu_buf_view(&raw), listed, spec, types, metrics, &work->scan->arena, out, err), err, "%s",
-               listed->path);
     return SLU_OK;
 }
 
@@ -111,6 +93,7 @@ manifest_scan(scan_work *work, const iceberg_manifest_file *listed, slu_error *e
     const iceberg_partition_spec *spec = iceberg_metadata_spec_of(work->metadata, listed->spec_id);
     iceberg_type *types = NULL;
     iceberg_manifest manifest = {0};
+    const bool metrics = work->options->metrics || work->options->predicate_count != 0;
     if (spec == NULL)
         return slu_error_set(err, SLU_CORRUPT, "%s is of partition spec %d, which the table does not have", listed->path,
                              (int)listed->spec_id);
@@ -121,7 +104,7 @@ manifest_scan(scan_work *work, const iceberg_manifest_file *listed, slu_error *e
         work->scan->skipped_manifests++;
         return SLU_OK;
     }
-    SLU_TRY(manifest_fetch(work, listed, spec, types, &manifest, err));
+    SLU_TRY(iceberg_manifest_get(work->store, work->metadata, listed, metrics, &work->scan->arena, &manifest, err));
     for (size_t i = 0; i < manifest.count; i++) {
         if (manifest.entries[i].status == ICEBERG_STATUS_DELETED)
             continue;
@@ -134,12 +117,9 @@ manifest_scan(scan_work *work, const iceberg_manifest_file *listed, slu_error *e
 static slu_status
 scan_lists(scan_work *work, const iceberg_snapshot *snapshot, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf raw = {0};
     iceberg_manifest_file *manifests = NULL;
     size_t count = 0;
-    SLU_TRY(file_fetch(work, snapshot->manifest_list, ICEBERG_LIST_BYTES_MAX, &raw, err));
-    SLU_TRY_IN(iceberg_list_decode(slu_buf_view(&raw), &work->scan->arena, &manifests, &count, err), err, "%s",
-               snapshot->manifest_list);
+    SLU_TRY(iceberg_list_get(work->store, snapshot->manifest_list, &work->scan->arena, &manifests, &count, err));
     for (size_t i = 0; i < count; i++)
         SLU_TRY(manifest_scan(work, &manifests[i], err));
     return SLU_OK;

@@ -243,6 +243,69 @@ the_caller_may_refuse_to_go_on(void **state)
     check_table(10, 1);
 }
 
+static slu_status
+replace_with(const char *steps, const char *const *removed, size_t removed_count, int64_t data_sequence, slu_error *err)
+{
+    iceberg_table table = {0};
+    iceberg_data_file file = {.path = "file:///x/merged.parquet",
+                              .format = "PARQUET",
+                              .record_count = 20,
+                              .file_bytes = 150,
+                              .sort_order_id = -1,
+                              .content_offset = -1,
+                              .content_bytes = -1,
+                              .first_row_id = -1};
+    const iceberg_append replace = {.files = &file,
+                                    .file_count = 1,
+                                    .operation = "replace",
+                                    .removed = removed,
+                                    .removed_count = removed_count,
+                                    .data_sequence = data_sequence};
+    script = steps;
+    SLU_TRY(iceberg_catalog_load(&catalog, "db", "t", &table, err));
+    const slu_status status = iceberg_table_append(&catalog, &table, &replace, NULL, err);
+    iceberg_table_fini(&table);
+    return status;
+}
+
+/* Two files become one that is as old as the newer of them; an append comes between and stays. */
+static void
+files_are_replaced(void **state)
+{
+    slu_error err = {0};
+    iceberg_table table = {0};
+    iceberg_scan scan = {0};
+    const char *removed[] = {"file:///x/a.parquet", "file:///x/b.parquet"};
+    CHECK_OK(iceberg_catalog_load(&real, "db", "t", &table, &err));
+    CHECK_OK(append_to(&real, &table, removed[0], "me", &err));
+    CHECK_OK(append_to(&real, &table, removed[1], "me", &err));
+    CHECK_OK(replace_with("ck", removed, 2, 2, &err));
+    CHECK_OK(iceberg_catalog_refresh(&real, &table, &err));
+    const iceberg_snapshot *now = iceberg_metadata_snapshot(table.metadata);
+    assert_string_equal(iceberg_snapshot_property(now, "operation"), "replace");
+    assert_string_equal(iceberg_snapshot_property(now, "deleted-data-files"), "2");
+    assert_string_equal(iceberg_snapshot_property(now, "deleted-records"), "20");
+    assert_string_equal(iceberg_snapshot_property(now, "total-records"), "30");
+    assert_string_equal(iceberg_snapshot_property(now, "total-data-files"), "2");
+    assert_string_equal(iceberg_snapshot_property(now, "total-files-size"), "250");
+    CHECK_OK(iceberg_scan_plan(iceberg_catalog_store(&real, &table), table.metadata, now, NULL, &scan, &err));
+    assert_int_equal(scan.count, 2);
+    for (size_t i = 0; i < scan.count; i++)
+        assert_int_equal(scan.files[i].sequence_number, strstr(scan.files[i].file.path, "merged") != NULL ? 2 : 3);
+    iceberg_scan_fini(&scan);
+    /* They are gone: whoever planned the same has a conflict, and leaves nothing behind. */
+    CHECK_STATUS(replace_with("k", removed, 2, 2, &err), SLU_CONFLICT);
+    CHECK_MESSAGE(err, "2 of 2 files");
+    iceberg_table_fini(&table);
+    left counts = {0, 0};
+    char location[128];
+    const iceberg_store *store = iceberg_catalog_store(&real, &table);
+    (void)snprintf(location, sizeof location, "%s/db/t/metadata", folder);
+    CHECK_OK(store->ops->list(store->self, location, count_left, &counts, &err));
+    assert_int_equal(counts.lists, 4);
+    assert_int_equal(counts.manifests, 4);
+}
+
 /* Readers probe upwards from a hint that lags, and list when there is none. */
 static void
 the_hint_is_only_a_hint(void **state)
@@ -382,6 +445,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_lost_answer_is_looked_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_request_is_unknown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_caller_may_refuse_to_go_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_are_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_hint_is_only_a_hint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(manifests_are_merged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory_runs_out, set_up, tear_down),
