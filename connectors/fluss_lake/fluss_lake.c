@@ -9,12 +9,12 @@ struct fluss_lake {
 };
 
 slu_status
-fluss_lake_open(const slu_env *env, const iceberg_lake_options *options, fluss_lake **out, slu_error *err)
+fluss_lake_open(const slu_env *env, const lake_options *options, fluss_lake **out, slu_error *err)
 {
     SLU_AUTO(fluss_lake_close) fluss_lake *lake = slu_alloc_zero(1, sizeof *lake);
     if (lake == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a lake");
-    SLU_TRY(iceberg_lake_open(env, options, &lake->catalog, err));
+    SLU_TRY(lake_open(env, options, &lake->catalog, err));
     *out = slu_take(&lake);
     return SLU_OK;
 }

@@ -6,18 +6,19 @@
  *          server.
  * Owns     the fluss_lake owns its catalog.
  * Threads  one call at a time; calls block.
- * Errors   as iceberg/lake_tables.h.
+ * Errors   as lake/lake.h and iceberg/lake_tables.h.
  */
 #ifndef FLUSS_LAKE_FLUSS_LAKE_H
 #define FLUSS_LAKE_FLUSS_LAKE_H
 
 #include "fluss/record/descriptor.h"
 #include "iceberg/lake_tables.h"
+#include "lake/lake.h"
 
 typedef struct fluss_lake fluss_lake;
 
 /* `env` is borrowed. */
-SLU_CHECK slu_status fluss_lake_open(const slu_env *env, const iceberg_lake_options *options, fluss_lake **out, slu_error *err);
+SLU_CHECK slu_status fluss_lake_open(const slu_env *env, const lake_options *options, fluss_lake **out, slu_error *err);
 void fluss_lake_close(fluss_lake **lake);
 const iceberg_catalog *fluss_lake_catalog(const fluss_lake *lake); /* borrowed */
 

@@ -18,7 +18,7 @@
 #include "base/host_env.h"
 #include "iceberg/commit.h"
 #include "iceberg/data_writer.h"
-#include "iceberg/lake_tables.h"
+#include "lake/plugin_options.h"
 
 #include <sluice/columns.h>
 #include <sluice/plugin.h>
@@ -33,11 +33,7 @@
 
 typedef struct sink_options {
     const char *table;
-    const char *type;
-    const char *warehouse;
-    const char *uri;
-    const char *token;
-    const char *credential;
+    lake_plugin_options lake;
     uint32_t create;
     int64_t target_bytes;
 } sink_options;
@@ -87,15 +83,7 @@ typedef struct iceberg_sink {
 static const slu_option SINK_OPTIONS[] = {
     SLU_OPTION("table", STRING, sink_options, table, NULL, "the table to append to, as namespace.table",
                .flags = SLU_OPTION_REQUIRED),
-    SLU_OPTION("type", STRING, sink_options, type, "hadoop", "the Iceberg catalog: hadoop (tables in a directory) or rest",
-               .param = "datalake.iceberg.type"),
-    SLU_OPTION("warehouse", STRING, sink_options, warehouse, NULL,
-               "where the tables are: a directory or a file: URI; with rest its name there", .param = "datalake.iceberg.warehouse"),
-    SLU_OPTION("uri", STRING, sink_options, uri, NULL, "with rest: where the catalog answers", .param = "datalake.iceberg.uri"),
-    SLU_OPTION("token", STRING, sink_options, token, NULL, "with rest: a bearer token", .param = "datalake.iceberg.token",
-               .flags = SLU_OPTION_SECRET),
-    SLU_OPTION("credential", STRING, sink_options, credential, NULL, "with rest: client id:secret for a token",
-               .param = "datalake.iceberg.credential", .flags = SLU_OPTION_SECRET),
+    LAKE_PLUGIN_OPTIONS(sink_options, lake),
     SLU_OPTION("create", BOOL, sink_options, create, "false",
                "make the table from the input's columns, unpartitioned, when it is not there"),
     SLU_OPTION("target-file-size", BYTES, sink_options, target_bytes, NULL,
@@ -105,20 +93,11 @@ static const slu_option SINK_OPTIONS[] = {
 /* ---- the table ---- */
 
 static slu_status
-lake_open(const slu_env *env, const sink_options *options, iceberg_catalog *out, slu_error *err)
+catalog_open(const slu_env *env, const sink_options *options, iceberg_catalog *out, slu_error *err)
 {
-    iceberg_property secrets[2];
-    size_t count = 0;
-    if (options->token != NULL)
-        secrets[count++] = (iceberg_property){"token", options->token};
-    if (options->credential != NULL)
-        secrets[count++] = (iceberg_property){"credential", options->credential};
-    const iceberg_lake_options lake = {.type = options->type,
-                                       .warehouse = options->warehouse,
-                                       .uri = options->uri,
-                                       .properties = secrets,
-                                       .property_count = count};
-    return iceberg_lake_open(env, &lake, out, err);
+    iceberg_property settings[LAKE_SETTINGS_MAX];
+    const size_t count = lake_plugin_settings(&options->lake, settings);
+    return lake_open(env, &(lake_options){.settings = settings, .setting_count = count}, out, err);
 }
 
 static slu_status
@@ -171,7 +150,7 @@ sink_plan(slu_plan_call *call, slu_error *err)
     char name[256];
     slu_status status = name_split(options, ns, name, err);
     if (status == SLU_OK)
-        status = lake_open(&env, options, &catalog, err);
+        status = catalog_open(&env, options, &catalog, err);
     if (status == SLU_OK)
         status = table_open(options, &catalog, ns, name, call->inputs[0], false, &table, err);
     if (status == SLU_OK)
@@ -206,7 +185,7 @@ static slu_status
 sink_begin(iceberg_sink *self, slu_error *err)
 {
     SLU_TRY(name_split(self->options, self->ns, self->name, err));
-    SLU_TRY(lake_open(&self->env, self->options, &self->catalog, err));
+    SLU_TRY(catalog_open(&self->env, self->options, &self->catalog, err));
     SLU_TRY(table_open(self->options, &self->catalog, self->ns, self->name, self->input, true, &self->table, err));
     return partition_sources(self, err);
 }

@@ -1,58 +1,8 @@
 #include "iceberg/lake_tables.h"
 
 #include "base/limits.h"
-#include "iceberg/rest/rest_catalog.h"
 
 #define LAKE_ARENA_BYTES_MAX ((size_t)64 << 20)
-
-/* Tables whose files are in local directories: their locations are the server's choice. */
-static slu_status
-lake_open_rest(const slu_env *env, const iceberg_lake_options *options, iceberg_catalog *out, slu_error *err)
-{
-    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
-    iceberg_store store = {0};
-    if (options->uri == NULL || options->uri[0] == 0)
-        return slu_error_set(err, SLU_INVALID,
-                             "datalake.iceberg.uri is not set: where the REST catalog answers (http://host:port)");
-    slu_arena_init(&arena, LAKE_ARENA_BYTES_MAX);
-    iceberg_property *settings = slu_arena_array(&arena, options->property_count + 2, sizeof *settings);
-    SLU_TRY(slu_arena_status(&arena, err));
-    size_t count = 0;
-    settings[count++] = (iceberg_property){"uri", options->uri};
-    if (options->warehouse != NULL && options->warehouse[0] != 0)
-        settings[count++] = (iceberg_property){"warehouse", options->warehouse};
-    for (size_t i = 0; i < options->property_count; i++)
-        settings[count++] = options->properties[i];
-    SLU_TRY(iceberg_store_local_open(options->sync, &store, err));
-    const iceberg_rest_options rest = {.properties = settings, .property_count = count};
-    const slu_status status = iceberg_catalog_rest_open(env, &rest, &store, out, err);
-    if (status != SLU_OK)
-        iceberg_store_close(&store);
-    return status;
-}
-
-slu_status
-iceberg_lake_open(const slu_env *env, const iceberg_lake_options *options, iceberg_catalog *out, slu_error *err)
-{
-    iceberg_store store = {0};
-    if (options->type != NULL && strcmp(options->type, "rest") == 0)
-        return lake_open_rest(env, options, out, err);
-    if (options->type != NULL && strcmp(options->type, "hadoop") != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "datalake.iceberg.type=%s: this build has hadoop (a directory) and rest",
-                             options->type);
-    if (options->warehouse == NULL || options->warehouse[0] == 0)
-        return slu_error_set(err, SLU_INVALID,
-                             "datalake.iceberg.warehouse is not set: the directory in which the lake's tables are");
-    if (options->warehouse[0] != '/' && strncmp(options->warehouse, "file:", 5) != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED,
-                             "datalake.iceberg.warehouse=%s: this build has local directories (/path or file:/path)",
-                             options->warehouse);
-    SLU_TRY(iceberg_store_local_open(options->sync, &store, err));
-    const slu_status status = iceberg_catalog_files_open(env, options->warehouse, &store, out, err);
-    if (status != SLU_OK)
-        iceberg_store_close(&store);
-    return status;
-}
 
 static slu_status
 adopt(const iceberg_catalog *catalog, const char *ns, const char *name, const iceberg_create *wanted, slu_error *err)

@@ -13,6 +13,8 @@
 
 #include "base/bytes.h"
 
+struct iceberg_store_settings; /* store_maker.h */
+
 typedef struct iceberg_listed {
     const char *location; /* borrowed for the call */
     int64_t bytes;
@@ -37,6 +39,8 @@ typedef struct iceberg_store_ops {
     slu_status (*create)(void *self, const char *location, void **out_file, slu_error *err);
     slu_status (*append)(void *self, void *file, const void *data, size_t bytes, slu_error *err);
     slu_status (*finish)(void *self, void **file, bool keep, slu_error *err);
+    /* Other keys for what follows, files being written included; NULL: this store has none. Those that it was opened with are gone. */
+    slu_status (*renew)(void *self, const struct iceberg_store_settings *settings, slu_error *err);
     void (*close)(void *self);
 } iceberg_store_ops;
 

@@ -1,4 +1,4 @@
-#include "iceberg/store.h"
+#include "iceberg/store_maker.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -29,6 +29,14 @@ iceberg_store_close(iceberg_store *store)
     if (store->ops != NULL)
         store->ops->close(store->self);
     memset(store, 0, sizeof *store);
+}
+
+void
+iceberg_store_maker_close(iceberg_store_maker *maker)
+{
+    if (maker->close != NULL)
+        maker->close(maker->self);
+    memset(maker, 0, sizeof *maker);
 }
 
 /* "file:///x" and "file:/x" to "/x". */

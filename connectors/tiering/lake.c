@@ -1,30 +1,22 @@
 #include "lake.h"
 
-#include "iceberg/lake_tables.h"
-
 slu_status
 tiering_lake_check(const tiering_lake_options *options, slu_error *err)
 {
+    iceberg_property settings[LAKE_SETTINGS_MAX];
     if (options->format != NULL && strcmp(options->format, "iceberg") != 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "lake format %s: this build tiers into iceberg only", options->format);
-    const bool is_rest = options->type != NULL && strcmp(options->type, "rest") == 0;
-    if (!is_rest && (options->type == NULL || strcmp(options->type, "hadoop") != 0))
-        return slu_error_set(err, SLU_UNSUPPORTED,
-                             "Iceberg catalog type %s: tiering serves hadoop (tables in a directory) and rest",
-                             options->type == NULL ? "(none)" : options->type);
-    if (is_rest && (options->uri == NULL || options->uri[0] == 0))
-        return slu_error_set(err, SLU_INVALID, "no catalog: give datalake.iceberg.uri, where the REST catalog answers");
-    if (!is_rest && (options->warehouse == NULL || options->warehouse[0] == 0))
-        return slu_error_set(err, SLU_INVALID, "no warehouse: give datalake.iceberg.warehouse, a directory or file: URI");
-    return SLU_OK;
+    const size_t count = lake_plugin_settings(&options->iceberg, settings);
+    return lake_check(&(lake_options){.settings = settings, .setting_count = count}, err);
 }
 
 slu_status
 tiering_lake_open(const slu_env *env, const tiering_lake_options *options, iceberg_catalog *out, slu_error *err)
 {
-    const iceberg_lake_options lake = {.type = options->type, .warehouse = options->warehouse, .uri = options->uri};
+    iceberg_property settings[LAKE_SETTINGS_MAX];
     SLU_TRY(tiering_lake_check(options, err));
-    return iceberg_lake_open(env, &lake, out, err);
+    const size_t count = lake_plugin_settings(&options->iceberg, settings);
+    return lake_open(env, &(lake_options){.settings = settings, .setting_count = count}, out, err);
 }
 
 static void

@@ -1,31 +1,22 @@
 /*
  * lake.h: which catalog the lake tables are in: the options that writer and committer share, and the catalog they open from them.
  *
- * Errors   INVALID: a missing option, by its name; UNSUPPORTED: a catalog type that this build has not.
+ * Errors   those of lake/lake.h; UNSUPPORTED: a lake format other than iceberg.
  */
 #ifndef TIERING_LAKE_H
 #define TIERING_LAKE_H
 
-#include "iceberg/catalog.h"
-
-#include <sluice/plugin.h>
+#include "lake/plugin_options.h"
 
 typedef struct tiering_lake_options {
     const char *format;
-    const char *type;
-    const char *warehouse;
-    const char *uri; /* with rest */
+    lake_plugin_options iceberg;
 } tiering_lake_options;
 
 /* The lines of an option table, for a struct whose member `lake` is a tiering_lake_options. */
 #define TIERING_LAKE_OPTIONS(options_struct)                                                                                       \
     SLU_OPTION("format", STRING, options_struct, lake.format, "iceberg", "the lake's format", .param = "datalake.format"),         \
-        SLU_OPTION("type", STRING, options_struct, lake.type, "hadoop",                                                            \
-                   "the Iceberg catalog: hadoop (tables in a directory) or rest", .param = "datalake.iceberg.type"),               \
-        SLU_OPTION("warehouse", STRING, options_struct, lake.warehouse, NULL, "where the tables are: a directory or file: URI",    \
-                   .param = "datalake.iceberg.warehouse"),                                                                         \
-        SLU_OPTION("uri", STRING, options_struct, lake.uri, NULL, "with rest: where the catalog answers",                          \
-                   .param = "datalake.iceberg.uri")
+        LAKE_PLUGIN_OPTIONS(options_struct, lake.iceberg)
 
 SLU_CHECK slu_status tiering_lake_check(const tiering_lake_options *options, slu_error *err);
 /* `env` is borrowed. */

@@ -90,9 +90,12 @@ lakes_open(void *context, const fluss_config *config, fluss_server_lake *out, sl
         return SLU_OK;
     if (all->count == SERVER_LAKES_MAX)
         return slu_error_set(err, SLU_LIMIT, "the lake was altered %d times: start the server again", SERVER_LAKES_MAX);
-    const cli_lake_options lake = {fluss_config_get(config, "datalake.iceberg.type"),
-                                   fluss_config_get(config, "datalake.iceberg.warehouse"),
-                                   fluss_config_get(config, "datalake.iceberg.uri")};
+    iceberg_property settings[LAKE_SETTINGS_MAX];
+    lake_options lake = {.settings = settings};
+    for (size_t i = 0; i < config->entry_count && lake.setting_count < LAKE_SETTINGS_MAX; i++)
+        if (strncmp(config->entries[i].key, LAKE_SETTING_PREFIX, strlen(LAKE_SETTING_PREFIX)) == 0)
+            settings[lake.setting_count++] =
+                (iceberg_property){config->entries[i].key + strlen(LAKE_SETTING_PREFIX), config->entries[i].text};
     SLU_TRY(cli_lake_open(slu_cli_env(), &lake, &all->lakes[all->count], err));
     *out = cli_lake_for_server(all->lakes[all->count++]);
     return SLU_OK;

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "cli/catalog/catalog.h"
+#include "lake_settings.h"
 #include "plan/descriptor.h"
 #include "sql/session.h"
 
@@ -27,20 +28,6 @@ on_interrupt(int number)
         slu_sql_interrupt(running);
 }
 
-/* --a.b.c on the command line, then SLUICE_A_B_C. */
-static const char *
-setting(const slu_args *args, const char *name)
-{
-    char variable[128] = "SLUICE_";
-    size_t at = strlen(variable);
-    for (uint32_t i = 0; i < args->setting_count; i++)
-        if (strcmp(args->settings[i].name, name) == 0)
-            return args->settings[i].text;
-    for (const char *from = name; *from != 0 && at + 1 < sizeof variable; from++)
-        variable[at++] = *from == '.' || *from == '-' ? '_' : (char)toupper((unsigned char)*from);
-    return getenv(variable);
-}
-
 static slu_status
 settings_check(const slu_args *args, slu_error *err)
 {
@@ -55,7 +42,7 @@ settings_check(const slu_args *args, slu_error *err)
                                         "datalake.iceberg.warehouse",
                                         "datalake.iceberg.uri"};
     for (uint32_t i = 0; i < args->setting_count; i++) {
-        bool found = false;
+        bool found = strncmp(args->settings[i].name, LAKE_SETTING_PREFIX, strlen(LAKE_SETTING_PREFIX)) == 0;
         for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
             found = found || strcmp(args->settings[i].name, known[k]) == 0;
         if (!found)
@@ -224,19 +211,20 @@ sql(const slu_args *args)
     cli_catalog *catalog = NULL;
     slu_sql_session *session = NULL;
     const int format = format_of(args);
-    cli_catalog_options options = {.bootstrap_servers = setting(args, "fluss.bootstrap.servers"),
+    cli_lake_settings lake;
+    slu_status status = cli_lake_settings_take(args, &lake, &err);
+    cli_catalog_options options = {.bootstrap_servers = cli_setting(args, "fluss.bootstrap.servers"),
                                    .database = slu_args_get(args, "database"),
-                                   .lake_warehouse = setting(args, "datalake.iceberg.warehouse"),
-                                   .lake_type = setting(args, "datalake.iceberg.type"),
-                                   .lake_uri = setting(args, "datalake.iceberg.uri"),
-                                   .login = {.protocol = setting(args, "fluss.client.security.protocol"),
-                                             .mechanism = setting(args, "fluss.client.security.sasl.mechanism"),
-                                             .username = setting(args, "fluss.client.security.sasl.username"),
-                                             .password = setting(args, "fluss.client.security.sasl.password"),
-                                             .jaas_config = setting(args, "fluss.client.security.sasl.jaas.config")}};
+                                   .lake = cli_lake_settings_options(&lake),
+                                   .login = {.protocol = cli_setting(args, "fluss.client.security.protocol"),
+                                             .mechanism = cli_setting(args, "fluss.client.security.sasl.mechanism"),
+                                             .username = cli_setting(args, "fluss.client.security.sasl.username"),
+                                             .password = cli_setting(args, "fluss.client.security.sasl.password"),
+                                             .jaas_config = cli_setting(args, "fluss.client.security.sasl.jaas.config")}};
     if (options.bootstrap_servers == NULL)
         options.bootstrap_servers = "127.0.0.1:9123";
-    slu_status status = settings_check(args, &err);
+    if (status == SLU_OK)
+        status = settings_check(args, &err);
     if (status == SLU_OK && format == 0)
         status = slu_error_set(&err, SLU_INVALID, "--format %s: it is table, csv or json", slu_args_get(args, "format"));
     if (status != SLU_OK) {

@@ -252,7 +252,7 @@ pipeline_open(pipeline *p)
     source_options.pause_ms = 50;
     source_options.rounds = 4;
     writer_options.lake = committer_options.lake =
-        (tiering_lake_options){.format = "iceberg", .type = "hadoop", .warehouse = warehouse};
+        (tiering_lake_options){.format = "iceberg", .iceberg = {.type = "hadoop", .warehouse = warehouse}};
     writer_options.memory_bytes = memory_bytes;
     stage_open(&p->source, &tiering_source_plugin, &source_options, NULL);
     stage_open(&p->writer, &tiering_writer_plugin, &writer_options, NULL);
@@ -670,7 +670,8 @@ set_up(void **state)
         assert_non_null(mkdtemp(dir));
     }
     (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", dir);
-    CHECK_OK(cli_lake_open(&env, &(cli_lake_options){.type = "hadoop", .warehouse = warehouse}, &lake_tables, &err));
+    const iceberg_property where = {"warehouse", warehouse};
+    CHECK_OK(cli_lake_open(&env, &(lake_options){.settings = &where, .setting_count = 1}, &lake_tables, &err));
     server_start(0);
     CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = fluss_server_address(server)}, &client, &err));
     return 0;

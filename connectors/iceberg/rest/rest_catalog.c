@@ -13,6 +13,7 @@
 typedef struct rest_catalog {
     const slu_env *env;
     iceberg_store store;
+    iceberg_store_maker maker;
     iceberg_rest_session *session;
 } rest_catalog;
 
@@ -291,6 +292,7 @@ rest_close(void *self)
     rest_catalog *catalog = self;
     iceberg_rest_session_close(&catalog->session);
     iceberg_store_close(&catalog->store);
+    iceberg_store_maker_close(&catalog->maker);
     slu_free(catalog);
 }
 
@@ -304,20 +306,25 @@ static const iceberg_catalog_ops REST = {
 };
 
 slu_status
-iceberg_catalog_rest_open(const slu_env *env, const iceberg_rest_options *options, iceberg_store *store, iceberg_catalog *out,
+iceberg_catalog_rest_open(const slu_env *env, const iceberg_rest_options *options, iceberg_store_maker *maker, iceberg_catalog *out,
                           slu_error *err)
 {
     rest_catalog *catalog = slu_alloc_zero(1, sizeof *catalog);
     if (catalog == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a catalog");
     catalog->env = env;
-    const slu_status status = iceberg_rest_session_open(env, options, &catalog->session, err);
+    slu_status status = iceberg_rest_session_open(env, options, &catalog->session, err);
+    if (status == SLU_OK) {
+        const iceberg_rest_properties all = iceberg_rest_session_settings(catalog->session);
+        const iceberg_store_settings settings = {.items = all.items, .count = all.count};
+        status = maker->open(maker->self, &settings, &catalog->store, err);
+    }
     if (status != SLU_OK) {
-        slu_free(catalog);
+        rest_close(catalog);
         return slu_error_in(err, status, "REST catalog");
     }
-    catalog->store = *store;
-    memset(store, 0, sizeof *store);
+    catalog->maker = *maker;
+    memset(maker, 0, sizeof *maker);
     *out = (iceberg_catalog){&REST, catalog, env};
     return SLU_OK;
 }

@@ -8,7 +8,8 @@
  *          looked for, and when it is there the commit is OK. After a try in doubt, that it is not there is believed only when the
  *          history from the ref back to the base is shown without a gap, since some servers list the current snapshot alone.
  * Create   makes the namespace when it is missing.
- * Owns     the store is taken over and closed with the catalog.
+ * Files    the stores are made with the server's settings over and under ours (session.h).
+ * Owns     the maker is taken over and closed with the catalog.
  * Threads  any; calls to the server wait for each other.
  * Errors   those of session.h and catalog.h.
  * Not yet  stage-create, table-scoped tokens, token exchange, vended credentials and remote signing, rest.auth.type sigv4 and basic.
@@ -17,9 +18,10 @@
 #define ICEBERG_REST_CATALOG_H
 
 #include "iceberg/rest/session.h"
+#include "iceberg/store_maker.h"
 
-SLU_CHECK slu_status iceberg_catalog_rest_open(const slu_env *env, const iceberg_rest_options *options, iceberg_store *store,
-                                               iceberg_catalog *out, slu_error *err);
+SLU_CHECK slu_status iceberg_catalog_rest_open(const slu_env *env, const iceberg_rest_options *options,
+                                               iceberg_store_maker *maker, iceberg_catalog *out, slu_error *err);
 
 /* Those below want a catalog of iceberg_catalog_rest_open; another is INVALID. */
 

@@ -22,6 +22,7 @@ struct iceberg_rest_session {
     slu_arena arena;
     iceberg_rest_properties own;
     iceberg_rest_config config;
+    iceberg_rest_properties effective; /* defaults, own, overrides */
     const char *base;      /* {uri} without a final slash */
     const char *token_url; /* by our own settings */
     const char *prefix;    /* "" or "PREFIX/" */
@@ -85,6 +86,26 @@ iceberg_rest_session_setting(const iceberg_rest_session *session, const char *ke
     if (value == NULL)
         value = get(&session->own, key);
     return value != NULL ? value : get(&session->config.defaults, key);
+}
+
+iceberg_rest_properties
+iceberg_rest_session_settings(const iceberg_rest_session *session)
+{
+    return session->effective;
+}
+
+static slu_status
+effective_make(iceberg_rest_session *session, slu_error *err)
+{
+    const iceberg_rest_properties *parts[] = {&session->config.defaults, &session->own, &session->config.overrides};
+    const size_t count = parts[0]->count + parts[1]->count + parts[2]->count;
+    iceberg_property *items = slu_arena_array(&session->arena, count, sizeof *items);
+    SLU_TRY(slu_arena_status(&session->arena, err));
+    session->effective = (iceberg_rest_properties){items, 0};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (size_t k = 0; k < parts[i]->count; k++)
+            items[session->effective.count++] = parts[i]->items[k];
+    return SLU_OK;
 }
 
 static slu_status
@@ -495,6 +516,7 @@ config_ask(iceberg_rest_session *session, slu_error *err)
     SLU_TRY(status);
     SLU_TRY_IN(iceberg_rest_config_decode(slu_buf_view(&reply.body), &session->arena, &session->config, err), err, "%s/v1/config",
                session->base);
+    SLU_TRY(effective_make(session, err));
     return config_apply(session, err);
 }
 

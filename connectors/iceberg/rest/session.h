@@ -55,6 +55,8 @@ SLU_CHECK slu_status iceberg_rest_session_call(iceberg_rest_session *session, co
                                                iceberg_rest_reply *reply, slu_error *err);
 /* The effective setting; NULL: not set. Borrowed as long as the session. */
 const char *iceberg_rest_session_setting(const iceberg_rest_session *session, const char *key);
+/* All of them, a later one over an earlier one. Borrowed as long as the session. */
+iceberg_rest_properties iceberg_rest_session_settings(const iceberg_rest_session *session);
 
 /* Percent-encodes everything but unreserved characters. */
 void iceberg_rest_text_encode(slu_buf *out, const char *text, size_t bytes);

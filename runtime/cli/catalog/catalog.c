@@ -229,9 +229,8 @@ cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_cat
     catalog->database = slu_strdup(options->database == NULL ? "fluss" : options->database);
     catalog->sql = (slu_sql_catalog){.context = catalog, .database = catalog->database, .list = catalog_list, .open = catalog_open};
     slu_status status = catalog->database == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a catalog") : SLU_OK;
-    if (status == SLU_OK && (options->lake_warehouse != NULL || options->lake_uri != NULL))
-        status = cli_lake_open(env, &(cli_lake_options){options->lake_type, options->lake_warehouse, options->lake_uri},
-                               &catalog->lake, err);
+    if (status == SLU_OK && (lake_setting(&options->lake, "warehouse") != NULL || lake_setting(&options->lake, "uri") != NULL))
+        status = cli_lake_open(env, &options->lake, &catalog->lake, err);
     if (status == SLU_OK)
         status = fluss_client_open(
             env, &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers, .login = options->login},

@@ -14,6 +14,7 @@
 
 #include "base/env.h"
 #include "fluss/client/client.h"
+#include "lake/lake.h"
 #include "sql/table.h"
 
 typedef struct cli_catalog cli_catalog;
@@ -21,10 +22,8 @@ typedef struct cli_catalog cli_catalog;
 typedef struct cli_catalog_options {
     fluss_login login;
     const char *bootstrap_servers;
-    const char *database;       /* NULL: "fluss" */
-    const char *lake_warehouse; /* "datalake.iceberg.warehouse"; NULL, and no uri: the lake cannot be read */
-    const char *lake_type;      /* "datalake.iceberg.type"; NULL: "hadoop" */
-    const char *lake_uri;       /* "datalake.iceberg.uri", with rest */
+    const char *database; /* NULL: "fluss" */
+    lake_options lake;    /* without a warehouse and a uri the lake cannot be read; borrowed for the open */
 } cli_catalog_options;
 
 SLU_CHECK slu_status cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_catalog **out, slu_error *err);

@@ -277,8 +277,8 @@ static slu_status
 demo_run(demo *of, cli_demo_summary *out, slu_error *err)
 {
     SLU_TRY(cli_stack_start(&of->stack, err));
-    const cli_catalog_options options = {
-        .bootstrap_servers = of->stack.server, .lake_warehouse = of->stack.warehouse, .lake_type = "hadoop"};
+    const iceberg_property lake = {"warehouse", of->stack.warehouse};
+    const cli_catalog_options options = {.bootstrap_servers = of->stack.server, .lake = {.settings = &lake, .setting_count = 1}};
     SLU_TRY(cli_catalog_open(of->env, &options, &of->catalog, err));
     SLU_TRY(slu_client_open(of->env, of->stack.jobmanager, SLU_CLIENT_TIMEOUT_MS_DEFAULT, &of->jobs, err));
     SLU_TRY(tables_make(of, err));

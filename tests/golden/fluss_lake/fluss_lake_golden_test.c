@@ -28,7 +28,8 @@ made(const char *folder, const char *name)
     slu_buf text;
     slu_buf_init(&text, 1 << 20);
     char path[1024];
-    const iceberg_lake_options options = {.type = "hadoop", .warehouse = folder};
+    const iceberg_property warehouse = {"warehouse", folder};
+    const lake_options options = {.settings = &warehouse, .setting_count = 1};
     slu_env_init_fake(&fake, 7);
     (void)snprintf(path, sizeof path, GOLDEN "%s.descriptor.json", name);
     CHECK_OK(slu_file_read(path, 1 << 20, &text, &err));

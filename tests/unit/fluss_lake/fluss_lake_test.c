@@ -31,6 +31,13 @@ static char folder[64];
 static slu_env_fake fake;
 static fluss_lake *lake;
 
+static slu_status
+lake_of(const char *warehouse, const char *type, fluss_lake **out, slu_error *err)
+{
+    const iceberg_property settings[] = {{"warehouse", warehouse}, {"type", type}};
+    return fluss_lake_open(&fake.env, &(lake_options){.settings = settings, .setting_count = 2}, out, err);
+}
+
 static int
 set_up(void **state)
 {
@@ -38,8 +45,7 @@ set_up(void **state)
     (void)snprintf(folder, sizeof folder, "/tmp/sluice-lake-XXXXXX");
     assert_non_null(mkdtemp(folder));
     slu_env_init_fake(&fake, 7);
-    const iceberg_lake_options options = {.warehouse = folder};
-    CHECK_OK(fluss_lake_open(&fake.env, &options, &lake, &err));
+    CHECK_OK(lake_of(folder, NULL, &lake, &err));
     return 0;
 }
 
@@ -142,13 +148,10 @@ options_are_checked(void **state)
 {
     slu_error err = {0};
     fluss_lake *none = NULL;
-    const iceberg_lake_options rest = {.type = "rest", .warehouse = "x"};
-    const iceberg_lake_options s3 = {.type = "hadoop", .warehouse = "s3://x/y"};
-    const iceberg_lake_options missing = {.type = "hadoop"};
-    CHECK_STATUS(fluss_lake_open(&fake.env, &rest, &none, &err), SLU_INVALID);
+    CHECK_STATUS(lake_of("x", "rest", &none, &err), SLU_INVALID);
     CHECK_MESSAGE(err, "datalake.iceberg.uri is not set");
-    CHECK_STATUS(fluss_lake_open(&fake.env, &s3, &none, &err), SLU_UNSUPPORTED);
-    CHECK_STATUS(fluss_lake_open(&fake.env, &missing, &none, &err), SLU_INVALID);
+    CHECK_STATUS(lake_of("gs://x/y", "hadoop", &none, &err), SLU_UNSUPPORTED);
+    CHECK_STATUS(lake_of(NULL, "hadoop", &none, &err), SLU_INVALID);
     CHECK_MESSAGE(err, "datalake.iceberg.warehouse");
 }
 

@@ -1,7 +1,7 @@
 /* iceberg_sink as the module that ships: rows become snapshots at checkpoints, once each. */
 #include "base/file.h"
-#include "iceberg/lake_tables.h"
 #include "iceberg/scan.h"
+#include "lake/lake.h"
 #include "support/check.h"
 
 #include <sluice/sdk/harness.h>
@@ -19,8 +19,8 @@ set_up(void **state)
     (void)snprintf(folder, sizeof folder, "/tmp/sluice-sink-XXXXXX");
     assert_non_null(mkdtemp(folder));
     slu_env_init_fake(&fake, 7);
-    const iceberg_lake_options lake = {.warehouse = folder};
-    CHECK_OK(iceberg_lake_open(&fake.env, &lake, &catalog, &err));
+    const iceberg_property warehouse = {"warehouse", folder};
+    CHECK_OK(lake_open(&fake.env, &(lake_options){.settings = &warehouse, .setting_count = 1}, &catalog, &err));
     (void)snprintf(options, sizeof options, "{ table: db.t, warehouse: \"%s\", create: true }", folder);
     return 0;
 }
@@ -209,7 +209,7 @@ a_bad_submit_is_named(void **state)
     refused(with, "id BIGINT", SLU_NOTFOUND, "create: true");
     (void)snprintf(with, sizeof with, "{ table: t, warehouse: \"%s\" }", folder);
     refused(with, "id BIGINT", SLU_INVALID, "namespace.table");
-    refused("{ table: db.t, warehouse: \"s3://x\" }", "id BIGINT", SLU_UNSUPPORTED, "local directories");
+    refused("{ table: db.t, warehouse: \"gs://bucket/lake\" }", "id BIGINT", SLU_UNSUPPORTED, "local directories");
 }
 
 int

@@ -341,7 +341,7 @@ set_up(void **state)
     (void)snprintf(dir, sizeof dir, "/tmp/sluice-commit-XXXXXX");
     assert_non_null(mkdtemp(dir));
     CHECK_OK(
-        tiering_lake_open(&env, &(tiering_lake_options){.format = "iceberg", .type = "hadoop", .warehouse = dir}, &catalog, &err));
+        tiering_lake_open(&env, &(tiering_lake_options){.format = "iceberg", .iceberg = {.warehouse = dir}}, &catalog, &err));
     return 0;
 }
 

@@ -183,17 +183,22 @@ tear_down(void **state)
 }
 
 static slu_status
+maker_open(void *self, const iceberg_store_settings *settings, iceberg_store *out, slu_error *err)
+{
+    return iceberg_store_local_open(false, out, err);
+}
+
+static slu_status
 open_with(const iceberg_property *more, size_t count, slu_error *err)
 {
     iceberg_property all[8] = {{"uri", server.uri}};
-    iceberg_store store = {0};
+    iceberg_store_maker maker = {.open = maker_open};
     for (size_t i = 0; i < count; i++)
         all[i + 1] = more[i];
     iceberg_catalog_close(&catalog);
-    CHECK_STATUS(iceberg_store_local_open(false, &store, err), SLU_OK);
     const iceberg_rest_options options = {.properties = all, .property_count = count + 1, .retry_wait_ms = 1};
-    const slu_status status = iceberg_catalog_rest_open(&fake.env, &options, &store, &catalog, err);
-    iceberg_store_close(&store);
+    const slu_status status = iceberg_catalog_rest_open(&fake.env, &options, &maker, &catalog, err);
+    iceberg_store_maker_close(&maker);
     return status;
 }
 
@@ -582,10 +587,10 @@ bad_settings_are_refused(void **state)
                                             {"token", "a\r\nb"}, {"header.A", "a\r\nb"},     {"rest.auth.type", "sigv4"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         slu_error err = {0};
-        iceberg_store store = {0};
+        iceberg_store_maker maker = {.open = maker_open};
         const iceberg_property two[] = {rows[i], {"uri", "http://127.0.0.1:1"}};
         const iceberg_rest_options options = {.properties = two, .property_count = 2};
-        const slu_status status = iceberg_catalog_rest_open(&fake.env, &options, &store, &catalog, &err);
+        const slu_status status = iceberg_catalog_rest_open(&fake.env, &options, &maker, &catalog, &err);
         assert_true(status == SLU_INVALID || status == SLU_UNSUPPORTED);
         CHECK_MESSAGE(err, "REST catalog");
         assert_null(strstr(err.message, "pw"));

@@ -1,0 +1,111 @@
+#include "lake/lake.h"
+
+#include "iceberg/rest/rest_catalog.h"
+#include "lake/stores.h"
+
+#include <strings.h>
+
+const char *
+lake_setting(const lake_options *options, const char *name)
+{
+    for (size_t i = options->setting_count; i-- > 0;) {
+        const iceberg_property *at = &options->settings[i];
+        if (strcmp(at->key, name) == 0 && at->value != NULL && at->value[0] != 0)
+            return at->value;
+    }
+    return NULL;
+}
+
+bool
+lake_setting_is_secret(const char *name)
+{
+    static const char *const parts[] = {"secret", "token", "credential", "password", "access-key", "header.", "key-id"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcasestr(name, parts[i]) != NULL)
+            return true;
+    return false;
+}
+
+static bool
+is_rest(const lake_options *options)
+{
+    const char *type = lake_setting(options, "type");
+    return type != NULL && strcmp(type, "rest") == 0;
+}
+
+slu_status
+lake_check(const lake_options *options, slu_error *err)
+{
+    const char *type = lake_setting(options, "type");
+    if (is_rest(options))
+        return lake_setting(options, "uri") != NULL
+                   ? SLU_OK
+                   : slu_error_set(err, SLU_INVALID,
+                                   "datalake.iceberg.uri is not set: where the REST catalog answers (http://host:port)");
+    if (type != NULL && strcmp(type, "hadoop") != 0 && strcmp(type, "filesystem") != 0)
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "datalake.iceberg.type=%.64s: this build has hadoop (tables in a directory or in S3) and rest", type);
+    const char *warehouse = lake_setting(options, "warehouse");
+    if (warehouse == NULL)
+        return slu_error_set(err, SLU_INVALID,
+                             "datalake.iceberg.warehouse is not set: where the lake's tables are (/path, file:/path or "
+                             "s3://bucket/path)");
+    if (warehouse[0] != '/' && strncmp(warehouse, "file:", 5) != 0 && strncmp(warehouse, "s3", 2) != 0)
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "datalake.iceberg.warehouse=%.200s: this build has local directories (/path or file:/path) and S3 "
+                             "(s3://bucket/path)",
+                             warehouse);
+    return SLU_OK;
+}
+
+static slu_status
+open_files(const slu_env *env, const lake_options *options, iceberg_catalog *out, slu_error *err)
+{
+    iceberg_store store = {0};
+    const iceberg_store_settings settings = {.items = options->settings, .count = options->setting_count};
+    SLU_TRY(lake_stores_open(env, &settings, options->sync, true, &store, err));
+    const slu_status status = iceberg_catalog_files_open(env, lake_setting(options, "warehouse"), &store, out, err);
+    if (status != SLU_OK)
+        iceberg_store_close(&store);
+    return status;
+}
+
+static slu_status
+open_rest(const slu_env *env, const lake_options *options, iceberg_catalog *out, slu_error *err)
+{
+    iceberg_store_maker maker = {0};
+    const iceberg_rest_options rest = {.properties = options->settings,
+                                       .property_count = options->setting_count,
+                                       .http = {.ca_file = lake_setting(options, "rest.ca-file")}};
+    SLU_TRY(lake_stores_maker(env, options->sync, &maker, err));
+    const slu_status status = iceberg_catalog_rest_open(env, &rest, &maker, out, err);
+    if (status != SLU_OK)
+        iceberg_store_maker_close(&maker);
+    return status;
+}
+
+/* The settings that say something, each once: a later one takes the place of an earlier one. */
+static size_t
+settings_said(const lake_options *options, iceberg_property out[LAKE_SETTINGS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < options->setting_count; i++) {
+        const iceberg_property *at = &options->settings[i];
+        if (at->value == NULL || at->value[0] == 0 || lake_setting(options, at->key) != at->value)
+            continue;
+        out[count++] = *at;
+    }
+    return count;
+}
+
+slu_status
+lake_open(const slu_env *env, const lake_options *options, iceberg_catalog *out, slu_error *err)
+{
+    iceberg_property said[LAKE_SETTINGS_MAX];
+    if (options->setting_count > LAKE_SETTINGS_MAX)
+        return slu_error_set(err, SLU_LIMIT, "a lake with %zu settings; at most %d are served", options->setting_count,
+                             LAKE_SETTINGS_MAX);
+    SLU_TRY(lake_check(options, err));
+    const lake_options clean = {.settings = said, .setting_count = settings_said(options, said), .sync = options->sync};
+    return is_rest(&clean) ? open_rest(env, &clean, out, err) : open_files(env, &clean, out, err);
+}
