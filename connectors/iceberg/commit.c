@@ -8,8 +8,9 @@
 #include "iceberg/manifest_io.h"
 #include "iceberg/merge.h"
 #include "iceberg/names.h"
+#include "iceberg/row_delta.h"
+#include "iceberg/summary.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 #define COMMIT_ARENA_BYTES_MAX ((size_t)1 << 30)
@@ -24,9 +25,9 @@ typedef struct commit_work {
     slu_arena arena;
     char uuid[SLU_UUID_TEXT_BYTES];
     int64_t snapshot_id;
-    int32_t spec_id; /* the manifest was written under it */
-    bool has_manifest;
-    iceberg_manifest_file manifest;
+    int32_t spec_id;                    /* the manifest was written under it */
+    iceberg_manifest_file manifests[2]; /* data, deletes: those that there are */
+    size_t manifest_count;
     int attempt;
     bool asked;                /* the catalog was asked to commit: an answer may be lost from here on */
     const char *list_location; /* of the last attempt */
@@ -51,44 +52,53 @@ manifest_codec(const iceberg_metadata *metadata)
     return codec == NULL ? slu_view_of(NULL, 0) : slu_view_of_text(codec);
 }
 
-/* ---- the manifest: written once ---- */
+/* ---- the manifests: written once ---- */
 
+/* `sequence`: of files that are as old as that; ICEBERG_ABSENT: the commit's own. */
 static slu_status
-manifest_entries(commit_work *work, iceberg_manifest_entry **out, slu_error *err)
+manifest_entries(commit_work *work, const iceberg_data_file *files, size_t count, int64_t sequence, iceberg_manifest_entry **out,
+                 slu_error *err)
 {
-    const iceberg_append *append = work->append;
-    iceberg_manifest_entry *entries = slu_arena_array(&work->arena, append->file_count, sizeof *entries);
+    iceberg_manifest_entry *entries = slu_arena_array(&work->arena, count, sizeof *entries);
     SLU_TRY(slu_arena_status(&work->arena, err));
-    for (size_t i = 0; i < append->file_count; i++)
-        entries[i] = (iceberg_manifest_entry){ICEBERG_STATUS_ADDED, work->snapshot_id,
-                                              append->data_sequence == 0 ? ICEBERG_ABSENT : append->data_sequence, ICEBERG_ABSENT,
-                                              append->files[i]};
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (iceberg_manifest_entry){ICEBERG_STATUS_ADDED, work->snapshot_id, sequence, ICEBERG_ABSENT, files[i]};
     *out = entries;
     return SLU_OK;
 }
 
 static slu_status
-manifest_write(commit_work *work, slu_error *err)
+manifest_write(commit_work *work, int32_t content, const iceberg_data_file *files, size_t count, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     const iceberg_metadata *metadata = work->table->metadata;
+    const int64_t older = content == ICEBERG_MANIFEST_DATA ? work->append->data_sequence : 0;
     iceberg_manifest_entry *entries = NULL;
+    iceberg_manifest_file *manifest = &work->manifests[work->manifest_count];
     iceberg_manifest_head head = {
-        2,  ICEBERG_MANIFEST_DATA, iceberg_metadata_schema(metadata), iceberg_metadata_spec(metadata), manifest_codec(metadata),
-        {0}};
-    const char *path = slu_arena_printf(&work->arena, "%s/metadata/%s-m0.avro", metadata->location, work->uuid);
-    if (work->append->file_count == 0)
-        return slu_arena_status(&work->arena, err);
+        2, content, iceberg_metadata_schema(metadata), iceberg_metadata_spec(metadata), manifest_codec(metadata), {0}};
+    if (count == 0)
+        return SLU_OK;
+    const char *path =
+        slu_arena_printf(&work->arena, "%s/metadata/%s-m%zu.avro", metadata->location, work->uuid, work->manifest_count);
     iceberg_random(work->catalog->env, head.sync, sizeof head.sync);
     slu_buf_init(&bytes, ICEBERG_MANIFEST_BYTES_MAX);
     SLU_TRY(slu_arena_status(&work->arena, err));
-    SLU_TRY(manifest_entries(work, &entries, err));
-    SLU_TRY(iceberg_manifest_encode(&head, entries, work->append->file_count, path, &work->arena, &bytes, &work->manifest, err));
+    SLU_TRY(manifest_entries(work, files, count, older == 0 ? ICEBERG_ABSENT : older, &entries, err));
+    SLU_TRY(iceberg_manifest_encode(&head, entries, count, path, &work->arena, &bytes, manifest, err));
     SLU_TRY(iceberg_store_put(work->store, path, slu_buf_view(&bytes), true, err));
-    work->manifest.snapshot_id = work->snapshot_id;
+    manifest->snapshot_id = work->snapshot_id;
     work->spec_id = head.spec->spec_id;
-    work->has_manifest = true;
+    work->manifest_count++;
     return SLU_OK;
+}
+
+static slu_status
+manifests_write(commit_work *work, slu_error *err)
+{
+    const iceberg_append *append = work->append;
+    SLU_TRY(manifest_write(work, ICEBERG_MANIFEST_DATA, append->files, append->file_count, err));
+    return manifest_write(work, ICEBERG_MANIFEST_DELETES, append->deletes, append->delete_count, err);
 }
 
 /* ---- the manifest list: one per attempt ---- */
@@ -150,11 +160,14 @@ old_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequenc
                                   .sequence_number = sequence,
                                   .uuid = work->uuid,
                                   .attempt = work->attempt,
+                                  .content = ICEBERG_MANIFEST_DATA,
                                   .all = work->append->merge_all};
-    return iceberg_manifests_merge(&work->merge, *out, out_count, work->has_manifest, err);
+    SLU_TRY(iceberg_manifests_merge(&work->merge, *out, out_count, work->append->file_count != 0, err));
+    work->merge.content = ICEBERG_MANIFEST_DELETES;
+    return iceberg_manifests_merge(&work->merge, *out, out_count, work->append->delete_count != 0, err);
 }
 
-/* The new manifest in front. */
+/* The new manifests in front. */
 static slu_status
 list_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequence, iceberg_manifest_file **out, size_t *out_count,
                slu_error *err)
@@ -163,10 +176,10 @@ list_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequen
     size_t old_count = 0;
     size_t count = 0;
     SLU_TRY(old_manifests(work, parent, sequence, &old, &old_count, err));
-    iceberg_manifest_file *all = slu_arena_array(&work->arena, old_count + 1, sizeof *all);
+    iceberg_manifest_file *all = slu_arena_array(&work->arena, old_count + work->manifest_count, sizeof *all);
     SLU_TRY(slu_arena_status(&work->arena, err));
-    if (work->has_manifest) {
-        all[count] = work->manifest;
+    for (size_t i = 0; i < work->manifest_count; i++) {
+        all[count] = work->manifests[i];
         all[count].sequence_number = sequence;
         if (all[count].min_sequence_number == ICEBERG_ABSENT)
             all[count].min_sequence_number = sequence;
@@ -197,119 +210,6 @@ list_write(commit_work *work, const iceberg_snapshot *parent, int64_t sequence, 
     return iceberg_store_put(work->store, work->list_location, slu_buf_view(&bytes), true, err);
 }
 
-/* ---- the summary ---- */
-
-typedef struct summary_build {
-    slu_arena *arena;
-    iceberg_property *items;
-    uint32_t count;
-} summary_build;
-
-static void
-summary_text(summary_build *build, const char *key, const char *value)
-{
-    build->items[build->count++] = (iceberg_property){key, value};
-}
-
-static void
-summary_number(summary_build *build, const char *key, int64_t number)
-{
-    summary_text(build, key, slu_arena_printf(build->arena, "%lld", (long long)number));
-}
-
-/* The parent's total, what was added and what was removed; left out when the parent does not know its own. */
-static void
-summary_total(summary_build *build, const char *key, const iceberg_snapshot *parent, int64_t added, int64_t removed)
-{
-    const char *text = parent == NULL ? "0" : iceberg_snapshot_property(parent, key);
-    char *end = NULL;
-    const long long before = text == NULL ? -1 : strtoll(text, &end, 10);
-    if (text != NULL && end != text && *end == 0 && before >= 0 && before <= INT64_MAX - added && before + added >= removed)
-        summary_number(build, key, before + added - removed);
-}
-
-static bool
-same_partition(const iceberg_data_file *a, const iceberg_data_file *b)
-{
-    for (uint32_t i = 0; i < a->partition_count; i++)
-        if (!iceberg_value_equal(a->partition[i], b->partition[i]))
-            return false;
-    return a->partition_count == b->partition_count;
-}
-
-static int64_t
-partition_count(const iceberg_append *append)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < append->file_count; i++) {
-        bool seen = i > 0 && same_partition(&append->files[i], &append->files[i - 1]);
-        for (size_t k = 0; k + 1 < i && !seen; k++)
-            seen = same_partition(&append->files[i], &append->files[k]);
-        count += !seen;
-    }
-    return count;
-}
-
-static void
-summary_some(summary_build *build, const char *key, int64_t number)
-{
-    if (number != 0)
-        summary_number(build, key, number);
-}
-
-static void
-summary_removed(summary_build *build, const iceberg_filter *gone)
-{
-    summary_some(build, "deleted-data-files", gone->data_files);
-    summary_some(build, "deleted-records", gone->records);
-    summary_some(build, "removed-files-size", gone->bytes);
-    summary_some(build, "removed-delete-files", gone->position_files + gone->equality_files);
-    summary_some(build, "removed-position-delete-files", gone->position_files);
-    summary_some(build, "removed-equality-delete-files", gone->equality_files);
-    summary_some(build, "removed-position-deletes", gone->position_deletes);
-    summary_some(build, "removed-equality-deletes", gone->equality_deletes);
-}
-
-static void
-summary_totals(summary_build *build, const iceberg_snapshot *parent, const iceberg_filter *gone, int64_t rows, int64_t bytes,
-               int64_t files)
-{
-    summary_total(build, "total-records", parent, rows, gone->records);
-    summary_total(build, "total-files-size", parent, bytes, gone->bytes);
-    summary_total(build, "total-data-files", parent, files, gone->data_files);
-    summary_total(build, "total-delete-files", parent, 0, gone->position_files + gone->equality_files);
-    summary_total(build, "total-position-deletes", parent, 0, gone->position_deletes);
-    summary_total(build, "total-equality-deletes", parent, 0, gone->equality_deletes);
-}
-
-static slu_status
-summary_make(commit_work *work, const iceberg_snapshot *parent, summary_build *build, slu_error *err)
-{
-    const iceberg_append *append = work->append;
-    int64_t rows = 0;
-    int64_t bytes = 0;
-    for (size_t i = 0; i < append->file_count; i++) {
-        rows += append->files[i].record_count;
-        bytes += append->files[i].file_bytes;
-    }
-    build->arena = &work->arena;
-    build->items = slu_arena_array(&work->arena, append->property_count + 24, sizeof *build->items);
-    SLU_TRY(slu_arena_status(&work->arena, err));
-    summary_text(build, "operation", append->operation == NULL ? "append" : append->operation);
-    for (size_t i = 0; i < append->property_count; i++)
-        summary_text(build, append->properties[i].key, append->properties[i].value);
-    if (append->file_count != 0) {
-        summary_number(build, "added-data-files", (int64_t)append->file_count);
-        summary_number(build, "added-records", rows);
-        summary_number(build, "added-files-size", bytes);
-    }
-    summary_removed(build, &work->filter);
-    summary_number(build, "changed-partition-count", partition_count(append));
-    summary_totals(build, parent, &work->filter, rows, bytes, (int64_t)append->file_count);
-    summary_text(build, "engine-name", "sluice");
-    return slu_arena_status(&work->arena, err);
-}
-
 /* ---- attempts ---- */
 
 static slu_status
@@ -322,11 +222,12 @@ attempt_commit(commit_work *work, slu_error *err)
                                                  : (work->append->ref == NULL ? iceberg_metadata_snapshot(metadata) : NULL);
     const int64_t sequence = metadata->last_sequence_number + 1;
     const int64_t now_ms = slu_wall_ms(work->catalog->env);
-    summary_build summary = {0};
+    iceberg_summary summary = {0};
     work->attempt++;
     work->asked = false;
+    SLU_TRY(iceberg_row_delta_check(work->store, metadata, parent, work->append, err));
     SLU_TRY(list_write(work, parent, sequence, err));
-    SLU_TRY(summary_make(work, parent, &summary, err));
+    SLU_TRY(iceberg_summary_make(work->append, parent, &work->filter, &work->arena, &summary, err));
     const iceberg_snapshot snapshot = {work->snapshot_id,
                                        parent == NULL ? ICEBERG_ABSENT : parent->id,
                                        sequence,
@@ -397,7 +298,7 @@ conflict_rebase(commit_work *work, slu_error *err)
     slu_status status = SLU_OK;
     if (before.metadata->uuid != NULL && strcmp(before.metadata->uuid, now.metadata->uuid) != 0)
         status = slu_error_set(err, SLU_CONFLICT, "table %s.%s was dropped and made again", before.ns, before.name);
-    else if (work->has_manifest && now.metadata->default_spec_id != work->spec_id)
+    else if (work->manifest_count != 0 && now.metadata->default_spec_id != work->spec_id)
         status = slu_error_set(err, SLU_CONFLICT, "table %s.%s has another partition spec now", before.ns, before.name);
     else if (work->append->moved != NULL)
         status = work->append->moved(work->append->context, before.metadata, now.metadata, err);
@@ -447,14 +348,14 @@ iceberg_table_append(const iceberg_catalog *catalog, iceberg_table *table, const
     slu_arena_init(&work.arena, COMMIT_ARENA_BYTES_MAX);
     slu_uuid_new(catalog->env, work.uuid);
     work.snapshot_id = snapshot_id_new(catalog->env, table->metadata);
-    slu_status status = manifest_write(&work, at);
+    slu_status status = manifests_write(&work, at);
     if (status == SLU_OK)
         status = commit_loop(&work, at);
     if (status != SLU_OK && at->code != ICEBERG_COMMIT_UNKNOWN) {
         list_remove(&work);
         merged_remove(&work);
-        if (work.has_manifest)
-            (void)iceberg_store_remove(work.store, work.manifest.path, NULL);
+        for (size_t i = 0; i < work.manifest_count; i++)
+            (void)iceberg_store_remove(work.store, work.manifests[i].path, NULL);
     }
     if (status == SLU_OK && out_snapshot_id != NULL)
         *out_snapshot_id = work.snapshot_id;

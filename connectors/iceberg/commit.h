@@ -21,8 +21,10 @@
 #define ICEBERG_COMMIT_UNKNOWN INT64_C(7001) /* in slu_error.code */
 
 typedef struct iceberg_append {
-    const iceberg_data_file *files;     /* of the table's default spec; sorted or not */
-    size_t file_count;                  /* 0: an empty snapshot that carries properties */
+    const iceberg_data_file *files;   /* of the table's default spec; sorted or not */
+    size_t file_count;                /* 0: an empty snapshot that carries properties */
+    const iceberg_data_file *deletes; /* delete files, of the same spec */
+    size_t delete_count;
     const iceberg_property *properties; /* into the snapshot's summary: commit-user, fluss-offsets ... */
     size_t property_count;
     /* Asked when the table moved since `base`: OK to go on over `now`; any other status ends the commit with it. NULL: go on. */
@@ -30,7 +32,7 @@ typedef struct iceberg_append {
     void *context;
     const char *ref; /* NULL: main */
     /* A rewrite: files leave, and what they held stays. */
-    const char *operation;      /* NULL: append */
+    const char *operation;      /* NULL: append, overwrite or delete, by what is added */
     const char *const *removed; /* paths of live data and delete files, ascending, each once; one that is gone is CONFLICT */
     size_t removed_count;
     int64_t data_sequence; /* 0: the commit's own. Else `files` are as old as that, so that equality deletes that came since still

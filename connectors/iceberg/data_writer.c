@@ -23,6 +23,10 @@ struct iceberg_data_writer {
     int64_t row_group_bytes;
     const iceberg_value *partition;
     uint32_t partition_count;
+    const iceberg_schema *schema; /* of the file: the table's, or that of position deletes */
+    const int32_t *equality_ids;  /* NULL: no equality deletes */
+    uint32_t equality_count;
+    const char *positions_of; /* NULL: no position deletes */
     parquet_column *columns;
     size_t column_count;
     int64_t *sources; /* which child of the input a column is */
@@ -38,6 +42,12 @@ iceberg_target_file_bytes(const iceberg_metadata *metadata)
 {
     const int64_t bytes = iceberg_metadata_property_i64(metadata, "write.target-file-size-bytes", INT64_C(536870912));
     return bytes < 1 ? 1 : bytes;
+}
+
+static bool
+is_deletes(const iceberg_data_writer *writer)
+{
+    return writer->equality_count != 0 || writer->positions_of != NULL;
 }
 
 static slu_status
@@ -79,7 +89,7 @@ column_add(iceberg_data_writer *writer, const iceberg_field *field, const struct
 static slu_status
 columns_make(iceberg_data_writer *writer, const struct ArrowSchema *input, slu_error *err)
 {
-    const iceberg_schema *schema = iceberg_metadata_schema(writer->metadata);
+    const iceberg_schema *schema = writer->schema;
     const uint32_t count = schema->root.field_count;
     writer->columns = slu_arena_array(&writer->arena, count, sizeof *writer->columns);
     writer->sources = slu_arena_array(&writer->arena, count, sizeof *writer->sources);
@@ -126,8 +136,9 @@ location_make(iceberg_data_writer *writer, const iceberg_data_writer_options *op
     SLU_TRY(iceberg_spec_types(spec, iceberg_metadata_schema(writer->metadata), &writer->arena, &types, err));
     SLU_TRY(iceberg_spec_path(spec, types, writer->partition, &path, err));
     writer->location =
-        slu_arena_printf(&writer->arena, "%s%s/%s%s%05u-0-%s-00001.parquet", folder == NULL ? writer->metadata->location : folder,
-                         folder == NULL ? "/data" : "", slu_buf_cstr(&path), path.bytes == 0 ? "" : "/", options->subtask, uuid);
+        slu_arena_printf(&writer->arena, "%s%s/%s%s%05u-0-%s-00001%s.parquet", folder == NULL ? writer->metadata->location : folder,
+                         folder == NULL ? "/data" : "", slu_buf_cstr(&path), path.bytes == 0 ? "" : "/", options->subtask, uuid,
+                         is_deletes(writer) ? "-deletes" : "");
     return slu_arena_status(&writer->arena, err);
 }
 
@@ -152,28 +163,69 @@ codec_of(const iceberg_metadata *metadata, uint8_t *out, slu_error *err)
     return slu_error_set(err, SLU_UNSUPPORTED, "write.parquet.compression-codec=%s is not built in", wanted);
 }
 
+/* What the footer says: the schema, and of a file of deletes what Java's writers say there. */
+static size_t
+footer_keys(iceberg_data_writer *writer, slu_buf *schema, parquet_key_value *out)
+{
+    const char *ids = "";
+    size_t count = 0;
+    out[count++] = (parquet_key_value){"iceberg.schema", slu_buf_cstr(schema)};
+    if (is_deletes(writer))
+        out[count++] = (parquet_key_value){"delete-type", writer->positions_of != NULL ? "position" : "equality"};
+    for (uint32_t i = 0; i < writer->equality_count && ids != NULL; i++)
+        ids = slu_arena_printf(&writer->arena, "%s%s%d", ids, i == 0 ? "" : ", ", writer->equality_ids[i]);
+    if (writer->equality_count != 0)
+        out[count++] = (parquet_key_value){"delete-field-ids", ids};
+    return count;
+}
+
 static slu_status
 parquet_begin(iceberg_data_writer *writer, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf schema = {0};
+    parquet_key_value keys[3];
     parquet_writer_options options;
     const char *format = iceberg_metadata_property(writer->metadata, "write.format.default");
     if (format != NULL && strcasecmp(format, "parquet") != 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "write.format.default=%s: only parquet is written", format);
     slu_buf_init(&schema, (size_t)16 << 20);
-    iceberg_schema_print(iceberg_metadata_schema(writer->metadata), &schema);
+    iceberg_schema_print(writer->schema, &schema);
     SLU_TRY(slu_buf_status(&schema, err));
     parquet_writer_options_init(&options);
-    const parquet_key_value key_value = {"iceberg.schema", slu_buf_cstr(&schema)};
-    options.key_values = &key_value;
-    options.key_value_count = 1;
+    options.key_values = keys;
+    options.key_value_count = footer_keys(writer, &schema, keys);
+    SLU_TRY(slu_arena_status(&writer->arena, err));
     options.row_group_bytes =
         iceberg_metadata_property_i64(writer->metadata, "write.parquet.row-group-size-bytes",
                                       writer->row_group_bytes != 0 ? writer->row_group_bytes : PARQUET_ROW_GROUP_BYTES_DEFAULT);
+    if (writer->positions_of != NULL)
+        options.metrics_truncate = PARQUET_BOUNDS_FULL; /* readers compare paths with the bounds */
     SLU_TRY(codec_of(writer->metadata, &options.codec, err));
     writer->sink = (parquet_sink){writer->write, writer};
     return parquet_writer_open(&options, writer->columns, writer->column_count, &writer->input, &writer->sink, &writer->parquet,
                                err);
+}
+
+/* Position deletes have a schema of their own, with reserved ids. */
+static iceberg_field POSITION_FIELDS[] = {
+    {.id = ICEBERG_FIELD_FILE_PATH, .required = true, .name = "file_path", .type = {.kind = ICEBERG_STRING}},
+    {.id = ICEBERG_FIELD_POS, .required = true, .name = "pos", .type = {.kind = ICEBERG_LONG}},
+};
+static const iceberg_schema POSITION_SCHEMA = {.root = {.kind = ICEBERG_STRUCT, .field_count = 2, .fields = POSITION_FIELDS}};
+
+static iceberg_data_writer *
+writer_new(const iceberg_metadata *metadata, const char *positions_of, slu_error *err)
+{
+    iceberg_data_writer *writer = slu_alloc_zero(1, sizeof *writer);
+    if (writer == NULL) {
+        (void)slu_error_set(err, SLU_NOMEM, "no memory for a data file");
+        return NULL;
+    }
+    slu_arena_init(&writer->arena, WRITER_ARENA_BYTES_MAX);
+    writer->metadata = metadata;
+    writer->positions_of = positions_of;
+    writer->schema = positions_of != NULL ? &POSITION_SCHEMA : iceberg_metadata_schema(metadata);
+    return writer;
 }
 
 static slu_status
@@ -191,14 +243,14 @@ writer_begin(iceberg_data_writer *writer, const iceberg_data_writer_options *opt
 slu_status
 iceberg_data_writer_open(const iceberg_data_writer_options *options, iceberg_data_writer **out, slu_error *err)
 {
-    SLU_AUTO(iceberg_data_writer_free) iceberg_data_writer *writer = slu_alloc_zero(1, sizeof *writer);
+    SLU_AUTO(iceberg_data_writer_free) iceberg_data_writer *writer = writer_new(options->metadata, options->positions_of, err);
     if (writer == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a data file");
-    slu_arena_init(&writer->arena, WRITER_ARENA_BYTES_MAX);
+        return SLU_NOMEM;
     writer->write = sink_write;
     writer->store = options->store;
-    writer->metadata = options->metadata;
     writer->sorted = options->sorted;
+    writer->equality_ids = options->equality_ids;
+    writer->equality_count = options->equality_count;
     SLU_TRY_IN(writer_begin(writer, options, err), err, "data file of %s", options->metadata->location);
     *out = slu_take(&writer);
     return SLU_OK;
@@ -221,11 +273,9 @@ writer_check(iceberg_data_writer *writer, const struct ArrowSchema *input, slu_e
 slu_status
 iceberg_data_writer_check(const iceberg_metadata *metadata, const struct ArrowSchema *input, slu_error *err)
 {
-    SLU_AUTO(iceberg_data_writer_free) iceberg_data_writer *writer = slu_alloc_zero(1, sizeof *writer);
+    SLU_AUTO(iceberg_data_writer_free) iceberg_data_writer *writer = writer_new(metadata, NULL, err);
     if (writer == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a data file");
-    slu_arena_init(&writer->arena, WRITER_ARENA_BYTES_MAX);
-    writer->metadata = metadata;
+        return SLU_NOMEM;
     writer->write = sink_nothing;
     SLU_TRY_IN(writer_check(writer, input, err), err, "table at %s", metadata->location);
     return SLU_OK;
@@ -254,6 +304,12 @@ int64_t
 iceberg_data_writer_bytes(const iceberg_data_writer *writer)
 {
     return parquet_writer_bytes(writer->parquet);
+}
+
+const char *
+iceberg_data_writer_location(const iceberg_data_writer *writer)
+{
+    return writer->location;
 }
 
 /* ---- finishing ---- */
@@ -291,10 +347,18 @@ metrics_copy(const parquet_file *from, slu_arena *arena, iceberg_data_file *to, 
     return SLU_OK;
 }
 
+static int32_t
+content_of(const iceberg_data_writer *writer)
+{
+    if (writer->positions_of != NULL)
+        return ICEBERG_CONTENT_POSITION_DELETES;
+    return writer->equality_count == 0 ? ICEBERG_CONTENT_DATA : ICEBERG_CONTENT_EQUALITY_DELETES;
+}
+
 static slu_status
 file_describe(const iceberg_data_writer *writer, const parquet_file *from, slu_arena *arena, iceberg_data_file *out, slu_error *err)
 {
-    iceberg_data_file file = {.content = ICEBERG_CONTENT_DATA,
+    iceberg_data_file file = {.content = content_of(writer),
                               .path = slu_arena_strdup(arena, writer->location),
                               .format = "PARQUET",
                               .record_count = from->rows,
@@ -305,7 +369,15 @@ file_describe(const iceberg_data_writer *writer, const parquet_file *from, slu_a
                               .content_bytes = ICEBERG_ABSENT,
                               .first_row_id = ICEBERG_ABSENT};
     file.partition = slu_arena_array(arena, file.partition_count, sizeof *file.partition);
+    file.equality_ids = slu_arena_array(arena, writer->equality_count, sizeof *file.equality_ids);
+    file.equality_count = writer->equality_count;
+    if (writer->positions_of != NULL) {
+        file.referenced_file = slu_arena_strdup(arena, writer->positions_of);
+        file.sort_order_id = ICEBERG_ABSENT;
+    }
     SLU_TRY(slu_arena_status(arena, err));
+    if (writer->equality_count != 0)
+        memcpy(file.equality_ids, writer->equality_ids, writer->equality_count * sizeof *file.equality_ids);
     for (uint32_t i = 0; i < file.partition_count; i++)
         SLU_TRY(iceberg_value_copy(writer->partition[i], arena, &file.partition[i], err));
     SLU_TRY(metrics_copy(from, arena, &file, err));

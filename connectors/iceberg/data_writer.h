@@ -1,8 +1,10 @@
 /*
- * data_writer.h: Arrow batches into one data file of a table, ready to be committed.
+ * data_writer.h: Arrow batches into one data file of a table (or one file of equality deletes), ready to be committed.
  *
  * Shape    open, append*, finish, free. One writer is one file of one partition; a caller that wants many partitions keeps a writer
  *          for each, and one that wants files of a size rolls by iceberg_data_writer_bytes.
+ * Deletes  with `equality_ids` the rows are equality deletes: each deletes the older rows of its partition that have its values in those
+ *          columns; the other columns are there for readers that want them. The file's name ends in -deletes.parquet.
  * Columns  matched to the table's current schema by name; what the input does not have is left out of the file when it is optional.
  * Names    <data path>/[<partition path>/]<subtask 5>-0-<uuid>-00001.parquet, the data path being write.data.path or
  *          <location>/data.
@@ -30,6 +32,10 @@ typedef struct iceberg_data_writer_options {
     uint32_t subtask;                 /* only for the file's name */
     int64_t row_group_bytes;          /* where the table does not say; 0: 128 MiB. What a writer holds in memory, encoded */
     bool sorted;                      /* the rows come in the table's sort order: recorded in the file's entry */
+    const int32_t *equality_ids;      /* NULL: a data file; borrowed until finish */
+    uint32_t equality_count;
+    const char
+        *positions_of; /* NULL; else the file holds deleted rows of that data file (delete_writer.h); borrowed until finish */
 } iceberg_data_writer_options;
 
 SLU_CHECK slu_status iceberg_data_writer_open(const iceberg_data_writer_options *options, iceberg_data_writer **out,
@@ -39,6 +45,8 @@ SLU_CHECK slu_status iceberg_data_writer_append(iceberg_data_writer *writer, con
                                                 const int32_t *selection, int64_t rows, slu_error *err);
 int64_t iceberg_data_writer_rows(const iceberg_data_writer *writer);
 int64_t iceberg_data_writer_bytes(const iceberg_data_writer *writer);
+/* The location that the file has, or will have; borrowed. */
+const char *iceberg_data_writer_location(const iceberg_data_writer *writer);
 /* The file is whole and safe; what a commit needs of it goes into the arena. */
 SLU_CHECK slu_status iceberg_data_writer_finish(iceberg_data_writer *writer, slu_arena *arena, iceberg_data_file *out,
                                                 slu_error *err);

@@ -9,8 +9,6 @@
 #include <sluice/sdk/map.h>
 #include <stdlib.h>
 
-#define FIELD_FILE_PATH 2147483546
-#define FIELD_POS 2147483545
 #define EQUALITY_COLUMNS_MAX 64
 #define EQUALITY_SETS_MAX 64
 
@@ -173,10 +171,10 @@ static slu_status
 positions_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_error *err)
 {
     static const parquet_want WANTS[] = {
-        {.field_id = FIELD_FILE_PATH,
+        {.field_id = ICEBERG_FIELD_FILE_PATH,
          .name = "file_path",
-         .column = {.name = "file_path", .field_id = FIELD_FILE_PATH, .kind = PARQUET_KIND_STRING}},
-        {.field_id = FIELD_POS, .name = "pos", .column = {.name = "pos", .field_id = FIELD_POS, .kind = PARQUET_KIND_LONG}},
+         .column = {.name = "file_path", .field_id = ICEBERG_FIELD_FILE_PATH, .kind = PARQUET_KIND_STRING}},
+        {.field_id = ICEBERG_FIELD_POS, .name = "pos", .column = {.name = "pos", .field_id = ICEBERG_FIELD_POS, .kind = PARQUET_KIND_LONG}},
     };
     return file_each(deletes, from, WANTS, 2, positions_batch, NULL, err);
 }
@@ -447,6 +445,12 @@ compare_rows(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+void
+iceberg_rows_sort(int64_t *rows, size_t count)
+{
+    qsort(rows, count, sizeof *rows, compare_rows);
+}
+
 static bool
 list_counts(const iceberg_deletes *deletes, const position_list *list)
 {
@@ -474,7 +478,7 @@ positions_of_file(iceberg_deletes *deletes, slu_error *err)
         deletes->position_count += list->count;
     }
     if (deletes->position_count != 0)
-        qsort(deletes->positions, deletes->position_count, sizeof *deletes->positions, compare_rows);
+        iceberg_rows_sort(deletes->positions, deletes->position_count);
     return SLU_OK;
 }
 

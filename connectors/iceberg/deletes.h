@@ -38,4 +38,7 @@ SLU_CHECK slu_status iceberg_deletes_begin(iceberg_deletes *deletes, const icebe
 SLU_CHECK slu_status iceberg_deletes_mark(iceberg_deletes *deletes, int64_t first_row, const slu_column *columns, int64_t rows,
                                           uint8_t *drop, slu_error *err);
 
+/* Ascending, as files of position deletes have them. */
+void iceberg_rows_sort(int64_t *rows, size_t count);
+
 #endif

@@ -289,9 +289,12 @@ tuple_key(const iceberg_value *tuple, uint32_t count, slu_buf *out)
 static slu_status
 file_open(iceberg_sink *self, const iceberg_value *tuple, sink_file *file, slu_error *err)
 {
-    const iceberg_data_writer_options options = {
-        &self->env, iceberg_catalog_store(&self->catalog, &self->table), self->table.metadata, tuple, self->input, self->subtask, 0,
-        false};
+    const iceberg_data_writer_options options = {.env = &self->env,
+                                                 .store = iceberg_catalog_store(&self->catalog, &self->table),
+                                                 .metadata = self->table.metadata,
+                                                 .partition = tuple,
+                                                 .input = self->input,
+                                                 .subtask = self->subtask};
     return iceberg_data_writer_open(&options, &file->writer, err);
 }
 

@@ -15,7 +15,7 @@ typedef struct merge_bin {
 static bool
 mergeable(const iceberg_merge *merge, const iceberg_manifest_file *manifest)
 {
-    return manifest->content == ICEBERG_MANIFEST_DATA && manifest->spec_id == merge->metadata->default_spec_id;
+    return manifest->content == merge->content && manifest->spec_id == merge->metadata->default_spec_id;
 }
 
 /* The live entries of one manifest, as EXISTING. */
@@ -54,7 +54,7 @@ manifest_write(iceberg_merge *merge, const iceberg_manifest *all, iceberg_manife
                                         merge->attempt, merge->written_count + 1);
     SLU_TRY(slu_arena_status(merge->arena, err));
     merge->written[merge->written_count++] = path; /* also when it fails: it may be there */
-    return iceberg_manifest_put(&make, merge->metadata->default_spec_id, ICEBERG_MANIFEST_DATA, all, path, out, err);
+    return iceberg_manifest_put(&make, merge->metadata->default_spec_id, merge->content, all, path, out, err);
 }
 
 static slu_status

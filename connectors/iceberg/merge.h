@@ -1,7 +1,7 @@
 /*
  * merge.h: many small manifests into few, as a part of an append, so that the manifest list does not grow with every commit.
  *
- * Source   Java's MergeAppend: data manifests of the table's default spec are packed, newest last, into bins
+ * Source   Java's MergeAppend: manifests of one content (data, deletes) and the table's default spec are packed, newest last, into bins
  *          of commit.manifest.target-size-bytes (8 MiB); a bin of several becomes one manifest, the bin of the newest only when it
  *          has commit.manifest.min-count-to-merge (100) members. commit.manifest-merge.enabled=false switches it off.
  * Shape    the manifest of the commit itself stays as it is. Entries keep their snapshot and sequence numbers and become EXISTING;
@@ -25,6 +25,7 @@ typedef struct iceberg_merge {
     slu_arena *arena;
     int64_t snapshot_id;     /* of the commit */
     int64_t sequence_number; /* of this attempt */
+    int32_t content;         /* ICEBERG_MANIFEST_: which are merged */
     const char *uuid;        /* names the files: <uuid>-m<n>.avro */
     int attempt;
     bool all; /* bins of two and more are merged, the newest too */

@@ -6,10 +6,13 @@
  * lake.types   every primitive type, nulls and odd values, one file
  * lake.parts   identity, truncate, day and decimal-bucket partitions computed from the rows, one file per row
  * lake.merged  thirty commits whose manifests are merged on the way
+ * lake.places  a hundred numbers, every third taken back by its place in the file, in the same commit
+ * lake.changes a hundred rows with a key; then twelve commits, each of which deletes ten keys (whole rows, as Fluss writes them), writes
+ *              them anew, and takes one of those back by its place
  * lake.race    two writers with the same starting point: the second rebases
  */
 #include "iceberg/commit.h"
-#include "iceberg/data_writer.h"
+#include "iceberg/delete_writer.h"
 #include "iceberg/fluss_spec.h"
 #include "support/arrays.h"
 
@@ -36,23 +39,38 @@ schema_of(const test_column *columns, size_t count, const bool *required, struct
         MUST(slu_schema_add(out, columns[i].format, columns[i].name, required == NULL || !required[i]));
 }
 
+/* `equality`: the rows are deletes by the first column. */
 static void
-write_file(iceberg_table *table, const iceberg_value *tuple, const test_column *columns, size_t count, int64_t rows,
+write_rows(iceberg_table *table, const iceberg_value *tuple, const test_column *columns, size_t count, int64_t rows, bool equality,
            slu_arena *arena, iceberg_data_file *out)
 {
+    static const int32_t first[] = {1};
     struct ArrowSchema schema;
     struct ArrowArray array;
     iceberg_data_writer *writer = NULL;
     schema_of(columns, count, NULL, &schema);
     test_array_make(&array, columns, (int64_t)count, rows);
-    const iceberg_data_writer_options options = {
-        &env, iceberg_catalog_store(&catalog, table), table->metadata, tuple, &schema, 0, 0, true};
+    const iceberg_data_writer_options options = {.env = &env,
+                                                 .store = iceberg_catalog_store(&catalog, table),
+                                                 .metadata = table->metadata,
+                                                 .partition = tuple,
+                                                 .input = &schema,
+                                                 .sorted = true,
+                                                 .equality_ids = first,
+                                                 .equality_count = equality};
     MUST(iceberg_data_writer_open(&options, &writer, &err));
     MUST(iceberg_data_writer_append(writer, &array, NULL, rows, &err));
     MUST(iceberg_data_writer_finish(writer, arena, out, &err));
     iceberg_data_writer_free(&writer);
     slu_array_release(&array);
     slu_schema_release(&schema);
+}
+
+static void
+write_file(iceberg_table *table, const iceberg_value *tuple, const test_column *columns, size_t count, int64_t rows,
+           slu_arena *arena, iceberg_data_file *out)
+{
+    write_rows(table, tuple, columns, count, rows, false, arena, out);
 }
 
 /* ---- lake.fraud ---- */
@@ -271,6 +289,91 @@ parts(void)
     iceberg_table_fini(&table);
 }
 
+/* ---- lake.places, lake.changes ---- */
+
+static void
+write_places(iceberg_table *table, const char *path, int64_t *rows, size_t count, slu_arena *arena, iceberg_data_file *out)
+{
+    const iceberg_data_writer_options options = {
+        .env = &env, .store = iceberg_catalog_store(&catalog, table), .metadata = table->metadata, .positions_of = path};
+    MUST(iceberg_position_deletes_write(&options, rows, count, arena, out, &err));
+}
+
+static void
+places(void)
+{
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    int64_t numbers[100];
+    int64_t rows[34];
+    struct ArrowSchema arrow;
+    iceberg_schema schema;
+    iceberg_table table = {0};
+    iceberg_data_file file;
+    iceberg_data_file deletes;
+    slu_arena_init(&arena, 64 << 20);
+    for (int i = 0; i < 100; i++) {
+        numbers[i] = i;
+        rows[i / 3] = i / 3 * 3;
+    }
+    const test_column columns[] = {{"number", "l", numbers, NULL, NULL}};
+    schema_of(columns, 1, NULL, &arrow);
+    MUST(iceberg_schema_of_arrow(&arrow, &arena, &schema, &err));
+    const iceberg_create create = {.schema = &schema};
+    MUST(iceberg_catalog_create(&catalog, "lake", "places", &create, &table, &err));
+    write_file(&table, NULL, columns, 1, 100, &arena, &file);
+    write_places(&table, file.path, rows, 34, &arena, &deletes);
+    const iceberg_append append = {.files = &file, .file_count = 1, .deletes = &deletes, .delete_count = 1};
+    MUST(iceberg_table_append(&catalog, &table, &append, NULL, &err));
+    slu_schema_release(&arrow);
+    iceberg_table_fini(&table);
+}
+
+/* Ids first .. first + count - 1 in their version. */
+static void
+change_rows(iceberg_table *table, int first, int count, int version, bool equality, slu_arena *arena, iceberg_data_file *out)
+{
+    int64_t ids[100];
+    const char *names[100];
+    char texts[100][24];
+    for (int i = 0; i < count; i++) {
+        ids[i] = first + i;
+        (void)snprintf(texts[i], sizeof texts[i], "v%d of %d", version, first + i);
+        names[i] = texts[i];
+    }
+    const test_column columns[] = {{"id", "l", ids, NULL, NULL}, {"name", "u", NULL, names, NULL}};
+    write_rows(table, NULL, columns, 2, count, equality, arena, out);
+}
+
+static void
+changes(void)
+{
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    iceberg_schema schema;
+    iceberg_table table = {0};
+    iceberg_data_file file;
+    const iceberg_property property = {"commit.manifest.min-count-to-merge", "5"};
+    slu_arena_init(&arena, 64 << 20);
+    MUST(iceberg_schema_parse(slu_view_of_text("{\"identifier-field-ids\":[1],\"fields\":["
+                                               "{\"id\":1,\"name\":\"id\",\"required\":true,\"type\":\"long\"},"
+                                               "{\"id\":2,\"name\":\"name\",\"required\":false,\"type\":\"string\"}]}"),
+                              &arena, &schema, &err));
+    const iceberg_create create = {.schema = &schema, .properties = &property, .property_count = 1};
+    MUST(iceberg_catalog_create(&catalog, "lake", "changes", &create, &table, &err));
+    change_rows(&table, 0, 100, 0, false, &arena, &file);
+    const iceberg_append first = {.files = &file, .file_count = 1};
+    MUST(iceberg_table_append(&catalog, &table, &first, NULL, &err));
+    for (int i = 1; i <= 12; i++) {
+        iceberg_data_file deletes[2];
+        int64_t last = 9;
+        change_rows(&table, i * 5, 10, i, false, &arena, &file);
+        change_rows(&table, i * 5, 10, i - 1, true, &arena, &deletes[0]);
+        write_places(&table, file.path, &last, 1, &arena, &deletes[1]);
+        const iceberg_append append = {.files = &file, .file_count = 1, .deletes = deletes, .delete_count = 2};
+        MUST(iceberg_table_append(&catalog, &table, &append, NULL, &err));
+    }
+    iceberg_table_fini(&table);
+}
+
 /* ---- lake.race ---- */
 
 static void
@@ -340,6 +443,8 @@ main(int count, char **arguments)
     fraud();
     types();
     parts();
+    places();
+    changes();
     race();
     merged();
     iceberg_catalog_close(&catalog);
