@@ -1,6 +1,7 @@
 #include "lake_settings.h"
 
 #include "lake/plugin_options.h"
+#include "verbs.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -27,31 +28,51 @@ cli_setting(const slu_args *args, const char *name)
     return setting_from_environment("", name);
 }
 
-static slu_status
-add(cli_lake_settings *out, const char *key, const char *value, slu_error *err)
+/* Only names that begin with "datalake.iceberg." are taken. */
+slu_status
+cli_lake_settings_add(cli_lake_settings *out, const char *key, const char *value, slu_error *err)
 {
+    const size_t prefix_bytes = strlen(LAKE_SETTING_PREFIX);
+    if (strncmp(key, LAKE_SETTING_PREFIX, prefix_bytes) != 0)
+        return SLU_OK;
     if (out->count == LAKE_SETTINGS_MAX)
         return slu_error_set(err, SLU_LIMIT, "more than %d settings of the lake", LAKE_SETTINGS_MAX);
-    out->items[out->count++] = (iceberg_property){key, value};
+    out->items[out->count++] = (iceberg_property){key + prefix_bytes, value};
     return SLU_OK;
+}
+
+void
+cli_lake_settings_environment(cli_lake_settings *out)
+{
+    size_t known_count = 0;
+    const char *const *known = lake_setting_names(&known_count);
+    out->count = 0;
+    for (size_t i = 0; i < known_count; i++) {
+        const char *value = setting_from_environment(LAKE_SETTING_PREFIX, known[i]);
+        if (value != NULL)
+            out->items[out->count++] = (iceberg_property){known[i], value};
+    }
 }
 
 slu_status
 cli_lake_settings_take(const slu_args *args, cli_lake_settings *out, slu_error *err)
 {
-    size_t known_count = 0;
-    const char *const *known = lake_setting_names(&known_count);
-    const size_t prefix_bytes = strlen(LAKE_SETTING_PREFIX);
-    out->count = 0;
-    for (size_t i = 0; i < known_count; i++) {
-        const char *value = setting_from_environment(LAKE_SETTING_PREFIX, known[i]);
-        if (value != NULL)
-            SLU_TRY(add(out, known[i], value, err));
-    }
+    cli_lake_settings_environment(out);
     for (uint32_t i = 0; i < args->setting_count; i++)
-        if (strncmp(args->settings[i].name, LAKE_SETTING_PREFIX, prefix_bytes) == 0)
-            SLU_TRY(add(out, args->settings[i].name + prefix_bytes, args->settings[i].text, err));
+        SLU_TRY(cli_lake_settings_add(out, args->settings[i].name, args->settings[i].text, err));
     return SLU_OK;
+}
+
+slu_status
+cli_lake_settings_only(const slu_args *args, cli_lake_settings *out, slu_error *err)
+{
+    static const char *const known[] = {LAKE_SETTING_PREFIX "type",       LAKE_SETTING_PREFIX "warehouse", LAKE_SETTING_PREFIX "uri",
+                                        LAKE_SETTING_PREFIX "credential", LAKE_SETTING_PREFIX "s3.endpoint"};
+    for (uint32_t i = 0; i < args->setting_count; i++)
+        if (strncmp(args->settings[i].name, LAKE_SETTING_PREFIX, strlen(LAKE_SETTING_PREFIX)) != 0 &&
+            strcmp(args->settings[i].name, "datalake.format") != 0)
+            return slu_cli_unknown_setting(args->settings[i].name, known, sizeof known / sizeof known[0], err);
+    return cli_lake_settings_take(args, out, err);
 }
 
 lake_options

@@ -2,6 +2,7 @@
 #include "verbs.h"
 
 #include "cli/demo/demo.h"
+#include "lake_settings.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -57,15 +58,17 @@ demo(const slu_args *args)
                                 .quiet = slu_args_has(args, "quiet"),
                                 .stop = slu_cli_interrupted};
     cli_demo_summary summary;
+    cli_lake_settings lake;
     slu_error err;
     slu_buf out;
-    if (options_read(args, &options, &err) != SLU_OK) {
+    if (cli_lake_settings_only(args, &lake, &err) != SLU_OK || options_read(args, &options, &err) != SLU_OK) {
         (void)slu_cli_fail(args, &err);
         return SLU_EXIT_USAGE;
     }
     if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
         (void)snprintf(program, sizeof program, "sluice");
     slu_cli_catch_signals();
+    options.lake = cli_lake_settings_options(&lake);
     if (cli_demo_run(slu_cli_env(), &options, &summary, &err) != SLU_OK) {
         (void)slu_cli_fail(args, &err);
         return SLU_EXIT_FAILED;
@@ -94,7 +97,10 @@ const slu_verb slu_verb_demo = {
     .usage = "",
     .more = "Starts table server, job manager and task managers on free ports, generates bank transactions, finds\n"
             "the frauds among them, tiers them into an Iceberg table, and reads the result back.\n"
-            "Ends with 1 when what was expected and what was found differ.",
+            "Ends with 1 when what was expected and what was found differ.\n"
+            "The lake is a directory, unless --datalake.iceberg.type, .warehouse, .uri, .s3.endpoint ... say where another one is;\n"
+            "keys of S3 come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY).",
     SLU_VERB_FLAGS(flags),
+    .settings = true,
     .json = true,
     .run = demo};

@@ -4,6 +4,7 @@
 #include "cli/catalog/lake.h"
 #include "fluss/config/listeners.h"
 #include "fluss/server/server.h"
+#include "lake_settings.h"
 #include "net/tcp.h"
 
 #include <signal.h>
@@ -90,12 +91,11 @@ lakes_open(void *context, const fluss_config *config, fluss_server_lake *out, sl
         return SLU_OK;
     if (all->count == SERVER_LAKES_MAX)
         return slu_error_set(err, SLU_LIMIT, "the lake was altered %d times: start the server again", SERVER_LAKES_MAX);
-    iceberg_property settings[LAKE_SETTINGS_MAX];
-    lake_options lake = {.settings = settings};
-    for (size_t i = 0; i < config->entry_count && lake.setting_count < LAKE_SETTINGS_MAX; i++)
-        if (strncmp(config->entries[i].key, LAKE_SETTING_PREFIX, strlen(LAKE_SETTING_PREFIX)) == 0)
-            settings[lake.setting_count++] =
-                (iceberg_property){config->entries[i].key + strlen(LAKE_SETTING_PREFIX), config->entries[i].text};
+    cli_lake_settings settings;
+    cli_lake_settings_environment(&settings);
+    for (size_t i = 0; i < config->entry_count; i++)
+        SLU_TRY(cli_lake_settings_add(&settings, config->entries[i].key, config->entries[i].text, err));
+    const lake_options lake = cli_lake_settings_options(&settings);
     SLU_TRY(cli_lake_open(slu_cli_env(), &lake, &all->lakes[all->count], err));
     *out = cli_lake_for_server(all->lakes[all->count++]);
     return SLU_OK;

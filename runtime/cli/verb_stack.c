@@ -4,8 +4,10 @@
 
 #include "base/file.h"
 #include "cli/demo/children.h"
+#include "cli/demo/lake_words.h"
 #include "client/client.h"
 #include "demo/demo_jobs.h"
+#include "lake_settings.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,26 +34,19 @@ address_or(const slu_args *args, const char *flag, const char *otherwise)
 /* ---- up -------------------------------------------------------------------------------------------------------------------------- */
 
 static slu_status
-server_up(const slu_args *args, slu_background *stack, slu_error *err)
+server_up(const slu_args *args, const cli_lake_words *lake, slu_background *stack, slu_error *err)
 {
-    char dir[PATH_BYTES], warehouse[PATH_BYTES];
+    char dir[PATH_BYTES];
+    const char *argv[8 + CLI_LAKE_WORDS_MAX + 1] = {"sluice",
+                                                    "server",
+                                                    "--listen",
+                                                    address_or(args, "server-listen", "127.0.0.1:9123"),
+                                                    "--data-dir",
+                                                    dir,
+                                                    "--datalake.format",
+                                                    "iceberg"};
     (void)snprintf(dir, sizeof dir, "%s/server", stack->dir);
-    (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", stack->dir);
-    const char *lake = address_or(args, "warehouse", warehouse);
-    const char *const argv[] = {"sluice",
-                                "server",
-                                "--listen",
-                                address_or(args, "server-listen", "127.0.0.1:9123"),
-                                "--data-dir",
-                                dir,
-                                "--datalake.format",
-                                "iceberg",
-                                "--datalake.iceberg.type",
-                                "hadoop",
-                                "--datalake.iceberg.warehouse",
-                                lake,
-                                NULL};
-    SLU_TRY(slu_dir_make(lake, err));
+    cli_lake_words_append(lake, argv, 8);
     return slu_background_start(stack, "server", argv, err);
 }
 
@@ -127,36 +122,67 @@ tiering_submit(const slu_background *stack, cli_children *children, const char *
 
 /* Tiering is a job like any other: written down, where a person can look at it, and submitted. */
 static slu_status
-tiering_up(const slu_args *args, const slu_background *stack, slu_error *err)
+tiering_up(const cli_lake_words *lake, const slu_background *stack, slu_error *err)
 {
     static cli_children children; /* large; one per process */
-    char path[PATH_BYTES], logs[PATH_BYTES], warehouse[PATH_BYTES];
+    char path[PATH_BYTES], logs[PATH_BYTES];
     (void)snprintf(path, sizeof path, "%s/jobs", stack->dir);
     (void)snprintf(logs, sizeof logs, "%s/log", stack->dir);
     SLU_TRY(slu_dir_make(path, err));
     (void)snprintf(path, sizeof path, "%s/jobs/tiering.yaml", stack->dir);
-    (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", stack->dir);
     SLU_TRY(slu_file_write(path, slu_view_of_text(cli_demo_tiering_yaml), false, err));
-    const char *const argv[] = {"/proc/self/exe",
-                                "run",
-                                path,
-                                "--detached",
-                                "--jobmanager",
-                                stack->daemons[1].address,
-                                "--fluss.bootstrap.servers",
-                                stack->daemons[0].address,
-                                "--datalake.iceberg.warehouse",
-                                address_or(args, "warehouse", warehouse),
-                                NULL};
+    const char *argv[8 + CLI_LAKE_WORDS_MAX + 1] = {"/proc/self/exe",
+                                                    "run",
+                                                    path,
+                                                    "--detached",
+                                                    "--jobmanager",
+                                                    stack->daemons[1].address,
+                                                    "--fluss.bootstrap.servers",
+                                                    stack->daemons[0].address};
+    cli_lake_words_append(lake, argv, 8);
     SLU_TRY(cli_children_init(&children, logs, err));
     return tiering_submit(stack, &children, argv, err);
+}
+
+/* The command line's lake; without one a directory of the stack's own. */
+static slu_status
+lake_take(const slu_args *args, const slu_background *stack, cli_lake_words *out, slu_error *err)
+{
+    char warehouse[PATH_BYTES];
+    cli_lake_settings settings;
+    SLU_TRY(cli_lake_settings_only(args, &settings, err));
+    if (slu_args_has(args, "warehouse"))
+        SLU_TRY(cli_lake_settings_add(&settings, LAKE_SETTING_PREFIX "warehouse", slu_args_get(args, "warehouse"), err));
+    (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", stack->dir);
+    const lake_options said = cli_lake_settings_options(&settings);
+    SLU_TRY(cli_lake_words_init(out, &said, warehouse, err));
+    const lake_options all = cli_lake_words_options(out);
+    const char *place = lake_setting(&all, "warehouse");
+    return place != NULL && place[0] == '/' ? slu_dir_make(place, err) : SLU_OK;
+}
+
+static slu_status
+daemons_up(const slu_args *args, const cli_lake_words *lake, slu_background *stack, slu_error *err)
+{
+    int64_t taskmanagers = 1;
+    SLU_TRY(slu_args_i64(args, "taskmanagers", 1, 64, &taskmanagers, err));
+    stack->count = 0;
+    slu_status status = server_up(args, lake, stack, err);
+    if (status == SLU_OK)
+        status = jobmanager_up(args, stack, err);
+    for (int64_t number = 1; number <= taskmanagers && status == SLU_OK; number++)
+        status = taskmanager_up(args, stack, number, err);
+    if (status == SLU_OK && !slu_args_has(args, "no-tiering"))
+        status = tiering_up(lake, stack, err);
+    if (status != SLU_OK)
+        (void)slu_background_end(stack);
+    return status;
 }
 
 static slu_status
 stack_up(const slu_args *args, slu_background *stack, slu_error *err)
 {
-    int64_t taskmanagers = 1;
-    SLU_TRY(slu_args_i64(args, "taskmanagers", 1, 64, &taskmanagers, err));
+    SLU_AUTO(cli_lake_words_fini) cli_lake_words lake = {0};
     char dir[PATH_MAX]; /* from the root: the daemons are told of places below it */
     SLU_TRY(slu_dir_make(data_dir(args), err));
     if (realpath(data_dir(args), dir) == NULL)
@@ -166,17 +192,8 @@ stack_up(const slu_args *args, slu_background *stack, slu_error *err)
         if (slu_daemon_alive(&stack->daemons[i]))
             return slu_error_set(err, SLU_CONFLICT, "the stack in %s is up already (%s is process %ld): `sluice down` ends it",
                                  stack->dir, stack->daemons[i].name, (long)stack->daemons[i].pid);
-    stack->count = 0;
-    slu_status status = server_up(args, stack, err);
-    if (status == SLU_OK)
-        status = jobmanager_up(args, stack, err);
-    for (int64_t number = 1; number <= taskmanagers && status == SLU_OK; number++)
-        status = taskmanager_up(args, stack, number, err);
-    if (status == SLU_OK && !slu_args_has(args, "no-tiering"))
-        status = tiering_up(args, stack, err);
-    if (status != SLU_OK)
-        (void)slu_background_end(stack);
-    return status;
+    SLU_TRY(lake_take(args, stack, &lake, err));
+    return daemons_up(args, &lake, stack, err);
 }
 
 static int
@@ -253,8 +270,10 @@ const slu_verb slu_verb_up = {.name = "up",
                               .summary = "the whole stack in the background, tiering into a lake included",
                               .usage = "",
                               SLU_VERB_FLAGS(up_flags),
+                              .settings = true,
                               .json = true,
-                              .more = "Their output goes to DATA-DIR/log. `sluice down` ends them; the data stays.\n",
+                              .more = "Their output goes to DATA-DIR/log. `sluice down` ends them; the data stays. Another lake is named by\n"
+                                      "--datalake.iceberg.type, .warehouse, .uri, .s3.endpoint ...\n",
                               .run = up};
 const slu_verb slu_verb_down = {
     .name = "down", .summary = "ends what `up` started", .usage = "", SLU_VERB_FLAGS(down_flags), .run = down};

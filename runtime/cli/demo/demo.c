@@ -277,8 +277,7 @@ static slu_status
 demo_run(demo *of, cli_demo_summary *out, slu_error *err)
 {
     SLU_TRY(cli_stack_start(&of->stack, err));
-    const iceberg_property lake = {"warehouse", of->stack.warehouse};
-    const cli_catalog_options options = {.bootstrap_servers = of->stack.server, .lake = {.settings = &lake, .setting_count = 1}};
+    const cli_catalog_options options = {.bootstrap_servers = of->stack.server, .lake = cli_lake_words_options(&of->stack.lake)};
     SLU_TRY(cli_catalog_open(of->env, &options, &of->catalog, err));
     SLU_TRY(slu_client_open(of->env, of->stack.jobmanager, SLU_CLIENT_TIMEOUT_MS_DEFAULT, &of->jobs, err));
     SLU_TRY(tables_make(of, err));
@@ -306,6 +305,7 @@ demo_end(demo *of)
     slu_client_close(&of->jobs);
     cli_catalog_close(&of->catalog);
     cli_children_end(&of->stack.children);
+    cli_lake_words_fini(&of->stack.lake);
 }
 
 static slu_status

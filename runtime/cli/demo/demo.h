@@ -10,6 +10,7 @@
 #define SLU_CLI_DEMO_DEMO_H
 
 #include "base/env.h"
+#include "lake/lake.h"
 
 #include <stdbool.h>
 
@@ -19,6 +20,7 @@ typedef struct cli_demo_options {
     int64_t parallelism;
     int64_t taskmanagers;
     const char *keep_dir; /* NULL: a temporary folder, removed at the end */
+    lake_options lake;    /* without a warehouse and a uri: a directory beside the server's */
     bool quiet;           /* no progress */
     bool (*stop)(void);   /* a wish to end */
 } cli_demo_options;

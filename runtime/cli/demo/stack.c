@@ -8,22 +8,15 @@ static slu_status
 server_start(cli_stack *stack, slu_error *err)
 {
     char data_dir[STACK_PATH_BYTES];
+    char warehouse[STACK_PATH_BYTES];
+    const char *argv[8 + CLI_LAKE_WORDS_MAX + 1] = {
+        stack->options->program, "server", "--listen", "127.0.0.1:0", "--data-dir", data_dir, "--datalake.format", "iceberg"};
     (void)snprintf(data_dir, sizeof data_dir, "%s/server", stack->dir);
-    (void)snprintf(stack->warehouse, sizeof stack->warehouse, "%s/warehouse", stack->dir);
-    const char *const argv[] = {stack->options->program,
-                                "server",
-                                "--listen",
-                                "127.0.0.1:0",
-                                "--data-dir",
-                                data_dir,
-                                "--datalake.format",
-                                "iceberg",
-                                "--datalake.iceberg.type",
-                                "hadoop",
-                                "--datalake.iceberg.warehouse",
-                                stack->warehouse,
-                                NULL};
-    SLU_TRY(slu_dir_make(stack->warehouse, err));
+    (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", stack->dir);
+    SLU_TRY(cli_lake_words_init(&stack->lake, &stack->options->lake, warehouse, err));
+    cli_lake_words_append(&stack->lake, argv, 8);
+    if (stack->lake.own_directory)
+        SLU_TRY(slu_dir_make(warehouse, err));
     SLU_TRY(cli_child_start(&stack->children, "server", argv, err));
     return cli_child_ready(&stack->children, stack->server, sizeof stack->server, stack->options->stop, err);
 }
@@ -80,19 +73,18 @@ cli_stack_submit(cli_stack *stack, const char *name, const char *yaml, int64_t p
     (void)snprintf(path, sizeof path, "%s/jobs/%s.yaml", stack->dir, name);
     (void)snprintf(command, sizeof command, "run-%s", name);
     (void)snprintf(parallel, sizeof parallel, "%" PRId64, parallelism);
-    const char *const argv[] = {stack->options->program,
-                                "run",
-                                path,
-                                "--detached",
-                                "--jobmanager",
-                                stack->jobmanager,
-                                "--parallelism",
-                                parallel,
-                                "--fluss.bootstrap.servers",
-                                stack->server,
-                                lake ? "--datalake.iceberg.warehouse" : NULL,
-                                stack->warehouse,
-                                NULL};
+    const char *argv[10 + CLI_LAKE_WORDS_MAX + 1] = {stack->options->program,
+                                                     "run",
+                                                     path,
+                                                     "--detached",
+                                                     "--jobmanager",
+                                                     stack->jobmanager,
+                                                     "--parallelism",
+                                                     parallel,
+                                                     "--fluss.bootstrap.servers",
+                                                     stack->server};
+    if (lake)
+        cli_lake_words_append(&stack->lake, argv, 10);
     SLU_TRY(slu_file_write(path, slu_view_of_text(yaml), false, err));
     return cli_child_run(&stack->children, command, argv, NULL, stack->options->stop, err);
 }

@@ -10,6 +10,7 @@
 
 #include "children.h"
 #include "demo.h"
+#include "lake_words.h"
 
 #define STACK_PATH_BYTES 512
 
@@ -19,11 +20,11 @@ typedef struct cli_stack {
     char dir[STACK_PATH_BYTES - 100];
     char server[128]; /* "127.0.0.1:41234" */
     char jobmanager[128];
-    char warehouse[STACK_PATH_BYTES];
+    cli_lake_words lake;
 } cli_stack;
 
 SLU_CHECK slu_status cli_stack_start(cli_stack *stack, slu_error *err);
-/* Writes DIR/jobs/NAME.yaml and submits it, detached. `lake`: it is told where the warehouse is. */
+/* Writes DIR/jobs/NAME.yaml and submits it, detached. `lake`: it is told where the lake is. */
 SLU_CHECK slu_status cli_stack_submit(cli_stack *stack, const char *name, const char *yaml, int64_t parallelism, bool lake,
                                       slu_error *err);
 
