@@ -2,10 +2,12 @@
 #include "iceberg/json.h"
 #include "iceberg/lake_read.h"
 
+#include <stdlib.h>
+
 #include <sluice/columns.h>
 #include <sluice/sdk/columns_build.h>
 
-#define COLUMNS_MAX 8
+#define COLUMNS_MAX 12
 #define OFFSETS_MAX 1000000
 
 /* A batch being made, a row at a time, column after column. */
@@ -77,6 +79,32 @@ summary_text(const iceberg_snapshot *snapshot, slu_buf *out, slu_error *err)
     return iceberg_json_dump(json, out, err);
 }
 
+/* A number of the summary; null where it has none. */
+static void
+put_summary_number(sdk_builder *builder, const iceberg_snapshot *snapshot, const char *key)
+{
+    const char *text = iceberg_snapshot_property(snapshot, key);
+    char *end = NULL;
+    const long long number = text == NULL ? 0 : strtoll(text, &end, 10);
+    if (text == NULL || end == text || *end != 0)
+        sdk_builder_null(builder);
+    else
+        sdk_builder_i64(builder, (int64_t)number);
+}
+
+/* "main, tag:eod": the branches and tags that point at a snapshot. */
+static void
+put_refs(sdk_builder *builder, const iceberg_metadata *metadata, const iceberg_snapshot *snapshot)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf names = {0};
+    slu_buf_init(&names, 1 << 20);
+    for (uint32_t i = 0; i < metadata->ref_count; i++)
+        if (metadata->refs[i].snapshot_id == snapshot->id)
+            slu_buf_printf(&names, "%s%s%s", names.bytes == 0 ? "" : ", ", metadata->refs[i].is_tag ? "tag:" : "",
+                           metadata->refs[i].name);
+    put_text(builder, names.bytes == 0 ? NULL : slu_buf_cstr(&names));
+}
+
 static slu_status
 snapshot_row(list_build *build, const iceberg_metadata *metadata, const iceberg_snapshot *snapshot, slu_error *err)
 {
@@ -95,6 +123,9 @@ snapshot_row(list_build *build, const iceberg_metadata *metadata, const iceberg_
     put_text(&to[5], snapshot->manifest_list);
     put_text(&to[6], slu_buf_cstr(&summary));
     sdk_builder_bool(&to[7], snapshot->id == metadata->current_snapshot_id);
+    put_summary_number(&to[8], snapshot, "added-records");
+    put_summary_number(&to[9], snapshot, "total-records");
+    put_refs(&to[10], metadata, snapshot);
     build->rows++;
     return SLU_OK;
 }
@@ -103,8 +134,9 @@ slu_status
 iceberg_snapshots_batch(const iceberg_metadata *metadata, struct ArrowSchema *schema, struct ArrowArray *array, slu_error *err)
 {
     static const list_column COLUMNS[] = {
-        {"snapshot_id", "l"}, {"parent_id", "l"},     {"sequence_number", "l"}, {"committed_at", "tsm:UTC"},
-        {"operation", "u"},   {"manifest_list", "u"}, {"summary", "u"},         {"is_current", "b"}};
+        {"snapshot_id", "l"},   {"parent_id", "l"}, {"sequence_number", "l"}, {"committed_at", "tsm:UTC"}, {"operation", "u"},
+        {"manifest_list", "u"}, {"summary", "u"},   {"is_current", "b"},      {"added_records", "l"},      {"total_records", "l"},
+        {"refs", "u"}};
     list_build build;
     slu_status status = list_init(&build, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS, err);
     for (uint32_t i = 0; i < metadata->snapshot_count && status == SLU_OK; i++)
@@ -116,8 +148,9 @@ iceberg_snapshots_batch(const iceberg_metadata *metadata, struct ArrowSchema *sc
 }
 
 static slu_status
-file_row(list_build *build, const iceberg_metadata *metadata, iceberg_scan_file *file, slu_arena *arena, slu_error *err)
+file_row(list_build *build, const iceberg_metadata *metadata, const iceberg_scan_file *file, slu_arena *arena, slu_error *err)
 {
+    static const char *const CONTENTS[] = {"data", "position deletes", "equality deletes"};
     SLU_AUTO(slu_buf_fini) slu_buf partition = {0};
     iceberg_type *types = NULL;
     sdk_builder *to = build->builders;
@@ -133,6 +166,7 @@ file_row(list_build *build, const iceberg_metadata *metadata, iceberg_scan_file 
     sdk_builder_i64(&to[5], file->sequence_number);
     sdk_builder_i64(&to[6], file->snapshot_id);
     sdk_builder_i32(&to[7], file->spec_id);
+    put_text(&to[8], file->file.content_offset != ICEBERG_ABSENT ? "deletion vector" : CONTENTS[file->file.content]);
     build->rows++;
     return SLU_OK;
 }
@@ -141,15 +175,19 @@ slu_status
 iceberg_files_batch(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_snapshot *snapshot,
                     struct ArrowSchema *schema, struct ArrowArray *array, slu_error *err)
 {
-    static const list_column COLUMNS[] = {{"path", "u"},  {"format", "u"},          {"partition", "u"},   {"records", "l"},
-                                          {"bytes", "l"}, {"sequence_number", "l"}, {"snapshot_id", "l"}, {"spec_id", "i"}};
+    static const list_column COLUMNS[] = {{"path", "u"},        {"format", "u"},  {"partition", "u"},
+                                          {"records", "l"},     {"bytes", "l"},   {"sequence_number", "l"},
+                                          {"snapshot_id", "l"}, {"spec_id", "i"}, {"content", "u"}};
+    const iceberg_scan_options options = {.deletes = true};
     SLU_AUTO(iceberg_scan_fini) iceberg_scan scan = {0};
     list_build build;
-    SLU_TRY(
-        iceberg_scan_plan(store, metadata, snapshot == NULL ? iceberg_metadata_snapshot(metadata) : snapshot, NULL, &scan, err));
+    SLU_TRY(iceberg_scan_plan(store, metadata, snapshot == NULL ? iceberg_metadata_snapshot(metadata) : snapshot, &options, &scan,
+                              err));
     slu_status status = list_init(&build, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS, err);
     for (size_t i = 0; i < scan.count && status == SLU_OK; i++)
         status = file_row(&build, metadata, &scan.files[i], &scan.arena, err);
+    for (size_t i = 0; i < scan.delete_count && status == SLU_OK; i++)
+        status = file_row(&build, metadata, &scan.deletes[i], &scan.arena, err);
     if (status == SLU_OK)
         status = list_finish(&build, schema, array, err);
     list_fini(&build);

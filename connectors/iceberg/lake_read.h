@@ -56,11 +56,11 @@ bool iceberg_predicate_make(const iceberg_field *column, uint8_t compare, const 
                             iceberg_predicate *out);
 
 /* t$snapshots: snapshot_id, parent_id, sequence_number (BIGINT), committed_at TIMESTAMP_LTZ(3), operation, manifest_list, summary
- * (JSON text), is_current BOOLEAN; oldest first. */
+ * (JSON text), is_current BOOLEAN, added_records, total_records BIGINT, refs STRING; oldest first. */
 SLU_CHECK slu_status iceberg_snapshots_batch(const iceberg_metadata *metadata, struct ArrowSchema *schema, struct ArrowArray *array,
                                              slu_error *err);
-/* t$files: path, format STRING, partition STRING, records, bytes, sequence_number, snapshot_id BIGINT, spec_id INT; snapshot NULL:
- * current. */
+/* t$files: path, format STRING, partition STRING, records, bytes, sequence_number, snapshot_id BIGINT, spec_id INT,
+ * content STRING; the data files, then the delete files; snapshot NULL: current. */
 SLU_CHECK slu_status iceberg_files_batch(const iceberg_store *store, const iceberg_metadata *metadata,
                                          const iceberg_snapshot *snapshot, struct ArrowSchema *schema, struct ArrowArray *array,
                                          slu_error *err);

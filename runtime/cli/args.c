@@ -303,7 +303,7 @@ slu_args_help(const slu_verb *verb, slu_buf *out)
 {
     static const slu_flag help = {"help", 'h', NULL, "this text"};
     static const slu_flag json = {"json", 0, NULL, "the result as JSON"};
-    static const slu_flag setting = {"a.b.c", 0, "VALUE", "a setting or parameter of the job, over environment and file"};
+    static const slu_flag setting = {"a.b.c", 0, "VALUE", "a setting: over environment and file"};
     static const slu_flag own_setting = {"a.b.c", 0, "VALUE", "a setting, over the file's"};
     slu_buf_printf(out, "sluice %s%s%s: %s\n\n", verb->name, verb->usage[0] == 0 ? "" : " ", verb->usage, verb->summary);
     for (uint32_t i = 0; i < verb->flag_count; i++)

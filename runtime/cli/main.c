@@ -49,6 +49,10 @@ static const slu_verb *const verbs[] = {
     &slu_verb_tables_partitions,
     &slu_verb_tables_add_partition,
     &slu_verb_tables_drop_partition,
+    &slu_verb_lake_snapshots,
+    &slu_verb_lake_files,
+    &slu_verb_lake_expire,
+    &slu_verb_lake_orphans,
     &slu_verb_sql,
 };
 

@@ -1,6 +1,7 @@
 /* tables_read.c: `tables read`: the log of a table from its start to where it ends now, as lines of text or JSON; with --full the rows of a
  * primary-key table as its kv snapshots have them, then its changelog behind them. */
 #include "tables.h"
+#include "values_json.h"
 
 #include "base/alloc.h"
 #include "cli/catalog/snapshot_rows.h"
@@ -8,7 +9,6 @@
 #include "fluss/client/scanner.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 #include <sluice/sdk/rows.h>
@@ -26,40 +26,6 @@ typedef struct reading {
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------------------------ */
 
-static bool
-format_is_number(const char *format)
-{
-    const slu_type type = slu_type_of(format);
-    return (type.id >= SLU_TYPE_INT8 && type.id <= SLU_TYPE_INT64) || type.id == SLU_TYPE_DECIMAL;
-}
-
-/* A value of JSON: numbers and truth as such (a decimal keeps its digits), all else as text. */
-static void
-value_json(reading *r, const struct ArrowSchema *field, const slu_column *column, int64_t row)
-{
-    sdk_text value = {0};
-    const slu_type type = slu_type_of(field->format);
-    if (!slu_column_valid(column, row)) {
-        sdk_text_printf(&r->text, "null");
-        return;
-    }
-    if (type.id == SLU_TYPE_BOOL) {
-        sdk_text_printf(&r->text, slu_column_bool(column, row) ? "true" : "false");
-        return;
-    }
-    sdk_value_write(field, column, row, &value);
-    if (format_is_number(field->format)) {
-        sdk_text_printf(&r->text, "%s", sdk_text_cstr(&value));
-    } else {
-        json_t *string = json_string(sdk_text_cstr(&value));
-        char *quoted = string == NULL ? NULL : json_dumps(string, JSON_ENCODE_ANY);
-        sdk_text_printf(&r->text, "%s", quoted == NULL ? "null" : quoted);
-        free(quoted);
-        json_decref(string);
-    }
-    sdk_text_fini(&value);
-}
-
 static void
 row_json(reading *r, const struct ArrowSchema *schema, const struct ArrowArray *array, int64_t row, int kind)
 {
@@ -69,7 +35,7 @@ row_json(reading *r, const struct ArrowSchema *schema, const struct ArrowArray *
     for (int64_t c = 0; c < schema->n_children; c++) {
         const slu_column column = slu_column_child(schema, array, c);
         sdk_text_printf(&r->text, "%s\"%s\": ", c == 0 ? "" : ", ", schema->children[c]->name);
-        value_json(r, schema->children[c], &column, row);
+        slu_value_json_write(schema->children[c], &column, row, &r->text);
     }
     sdk_text_printf(&r->text, "}\n");
 }
