@@ -5,11 +5,12 @@
 #include "base/cursor.h"
 #include "base/file.h"
 #include "base/sizes.h"
+#include "kv/kv_checkpoint.h"
+#include "kv/kv_error.h"
 #include "kv/row_cache.h"
 #include "kv/row_pile.h"
 
 #include <rocksdb/c.h>
-#include <stdlib.h>
 
 #define KV_CACHE_BYTES_DEFAULT ((size_t)8 << 20)
 #define KV_WRITE_BUFFER_BYTES_DEFAULT ((size_t)16 << 20)
@@ -21,7 +22,6 @@
 #define KV_FORMAT_VERSION 5    /* the newest that RocksDB 6.20 reads */
 #define KV_CHECKSUM_CRC32C 1
 #define KV_OPEN_FILES_MAX 256
-#define KV_META_FAMILY "meta"
 #define KV_PILE_PART 8  /* of the write buffers' bytes is the pile of one store: above it RocksDB is given the rows */
 #define KV_PILES_PART 2 /* of them are all piles: above it the largest is given */
 #define KV_META_PILE_BYTES 65536
@@ -54,23 +54,14 @@ struct slu_kv {
     size_t unflushed_bytes;                      /* that RocksDB has in memory */
     slu_row_pile pile;                           /* rows and, as batches have them, meta words that RocksDB is not given yet */
     slu_buf piled_meta;
-    uint32_t id; /* in the cache of rows */
+    slu_kv_checkpoint *checkpoint; /* between begin and end; or NULL */
+    uint32_t id;                   /* in the cache of rows */
 };
 
 struct slu_kv_batch {
     slu_buf rows; /* key bytes, value bytes (u32 each; all ones: erased), key, value ... */
     slu_buf meta; /* key bytes, value bytes (u32 each), key, value ...: of the second family */
 };
-
-/* RocksDB's text, which is ours to free. */
-static slu_status
-kv_error(slu_error *err, char *text, const char *what)
-{
-    const slu_status status = strncmp(text, "Corruption", 10) == 0 ? SLU_CORRUPT : SLU_IO;
-    (void)slu_error_set(err, status, "%s: %s", what, text);
-    free(text);
-    return status;
-}
 
 /* One set of options for every store, so that they share cache and threads. */
 static rocksdb_options_t *
@@ -247,18 +238,29 @@ kv_spill_pile(slu_kv *kv, slu_error *err)
 /* RocksDB flushes both families as one when a write buffer is full, but only the named one when it is told to. So rows go first:
  * meta that is older than its rows makes the owner replay what is there already, which changes nothing; newer meta would lose
  * rows. */
+static slu_status
+kv_flush_families(slu_kv *kv, slu_error *err)
+{
+    char *text = NULL;
+    for (int family = 0; family < 2 && text == NULL; family++)
+        rocksdb_flush_cf(kv->db, kv->pool->flush, kv->families[family], &text);
+    if (text != NULL)
+        return kv_error(err, text, "flush");
+    kv_forget_unflushed(kv);
+    return SLU_OK;
+}
+
+/* A checkpoint, which must not see the rows without the meta, is not taken meanwhile. */
 slu_status
 slu_kv_flush(slu_kv *kv, slu_error *err)
 {
-    char *text = NULL;
     SLU_TRY(kv_spill_pile(kv, err));
-    for (int family = 0; family < 2; family++) {
-        rocksdb_flush_cf(kv->db, kv->pool->flush, kv->families[family], &text);
-        if (text != NULL)
-            return kv_error(err, text, "flush");
-    }
-    kv_forget_unflushed(kv);
-    return SLU_OK;
+    if (kv->checkpoint != NULL)
+        kv_checkpoint_lock(kv->checkpoint);
+    const slu_status status = kv_flush_families(kv, err);
+    if (kv->checkpoint != NULL)
+        kv_checkpoint_unlock(kv->checkpoint);
+    return status;
 }
 
 void
@@ -272,6 +274,8 @@ slu_kv_close(slu_kv **kv)
         kv_forget_unflushed(closing);
     kv_forget_pile(closing);
     slu_buf_fini(&closing->piled_meta);
+    if (closing->checkpoint != NULL)
+        kv_checkpoint_orphan(closing->checkpoint);
     rocksdb_column_family_handle_destroy(closing->families[0]);
     rocksdb_column_family_handle_destroy(closing->families[1]);
     rocksdb_close(closing->db);
@@ -538,18 +542,28 @@ slu_kv_scan(slu_kv *kv, slu_view prefix, slu_status (*row)(void *context, slu_vi
     return status == SLU_END ? SLU_OK : status;
 }
 
+/* ---- checkpoints ---- */
+
 slu_status
-slu_kv_checkpoint(slu_kv *kv, const char *dir, slu_error *err)
+slu_kv_checkpoint_begin(slu_kv *kv, slu_kv_checkpoint **out, slu_error *err)
 {
-    char *text = NULL;
+    SLU_ASSERT(kv->checkpoint == NULL);
     SLU_TRY(kv_spill_pile(kv, err));
-    rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(kv->db, &text);
-    if (text != NULL)
-        return kv_error(err, text, "checkpoint");
-    rocksdb_checkpoint_create(checkpoint, dir, 0, &text); /* 0: flush always, since there is no log to copy */
-    rocksdb_checkpoint_object_destroy(checkpoint);
-    if (text != NULL)
-        return kv_error(err, text, dir);
-    kv_forget_unflushed(kv);
+    SLU_TRY(kv_checkpoint_new(kv, kv->db, kv->unflushed_bytes, &kv->checkpoint, err));
+    *out = kv->checkpoint;
     return SLU_OK;
+}
+
+bool
+slu_kv_checkpoint_end(slu_kv_checkpoint **checkpoint)
+{
+    slu_kv *kv = *checkpoint == NULL ? NULL : (*checkpoint)->kv;
+    if (kv != NULL) {
+        const size_t flushed = (*checkpoint)->taken ? SLU_MIN((*checkpoint)->flushed_bytes, kv->unflushed_bytes) : 0;
+        kv->unflushed_bytes -= flushed;
+        kv->pool->unflushed_bytes -= flushed;
+        kv->checkpoint = NULL;
+    }
+    kv_checkpoint_free(checkpoint);
+    return kv != NULL;
 }

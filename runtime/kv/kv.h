@@ -9,7 +9,8 @@
  *          the changelog), which must do no harm to rows that are there already.
  * Foreign  a checkpoint is a RocksDB directory that version 6.20 opens: CRC32C block checksums, format_version 5.
  * Owns     the pool outlives its stores. Views given to callbacks are valid for the call.
- * Threads  a pool and its stores belong to one thread; RocksDB's own threads flush and compact.
+ * Threads  a pool and its stores belong to one thread; RocksDB's own threads flush and compact. Only slu_kv_checkpoint_take and the
+ *          readers of checkpoints are for any thread.
  * Errors   IO and CORRUPT with RocksDB's words; NOTFOUND for a meta word that is not there; NOMEM.
  */
 #ifndef SLU_KV_KV_H
@@ -65,8 +66,24 @@ SLU_CHECK slu_status slu_kv_scan(slu_kv *kv, slu_view prefix, slu_status (*row)(
                                  void *context, slu_error *err);
 
 SLU_CHECK slu_status slu_kv_flush(slu_kv *kv, slu_error *err);
-/* A copy (hard links where possible) of everything written so far, in a directory that must not exist yet. */
-SLU_CHECK slu_status slu_kv_checkpoint(slu_kv *kv, const char *dir, slu_error *err);
+
+/*
+ * A checkpoint: a copy (hard links where possible) of a store, which goes on being used while another thread flushes and links.
+ *
+ *   begin (owner) -> take (any thread, once) -> end (owner); or begin -> end, for one that is not wanted any more
+ *
+ * Holds everything written before begin, and what was written until the end of take or some of it: the words of its own meta say how far
+ * (slu_kv_read_meta). One at a time of a store. A store that is closed meanwhile waits for a take under way; a later one says CLOSED.
+ */
+typedef struct slu_kv_checkpoint slu_kv_checkpoint;
+
+SLU_CHECK slu_status slu_kv_checkpoint_begin(slu_kv *kv, slu_kv_checkpoint **out, slu_error *err);
+/* The directory must not exist yet. */
+SLU_CHECK slu_status slu_kv_checkpoint_take(slu_kv_checkpoint *checkpoint, const char *dir, slu_error *err);
+/* True: the store was not closed since begin. Accepts NULL inside. */
+bool slu_kv_checkpoint_end(slu_kv_checkpoint **checkpoint);
+/* A meta word of a checkpoint; NOTFOUND. The directory is left as it was. */
+SLU_CHECK slu_status slu_kv_read_meta(const char *dir, slu_view key, slu_buf *value, slu_error *err);
 
 /*
  * A checkpoint, of ours or of a foreign RocksDB from 6.20 on, read once from its first row to its last. The directory is not changed

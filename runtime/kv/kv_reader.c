@@ -2,9 +2,9 @@
 #include "kv/kv.h"
 
 #include "base/alloc.h"
+#include "kv/kv_error.h"
 
 #include <rocksdb/c.h>
-#include <stdlib.h>
 
 #define READER_CACHE_BYTES ((size_t)4 << 20)
 #define READER_AHEAD_BYTES ((size_t)2 << 20)
@@ -17,15 +17,6 @@ struct slu_kv_reader {
     rocksdb_iterator_t *at;
     bool moved; /* the iterator stands on a row that was given out */
 };
-
-static slu_status
-reader_error(slu_error *err, char *text, const char *what)
-{
-    const slu_status status = strncmp(text, "Corruption", 10) == 0 ? SLU_CORRUPT : SLU_IO;
-    (void)slu_error_set(err, status, "%s: %s", what, text);
-    free(text);
-    return status;
-}
 
 static rocksdb_options_t *
 reader_options_new(void)
@@ -59,7 +50,7 @@ slu_kv_reader_open(const char *dir, slu_kv_reader **out, slu_error *err)
     if (text != NULL) {
         reader->db = NULL;
         slu_kv_reader_close(&reader);
-        return reader_error(err, text, dir);
+        return kv_error(err, text, dir);
     }
     reader->at = rocksdb_create_iterator(reader->db, reader->read);
     rocksdb_iter_seek_to_first(reader->at);
@@ -95,5 +86,5 @@ slu_kv_reader_next(slu_kv_reader *reader, slu_view *out_key, slu_view *out_value
         return SLU_OK;
     }
     rocksdb_iter_get_error(reader->at, &text);
-    return text != NULL ? reader_error(err, text, "read of the rows") : SLU_END;
+    return text != NULL ? kv_error(err, text, "read of the rows") : SLU_END;
 }

@@ -9,6 +9,7 @@ main(int argc, char **argv)
     slu_error err;
     slu_kv_pool *pool = NULL;
     slu_kv *kv = NULL;
+    slu_kv_checkpoint *checkpoint = NULL;
     slu_kv_batch *batch = NULL;
     char dir[400];
     const slu_kv_pool_options options = {.write_buffer_bytes = 300000};
@@ -32,7 +33,10 @@ main(int argc, char **argv)
     }
     (void)snprintf(dir, sizeof dir, "%s/snapshot", argv[1]);
     if (status == SLU_OK)
-        status = slu_kv_checkpoint(kv, dir, &err);
+        status = slu_kv_checkpoint_begin(kv, &checkpoint, &err);
+    if (status == SLU_OK)
+        status = slu_kv_checkpoint_take(checkpoint, dir, &err);
+    (void)slu_kv_checkpoint_end(&checkpoint);
     if (status != SLU_OK)
         (void)fprintf(stderr, "%s\n", err.message);
     slu_kv_batch_free(&batch);

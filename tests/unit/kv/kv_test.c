@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "kv/kv.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -116,6 +117,17 @@ rows_are_put_got_scanned_and_erased(void **state)
     slu_kv_pool_close(&pool);
 }
 
+static slu_status
+checkpoint(slu_kv *kv, const char *dir)
+{
+    slu_error err;
+    slu_kv_checkpoint *taken = NULL;
+    CHECK_OK(slu_kv_checkpoint_begin(kv, &taken, &err));
+    const slu_status status = slu_kv_checkpoint_take(taken, dir, &err);
+    assert_true(slu_kv_checkpoint_end(&taken));
+    return status;
+}
+
 static void
 a_checkpoint_is_a_store_of_its_own(void **state)
 {
@@ -132,7 +144,7 @@ a_checkpoint_is_a_store_of_its_own(void **state)
     CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
     CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
     put_range(kv, 0, 100, 1);
-    CHECK_OK(slu_kv_checkpoint(kv, snap, &err));
+    CHECK_OK(checkpoint(kv, snap));
     put_range(kv, 100, 200, 2);
     CHECK_OK(slu_kv_open(pool, snap, &copy, &err));
     size_t rows = 0;
@@ -140,10 +152,94 @@ a_checkpoint_is_a_store_of_its_own(void **state)
     assert_int_equal(rows, 100);
     assert_int_equal(applied(copy), 1);
     assert_int_equal(applied(kv), 2);
-    assert_true(slu_kv_checkpoint(kv, snap, &err) != SLU_OK);
+    assert_true(checkpoint(kv, snap) != SLU_OK);
     slu_kv_close(&copy);
     slu_kv_close(&kv);
     slu_kv_pool_close(&pool);
+}
+
+typedef struct taker {
+    slu_kv_checkpoint *checkpoint;
+    const char *dir;
+    slu_status status;
+} taker;
+
+static void *
+take(void *context)
+{
+    slu_error err;
+    taker *t = context;
+    t->status = slu_kv_checkpoint_take(t->checkpoint, t->dir, &err);
+    return NULL;
+}
+
+/* Rows of ten to a meta word: whenever it is taken, a copy has all rows that its word speaks of, and no other. */
+static void
+a_checkpoint_is_taken_while_the_store_is_written_on(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_kv_pool *pool = NULL;
+    slu_kv *kv = NULL;
+    const slu_kv_pool_options options = {.write_buffer_bytes = 20000};
+    char dir[80];
+    (void)snprintf(dir, sizeof dir, "%s/busy", root);
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    uint32_t tens = 0;
+    for (int round = 0; round < 20; round++) {
+        char snap[80];
+        pthread_t thread;
+        taker t = {.dir = snap};
+        slu_kv *copy = NULL;
+        size_t rows = 0;
+        SLU_AUTO(slu_buf_fini) slu_buf word = {0};
+        slu_buf_init(&word, 100);
+        (void)snprintf(snap, sizeof snap, "%s/busy-%d", root, round);
+        put_range(kv, (int)tens * 10, (int)tens * 10 + 10, tens + 1);
+        tens++;
+        const uint32_t before = tens;
+        CHECK_OK(slu_kv_checkpoint_begin(kv, &t.checkpoint, &err));
+        assert_int_equal(pthread_create(&thread, NULL, take, &t), 0);
+        for (int i = 0; i < 50; i++, tens++)
+            put_range(kv, (int)tens * 10, (int)tens * 10 + 10, tens + 1);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(t.status, SLU_OK);
+        assert_true(slu_kv_checkpoint_end(&t.checkpoint));
+        CHECK_OK(slu_kv_read_meta(snap, slu_view_of_text("applied"), &word, &err));
+        CHECK_OK(slu_kv_open(pool, snap, &copy, &err));
+        assert_true(applied(copy) >= before && applied(copy) <= tens);
+        assert_memory_equal(word.data, &(uint32_t){applied(copy)}, sizeof(uint32_t));
+        CHECK_OK(slu_kv_scan(copy, slu_view_of_text(""), count_row, &rows, &err));
+        assert_int_equal(rows, applied(copy) * 10);
+        slu_kv_close(&copy);
+    }
+    slu_kv_close(&kv);
+    slu_kv_pool_close(&pool);
+}
+
+static void
+a_store_that_closes_ends_its_checkpoint(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_kv_pool *pool = NULL;
+    slu_kv *kv = NULL;
+    slu_kv_checkpoint *early = NULL;
+    const slu_kv_pool_options options = {0};
+    char dir[80];
+    char snap[80];
+    (void)snprintf(dir, sizeof dir, "%s/ends", root);
+    (void)snprintf(snap, sizeof snap, "%s/ends-not", root);
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    put_range(kv, 0, 10, 1);
+    CHECK_OK(slu_kv_checkpoint_begin(kv, &early, &err));
+    slu_kv_close(&kv);
+    slu_kv_pool_close(&pool);
+    CHECK_STATUS(slu_kv_checkpoint_take(early, snap, &err), SLU_CLOSED);
+    assert_false(slu_kv_checkpoint_end(&early));
+    assert_false(slu_kv_checkpoint_end(&early));
 }
 
 /* The child writes, flushes now and then, and dies; whatever the parent finds, no row that meta speaks of is missing. */
@@ -213,6 +309,8 @@ main(void)
         cmocka_unit_test(meta_is_never_ahead_of_the_rows_after_a_kill), /* first: it forks before RocksDB has threads */
         cmocka_unit_test(rows_are_put_got_scanned_and_erased),
         cmocka_unit_test(a_checkpoint_is_a_store_of_its_own),
+        cmocka_unit_test(a_checkpoint_is_taken_while_the_store_is_written_on),
+        cmocka_unit_test(a_store_that_closes_ends_its_checkpoint),
         cmocka_unit_test(a_broken_directory_is_an_error_with_a_name),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);

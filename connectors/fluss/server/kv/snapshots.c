@@ -49,8 +49,8 @@ typedef struct kv_job {
     fluss_kv_snapshot snapshot;
     fluss_kv_id_range ids;
     const char *before_location; /* NULL: nothing is shared */
-    uint64_t lineage;
-    int64_t held_ms; /* how long the checkpoint held up the loop */
+    slu_kv_checkpoint *checkpoint;
+    fluss_kv_state state;
     /* a sweep */
     const int64_t *kept_ids;
     const fluss_kv_kept *kept;
@@ -216,16 +216,41 @@ fluss_kv_snapshots_dropped(fluss_server *server, const fluss_table_row *table, i
 /* ---- taking one ---- */
 
 static slu_status
-snapshot_run(fluss_job *base, slu_error *err)
+snapshot_take(kv_job *job, slu_error *err)
 {
-    kv_job *job = (kv_job *)base;
+    const char *dir = job->write.checkpoint_dir;
+    SLU_TRY(slu_dir_make(job->owner->local_dir, err));
+    SLU_TRY(slu_dir_remove(dir, err));
+    SLU_TRY(slu_kv_checkpoint_take(job->checkpoint, dir, err));
+    SLU_TRY(fluss_kv_checkpoint_state(dir, &job->state, err));
+    const fluss_kv_id_range ids = {job->state.id_column, job->state.id_next, job->state.id_end};
+    job->ids = ids;
+    job->snapshot.log_offset = job->state.log_offset;
+    job->snapshot.row_count = job->state.row_count;
+    job->snapshot.id_ranges = &job->ids;
+    job->snapshot.id_range_count = job->state.id_column >= 0;
+    return SLU_OK;
+}
+
+static slu_status
+snapshot_store(kv_job *job, slu_error *err)
+{
     fluss_kv_snapshot before;
     job->write.before = NULL;
     if (job->before_location != NULL && fluss_kv_files_load(job->before_location, &job->arena, &before, NULL) == SLU_OK &&
         fluss_kv_files_check(&before, NULL) == SLU_OK)
         job->write.before = &before;
-    const slu_status status = fluss_kv_files_write(&job->write, &job->snapshot, &job->arena, err);
+    return fluss_kv_files_write(&job->write, &job->snapshot, &job->arena, err);
+}
+
+static slu_status
+snapshot_run(fluss_job *base, slu_error *err)
+{
+    kv_job *job = (kv_job *)base;
     slu_error why;
+    slu_status status = snapshot_take(job, err);
+    if (status == SLU_OK)
+        status = snapshot_store(job, err);
     const slu_status removed = slu_dir_remove(job->write.checkpoint_dir, &why);
     if (removed != SLU_OK)
         slu_log_warn(job->write.env, "KV-SNAPSHOT-LEFTOVER", "%s", why.message);
@@ -240,7 +265,7 @@ snapshot_commit(kv_job *job, slu_error *err)
     const fluss_kv_snapshot_row row = {.of = of,
                                        .snapshot_id = job->snapshot.snapshot_id,
                                        .log_offset = job->snapshot.log_offset,
-                                       .lineage = job->lineage,
+                                       .lineage = job->state.lineage,
                                        .location = job->snapshot.location};
     const slu_status status = fluss_catalogue_add_kv_snapshot(server->catalogue, &row, err);
     if (status == SLU_NOTFOUND)
@@ -252,9 +277,30 @@ snapshot_commit(kv_job *job, slu_error *err)
         tablet->snapshot_known = true;
     }
     slu_log_debug(server->env, "KV-SNAPSHOT",
-                  "%s: rows up to offset %" PRId64 ", %" PRId64 " bytes copied; the checkpoint took %" PRId64 " ms", row.location,
-                  row.log_offset, job->snapshot.incremental_bytes, job->held_ms);
+                  "%s: rows up to offset %" PRId64 ", %" PRId64 " bytes copied", row.location, row.log_offset,
+                  job->snapshot.incremental_bytes);
     return SLU_OK;
+}
+
+/* Is everything in it acknowledged, and of the store that goes on? One that was closed may have been cut back meanwhile. */
+static bool
+snapshot_holds(kv_job *job)
+{
+    fluss_server *server = job->owner->server;
+    const fluss_kv_bucket *of = &job->owner->busy_of;
+    fluss_commits_flush(server->commits); /* the copy may have rows of this turn */
+    const bool open = slu_kv_checkpoint_end(&job->checkpoint);
+    const fluss_tablet *tablet = fluss_tables_peek(server->tables, of->table_id, of->partition_id, of->bucket);
+    return open && tablet != NULL && tablet->kv != NULL && fluss_kv_tablet_applied(tablet->kv) >= job->state.log_offset;
+}
+
+/* What was copied for nothing, or halfway. */
+static void
+snapshot_drop_files(kv_job *job)
+{
+    const char *location = slu_arena_printf(&job->arena, "%s/%s", job->dir, FLUSS_KV_SNAPSHOT_PREFIX);
+    if (location != NULL)
+        snapshots_sweep(job->owner, &job->owner->busy_of, location);
 }
 
 static void
@@ -263,21 +309,21 @@ snapshot_done(fluss_job *base, slu_status status, const slu_error *err)
     kv_job *job = (kv_job *)base;
     fluss_kv_snapshots *snapshots = job->owner;
     slu_error why = {0};
-    if (status == SLU_CLOSED) { /* the server ends */
+    if (status == SLU_CLOSED && atomic_load(&snapshots->stopping)) { /* the server ends */
+        (void)slu_kv_checkpoint_end(&job->checkpoint);
         job_free(job);
         return;
     }
-    if (status == SLU_OK)
-        status = snapshot_commit(job, &why);
-    else
+    const bool holds = snapshot_holds(job);
+    if (status != SLU_OK)
         why = *err;
+    else if (holds)
+        status = snapshot_commit(job, &why);
     snapshots->busy = false;
-    if (status != SLU_OK) {
+    if (status != SLU_OK && holds)
         slu_log_warn(snapshots->server->env, "KV-SNAPSHOT-FAILED", "no snapshot of the rows in %s: %s", job->dir, why.message);
-        const char *location = slu_arena_printf(&job->arena, "%s/%s", job->dir, FLUSS_KV_SNAPSHOT_PREFIX);
-        if (location != NULL)
-            snapshots_sweep(snapshots, &snapshots->busy_of, location);
-    }
+    if (status != SLU_OK || !holds)
+        snapshot_drop_files(job);
     job_free(job);
     fluss_kv_snapshots_retire(snapshots->server);
     slu_timer_set(snapshots->timer, 0); /* the pass goes on */
@@ -298,7 +344,7 @@ tablet_dir(const fluss_kv_snapshots *snapshots, const fluss_tablet *tablet, slu_
     return slu_arena_status(arena, err);
 }
 
-/* What the job needs to know; the checkpoint is taken last. */
+/* What the job needs to know; the checkpoint is begun last. */
 static slu_status
 snapshot_prepare(kv_job *job, fluss_tablet *tablet, slu_error *err)
 {
@@ -307,35 +353,23 @@ snapshot_prepare(kv_job *job, fluss_tablet *tablet, slu_error *err)
     const fluss_kv_bucket of = bucket_of(tablet);
     fluss_kv_snapshot_row *rows = NULL;
     size_t count = 0;
-    fluss_kv_state state;
     SLU_TRY(tablet_dir(snapshots, tablet, &job->arena, &job->dir, err));
     SLU_TRY(fluss_catalogue_next_kv_snapshot(server->catalogue, &of, &job->snapshot.snapshot_id, err));
     SLU_TRY(fluss_catalogue_list_kv_snapshots(server->catalogue, &of, &job->arena, &rows, &count, err));
     const char *local = slu_arena_printf(&job->arena, "%s/%" PRId64 "-%" PRId64 "-%" PRId32, snapshots->local_dir, of.table_id,
                                          of.partition_id, of.bucket);
     SLU_TRY(slu_arena_status(&job->arena, err));
-    SLU_TRY(slu_dir_make(snapshots->local_dir, err));
-    SLU_TRY(slu_dir_remove(local, err));
-    const int64_t begun_ms = slu_now_ms(server->env);
-    SLU_TRY(fluss_kv_tablet_checkpoint(tablet->kv, local, &state, err));
-    job->held_ms = slu_now_ms(server->env) - begun_ms;
     const fluss_kv_write write = {.env = server->env,
                                   .checkpoint_dir = local,
                                   .tablet_dir = job->dir,
                                   .stop = &snapshots->stopping,
                                   .sync = server->config->sync};
     job->write = write;
-    job->lineage = state.lineage;
-    job->before_location = count != 0 && rows[0].lineage == state.lineage ? rows[0].location : NULL;
     job->snapshot.table_id = of.table_id;
     job->snapshot.partition_id = of.partition_id;
     job->snapshot.bucket = of.bucket;
-    job->snapshot.log_offset = state.log_offset;
-    job->snapshot.row_count = state.row_count;
-    const fluss_kv_id_range ids = {state.id_column, state.id_next, state.id_end};
-    job->ids = ids;
-    job->snapshot.id_ranges = &job->ids;
-    job->snapshot.id_range_count = state.id_column >= 0;
+    SLU_TRY(fluss_kv_tablet_checkpoint(tablet->kv, &job->checkpoint, &job->state, err));
+    job->before_location = count != 0 && rows[0].lineage == job->state.lineage ? rows[0].location : NULL;
     return SLU_OK;
 }
 

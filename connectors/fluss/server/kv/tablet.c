@@ -7,10 +7,7 @@
 
 #include <inttypes.h>
 
-#define KV_META_BYTES 16          /* applied offset i64 LE, rows i64 LE */
-#define KV_META_NUMBERED_BYTES 32 /* and the ids of the auto-increment column that are left: next and last, i64 LE each */
-
-static slu_view
+slu_view
 kv_meta_key(void)
 {
     return slu_view_of_text("applied");
@@ -29,28 +26,39 @@ kv_mark_applied(fluss_kv_tablet *kv, int64_t applied, int64_t row_count)
 
 #define KV_APPLIED_NOTHING (-1)
 
+slu_status
+kv_meta_decode(slu_view word, const char *dir, kv_meta *out, slu_error *err)
+{
+    slu_cursor c = slu_cursor_of(word.data, word.bytes);
+    kv_meta meta = {.id_next = 1};
+    meta.applied = (int64_t)slu_cursor_u64le(&c);
+    meta.row_count = (int64_t)slu_cursor_u64le(&c);
+    if (word.bytes == KV_META_NUMBERED_BYTES) {
+        meta.id_next = (int64_t)slu_cursor_u64le(&c);
+        meta.id_end = (int64_t)slu_cursor_u64le(&c);
+    }
+    if (!slu_cursor_ok(&c))
+        return slu_error_set(err, SLU_CORRUPT, "%s: its applied offset has %zu bytes", dir, word.bytes);
+    *out = meta;
+    return SLU_OK;
+}
+
 static slu_status
 kv_load_meta(fluss_kv_tablet *kv, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf word = {0};
+    kv_meta meta = {KV_APPLIED_NOTHING, 0, 1, 0};
     slu_buf_init(&word, KV_META_NUMBERED_BYTES);
-    kv->id_next = 1;
-    kv->id_end = 0;
-    kv->applied = KV_APPLIED_NOTHING;
-    kv->row_count = 0;
-    const slu_status status = slu_kv_get_meta(kv->store, kv_meta_key(), &word, err);
-    if (status == SLU_NOTFOUND)
-        return SLU_OK;
-    SLU_TRY(status);
-    slu_cursor c = slu_cursor_of(word.data, word.bytes);
-    kv->applied = (int64_t)slu_cursor_u64le(&c);
-    kv->row_count = (int64_t)slu_cursor_u64le(&c);
-    if (word.bytes == KV_META_NUMBERED_BYTES) {
-        kv->id_next = (int64_t)slu_cursor_u64le(&c);
-        kv->id_end = (int64_t)slu_cursor_u64le(&c);
-    }
-    return slu_cursor_ok(&c) ? SLU_OK
-                             : slu_error_set(err, SLU_CORRUPT, "%s: its applied offset has %zu bytes", kv->dir, word.bytes);
+    slu_status status = slu_kv_get_meta(kv->store, kv_meta_key(), &word, err);
+    if (status == SLU_OK)
+        status = kv_meta_decode(slu_buf_view(&word), kv->dir, &meta, err);
+    if (status != SLU_NOTFOUND)
+        SLU_TRY(status);
+    kv->applied = meta.applied;
+    kv->row_count = meta.row_count;
+    kv->id_next = meta.id_next;
+    kv->id_end = meta.id_end;
+    return SLU_OK;
 }
 
 static slu_status
@@ -221,25 +229,4 @@ int64_t
 fluss_kv_tablet_applied(const fluss_kv_tablet *kv)
 {
     return kv->stale ? -1 : kv->applied;
-}
-
-static int32_t
-kv_id_column(const fluss_kv_tablet *kv)
-{
-    const fluss_schema *schema = &kv->table->descriptor.schema;
-    for (size_t i = 0; schema->auto_increment_column != NULL && kv->id_next <= kv->id_end && i < schema->column_count; i++)
-        if (strcmp(schema->columns[i].name, schema->auto_increment_column) == 0)
-            return schema->columns[i].id;
-    return -1;
-}
-
-slu_status
-fluss_kv_tablet_checkpoint(fluss_kv_tablet *kv, const char *dir, fluss_kv_state *out, slu_error *err)
-{
-    if (kv->stale)
-        SLU_TRY(kv_replay(kv, err));
-    SLU_TRY(slu_kv_checkpoint(kv->store, dir, err));
-    const fluss_kv_state state = {kv->applied, kv->row_count, kv->lineage, kv_id_column(kv), kv->id_next, kv->id_end};
-    *out = state;
-    return SLU_OK;
 }

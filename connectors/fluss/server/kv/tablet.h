@@ -63,7 +63,10 @@ typedef struct fluss_kv_state {
 
 /* How far the log is in the store; -1 while that is behind. */
 int64_t fluss_kv_tablet_applied(const fluss_kv_tablet *kv);
-/* A copy of the store in a directory that must not exist; links, so that it costs what is not flushed yet. */
-SLU_CHECK slu_status fluss_kv_tablet_checkpoint(fluss_kv_tablet *kv, const char *dir, fluss_kv_state *out, slu_error *err);
+/* Begins a checkpoint of the store (kv.h), which costs what RocksDB was not given yet. Of *out only lineage and column are known now. */
+SLU_CHECK slu_status fluss_kv_tablet_checkpoint(fluss_kv_tablet *kv, slu_kv_checkpoint **checkpoint, fluss_kv_state *out,
+                                                slu_error *err);
+/* The rest of it, from the checkpoint that was taken. Any thread. */
+SLU_CHECK slu_status fluss_kv_checkpoint_state(const char *dir, fluss_kv_state *state, slu_error *err);
 
 #endif

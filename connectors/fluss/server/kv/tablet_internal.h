@@ -1,4 +1,4 @@
-/* tablet_internal.h: a kv tablet as tablet.c (reading, opening), put.c and replay.c see it; nobody else includes it. */
+/* tablet_internal.h: a kv tablet as tablet.c (reading, opening), put.c, replay.c, checkpoint.c see it; nobody else includes it. */
 #ifndef FLUSS_SERVER_KV_TABLET_INTERNAL_H
 #define FLUSS_SERVER_KV_TABLET_INTERNAL_H
 
@@ -34,6 +34,19 @@ struct fluss_kv_tablet {
     bool stale;        /* the log is ahead of the store: replay first */
 };
 
+/* The meta word that says how far the log is in the store. */
+#define KV_META_BYTES 16          /* applied offset i64 LE, rows i64 LE */
+#define KV_META_NUMBERED_BYTES 32 /* and the ids of the auto-increment column that are left: next and last, i64 LE each */
+
+typedef struct kv_meta {
+    int64_t applied;
+    int64_t row_count;
+    int64_t id_next;
+    int64_t id_end;
+} kv_meta;
+
+slu_view kv_meta_key(void);
+SLU_CHECK slu_status kv_meta_decode(slu_view word, const char *dir, kv_meta *out, slu_error *err);
 /* Adds to the write batch that the store now has everything below `applied`, and how many rows that are. */
 void kv_mark_applied(fluss_kv_tablet *kv, int64_t applied, int64_t row_count);
 /* replay.c: brings the store up to the end of the log. */
