@@ -23,6 +23,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BUCKETS 3
 #define ROWS 6000
@@ -32,8 +33,8 @@
 static slu_env env;
 static slu_env system_env;
 static _Atomic int64_t wall_shift_ms;
-static char dir[64];
-static char remote_dir[100];
+static char dir[100];
+static char remote_dir[140];
 static char address[64];
 static fluss_server *server; /* NULL: a real cluster */
 static fluss_client *client;
@@ -446,6 +447,35 @@ a_damaged_snapshot_is_passed_over(void **state)
     fluss_target_close(&target);
 }
 
+/* The snapshots are named where they are now, also to clients, and lost stores begin again from them. */
+static void
+a_moved_data_directory_keeps_its_snapshots(void **state)
+{
+    (void)state;
+    slu_error err = {0};
+    fluss_snapshot_at before[BUCKETS];
+    fluss_snapshot_at at[BUCKETS];
+    char moved[100];
+    only_here();
+    fluss_target *target = open_table("hybrid", false);
+    await_snapshots(target, before);
+    fluss_target_close(&target);
+    fluss_client_close(&client);
+    fluss_server_close(&server);
+    (void)snprintf(moved, sizeof moved, "/tmp/sluice-test-moved-%d", getpid());
+    assert_int_equal(rename(dir, moved), 0);
+    memcpy(dir, moved, sizeof dir);
+    (void)snprintf(remote_dir, sizeof remote_dir, "%s/remote", dir);
+    restart(true);
+    target = open_table("hybrid", false);
+    CHECK_OK(fluss_snapshots_list(target, 0, at, &err));
+    for (int b = 0; b < BUCKETS; b++)
+        assert_int_equal(at[b].snapshot_id, before[b].snapshot_id);
+    check_state(read_all(target, at));
+    assert_int_equal(state_got.changes, 0);
+    fluss_target_close(&target);
+}
+
 /* ---- a table that was altered ---- */
 
 static void
@@ -637,6 +667,7 @@ main(void)
         cmocka_unit_test(what_is_not_there_is_said),
         cmocka_unit_test(a_lost_store_begins_again_from_its_snapshot),
         cmocka_unit_test(a_damaged_snapshot_is_passed_over),
+        cmocka_unit_test(a_moved_data_directory_keeps_its_snapshots),
         cmocka_unit_test(files_live_as_long_as_somebody_holds_them),
         cmocka_unit_test(a_changelog_expires_below_its_snapshots),
         cmocka_unit_test(a_dropped_table_leaves_nothing),

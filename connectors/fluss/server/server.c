@@ -160,7 +160,7 @@ server_open_stores(fluss_server *server, slu_error *err)
                                           .sync = server->config->sync},
                                          fluss_kv_snapshots_restore,
                                          server};
-    SLU_TRY(fluss_catalogue_kv_open(server->catalogue, err));
+    SLU_TRY(fluss_catalogue_kv_open(server->catalogue, fluss_remote_root(server->remote), err));
     return fluss_tables_open(&tables, &server->tables, err);
 }
 

@@ -152,6 +152,37 @@ fluss_kv_files_write(const fluss_kv_write *plan, fluss_kv_snapshot *snapshot, sl
 
 /* ---- read ---- */
 
+/* The directory of a directory: its text up to the last slash. */
+static size_t
+parent_bytes(const char *location)
+{
+    const char *slash = strrchr(location, '/');
+    return slash == NULL ? 0 : (size_t)(slash - location);
+}
+
+/* What says that it lies below the tablet's old directory lies below the new one. */
+static void
+files_moved(fluss_kv_file *files, size_t count, const char *from, const char *to, slu_arena *arena)
+{
+    const size_t bytes = parent_bytes(from);
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(files[i].path, from, bytes) == 0 && files[i].path[bytes] == '/')
+            files[i].path = slu_arena_printf(arena, "%.*s%s", (int)parent_bytes(to), to, files[i].path + bytes);
+}
+
+/* Fluss writes whole paths; where the snapshot was found tells where they lie now. */
+static slu_status
+snapshot_moved(fluss_kv_snapshot *snapshot, const char *location, slu_arena *arena, slu_error *err)
+{
+    const char *from = snapshot->location;
+    if (strcmp(from, location) == 0)
+        return SLU_OK;
+    files_moved(snapshot->own, snapshot->own_count, from, location, arena);
+    files_moved(snapshot->shared, snapshot->shared_count, from, location, arena);
+    snapshot->location = slu_arena_strdup(arena, location);
+    return slu_arena_status(arena, err);
+}
+
 slu_status
 fluss_kv_files_load(const char *location, slu_arena *arena, fluss_kv_snapshot *out, slu_error *err)
 {
@@ -162,7 +193,7 @@ fluss_kv_files_load(const char *location, slu_arena *arena, fluss_kv_snapshot *o
     slu_buf_init(&json, FLUSS_KV_SNAPSHOT_BYTES_MAX);
     SLU_TRY(slu_file_read(path, FLUSS_KV_SNAPSHOT_BYTES_MAX, &json, err));
     SLU_TRY_IN(fluss_kv_snapshot_decode(slu_buf_view(&json), arena, out, err), err, "%s", path);
-    return SLU_OK;
+    return snapshot_moved(out, location, arena, err);
 }
 
 static slu_status

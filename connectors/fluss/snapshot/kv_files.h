@@ -36,7 +36,7 @@ typedef struct fluss_kv_write {
 /* `snapshot` says table, partition, bucket, id, offset and rows; files, location and size are filled in, in the arena. */
 SLU_CHECK slu_status fluss_kv_files_write(const fluss_kv_write *write, fluss_kv_snapshot *snapshot, slu_arena *arena,
                                           slu_error *err);
-/* Reads `location`/_METADATA. */
+/* Reads `location`/_METADATA. A tablet's directory that was moved since is one: its files are where they are now. */
 SLU_CHECK slu_status fluss_kv_files_load(const char *location, slu_arena *arena, fluss_kv_snapshot *out, slu_error *err);
 /* Is every file there, with its size? */
 SLU_CHECK slu_status fluss_kv_files_check(const fluss_kv_snapshot *snapshot, slu_error *err);

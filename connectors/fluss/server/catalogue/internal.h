@@ -13,6 +13,7 @@ struct fluss_catalogue {
     const slu_env *env;
     sqlite3 *db;
     int32_t epoch;
+    const char *kv_root; /* of kv snapshots; lent by fluss_catalogue_kv_open */
 };
 
 /* Prepares `sql` and binds the arguments by `types`: 't' const char * (NULL is SQL's), 'i' int64_t. */

@@ -26,8 +26,9 @@ static const char kv_orphans[] = "DELETE FROM kv_snapshots" KV_IS_ORPHAN("kv_sna
 #define KV_BUCKET_IS "table_id = ?1 AND partition_id = ?2 AND bucket = ?3"
 
 slu_status
-fluss_catalogue_kv_open(fluss_catalogue *c, slu_error *err)
+fluss_catalogue_kv_open(fluss_catalogue *c, const char *root, slu_error *err)
 {
+    c->kv_root = root;
     return sqlite3_exec(c->db, kv_schema, NULL, NULL, NULL) == SQLITE_OK &&
                    sqlite3_exec(c->db, kv_orphans, NULL, NULL, NULL) == SQLITE_OK
                ? SLU_OK
@@ -54,6 +55,22 @@ fluss_catalogue_next_kv_snapshot(fluss_catalogue *c, const fluss_kv_bucket *of, 
     return query_int(c, &stmt, 0, out, err);
 }
 
+/* What is below the root is kept relative to it, so that a data directory can be moved. */
+static const char *
+location_kept(const fluss_catalogue *c, const char *location)
+{
+    const size_t bytes = strlen(c->kv_root);
+    return strncmp(location, c->kv_root, bytes) == 0 && location[bytes] == '/' ? location + bytes + 1 : location;
+}
+
+/* Absolute: as an older version kept it, or not below the root. */
+static const char *
+location_read(const fluss_catalogue *c, sqlite3_stmt *stmt, int column, slu_arena *arena)
+{
+    const char *kept = cat_text(stmt, column, arena);
+    return kept == NULL || kept[0] == '/' ? kept : slu_arena_printf(arena, "%s/%s", c->kv_root, kept);
+}
+
 /* Also when the snapshot was made, its table may be gone. */
 static slu_status
 bucket_must_exist(fluss_catalogue *c, const fluss_kv_bucket *of, slu_error *err)
@@ -77,8 +94,8 @@ add_snapshot(fluss_catalogue *c, const fluss_kv_snapshot_row *row, slu_error *er
     const fluss_kv_bucket *of = &row->of;
     SLU_TRY(bucket_must_exist(c, of, err));
     SLU_TRY(cat_run(c, err, "INSERT INTO kv_snapshots VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", "iiiiiiti", of->table_id,
-                    of->partition_id, (int64_t)of->bucket, row->snapshot_id, row->log_offset, (int64_t)row->lineage, row->location,
-                    row->pinned_ms));
+                    of->partition_id, (int64_t)of->bucket, row->snapshot_id, row->log_offset, (int64_t)row->lineage,
+                    location_kept(c, row->location), row->pinned_ms));
     return cat_run(c, err, "INSERT INTO kv_snapshot_ids VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET next = max(next, ?4)",
                    "iiii", of->table_id, of->partition_id, (int64_t)of->bucket, row->snapshot_id + 1);
 }
@@ -98,7 +115,7 @@ fluss_catalogue_drop_kv_snapshot(fluss_catalogue *c, const fluss_kv_bucket *of, 
 }
 
 static void
-snapshot_read(sqlite3_stmt *stmt, slu_arena *arena, fluss_kv_snapshot_row *out)
+snapshot_read(const fluss_catalogue *c, sqlite3_stmt *stmt, slu_arena *arena, fluss_kv_snapshot_row *out)
 {
     out->of.table_id = sqlite3_column_int64(stmt, 0);
     out->of.partition_id = sqlite3_column_int64(stmt, 1);
@@ -107,7 +124,7 @@ snapshot_read(sqlite3_stmt *stmt, slu_arena *arena, fluss_kv_snapshot_row *out)
     out->log_offset = sqlite3_column_int64(stmt, 4);
     out->pinned_ms = sqlite3_column_int64(stmt, 5);
     out->lineage = (uint64_t)sqlite3_column_int64(stmt, 6);
-    out->location = cat_text(stmt, 7, arena);
+    out->location = location_read(c, stmt, 7, arena);
 }
 
 /* Every row of a query; *stmt is finished. */
@@ -122,7 +139,7 @@ read_snapshots(fluss_catalogue *c, sqlite3_stmt **stmt, slu_arena *arena, fluss_
         rows = cat_grow(arena, rows, count, sizeof *rows);
         if (rows == NULL)
             break;
-        snapshot_read(*stmt, arena, &rows[count++]);
+        snapshot_read(c, *stmt, arena, &rows[count++]);
     }
     cat_finish(stmt);
     if (status != SLU_END)

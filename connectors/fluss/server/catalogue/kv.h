@@ -35,7 +35,8 @@ typedef struct fluss_kv_lease_bucket {
     bool available; /* answered by acquire */
 } fluss_kv_lease_bucket;
 
-SLU_CHECK slu_status fluss_catalogue_kv_open(fluss_catalogue *c, slu_error *err);
+/* Snapshots lie below `root`, which is absolute and outlives c's use: their locations are absolute here, and kept relative to it. */
+SLU_CHECK slu_status fluss_catalogue_kv_open(fluss_catalogue *c, const char *root, slu_error *err);
 
 /* The id that the bucket's next snapshot gets: never one that was added before. */
 SLU_CHECK slu_status fluss_catalogue_next_kv_snapshot(fluss_catalogue *c, const fluss_kv_bucket *of, int64_t *out, slu_error *err);

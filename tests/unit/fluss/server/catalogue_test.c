@@ -139,7 +139,7 @@ snapshots_of_what_is_gone_are_forgotten(void **state)
     int64_t partition = -1;
     slu_arena_init(&arena, 1 << 20);
     CHECK_OK(fluss_catalogue_open(&fake.env, root, false, &c, &err));
-    CHECK_OK(fluss_catalogue_kv_open(c, &err));
+    CHECK_OK(fluss_catalogue_kv_open(c, "/r", &err));
     CHECK_OK(fluss_catalogue_create_database(c, "kv", "{}", &err));
     CHECK_OK(fluss_catalogue_create_table(c, "kv", "t", "{}", "{}", &table, &err));
     CHECK_OK(fluss_catalogue_create_partition(c, table, "2024", &partition, &err));
@@ -147,19 +147,52 @@ snapshots_of_what_is_gone_are_forgotten(void **state)
     const fluss_kv_snapshot_row parted = {.of = {table, partition, 0}, .snapshot_id = 2, .location = "/b/snap-2"};
     CHECK_OK(fluss_catalogue_add_kv_snapshot(c, &plain, &err));
     CHECK_OK(fluss_catalogue_add_kv_snapshot(c, &parted, &err));
-    CHECK_OK(fluss_catalogue_kv_open(c, &err));
+    CHECK_OK(fluss_catalogue_kv_open(c, "/r", &err));
     CHECK_OK(fluss_catalogue_all_kv_snapshots(c, &arena, &rows, &count, &err));
     assert_int_equal(count, 2);
     CHECK_OK(fluss_catalogue_drop_partition(c, table, partition, &err));
-    CHECK_OK(fluss_catalogue_kv_open(c, &err));
+    CHECK_OK(fluss_catalogue_kv_open(c, "/r", &err));
     CHECK_OK(fluss_catalogue_all_kv_snapshots(c, &arena, &rows, &count, &err));
     assert_int_equal(count, 1);
     assert_int_equal(rows[0].snapshot_id, 1);
     CHECK_OK(fluss_catalogue_drop_table(c, table, &err));
-    CHECK_OK(fluss_catalogue_kv_open(c, &err));
+    CHECK_OK(fluss_catalogue_kv_open(c, "/r", &err));
     CHECK_OK(fluss_catalogue_all_kv_snapshots(c, &arena, &rows, &count, &err));
     assert_int_equal(count, 0);
     CHECK_OK(fluss_catalogue_drop_database(c, "kv", &err));
+    fluss_catalogue_close(&c);
+    slu_arena_fini(&arena);
+}
+
+/* A data directory that was moved has another root; one that an older version wrote has whole paths. */
+static void
+snapshots_below_the_root_move_with_it(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_arena arena;
+    fluss_catalogue *c = NULL;
+    fluss_kv_snapshot_row *rows = NULL;
+    size_t count = 0;
+    int64_t table = -1;
+    slu_arena_init(&arena, 1 << 20);
+    CHECK_OK(fluss_catalogue_open(&fake.env, root, false, &c, &err));
+    CHECK_OK(fluss_catalogue_kv_open(c, "/old/r", &err));
+    CHECK_OK(fluss_catalogue_create_database(c, "moves", "{}", &err));
+    CHECK_OK(fluss_catalogue_create_table(c, "moves", "t", "{}", "{}", &table, &err));
+    const fluss_kv_snapshot_row below = {.of = {table, -1, 0}, .snapshot_id = 2, .location = "/old/r/kv/moves/t-1/0/snap-2"};
+    const fluss_kv_snapshot_row beside = {.of = {table, -1, 0}, .snapshot_id = 1, .location = "/old/r2/snap-1"};
+    CHECK_OK(fluss_catalogue_add_kv_snapshot(c, &below, &err));
+    CHECK_OK(fluss_catalogue_add_kv_snapshot(c, &beside, &err));
+    CHECK_OK(fluss_catalogue_list_kv_snapshots(c, &below.of, &arena, &rows, &count, &err));
+    CHECK_TEXT(rows[0].location, below.location);
+    CHECK_OK(fluss_catalogue_kv_open(c, "/new", &err));
+    CHECK_OK(fluss_catalogue_list_kv_snapshots(c, &below.of, &arena, &rows, &count, &err));
+    assert_int_equal(count, 2);
+    CHECK_TEXT(rows[0].location, "/new/kv/moves/t-1/0/snap-2");
+    CHECK_TEXT(rows[1].location, "/old/r2/snap-1");
+    CHECK_OK(fluss_catalogue_drop_table(c, table, &err));
+    CHECK_OK(fluss_catalogue_drop_database(c, "moves", &err));
     fluss_catalogue_close(&c);
     slu_arena_fini(&arena);
 }
@@ -170,6 +203,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(databases_and_tables_live_through_a_reopen),
         cmocka_unit_test(snapshots_of_what_is_gone_are_forgotten),
+        cmocka_unit_test(snapshots_below_the_root_move_with_it),
         cmocka_unit_test(a_newer_data_directory_is_refused),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);

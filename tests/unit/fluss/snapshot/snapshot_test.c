@@ -178,6 +178,16 @@ files_are_shared_restored_and_swept(void **state)
     CHECK_OK(fluss_kv_files_load(s1.location, &arena, &loaded, &err));
     assert_int_equal(loaded.log_offset, 11);
 
+    (void)snprintf(dir, sizeof dir, "%s/r/kv/db/elsewhere", root);
+    assert_int_equal(rename(tablet, dir), 0);
+    CHECK_STATUS(fluss_kv_files_check(&s1, &err), SLU_NOTFOUND);
+    (void)snprintf(dir, sizeof dir, "%s/r/kv/db/elsewhere/snap-1", root);
+    CHECK_OK(fluss_kv_files_load(dir, &arena, &loaded, &err));
+    CHECK_TEXT(loaded.location, dir);
+    CHECK_OK(fluss_kv_files_check(&loaded, &err));
+    (void)snprintf(dir, sizeof dir, "%s/r/kv/db/elsewhere", root);
+    assert_int_equal(rename(dir, tablet), 0);
+
     make_file(tablet, "shared/half", "x");
     (void)snprintf(dir, sizeof dir, "%s/snap-2", tablet);
     make_file(dir, "half", "x");
