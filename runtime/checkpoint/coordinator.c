@@ -193,12 +193,11 @@ slu_coordinator_request(slu_coordinator *c, uint32_t flags)
 static void
 complete(slu_coordinator *c)
 {
-    const bool savepoint = c->pending_flags != 0;
     c->completed = c->pending;
     c->failures = 0;
     c->fresh_done = true;
     act(c, SLU_ACTION_COMPLETE, c->pending)->final = c->pending_final;
-    if (!savepoint && c->kept_count < KEPT_MAX)
+    if (c->kept_count < KEPT_MAX)
         c->kept[c->kept_count++] = c->pending;
     while (c->kept_count > c->spec.retained && c->action_count < ACTIONS_MAX - 4) {
         act(c, SLU_ACTION_DROP, c->kept[0]);
@@ -240,9 +239,9 @@ slu_coordinator_step(slu_coordinator *c, int64_t now_ms, int64_t wall_ms)
         c->trigger_at_ms = c->spec.interval_ms > 0 ? now_ms + c->spec.interval_ms : INT64_MAX;
     }
     const bool all_ended = c->ended == c->spec.task_count;
-    if (!c->fresh_done || all_ended || now_ms >= c->trigger_at_ms)
+    if (!c->fresh_done) {
         trigger(c, 0, wall_ms);
-    else if (c->requested != 0) {
+    } else if (all_ended || c->requested != 0 || now_ms >= c->trigger_at_ms) {
         trigger(c, c->requested_flags, wall_ms);
         c->requested = c->requested_flags = 0;
     }

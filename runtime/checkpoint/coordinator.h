@@ -70,7 +70,7 @@ void slu_coordinator_ended(slu_coordinator *coordinator, uint32_t task);   /* it
 SLU_CHECK slu_status slu_coordinator_ack(slu_coordinator *coordinator, const slu_ack *ack,
                                          slu_error *err); /* late ones are ignored */
 void slu_coordinator_decline(slu_coordinator *coordinator, uint32_t task, int64_t checkpoint, const char *reason);
-/* A user's request: triggered as soon as nothing is pending, whatever the interval says. */
+/* A user's request: the next checkpoint has these flags, and is triggered as soon as nothing is pending, whatever the interval says. */
 void slu_coordinator_request(slu_coordinator *coordinator, uint32_t flags);
 void slu_coordinator_finalized(slu_coordinator *coordinator, int64_t checkpoint, const slu_error *failure); /* NULL: it is whole */
 

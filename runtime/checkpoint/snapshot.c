@@ -3,8 +3,14 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/cursor.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MAGIC "SLUSNAP1"
 #define MAGIC_BYTES 8u
@@ -12,7 +18,9 @@
 #define TRAILER_BYTES 24u
 #define SECTION_BYTES_MIN 32u /* in the index, with empty names */
 #define ENTRY_BYTES 32u
+#define FILE_BYTES_MIN (MAGIC_BYTES + 4 + TRAILER_BYTES)
 #define ARENA_BYTES_MAX ((size_t)64 << 20)
+#define INDEX_BYTES_MAX ARENA_BYTES_MAX
 
 /* ---- Writing */
 
@@ -210,23 +218,26 @@ read_section(slu_snapshot_reader *reader, slu_cursor *cursor, section *read, slu
     return SLU_OK;
 }
 
+/* Where the index of a file of `bytes` lies, by its last bytes. */
 static slu_status
-read_index(slu_snapshot_reader *reader, slu_error *err)
+trailer_read(const uint8_t *last, uint64_t bytes, uint64_t *at, uint64_t *index_bytes, uint32_t *crc, slu_error *err)
 {
-    const slu_buf *file = &reader->file;
-    if (file->bytes < MAGIC_BYTES + 4 + TRAILER_BYTES || memcmp(file->data, MAGIC, MAGIC_BYTES) != 0)
-        return corrupt(err, "it does not begin as one");
-    slu_cursor trailer = slu_cursor_of(file->data + file->bytes - TRAILER_BYTES, TRAILER_BYTES);
-    const uint64_t at = slu_cursor_u64le(&trailer);
-    const uint64_t bytes = slu_cursor_u64le(&trailer);
-    const uint32_t crc = slu_cursor_u32le(&trailer);
-    if (slu_cursor_u32le(&trailer) != TRAILER_MAGIC || at < MAGIC_BYTES || at > file->bytes ||
-        bytes != file->bytes - TRAILER_BYTES - at)
+    slu_cursor trailer = slu_cursor_of(last, TRAILER_BYTES);
+    *at = slu_cursor_u64le(&trailer);
+    *index_bytes = slu_cursor_u64le(&trailer);
+    *crc = slu_cursor_u32le(&trailer);
+    if (slu_cursor_u32le(&trailer) != TRAILER_MAGIC || *at < MAGIC_BYTES || *at > bytes ||
+        *index_bytes != bytes - TRAILER_BYTES - *at)
         return corrupt(err, "it does not end as one");
-    if (slu_crc32c(0, file->data + at, bytes) != crc)
+    return SLU_OK;
+}
+
+static slu_status
+read_index(slu_snapshot_reader *reader, slu_view index, uint32_t crc, slu_error *err)
+{
+    if (slu_crc32c(0, index.data, index.bytes) != crc)
         return corrupt(err, "its index fails its checksum");
-    reader->index_at = at;
-    slu_cursor cursor = slu_cursor_of(file->data + at, bytes);
+    slu_cursor cursor = slu_cursor_of_view(index);
     const size_t count = slu_cursor_count(&cursor, slu_cursor_u32le(&cursor), SECTION_BYTES_MIN);
     reader->sections = slu_arena_array(&reader->arena, count + 1, sizeof *reader->sections);
     if (reader->sections == NULL)
@@ -237,22 +248,93 @@ read_index(slu_snapshot_reader *reader, slu_error *err)
     return slu_cursor_ok(&cursor) && slu_cursor_left(&cursor) == 0 ? SLU_OK : corrupt(err, "its index has another length");
 }
 
+static slu_status
+reader_new(slu_snapshot_reader **out, slu_error *err)
+{
+    *out = slu_alloc_zero(1, sizeof **out);
+    if (*out == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a snapshot");
+    slu_arena_init(&(*out)->arena, ARENA_BYTES_MAX);
+    return SLU_OK;
+}
+
+/* All of it lies in `file`. */
+static slu_status
+read_whole(slu_snapshot_reader *reader, const slu_buf *file, slu_error *err)
+{
+    uint64_t at, bytes;
+    uint32_t crc;
+    if (file->bytes < FILE_BYTES_MIN || memcmp(file->data, MAGIC, MAGIC_BYTES) != 0)
+        return corrupt(err, "it does not begin as one");
+    SLU_TRY(trailer_read(file->data + file->bytes - TRAILER_BYTES, file->bytes, &at, &bytes, &crc, err));
+    reader->index_at = at;
+    return read_index(reader, slu_view_of(file->data + at, bytes), crc, err);
+}
+
 slu_status
 slu_snapshot_reader_new(slu_buf *file, slu_snapshot_reader **out, slu_error *err)
 {
-    slu_snapshot_reader *reader = slu_alloc_zero(1, sizeof *reader);
-    if (reader == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a snapshot");
-    slu_arena_init(&reader->arena, ARENA_BYTES_MAX);
+    SLU_AUTO(slu_snapshot_reader_free) slu_snapshot_reader *reader = NULL;
+    SLU_TRY(reader_new(&reader, err));
+    SLU_TRY(read_whole(reader, file, err));
     reader->file = *file;
-    const slu_status status = read_index(reader, err);
-    if (status != SLU_OK) {
-        slu_arena_fini(&reader->arena);
-        slu_free(reader);
-        return status;
-    }
     memset(file, 0, sizeof *file);
-    *out = reader;
+    *out = slu_take(&reader);
+    return SLU_OK;
+}
+
+static slu_status
+read_at(int fd, uint64_t offset, uint64_t bytes, const char *path, slu_buf *out, slu_error *err)
+{
+    slu_buf_init(out, INDEX_BYTES_MAX);
+    uint8_t *to = slu_buf_extend(out, bytes);
+    if (to == NULL)
+        return slu_buf_status(out, err);
+    for (uint64_t done = 0; done < bytes;) {
+        const ssize_t got = pread(fd, to + done, bytes - done, (off_t)(offset + done));
+        if (got == 0)
+            return corrupt(err, "it became shorter while it was read");
+        if (got < 0 && errno != EINTR)
+            return slu_errno_set(err, errno, "read", path);
+        done += got > 0 ? (uint64_t)got : 0;
+    }
+    return SLU_OK;
+}
+
+/* Its last bytes, then the index they point to. */
+static slu_status
+read_from(slu_snapshot_reader *reader, int fd, const char *path, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf last = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf index = {0};
+    uint64_t at, bytes;
+    uint32_t crc;
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return slu_errno_set(err, errno, "stat", path);
+    const uint64_t size = (uint64_t)info.st_size;
+    if (size < FILE_BYTES_MIN || size > SLU_SNAPSHOT_BYTES_MAX)
+        return corrupt(err, "it has no such size");
+    SLU_TRY(read_at(fd, size - TRAILER_BYTES, TRAILER_BYTES, path, &last, err));
+    SLU_TRY(trailer_read(last.data, size, &at, &bytes, &crc, err));
+    reader->index_at = at;
+    SLU_TRY(read_at(fd, at, bytes, path, &index, err));
+    return read_index(reader, slu_buf_view(&index), crc, err);
+}
+
+slu_status
+slu_snapshot_reader_index(const char *path, slu_snapshot_reader **out, slu_error *err)
+{
+    SLU_AUTO(slu_snapshot_reader_free) slu_snapshot_reader *reader = NULL;
+    SLU_TRY(reader_new(&reader, err));
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return slu_errno_set(err, errno, "open", path);
+    const slu_status status = read_from(reader, fd, path, err);
+    (void)close(fd);
+    if (status != SLU_OK)
+        return slu_error_in(err, status, "%s", path);
+    *out = slu_take(&reader);
     return SLU_OK;
 }
 
@@ -279,11 +361,20 @@ slu_snapshot_section(const slu_snapshot_reader *reader, uint32_t index)
     return &reader->sections[index].shown;
 }
 
+void
+slu_snapshot_entry_size(const slu_snapshot_reader *reader, uint32_t index, uint32_t at, uint32_t *key_group, uint64_t *bytes)
+{
+    *key_group = reader->sections[index].entries[at].key_group;
+    *bytes = reader->sections[index].entries[at].bytes;
+}
+
 slu_status
 slu_snapshot_entry(const slu_snapshot_reader *reader, uint32_t index, uint32_t at, uint32_t *key_group, int64_t *tag, slu_view *out,
                    slu_error *err)
 {
     const entry *e = &reader->sections[index].entries[at];
+    if (reader->file.data == NULL)
+        return slu_error_set(err, SLU_UNSUPPORTED, "only the index of the snapshot file was read");
     const uint8_t *data = reader->file.data + e->offset;
     if (slu_crc32c(0, data, e->bytes) != e->crc32c)
         return slu_error_set(err, SLU_CORRUPT, "snapshot file: an entry of %s fails its checksum",

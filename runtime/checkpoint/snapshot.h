@@ -57,9 +57,14 @@ typedef struct slu_snapshot_reader slu_snapshot_reader;
 
 /* Takes the buffer. */
 SLU_CHECK slu_status slu_snapshot_reader_new(slu_buf *file, slu_snapshot_reader **out, slu_error *err);
+/* What is inside, without the entries' bytes: slu_snapshot_entry answers UNSUPPORTED. */
+SLU_CHECK slu_status slu_snapshot_reader_index(const char *path, slu_snapshot_reader **out, slu_error *err);
 void slu_snapshot_reader_free(slu_snapshot_reader **reader);
 uint32_t slu_snapshot_section_count(const slu_snapshot_reader *reader);
 const slu_section *slu_snapshot_section(const slu_snapshot_reader *reader, uint32_t section);
+/* Of one entry: its key group, and how many bytes it has. */
+void slu_snapshot_entry_size(const slu_snapshot_reader *reader, uint32_t section, uint32_t entry, uint32_t *key_group,
+                             uint64_t *bytes);
 SLU_CHECK slu_status slu_snapshot_entry(const slu_snapshot_reader *reader, uint32_t section, uint32_t entry, uint32_t *key_group,
                                         int64_t *tag, slu_view *out, slu_error *err);
 

@@ -1,81 +1,14 @@
-/* verb_jobs.c: what a job manager knows: list, describe, wait, cancel, stop, status, logs. */
-#include "verbs.h"
-
-#include "table.h"
+/* verb_jobs.c: what a job manager knows: list, describe, wait, cancel, status, logs. */
+#include "asking.h"
 
 #include "background.h"
-#include "jobs_client.h"
+#include "table.h"
 
 #include <inttypes.h>
-#include <jansson.h>
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#define JOBS_OUTPUT_BYTES_MAX ((size_t)16 << 20)
 #define LOG_PIECE_BYTES ((uint64_t)64 << 10)
 #define LOG_WORKERS_MAX 1024
-
-/* ---- Asking -------------------------------------------------------------------------------------------------------------------- */
-
-/* One verb at work: its client, and what it will print. */
-typedef struct asking {
-    const slu_args *args;
-    slu_client *client;
-    slu_buf out;
-    slu_error err;
-} asking;
-
-static slu_status
-asking_open(asking *a, const slu_args *args)
-{
-    const char *address = slu_args_get(args, "jobmanager");
-    memset(a, 0, sizeof *a);
-    a->args = args;
-    slu_buf_init(&a->out, JOBS_OUTPUT_BYTES_MAX);
-    return slu_jobs_client(slu_cli_env(), address, &a->client, &a->err);
-}
-
-static int
-asking_close(asking *a, slu_status status)
-{
-    int code = status == SLU_OK ? slu_cli_print(&a->out) : slu_cli_fail(a->args, &a->err);
-    slu_client_close(&a->client);
-    slu_buf_fini(&a->out);
-    return code;
-}
-
-static void
-json_append(asking *a, json_t *value)
-{
-    char *text = value == NULL ? NULL : json_dumps(value, JSON_INDENT(2));
-    slu_buf_printf(&a->out, "%s\n", text == NULL ? "null" : text);
-    free(text);
-    json_decref(value);
-}
-
-static const char *
-time_text(int64_t wall_ms, char out[32])
-{
-    const time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm parts;
-    out[0] = 0;
-    if (wall_ms > 0 && localtime_r(&seconds, &parts) != NULL)
-        (void)strftime(out, 32, "%Y-%m-%d %H:%M:%S", &parts);
-    return out;
-}
-
-static const char *
-duration_text(int64_t ms, char out[32])
-{
-    if (ms < 1000)
-        (void)snprintf(out, 32, "%" PRId64 " ms", ms);
-    else if (ms < 60000)
-        (void)snprintf(out, 32, "%" PRId64 ".%" PRId64 " s", ms / 1000, ms % 1000 / 100);
-    else
-        (void)snprintf(out, 32, "%" PRId64 "m%02" PRId64 "s", ms / 60000, ms / 1000 % 60);
-    return out;
-}
 
 /* ---- list ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -89,7 +22,7 @@ job_json(const slu_message *job)
 }
 
 static slu_status
-list_text(asking *a, const slu_message *jobs)
+list_text(slu_asking *a, const slu_message *jobs)
 {
     char start[32], duration[32];
     slu_table table;
@@ -104,8 +37,8 @@ list_text(asking *a, const slu_message *jobs)
         slu_table_cell(&table, "%s", job->name);
         slu_table_cell(&table, "%s", job->state);
         slu_table_cell(&table, "%" PRIu64, job->tasks);
-        slu_table_cell(&table, "%s", time_text(job->start_ms, start));
-        slu_table_cell(&table, "%s", duration_text(job->duration_ms, duration));
+        slu_table_cell(&table, "%s", slu_time_text(job->start_ms, start));
+        slu_table_cell(&table, "%s", slu_duration_text(job->duration_ms, duration));
     }
     const slu_status status = shown == 0 ? SLU_OK : slu_table_print(&table, slu_terminal_columns(), &a->out, &a->err);
     if (shown == 0)
@@ -117,9 +50,9 @@ list_text(asking *a, const slu_message *jobs)
 static int
 list(const slu_args *args)
 {
-    asking a;
+    slu_asking a;
     const slu_message *jobs = NULL;
-    slu_status status = asking_open(&a, args);
+    slu_status status = slu_asking_open(&a, args);
     if (status == SLU_OK)
         status = slu_client_list(a.client, &jobs, &a.err);
     if (status == SLU_OK && args->json) {
@@ -127,11 +60,11 @@ list(const slu_args *args)
         for (uint32_t i = 0; i < jobs->item_count; i++)
             if (slu_args_has(args, "all") || !slu_job_state_over(jobs->items[i].state))
                 json_array_append_new(all, job_json(&jobs->items[i]));
-        json_append(&a, all);
+        slu_asking_json(&a, all);
     } else if (status == SLU_OK) {
         status = list_text(&a, jobs);
     }
-    return asking_close(&a, status);
+    return slu_asking_close(&a, status);
 }
 
 /* ---- describe ------------------------------------------------------------------------------------------------------------------ */
@@ -161,7 +94,7 @@ details_json(const slu_message *details)
 }
 
 static slu_status
-details_text(asking *a, const slu_message *details)
+details_text(slu_asking *a, const slu_message *details)
 {
     char start[32], duration[32];
     slu_table table;
@@ -169,7 +102,7 @@ details_text(asking *a, const slu_message *details)
                    "job       %s  %s\nstate     %s%s%s\nstarted   %s, ran %s\nattempt   %" PRIu64 ", %" PRIu64 " restarts, %" PRIu64
                    " checkpoints\n\n",
                    details->job, details->name, details->state, details->text[0] == 0 ? "" : ": ", details->text,
-                   time_text(details->start_ms, start), duration_text(details->duration_ms, duration), details->attempt,
+                   slu_time_text(details->start_ms, start), slu_duration_text(details->duration_ms, duration), details->attempt,
                    details->restarts, details->checkpoints);
     slu_table_init(&table, "CHAIN|>TASKS|STATE|>ROWS IN|>ROWS OUT");
     for (uint32_t i = 0; i < details->item_count; i++) {
@@ -192,34 +125,24 @@ details_text(asking *a, const slu_message *details)
 static int
 describe(const slu_args *args)
 {
-    asking a;
+    slu_asking a;
     const slu_message *details = NULL;
-    slu_status status = asking_open(&a, args);
+    slu_status status = slu_asking_open(&a, args);
     if (status == SLU_OK)
         status = slu_client_describe(a.client, args->words[0], &details, &a.err);
     if (status == SLU_OK && args->json)
-        json_append(&a, details_json(details));
+        slu_asking_json(&a, details_json(details));
     else if (status == SLU_OK)
         status = details_text(&a, details);
-    return asking_close(&a, status);
+    return slu_asking_close(&a, status);
 }
 
-/* ---- wait, cancel, stop ---------------------------------------------------------------------------------------------------------- */
-
-static void
-done_print(asking *a, const slu_message *done)
-{
-    if (a->args->json)
-        json_append(a, json_pack("{s:s, s:s, s:s, s:s, s:I}", "job", done->job, "name", done->name, "state", done->state, "text",
-                                 done->text, "duration_ms", (json_int_t)done->duration_ms));
-    else
-        slu_buf_printf(&a->out, "%s  %s: %s%s%s\n", done->job, done->name, done->state, done->text[0] == 0 ? "" : ": ", done->text);
-}
+/* ---- wait, cancel ---------------------------------------------------------------------------------------------------------- */
 
 static int
 wait_for(const slu_args *args)
 {
-    asking a;
+    slu_asking a;
     const slu_message *done = NULL;
     int64_t timeout_ms = INT64_MAX / 2;
     slu_error usage;
@@ -227,7 +150,7 @@ wait_for(const slu_args *args)
         (void)slu_cli_fail(args, &usage);
         return SLU_EXIT_USAGE;
     }
-    slu_status status = asking_open(&a, args);
+    slu_status status = slu_asking_open(&a, args);
     const int64_t deadline = slu_now_ms(slu_cli_env()) + timeout_ms;
     slu_cli_catch_signals();
     while (status == SLU_OK) {
@@ -239,36 +162,23 @@ wait_for(const slu_args *args)
     bool fine = false;
     if (status == SLU_OK) {
         fine = strcmp(done->state, "FINISHED") == 0;
-        done_print(&a, done);
+        slu_asking_done(&a, done);
     }
-    const int code = asking_close(&a, status);
+    const int code = slu_asking_close(&a, status);
     return code == SLU_EXIT_DONE && !fine ? SLU_EXIT_FAILED : code;
 }
 
 static int
 cancel(const slu_args *args)
 {
-    asking a;
+    slu_asking a;
     const slu_message *done = NULL;
-    slu_status status = asking_open(&a, args);
+    slu_status status = slu_asking_open(&a, args);
     if (status == SLU_OK)
         status = slu_client_cancel(a.client, args->words[0], &done, &a.err);
     if (status == SLU_OK)
-        done_print(&a, done);
-    return asking_close(&a, status);
-}
-
-static int
-stop(const slu_args *args)
-{
-    asking a;
-    const slu_message *done = NULL;
-    slu_status status = asking_open(&a, args);
-    if (status == SLU_OK)
-        status = slu_client_stop(a.client, args->words[0], &done, &a.err);
-    if (status == SLU_OK)
-        done_print(&a, done);
-    return asking_close(&a, status);
+        slu_asking_done(&a, done);
+    return slu_asking_close(&a, status);
 }
 
 /* ---- status -------------------------------------------------------------------------------------------------------------------- */
@@ -289,7 +199,7 @@ cluster_json(const slu_message *cluster)
 }
 
 static slu_status
-cluster_text(asking *a, const slu_message *cluster)
+cluster_text(slu_asking *a, const slu_message *cluster)
 {
     slu_table table;
     slu_buf_printf(&a->out, "cluster %s (sluice %s) at %s: %" PRIu64 " task managers, %" PRIu64 " of %" PRIu64 " slots free\n",
@@ -312,7 +222,7 @@ cluster_text(asking *a, const slu_message *cluster)
 
 /* The daemons that `up` started in a data directory; *address becomes their job manager's. */
 static slu_status
-stack_text(asking *a, const char *dir, slu_background *stack, const char **address)
+stack_text(slu_asking *a, const char *dir, slu_background *stack, const char **address)
 {
     SLU_TRY(slu_background_load(stack, dir, &a->err));
     if (stack->count == 0)
@@ -328,13 +238,13 @@ stack_text(asking *a, const char *dir, slu_background *stack, const char **addre
 }
 
 static slu_status
-status_open(asking *a, const slu_args *args)
+status_open(slu_asking *a, const slu_args *args)
 {
     static slu_background stack; /* large; one per process */
     const char *address = slu_args_get(args, "jobmanager");
     memset(a, 0, sizeof *a);
     a->args = args;
-    slu_buf_init(&a->out, JOBS_OUTPUT_BYTES_MAX);
+    slu_buf_init(&a->out, SLU_ASKING_BYTES_MAX);
     if (slu_args_has(args, "data-dir"))
         SLU_TRY(stack_text(a, slu_args_get(args, "data-dir"), &stack, &address));
     return slu_jobs_client(slu_cli_env(), address, &a->client, &a->err);
@@ -343,16 +253,16 @@ status_open(asking *a, const slu_args *args)
 static int
 status_of(const slu_args *args)
 {
-    asking a;
+    slu_asking a;
     const slu_message *cluster = NULL;
     slu_status status = status_open(&a, args);
     if (status == SLU_OK)
         status = slu_client_status(a.client, &cluster, &a.err);
     if (status == SLU_OK && args->json)
-        json_append(&a, cluster_json(cluster));
+        slu_asking_json(&a, cluster_json(cluster));
     else if (status == SLU_OK)
         status = cluster_text(&a, cluster);
-    return asking_close(&a, status);
+    return slu_asking_close(&a, status);
 }
 
 /* ---- logs ---------------------------------------------------------------------------------------------------------------------- */
@@ -365,7 +275,7 @@ typedef struct log_reading {
 } log_reading;
 
 static slu_status
-log_workers(asking *a, log_reading *r)
+log_workers(slu_asking *a, log_reading *r)
 {
     const slu_message *details = NULL;
     SLU_TRY(slu_client_describe(a->client, a->args->words[0], &details, &a->err));
@@ -378,7 +288,7 @@ log_workers(asking *a, log_reading *r)
 
 /* One piece; *more when there was something. */
 static slu_status
-log_piece(asking *a, log_reading *r, uint32_t worker, bool *more)
+log_piece(slu_asking *a, log_reading *r, uint32_t worker, bool *more)
 {
     const slu_message *piece = NULL;
     SLU_TRY(slu_client_logs(a->client, a->args->words[0], worker, r->offsets[worker], LOG_PIECE_BYTES, &piece, &a->err));
@@ -396,7 +306,7 @@ log_piece(asking *a, log_reading *r, uint32_t worker, bool *more)
 }
 
 static slu_status
-log_round(asking *a, log_reading *r, bool *more)
+log_round(slu_asking *a, log_reading *r, bool *more)
 {
     for (uint32_t worker = 0; worker < r->workers; worker++) {
         bool again = true;
@@ -417,8 +327,8 @@ static int
 logs(const slu_args *args)
 {
     static log_reading r = {.shown = LOG_WORKERS_MAX};
-    asking a;
-    slu_status status = asking_open(&a, args);
+    slu_asking a;
+    slu_status status = slu_asking_open(&a, args);
     slu_cli_catch_signals();
     if (status == SLU_OK)
         status = log_workers(&a, &r);
@@ -431,21 +341,16 @@ logs(const slu_args *args)
             (void)usleep(500 * 1000);
         more = true;
     }
-    return asking_close(&a, status);
+    return slu_asking_close(&a, status);
 }
 
 /* ---- The verbs ------------------------------------------------------------------------------------------------------------------ */
 
-#define JOBMANAGER_FLAG                                                                                                            \
-    {                                                                                                                              \
-        "jobmanager", 'm', "HOST:PORT", "whom to ask (127.0.0.1:6123)"                                                             \
-    }
-
-static const slu_flag plain_flags[] = {JOBMANAGER_FLAG};
-static const slu_flag status_flags[] = {JOBMANAGER_FLAG, {"data-dir", 0, "DIR", "the daemons that `up` started there, too"}};
-static const slu_flag list_flags[] = {JOBMANAGER_FLAG, {"all", 'a', NULL, "also jobs that are over"}};
-static const slu_flag wait_flags[] = {JOBMANAGER_FLAG, {"timeout", 0, "TIME", "at most so long, such as 30s"}};
-static const slu_flag logs_flags[] = {JOBMANAGER_FLAG, {"follow", 'f', NULL, "goes on as the log grows"}};
+static const slu_flag plain_flags[] = {SLU_JOBMANAGER_FLAG};
+static const slu_flag status_flags[] = {SLU_JOBMANAGER_FLAG, {"data-dir", 0, "DIR", "the daemons that `up` started there, too"}};
+static const slu_flag list_flags[] = {SLU_JOBMANAGER_FLAG, {"all", 'a', NULL, "also jobs that are over"}};
+static const slu_flag wait_flags[] = {SLU_JOBMANAGER_FLAG, {"timeout", 0, "TIME", "at most so long, such as 30s"}};
+static const slu_flag logs_flags[] = {SLU_JOBMANAGER_FLAG, {"follow", 'f', NULL, "goes on as the log grows"}};
 
 const slu_verb slu_verb_list = {
     .name = "list", .summary = "the jobs of a job manager", .usage = "", SLU_VERB_FLAGS(list_flags), .json = true, .run = list};
@@ -473,14 +378,6 @@ const slu_verb slu_verb_cancel = {.name = "cancel",
                                   .words_max = 1,
                                   .json = true,
                                   .run = cancel};
-const slu_verb slu_verb_stop = {.name = "stop",
-                                .summary = "lets a job end: a last checkpoint, then its tasks",
-                                .usage = "JOB",
-                                SLU_VERB_FLAGS(plain_flags),
-                                .words_min = 1,
-                                .words_max = 1,
-                                .json = true,
-                                .run = stop};
 const slu_verb slu_verb_status = {.name = "status",
                                   .summary = "the cluster: task managers and slots",
                                   .usage = "",

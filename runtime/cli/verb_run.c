@@ -51,7 +51,8 @@ run_local(const slu_args *args, const slu_job_plan *plan)
     slu_local *local = NULL;
     slu_local_status result = {0};
     bool cancelled = false;
-    const slu_local_options options = {.restore_from = slu_args_get(args, "from-savepoint")};
+    const slu_local_options options = {.restore_from = slu_args_get(args, "from-savepoint"),
+                                       .non_restored = slu_args_has(args, "allow-non-restored-state")};
     /* Flink's rule, where it matters most: without checkpoints a failure is shown, not repeated. */
     if (plan->graph->checkpoint.interval_ms == 0)
         plan->graph->restart.strategy = 0;
@@ -127,7 +128,8 @@ run_submit(const slu_args *args, const slu_job_plan *plan)
     if (status == SLU_OK)
         status = slu_jobs_client(slu_cli_env(), address, &client, &err);
     if (status == SLU_OK)
-        status = slu_client_submit(client, plan->graph->name, slu_buf_view(&graph), restore_path(args), job, &err);
+        status = slu_client_submit(client, plan->graph->name, slu_buf_view(&graph), restore_path(args),
+                                   slu_args_has(args, "allow-non-restored-state") ? SLU_SUBMIT_NON_RESTORED : 0, job, &err);
     slu_buf_fini(&graph);
     int code = status == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
     if (status == SLU_OK) {
@@ -159,6 +161,7 @@ static const slu_flag flags[] = {
     {"local", 0, NULL, "the whole job in this process, without daemons"},
     {"detached", 'd', NULL, "returns when the job is accepted"},
     {"from-savepoint", 's', "DIR", "starts from a savepoint or checkpoint"},
+    {"allow-non-restored-state", 'n', NULL, "state of operators that are gone is left behind"},
     {"jobmanager", 'm', "HOST:PORT", "whom to ask (127.0.0.1:6123)"},
 };
 

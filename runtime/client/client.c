@@ -169,11 +169,11 @@ call(slu_client *client, slu_message request, int64_t timeout_ms, uint32_t expec
 }
 
 slu_status
-slu_client_submit(slu_client *client, const char *name, slu_view graph, const char *restore, char job[SLU_JOB_ID_BYTES],
-                  slu_error *err)
+slu_client_submit(slu_client *client, const char *name, slu_view graph, const char *restore, uint64_t flags,
+                  char job[SLU_JOB_ID_BYTES], slu_error *err)
 {
     const slu_message *answer = NULL;
-    const slu_message request = {.kind = SLU_MESSAGE_SUBMIT, .name = name, .graph = graph, .restore = restore};
+    const slu_message request = {.kind = SLU_MESSAGE_SUBMIT, .name = name, .graph = graph, .restore = restore, .flags = flags};
     SLU_TRY(call(client, request, client->timeout_ms, SLU_MESSAGE_DONE, &answer, err));
     (void)snprintf(job, SLU_JOB_ID_BYTES, "%s", answer->job);
     return SLU_OK;
@@ -205,9 +205,18 @@ slu_client_cancel(slu_client *client, const char *job, const slu_message **out, 
 }
 
 slu_status
-slu_client_stop(slu_client *client, const char *job, const slu_message **out, slu_error *err)
+slu_client_stop(slu_client *client, const char *job, uint64_t flags, const slu_message **out, slu_error *err)
 {
-    return call(client, (slu_message){.kind = SLU_MESSAGE_STOP, .job = job}, client->timeout_ms, SLU_MESSAGE_DONE, out, err);
+    const slu_message request = {.kind = SLU_MESSAGE_STOP, .job = job, .flags = flags};
+    return call(client, request, client->timeout_ms, SLU_MESSAGE_DONE, out, err);
+}
+
+slu_status
+slu_client_savepoint(slu_client *client, const char *job, const char *dir, uint64_t flags, int64_t timeout_ms,
+                     const slu_message **out, slu_error *err)
+{
+    const slu_message request = {.kind = SLU_MESSAGE_SAVEPOINT, .job = job, .path = dir, .flags = flags};
+    return call(client, request, timeout_ms, SLU_MESSAGE_SAVED, out, err);
 }
 
 slu_status

@@ -30,8 +30,8 @@ void slu_client_close(slu_client **client);
 /* How long an answer may take from now on. */
 void slu_client_patience(slu_client *client, int64_t timeout_ms);
 
-/* `graph`: slu_graph_encode's bytes; `restore`: a checkpoint or savepoint directory, "" or NULL: none. */
-SLU_CHECK slu_status slu_client_submit(slu_client *client, const char *name, slu_view graph, const char *restore,
+/* `graph`: slu_graph_encode's bytes; `restore`: a checkpoint or savepoint directory, "" or NULL: none; `flags`: SLU_SUBMIT_. */
+SLU_CHECK slu_status slu_client_submit(slu_client *client, const char *name, slu_view graph, const char *restore, uint64_t flags,
                                        char job[SLU_JOB_ID_BYTES], slu_error *err);
 /* `job` everywhere below: an id, a prefix of one, or a name. NOTFOUND; CONFLICT: more than one job fits. */
 SLU_CHECK slu_status slu_client_list(slu_client *client, const slu_message **out, slu_error *err);
@@ -41,8 +41,12 @@ SLU_CHECK slu_status slu_client_describe(slu_client *client, const char *job, co
 SLU_CHECK slu_status slu_client_wait(slu_client *client, const char *job, int64_t timeout_ms, const slu_message **out,
                                      slu_error *err);
 SLU_CHECK slu_status slu_client_cancel(slu_client *client, const char *job, const slu_message **out, slu_error *err);
-/* A last checkpoint, then the end: FINISHED. */
-SLU_CHECK slu_status slu_client_stop(slu_client *client, const char *job, const slu_message **out, slu_error *err);
+/* A last checkpoint, then the end: FINISHED. `flags`: SLU_STOP_DRAIN or 0. */
+SLU_CHECK slu_status slu_client_stop(slu_client *client, const char *job, uint64_t flags, const slu_message **out, slu_error *err);
+/* SAVED once it is whole: path, checkpoint, size. `dir`: absolute, "" for the job manager's own place; `flags`: SLU_STOP_. INVALID: the
+ * job does not run. */
+SLU_CHECK slu_status slu_client_savepoint(slu_client *client, const char *job, const char *dir, uint64_t flags, int64_t timeout_ms,
+                                          const slu_message **out, slu_error *err);
 SLU_CHECK slu_status slu_client_status(slu_client *client, const slu_message **out, slu_error *err);
 SLU_CHECK slu_status slu_client_checkpoints(slu_client *client, const char *job, const slu_message **out, slu_error *err);
 /* At most `bytes` from `offset` of the log of one of the job's workers (0, 1, ...). NOTFOUND: its task manager is gone, or there is

@@ -24,6 +24,14 @@
 #define SLU_ROLE_TASKMANAGER "taskmanager"
 #define SLU_ROLE_WORKER "worker"
 
+/* Flags. */
+#define SLU_BARRIER_SAVEPOINT 1u   /* TRIGGER, and the barrier: it becomes a savepoint */
+#define SLU_BARRIER_STOP 2u        /* sources give nothing behind it, unless it is aborted */
+#define SLU_END_DRAIN 1u           /* END */
+#define SLU_STOP_AFTER 1u          /* SAVEPOINT: the job ends with it */
+#define SLU_STOP_DRAIN 2u          /* STOP, SAVEPOINT with AFTER: sources end first, and every timer fires */
+#define SLU_SUBMIT_NON_RESTORED 1u /* SUBMIT: state that no operator of the job asks for may be left behind */
+
 /* Every field there is: type, name, meaning. One meaning per name, in every message. */
 #define SLU_MESSAGE_FIELDS(X)                                                                                                      \
     X(U64, request, "chosen by the asking side, repeated in the answer")                                                           \
@@ -107,7 +115,7 @@
     X(COMPLETE, NONE, "the checkpoint is whole")                                                                                   \
     X(ABORT, NONE, "the checkpoint is given up")                                                                                   \
     X(METRICS, METRIC, "counters of a worker's tasks")                                                                             \
-    X(END, NONE, "stop the tasks of an attempt: flags 1: let the sources end, else cancel")                                        \
+    X(END, NONE, "stop the tasks of an attempt: flags SLU_END_DRAIN: let the sources end, else cancel")                            \
     /* Worker and worker, beside the batches of exchange/remote.h. */                                                              \
     X(CREDIT, TOTAL, "receiver to sender: bytes consumed per channel since the attempt began")                                     \
     X(SENT, TOTAL, "sender to receiver, now and then: messages sent per channel")                                                  \
@@ -121,7 +129,9 @@
     X(DETAILS, VERTEX, "that")                                                                                                     \
     X(WAIT, NONE, "answer with DONE when the job is over, or when the time has passed")                                            \
     X(CANCEL, NONE, "end a job without ceremony")                                                                                  \
-    X(STOP, NONE, "let the sources of a job end, then its tasks")                                                                  \
+    X(STOP, NONE, "a last checkpoint, then the end; flags SLU_STOP_")                                                              \
+    X(SAVEPOINT, NONE, "a checkpoint, whose files are also put below path (empty: the default place); flags SLU_STOP_")            \
+    X(SAVED, NONE, "that is done, and this is its directory")                                                                      \
     X(OVERVIEW, NONE, "what does the cluster look like?")                                                                          \
     X(CLUSTER, NODE, "like that")                                                                                                  \
     X(LOGS, NONE, "part of a job's log")                                                                                           \

@@ -13,11 +13,9 @@
 #define SLU_ITEM_END 5       /* no more rows; barriers may still follow (the final checkpoint) */
 #define SLU_ITEM_CANCEL 6    /* value: a checkpoint whose barrier will not come on this channel */
 
-#define SLU_BARRIER_SAVEPOINT 1u /* flags of a BARRIER */
-
 typedef struct slu_item {
     uint32_t kind;
-    uint32_t flags;
+    uint32_t flags; /* BARRIER: SLU_BARRIER_ of control/message.h */
     int64_t value;
     int64_t wall_ms; /* BARRIER: when it was triggered */
     int64_t bytes;   /* BATCH: what it weighs for credit and bounds */

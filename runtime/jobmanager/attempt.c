@@ -4,11 +4,12 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/sizes.h"
+#include "restore/restore.h"
 
 #include <inttypes.h>
 
-static const char *
-checkpoint_dir(const slu_jobmanager *jm, const job *j)
+const char *
+attempt_checkpoint_dir(const slu_jobmanager *jm, const job *j)
 {
     return j->graph->checkpoint.dir != NULL && j->graph->checkpoint.dir[0] != 0 ? j->graph->checkpoint.dir : jm->checkpoint_dir;
 }
@@ -113,14 +114,22 @@ static slu_status
 restore_find(slu_jobmanager *jm, const job *j, slu_manifest **out, slu_error *err)
 {
     slu_error ignored = {0};
-    slu_status status = slu_manifest_load_latest(checkpoint_dir(jm, j), j->id, out, &ignored);
+    slu_status status = slu_manifest_load_latest(attempt_checkpoint_dir(jm, j), j->id, out, &ignored);
     if (status == SLU_OK)
         return SLU_OK;
     if (status != SLU_NOTFOUND)
         return slu_error_set(err, status, "%s", ignored.message);
     if (j->restore[0] == 0)
         return SLU_OK;
-    return slu_error_in(err, slu_manifest_load(j->restore, out, err), "restore from %s", j->restore);
+    slu_manifest *manifest = NULL;
+    status = slu_manifest_load(j->restore, &manifest, err);
+    if (status == SLU_OK)
+        status = slu_restore_check(manifest, j->graph, j->non_restored, err);
+    if (status != SLU_OK)
+        slu_manifest_free(&manifest);
+    else
+        *out = manifest;
+    return slu_error_in(err, status, "restore from %s", j->restore);
 }
 
 /* The newest checkpoint that the store knows to be whole; the newest one there is never dropped. */
@@ -144,7 +153,7 @@ restore_check(slu_jobmanager *jm, const job *j, slu_error *err)
     return slu_error_set(err, SLU_NOTFOUND,
                          "checkpoint %" PRId64
                          " is gone from %s: run the job again from a checkpoint that is there, or without one",
-                         whole, checkpoint_dir(jm, j));
+                         whole, attempt_checkpoint_dir(jm, j));
 }
 
 static slu_status
@@ -192,7 +201,7 @@ deploy(slu_jobmanager *jm, const job *j, uint32_t worker)
                                  .slots = m->slots,
                                  .graph = j->graph_bytes,
                                  .placement = slu_view_of(j->placement, j->layout->task_count * sizeof *j->placement),
-                                 .path = checkpoint_dir(jm, j),
+                                 .path = attempt_checkpoint_dir(jm, j),
                                  .restore = j->restored};
     if (n != NULL)
         peer_send(jm, n->peer, &message);
@@ -342,6 +351,27 @@ peers_tell(slu_jobmanager *jm, job *j)
     slu_free(items);
 }
 
+void
+attempt_stop(slu_jobmanager *jm, job *j)
+{
+    if (j->draining)
+        attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_END, .flags = SLU_END_DRAIN});
+    else
+        slu_coordinator_request(j->coordinator, SLU_BARRIER_STOP);
+}
+
+/* A checkpoint that was under way when the last job manager died: nobody collects its parts, and sources may stand still for it. */
+static void
+abort_lost(slu_jobmanager *jm, job *j)
+{
+    slu_error err = {0};
+    int64_t newest = -1;
+    if (slu_jobstore_checkpoints(jm->spec.store, j->id, 1, checkpoint_newest, &newest, &err) != SLU_OK)
+        slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+    else if (newest > j->completed)
+        attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_ABORT, .checkpoint = newest});
+}
+
 /* Every worker is there: begin, or go on after a restart of the job manager. */
 static void
 all_there(slu_jobmanager *jm, job *j)
@@ -350,6 +380,8 @@ all_there(slu_jobmanager *jm, job *j)
     j->begun = true;
     j->deadline = INT64_MAX;
     peers_tell(jm, j);
+    if (j->stopping)
+        attempt_stop(jm, j);
     if (!again)
         return;
     if (j->completed < 0) { /* checkpoint 0 was under way, and cannot be triggered twice */
@@ -358,6 +390,7 @@ all_there(slu_jobmanager *jm, job *j)
     }
     job_set_state(jm, j, JOB_RUNNING);
     attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = j->completed});
+    abort_lost(jm, j);
 }
 
 void
@@ -495,7 +528,7 @@ checkpoint_note(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *stat
     slu_error err = {0};
     slu_buf path;
     slu_buf_init(&path, SLU_PATH_BYTES_MAX);
-    slu_checkpoint_path(&path, checkpoint_dir(jm, j), j->id, checkpoint);
+    slu_checkpoint_path(&path, attempt_checkpoint_dir(jm, j), j->id, checkpoint);
     const slu_checkpoint_record record = {.checkpoint = checkpoint,
                                           .state = state,
                                           .path = slu_buf_cstr(&path),
@@ -568,7 +601,7 @@ finalize(slu_jobmanager *jm, job *j, const slu_action *action)
     int64_t bytes = 0;
     slu_buf_init(&directory, SLU_PATH_BYTES_MAX);
     slu_arena_init(&manifest.arena, SLU_MANIFEST_BYTES_MAX);
-    slu_checkpoint_path(&directory, checkpoint_dir(jm, j), j->id, action->checkpoint);
+    slu_checkpoint_path(&directory, attempt_checkpoint_dir(jm, j), j->id, action->checkpoint);
     slu_status status = slu_dir_make_sync(slu_buf_cstr(&directory), &err);
     if (status == SLU_OK)
         status = manifest_fill(jm, j, action, &manifest, &bytes, &err);
@@ -578,6 +611,8 @@ finalize(slu_jobmanager *jm, job *j, const slu_action *action)
         job_fail(jm, j, true, "checkpoint %" PRId64 " was made whole by another job manager: %s", action->checkpoint, err.message);
     checkpoint_note(jm, j, action->checkpoint, status == SLU_OK ? "COMPLETED" : "FAILED", bytes,
                     status == SLU_OK ? "" : err.message);
+    if (status == SLU_OK)
+        savepoints_whole(jm, j, action->checkpoint, slu_buf_cstr(&directory), bytes);
     slu_coordinator_finalized(j->coordinator, action->checkpoint, status == SLU_OK ? NULL : &err);
     slu_arena_fini(&manifest.arena);
     slu_buf_fini(&directory);
@@ -588,8 +623,9 @@ trigger(slu_jobmanager *jm, job *j, const slu_action *action)
 {
     j->trigger_wall_ms = action->wall_ms;
     j->trigger_ms = jm_now(jm);
-    if (j->stopping && j->stop_after < 0)
+    if ((action->flags & SLU_BARRIER_STOP) != 0)
         j->stop_after = action->checkpoint;
+    savepoints_triggered(j, action->checkpoint, action->flags);
     checkpoint_note(jm, j, action->checkpoint, "IN_PROGRESS", 0, "");
     attempt_tell(
         jm, j,
@@ -614,7 +650,7 @@ attempt_forget_checkpoints(slu_jobmanager *jm, job *j)
 {
     slu_error err = {0};
     char path[SLU_PATH_BYTES_MAX];
-    (void)snprintf(path, sizeof path, "%.4000s/%s", checkpoint_dir(jm, j), j->id);
+    (void)snprintf(path, sizeof path, "%.4000s/%s", attempt_checkpoint_dir(jm, j), j->id);
     if (slu_dir_remove(path, &err) != SLU_OK)
         slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
     else if (j->completed >= 0 && slu_jobstore_drop_checkpoint(jm->spec.store, j->id, j->completed, &err) != SLU_OK)
@@ -622,14 +658,30 @@ attempt_forget_checkpoints(slu_jobmanager *jm, job *j)
     j->path[0] = 0;
 }
 
-static void
-drop(slu_jobmanager *jm, job *j, int64_t checkpoint)
+void
+attempt_drop(slu_jobmanager *jm, job *j, int64_t checkpoint)
 {
     slu_error err = {0};
-    if (slu_checkpoint_remove(checkpoint_dir(jm, j), j->id, checkpoint, &err) != SLU_OK)
+    if (savepoints_hold(j, checkpoint))
+        return;
+    if (slu_checkpoint_remove(attempt_checkpoint_dir(jm, j), j->id, checkpoint, &err) != SLU_OK)
         slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
     if (slu_jobstore_drop_checkpoint(jm->spec.store, j->id, checkpoint, &err) != SLU_OK)
         slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+}
+
+/* A stop that came to nothing is tried again; one that was to leave a savepoint is given up. */
+static void
+abort_checkpoint(slu_jobmanager *jm, job *j, const slu_action *action)
+{
+    checkpoint_note(jm, j, action->checkpoint, "FAILED", 0, action->reason);
+    attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_ABORT, .checkpoint = action->checkpoint});
+    savepoints_aborted(jm, j, action->checkpoint, action->reason);
+    if (j->stop_after != action->checkpoint)
+        return;
+    j->stop_after = -1;
+    if (j->stopping)
+        slu_coordinator_request(j->coordinator, SLU_BARRIER_STOP);
 }
 
 static void
@@ -639,11 +691,8 @@ act(slu_jobmanager *jm, job *j, const slu_action *action)
     case SLU_ACTION_TRIGGER: trigger(jm, j, action); break;
     case SLU_ACTION_FINALIZE: finalize(jm, j, action); break;
     case SLU_ACTION_COMPLETE: complete(jm, j, action); break;
-    case SLU_ACTION_ABORT:
-        checkpoint_note(jm, j, action->checkpoint, "FAILED", 0, action->reason);
-        attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_ABORT, .checkpoint = action->checkpoint});
-        break;
-    case SLU_ACTION_DROP: drop(jm, j, action->checkpoint); break;
+    case SLU_ACTION_ABORT: abort_checkpoint(jm, j, action); break;
+    case SLU_ACTION_DROP: attempt_drop(jm, j, action->checkpoint); break;
     case SLU_ACTION_FAIL: job_fail(jm, j, false, "checkpoint %" PRId64 ": %s", action->checkpoint, action->reason); break;
     default: break; /* FINISHED: the tasks say so themselves, once they have committed */
     }

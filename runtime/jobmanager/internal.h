@@ -69,6 +69,8 @@ typedef struct waiter {
     int64_t deadline;
 } waiter;
 
+typedef struct savepoint savepoint; /* savepoints.c */
+
 typedef struct metric {
     uint32_t task;
     char name[96];
@@ -98,6 +100,8 @@ struct job {
     bool begun;                           /* PEERS were sent */
     bool ending;                          /* the attempt is being ended; `after` says what for */
     bool stopping;                        /* a last checkpoint was asked for */
+    bool draining;                        /* ... behind the end of the sources */
+    bool non_restored;                    /* state that no operator asks for may be left behind */
     int64_t stop_after;                   /* the checkpoint asked for; -1: not triggered yet */
     int64_t completed;                    /* newest whole checkpoint; -1: none */
     bool completed_final;
@@ -114,6 +118,7 @@ struct job {
     uint32_t member_count;
     slu_coordinator *coordinator;
     waiter *waiters;
+    savepoint *savepoints;
     metric *metrics;
     uint32_t metric_count, metric_capacity;
 };
@@ -182,13 +187,13 @@ void job_free(job *j);
 void job_store(slu_jobmanager *jm, job *j);
 void job_set_state(slu_jobmanager *jm, job *j, uint32_t state);
 void job_tick(slu_jobmanager *jm, job *j);
-int64_t job_deadline(const job *j);
+int64_t job_deadline(const slu_jobmanager *jm, const job *j);
 /* Something of the present attempt failed: the restart strategy decides. */
 SLU_PRINTF(4, 5) void job_fail(slu_jobmanager *jm, job *j, bool fatal, const char *format, ...);
 /* The same, for a reason with a status. */
 SLU_PRINTF(5, 6) void job_fail_with(slu_jobmanager *jm, job *j, slu_status status, bool fatal, const char *format, ...);
 void job_cancel(slu_jobmanager *jm, job *j);
-void job_stop(slu_jobmanager *jm, job *j);
+void job_stop(slu_jobmanager *jm, job *j, uint64_t flags); /* SLU_STOP_DRAIN */
 /* Ends what runs of the attempt; when all is dead, `after`. */
 void job_end(slu_jobmanager *jm, job *j, uint32_t state, uint32_t after, bool kill);
 void job_members_check(slu_jobmanager *jm, job *j);
@@ -207,8 +212,25 @@ void attempt_message(slu_jobmanager *jm, job *j, const slu_message *message);
 void attempt_drain(slu_jobmanager *jm, job *j); /* the coordinator's actions */
 void attempt_tell(slu_jobmanager *jm, job *j, slu_message message);
 void attempt_kill(slu_jobmanager *jm, job *j);
+/* Asks for the last checkpoint of a job that is being stopped, or for the end of its sources. */
+void attempt_stop(slu_jobmanager *jm, job *j);
+const char *attempt_checkpoint_dir(const slu_jobmanager *jm, const job *j);
+/* Removes a checkpoint that is not needed any more. */
+void attempt_drop(slu_jobmanager *jm, job *j, int64_t checkpoint);
 /* A job that finished by itself has nothing to go on from. */
 void attempt_forget_checkpoints(slu_jobmanager *jm, job *j);
+
+/* ---- savepoints.c */
+/* OK: the answer comes later. INVALID, CONFLICT, UNSUPPORTED, NOMEM. */
+SLU_CHECK slu_status savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err);
+void savepoints_triggered(job *j, int64_t checkpoint, uint32_t flags);
+void savepoints_aborted(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *why);
+void savepoints_whole(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *path, int64_t bytes);
+/* Whether one is being written from that checkpoint, which is dropped when that is done. */
+bool savepoints_hold(job *j, int64_t checkpoint);
+void savepoints_tick(slu_jobmanager *jm, job *j);
+int64_t savepoints_deadline(const slu_jobmanager *jm, const job *j);
+void savepoints_free(job *j);
 
 /* ---- requests.c */
 void client_message(slu_jobmanager *jm, peer *from, const slu_message *message, slu_view bytes);

@@ -122,6 +122,7 @@ void
 job_free(job *j)
 {
     attempt_free(j);
+    savepoints_free(j);
     while (j->waiters != NULL) {
         waiter *next = j->waiters->next;
         slu_free(j->waiters);
@@ -167,6 +168,7 @@ job_fill(job *j, slu_view bytes, bool plan, slu_error *err)
     if (status == SLU_OK) {
         j->name = slu_strdup(submit.name);
         j->restore = slu_strdup(submit.restore);
+        j->non_restored = (submit.flags & SLU_SUBMIT_NON_RESTORED) != 0;
         if (j->name == NULL || j->restore == NULL)
             status = slu_error_set(err, SLU_NOMEM, "a job");
         else if (plan)
@@ -422,14 +424,16 @@ job_cancel(slu_jobmanager *jm, job *j)
 }
 
 void
-job_stop(slu_jobmanager *jm, job *j)
+job_stop(slu_jobmanager *jm, job *j, uint64_t flags)
 {
     if (j->ending || j->coordinator == NULL) {
         job_cancel(jm, j);
         return;
     }
     j->stopping = true;
-    slu_coordinator_request(j->coordinator, 0);
+    j->draining = j->draining || (flags & SLU_STOP_DRAIN) != 0;
+    if (j->begun)
+        attempt_stop(jm, j);
 }
 
 /* ---- Watching ---------------------------------------------------------------------------------------------------------------- */
@@ -535,6 +539,7 @@ job_tick(slu_jobmanager *jm, job *j)
 {
     const int64_t now = jm_now(jm);
     waiters_answer(jm, j, false);
+    savepoints_tick(jm, j);
     if (job_over(j))
         return;
     if (!j->ending && j->coordinator != NULL && j->begun) {
@@ -553,11 +558,12 @@ job_tick(slu_jobmanager *jm, job *j)
 }
 
 int64_t
-job_deadline(const job *j)
+job_deadline(const slu_jobmanager *jm, const job *j)
 {
     int64_t deadline = job_over(j) ? INT64_MAX : j->deadline;
     for (const waiter *w = j->waiters; w != NULL; w = w->next)
         deadline = SLU_MIN(deadline, w->deadline);
+    deadline = SLU_MIN(deadline, savepoints_deadline(jm, j));
     if (job_over(j))
         return deadline;
     deadline = SLU_MIN(deadline, j->look_ms);

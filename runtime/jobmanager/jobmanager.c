@@ -412,7 +412,7 @@ slu_jobmanager_deadline(const slu_jobmanager *jm)
 {
     int64_t deadline = jm->nodes != NULL || jm->peers != NULL ? jm->beat_ms : INT64_MAX;
     for (const job *j = jm->jobs; j != NULL; j = j->next)
-        deadline = SLU_MIN(deadline, job_deadline(j));
+        deadline = SLU_MIN(deadline, job_deadline(jm, j));
     for (const forward *f = jm->forwards; f != NULL; f = f->next)
         deadline = SLU_MIN(deadline, f->deadline);
     return deadline;

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "plan/restart.h"
+#include "restore/restore.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -28,6 +29,7 @@ struct slu_local {
     char job_id[33];
     char dir[SLU_PATH_BYTES_MAX];
     char restore_from[SLU_PATH_BYTES_MAX];
+    bool non_restored;
     bool no_threads;
     int64_t memory_max;
 
@@ -88,7 +90,11 @@ find_restore(slu_local *local, slu_error *err)
         SLU_TRY(look_for_strangers(local, err));
     if (local->dir[0] != 0 && local->kept_count > 0) /* gone: an error, not a beginning from nothing */
         return slu_manifest_load_latest(local->dir, local->job_id, &local->restore, err);
-    return local->restore_from[0] != 0 ? slu_manifest_load(local->restore_from, &local->restore, err) : SLU_OK;
+    if (local->restore_from[0] == 0)
+        return SLU_OK;
+    SLU_TRY(slu_manifest_load(local->restore_from, &local->restore, err));
+    return slu_error_in(err, slu_restore_check(local->restore, local->graph, local->non_restored, err), "restore from %s",
+                        local->restore_from);
 }
 
 static slu_status
@@ -461,6 +467,7 @@ slu_local_open(const slu_graph *graph, slu_registry *registry, const slu_env *en
                       : graph->checkpoint.dir == NULL ? ""
                                                       : graph->checkpoint.dir;
     SLU_TRY(copy_path(local->dir, dir, err));
+    local->non_restored = use->non_restored;
     SLU_TRY(copy_path(local->restore_from, use->restore_from == NULL ? "" : use->restore_from, err));
     SLU_TRY(slu_bell_init(&local->bell, true, err));
     SLU_TRY(slu_layout_new(graph, &local->layout, err));

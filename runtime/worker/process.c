@@ -345,7 +345,12 @@ message_take(slu_worker_process *p, slu_view bytes)
     case SLU_MESSAGE_COMPLETE:
     case SLU_MESSAGE_HEARTBEAT: complete_take(p, &message); break;
     case SLU_MESSAGE_ABORT: command(p, &message, SLU_WORKER_ABORT); break;
-    case SLU_MESSAGE_END: end(p, 0); break;
+    case SLU_MESSAGE_END:
+        if (message.flags == SLU_END_DRAIN)
+            command(p, &message, SLU_WORKER_DRAIN);
+        else
+            end(p, 0);
+        break;
     case SLU_MESSAGE_FAILED:
         slu_log_warn(p->spec.env, "REFUSED", "the job manager says: %s", message.text);
         if (p->version == 0) {

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "control/message.h"
 
 #include <inttypes.h>
 
@@ -57,6 +58,8 @@ struct slu_task_loop {
     bool source_idle;
     slu_item trigger; /* kind 0: none waits */
     int64_t last_trigger;
+    int64_t stopped; /* it waits for the end of this checkpoint, and gives nothing meanwhile; -1: it does not */
+    bool draining;   /* it is to end as if its data had ended */
 
     uint32_t nodes_ended;
     bool ended_told;
@@ -378,7 +381,7 @@ slu_task_new(const slu_task_spec *spec, slu_task_loop **out, slu_error *err)
     task->vertex = &task->layout->vertices[task->layout->tasks[spec->task].vertex];
     task->subtask = task->layout->tasks[spec->task].subtask;
     task->node_count = task->vertex->operator_count;
-    task->checkpoint = task->last_trigger = -1;
+    task->checkpoint = task->last_trigger = task->stopped = -1;
     task->held = spec->worker->hold_sources;
     atomic_init(&task->watermark_ms, INT64_MIN);
     (void)pthread_mutex_init(&task->lock, NULL);
@@ -535,6 +538,8 @@ abort_checkpoint(slu_task_loop *task, int64_t checkpoint, slu_error *err)
         task->abandoned = true;
     if (task->trigger.kind != 0 && task->trigger.value <= checkpoint)
         task->trigger.kind = 0;
+    if (task->stopped <= checkpoint)
+        task->stopped = -1;
     if (task->align == NULL)
         return SLU_OK;
     slu_align_cancel(task->align, checkpoint, &aligned);
@@ -570,6 +575,7 @@ run_command(slu_task_loop *task, const slu_worker_command *command, slu_error *e
         return SLU_OK;
     case SLU_WORKER_COMPLETE: return complete_checkpoint(task, command, err);
     case SLU_WORKER_ABORT: return abort_checkpoint(task, command->checkpoint, err);
+    case SLU_WORKER_DRAIN: task->draining = task->inbox == NULL; return SLU_OK;
     default: return SLU_OK;
     }
 }
@@ -643,6 +649,7 @@ source_barrier(slu_task_loop *task, slu_error *err)
     SLU_TRY(slu_node_snapshot(task->nodes[0], barrier.value, writer, err));
     SLU_TRY(slu_node_forward(task->nodes[0], &barrier, err));
     snapshot_end(task, barrier.value);
+    task->stopped = (barrier.flags & SLU_BARRIER_STOP) != 0 ? barrier.value : -1;
     return SLU_OK;
 }
 
@@ -660,7 +667,11 @@ source_end(slu_task_loop *task, slu_error *err)
 static slu_status
 poll_source(slu_task_loop *task, slu_error *err)
 {
-    if (task->held || task->source_ended || task->poll_waits)
+    if (task->held || task->source_ended || task->stopped >= 0)
+        return SLU_AGAIN;
+    if (task->draining)
+        return source_end(task, err);
+    if (task->poll_waits)
         return SLU_AGAIN;
     const slu_status status = slu_node_poll(task->nodes[0], err);
     if (status < 0)

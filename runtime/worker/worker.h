@@ -65,6 +65,7 @@ typedef struct slu_worker_event {
 #define SLU_WORKER_COMPLETE 2 /* sinks commit, sources hear of it; `final`: tasks finish after it */
 #define SLU_WORKER_ABORT 3
 #define SLU_WORKER_CANCEL 4 /* tasks stop where they are, without FINISHED */
+#define SLU_WORKER_DRAIN 5  /* sources end as if their data had ended; the rest follows from that */
 
 typedef struct slu_worker_command {
     uint32_t kind;

@@ -246,7 +246,7 @@ work_wait(demo *of, slu_error *err)
         tick();
     }
     SLU_TRY(job_wait(of, "transactions", err));
-    SLU_TRY(slu_client_stop(of->jobs, "fraud-detection", &answer, err));
+    SLU_TRY(slu_client_stop(of->jobs, "fraud-detection", 0, &answer, err));
     SLU_TRY(job_wait(of, "fraud-detection", err));
     for (;;) {
         SLU_TRY_IN(rows_in(of, of->fraud, &of->now.frauds, err), err, "counting frauds");

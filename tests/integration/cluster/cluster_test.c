@@ -368,7 +368,7 @@ stopped_and_gone_on(void **state)
     submit(&c, 100000);
     (void)worker_pid(&c, 0, 1);
     sleep_ms(300);
-    CHECK_OK(slu_client_stop(c.client, c.job, &answer, &err));
+    CHECK_OK(slu_client_stop(c.client, c.job, 0, &answer, &err));
     finish(&c, "FINISHED");
     CHECK_OK(slu_client_describe(c.client, c.job, &answer, &err));
     assert_true(answer->path[0] == '/');

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "control/message.h"
 #include "exchange/remote.h"
 
 static slu_error err;

@@ -306,7 +306,9 @@ a_new_source_begins_at_its_beginning(void **state)
     ops[0].id = "other";
     graph = test_graph(ops, 3);
     test_world_reset();
-    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.restore_from = from}, &status, 1000000), SLU_END);
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.restore_from = from}, &status, 1000000), SLU_INVALID);
+    assert_non_null(strstr(err.message, "operator \"n\"")); /* its state is left behind only by a wish */
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.restore_from = from, .non_restored = true}, &status, 1000000), SLU_END);
     for (int64_t i = 0; i < 8000; i++)
         assert_true(world.committed[i] >= 1);
     slu_graph_free(&graph);

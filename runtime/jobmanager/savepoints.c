@@ -1,0 +1,233 @@
+/* savepoints.c: savepoints that clients asked for: each waits for its checkpoint, then a thread puts it where it was wanted. */
+#include "jobmanager/internal.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/sizes.h"
+#include "checkpoint/savepoint.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+
+#define LOOK_MS 10 /* how often a thread at work is looked at */
+
+/* WAITING: no checkpoint was triggered for it. PENDING: one was. WRITING: that is whole, and the thread is at work. */
+enum { WAITING, PENDING, WRITING };
+
+struct savepoint {
+    savepoint *next;
+    uint64_t peer, request;
+    uint64_t flags; /* SLU_STOP_ */
+    uint32_t state;
+    int64_t checkpoint;
+    int64_t began_ms;
+    int64_t bytes;
+    bool drop; /* the checkpoint is to be dropped once it is written */
+    char from[SLU_PATH_BYTES_MAX], to[SLU_PATH_BYTES_MAX];
+    pthread_t thread;
+    atomic_bool stop, done;
+    slu_status status;
+    slu_error error;
+};
+
+static void
+answer_failed(slu_jobmanager *jm, const job *j, const savepoint *s, slu_status status, const char *why)
+{
+    char text[600];
+    (void)snprintf(text, sizeof text, "no savepoint of job %s: %.500s", j->name, why);
+    peer_send(jm, s->peer,
+              &(slu_message){.kind = SLU_MESSAGE_FAILED, .request = s->request, .status = (int64_t)status, .text = text});
+}
+
+/* Out of the list. */
+static void
+unlink_one(job *j, savepoint *gone)
+{
+    savepoint **at = &j->savepoints;
+    while (*at != gone)
+        at = &(*at)->next;
+    *at = gone->next;
+    slu_free(gone);
+}
+
+slu_status
+savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err)
+{
+    const bool stop = (message->flags & SLU_STOP_AFTER) != 0;
+    if (j->ending || j->coordinator == NULL || j->state != JOB_RUNNING)
+        return slu_error_set(err, SLU_INVALID, "job %s is %s: a savepoint needs it RUNNING", j->name, job_state_name(j->state));
+    if (j->stopping)
+        return slu_error_set(err, SLU_CONFLICT, "job %s is being stopped already", j->name);
+    if (strstr(message->path, "://") != NULL && strncmp(message->path, "file:///", 8) != 0)
+        return slu_error_set(err, SLU_UNSUPPORTED, "%s: savepoints go to directories only", message->path);
+    savepoint *s = slu_alloc_zero(1, sizeof *s);
+    if (s == NULL)
+        return slu_error_set(err, SLU_NOMEM, "a savepoint");
+    *s = (savepoint){.next = j->savepoints,
+                     .peer = from->number,
+                     .request = message->request,
+                     .flags = message->flags,
+                     .checkpoint = -1,
+                     .began_ms = jm_now(jm)};
+    (void)snprintf(s->to, sizeof s->to, "%s", strncmp(message->path, "file://", 7) == 0 ? message->path + 7 : message->path);
+    j->savepoints = s;
+    if (stop)
+        job_stop(jm, j, message->flags);
+    slu_coordinator_request(j->coordinator, SLU_BARRIER_SAVEPOINT);
+    return SLU_OK;
+}
+
+void
+savepoints_triggered(job *j, int64_t checkpoint, uint32_t flags)
+{
+    for (savepoint *s = j->savepoints; (flags & SLU_BARRIER_SAVEPOINT) != 0 && s != NULL; s = s->next) {
+        if (s->state != WAITING)
+            continue;
+        s->state = PENDING;
+        s->checkpoint = checkpoint;
+    }
+}
+
+void
+savepoints_aborted(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *why)
+{
+    for (savepoint *s = j->savepoints, *next = NULL; s != NULL; s = next) {
+        next = s->next;
+        if (s->state != PENDING || s->checkpoint != checkpoint)
+            continue;
+        if ((s->flags & SLU_STOP_DRAIN) != 0) { /* the sources have ended: there will be another one */
+            s->state = WAITING;
+            slu_coordinator_request(j->coordinator, SLU_BARRIER_SAVEPOINT);
+            continue;
+        }
+        if ((s->flags & SLU_STOP_AFTER) != 0)
+            j->stopping = false; /* the job goes on, as Flink's does */
+        answer_failed(jm, j, s, SLU_IO, why);
+        unlink_one(j, s);
+    }
+}
+
+static void *
+write_it(void *context)
+{
+    savepoint *s = context;
+    s->status = slu_savepoint_make(s->from, s->to, &s->stop, &s->error);
+    atomic_store(&s->done, true);
+    return NULL;
+}
+
+static void
+write_begin(slu_jobmanager *jm, job *j, savepoint *s, const char *checkpoint)
+{
+    slu_buf path;
+    slu_buf_init(&path, sizeof s->to);
+    if (s->to[0] == 0)
+        (void)snprintf(s->to, sizeof s->to, "%.4000s/savepoints", attempt_checkpoint_dir(jm, j));
+    slu_savepoint_path(&path, s->to, j->id, jm->spec.env->random(jm->spec.env));
+    const slu_status status = slu_buf_status(&path, &s->error);
+    (void)snprintf(s->to, sizeof s->to, "%s", slu_buf_cstr(&path));
+    (void)snprintf(s->from, sizeof s->from, "%s", checkpoint);
+    slu_buf_fini(&path);
+    s->state = WRITING;
+    if (status == SLU_OK && pthread_create(&s->thread, NULL, write_it, s) == 0)
+        return;
+    answer_failed(jm, j, s, SLU_NOMEM, status == SLU_OK ? "no thread for it" : s->error.message);
+    unlink_one(j, s);
+}
+
+void
+savepoints_whole(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *path, int64_t bytes)
+{
+    for (savepoint *s = j->savepoints, *next = NULL; s != NULL; s = next) {
+        next = s->next;
+        if (s->state != PENDING || s->checkpoint != checkpoint)
+            continue;
+        s->bytes = bytes;
+        write_begin(jm, j, s, path);
+    }
+}
+
+bool
+savepoints_hold(job *j, int64_t checkpoint)
+{
+    bool held = false;
+    for (savepoint *s = j->savepoints; s != NULL; s = s->next) {
+        if (s->state != WRITING || s->checkpoint != checkpoint)
+            continue;
+        s->drop = !held; /* one of them has to */
+        held = true;
+    }
+    return held;
+}
+
+static void
+written(slu_jobmanager *jm, job *j, savepoint *s)
+{
+    (void)pthread_join(s->thread, NULL);
+    if (s->status != SLU_OK) {
+        answer_failed(jm, j, s, s->status, s->error.message);
+        slu_log_warn(jm->spec.env, "SAVEPOINT-FAILED", "job %s: %s", j->name, s->error.message);
+    } else {
+        const slu_message saved = {.kind = SLU_MESSAGE_SAVED,
+                                   .request = s->request,
+                                   .job = j->id,
+                                   .name = j->name,
+                                   .path = s->to,
+                                   .checkpoint = s->checkpoint,
+                                   .size = (uint64_t)s->bytes,
+                                   .duration_ms = jm_now(jm) - s->began_ms};
+        slu_log_info(jm->spec.env, "SAVEPOINT", "job %s: %s", j->name, s->to);
+        peer_send(jm, s->peer, &saved);
+    }
+    const bool drop = s->drop;
+    const int64_t checkpoint = s->checkpoint;
+    unlink_one(j, s);
+    if (drop && !savepoints_hold(j, checkpoint))
+        attempt_drop(jm, j, checkpoint);
+}
+
+/* Those of a job that will not come to it. */
+static void
+give_up(slu_jobmanager *jm, job *j)
+{
+    for (savepoint *s = j->savepoints, *next = NULL; s != NULL; s = next) {
+        next = s->next;
+        if (s->state == WRITING)
+            continue;
+        answer_failed(jm, j, s, SLU_CLOSED, j->failure[0] != 0 ? j->failure : "its attempt has ended");
+        unlink_one(j, s);
+    }
+}
+
+void
+savepoints_tick(slu_jobmanager *jm, job *j)
+{
+    if (j->coordinator == NULL || j->ending)
+        give_up(jm, j);
+    for (savepoint *s = j->savepoints, *next = NULL; s != NULL; s = next) {
+        next = s->next;
+        if (s->state == WRITING && atomic_load(&s->done))
+            written(jm, j, s);
+    }
+}
+
+int64_t
+savepoints_deadline(const slu_jobmanager *jm, const job *j)
+{
+    for (const savepoint *s = j->savepoints; s != NULL; s = s->next)
+        if (s->state == WRITING)
+            return jm_now(jm) + LOOK_MS;
+    return j->savepoints != NULL && j->coordinator == NULL ? 0 : INT64_MAX;
+}
+
+void
+savepoints_free(job *j)
+{
+    while (j->savepoints != NULL) {
+        savepoint *s = j->savepoints;
+        atomic_store(&s->stop, true);
+        if (s->state == WRITING)
+            (void)pthread_join(s->thread, NULL);
+        unlink_one(j, s);
+    }
+}
