@@ -1,4 +1,4 @@
-#include "chunk_reader.h"
+#include "chunk_parts.h"
 
 #include "column_out.h"
 #include "delta.h"
@@ -8,7 +8,6 @@
 
 #define WINDOW_BYTES ((size_t)256 << 10)
 #define PAGE_HEADER_BYTES_MAX ((size_t)16 << 20) /* a header can carry statistics of long strings */
-#define PAGE_VALUES_MAX ((int64_t)1 << 24)       /* values of a page that must be decoded whole (DELTA) */
 
 #define FORM_PLAIN 0
 #define FORM_DICTIONARY 1
@@ -17,11 +16,19 @@
 #define FORM_RLE_BITS 4 /* booleans, RLE */
 
 void
-parquet_chunk_reader_init(parquet_chunk_reader *reader, const parquet_source *source, const parquet_element *element)
+parquet_chunk_reader_init(parquet_chunk_reader *reader, const parquet_source *source, const parquet_element *element,
+                          const parquet_leaf_levels *shape, bool nested)
 {
     memset(reader, 0, sizeof *reader);
     reader->source = source;
     reader->element = *element;
+    reader->shape = *shape;
+    reader->nested = nested;
+    slu_buf_init(&reader->packed_levels, (size_t)PARQUET_PAGE_BYTES_MAX);
+    slu_buf_init(&reader->page_defs, (size_t)PAGE_VALUES_MAX);
+    slu_buf_init(&reader->page_reps, (size_t)PAGE_VALUES_MAX);
+    slu_buf_init(&reader->defs, PARQUET_BATCH_ENTRIES_MAX);
+    slu_buf_init(&reader->reps, PARQUET_BATCH_ENTRIES_MAX);
     slu_buf_init(&reader->window, (size_t)PARQUET_PAGE_BYTES_MAX * 2);
     slu_buf_init(&reader->dictionary_body, (size_t)PARQUET_PAGE_BYTES_MAX);
     slu_buf_init(&reader->dictionary, (size_t)PARQUET_PAGE_BYTES_MAX * 4);
@@ -39,6 +46,11 @@ parquet_chunk_reader_fini(parquet_chunk_reader *reader)
     slu_buf_fini(&reader->body);
     slu_buf_fini(&reader->plain);
     slu_buf_fini(&reader->numbers);
+    slu_buf_fini(&reader->packed_levels);
+    slu_buf_fini(&reader->page_defs);
+    slu_buf_fini(&reader->page_reps);
+    slu_buf_fini(&reader->defs);
+    slu_buf_fini(&reader->reps);
     slu_free(reader->scratch_numbers);
     slu_free(reader->scratch_views);
     slu_free(reader->scratch_indices);
@@ -54,8 +66,8 @@ parquet_chunk_start(const parquet_chunk *chunk)
                                                                                          : chunk->data_offset;
 }
 
-static slu_status
-page_corrupt(const parquet_chunk_reader *reader, const char *what, slu_error *err)
+slu_status
+parquet_page_corrupt(const parquet_chunk_reader *reader, const char *what, slu_error *err)
 {
     return slu_error_set(err, SLU_CORRUPT, "page at file position %lld of column %.*s: %s", (long long)reader->page_at,
                          (int)SLU_MIN(reader->element.name.bytes, (size_t)100), (const char *)reader->element.name.data, what);
@@ -105,23 +117,24 @@ parquet_chunk_reader_open(parquet_chunk_reader *reader, const parquet_chunk *chu
         return slu_error_set(err, SLU_UNSUPPORTED, "column %.*s has its data in another file or encrypted",
                              (int)reader->element.name.bytes, (const char *)reader->element.name.data);
     if (chunk->type != reader->element.type)
-        return page_corrupt(reader, "the chunk's type is not the schema's", err);
+        return parquet_page_corrupt(reader, "the chunk's type is not the schema's", err);
     if (start < 4 || chunk->compressed_bytes < 0 || start > reader->source->bytes - 8 ||
         chunk->compressed_bytes > reader->source->bytes - 8 - start)
-        return page_corrupt(reader, "the chunk lies outside the file", err);
-    if (chunk->value_count != rows)
-        return page_corrupt(reader, "the chunk's value count is not the row group's row count", err);
+        return parquet_page_corrupt(reader, "the chunk lies outside the file", err);
+    if (reader->shape.rep == 0 ? chunk->value_count != rows : chunk->value_count < rows)
+        return parquet_page_corrupt(reader, "the chunk's value count is not the row group's row count", err);
     SLU_TRY(chunk_scratch(reader, err));
     if (reader->opened)
         parquet_codec_fini(&reader->codec);
     reader->opened = false;
-    SLU_TRY(parquet_codec_init(&reader->codec, chunk->codec, -1, err));
+    SLU_TRY(parquet_codec_init(&reader->codec, chunk->codec, PARQUET_LEVEL_READ, err));
     reader->opened = true;
     reader->chunk = *chunk;
     reader->at = start;
     reader->end = start + chunk->compressed_bytes;
-    reader->rows_left = rows;
+    reader->rows_left = chunk->value_count;
     reader->page_left = 0;
+    reader->chunk_begins = true;
     reader->has_dictionary = false;
     slu_buf_reset(&reader->window);
     return SLU_OK;
@@ -160,7 +173,7 @@ chunk_page_header(parquet_chunk_reader *reader, parquet_page_header *out, slu_er
     size_t tried = SLU_MIN(left, (size_t)64);
     reader->page_at = reader->at;
     if (left == 0)
-        return page_corrupt(reader, "the chunk ends before its rows do", err);
+        return parquet_page_corrupt(reader, "the chunk ends before its rows do", err);
     for (;;) {
         slu_view bytes;
         SLU_TRY(chunk_window(reader, tried, &bytes, err));
@@ -173,7 +186,7 @@ chunk_page_header(parquet_chunk_reader *reader, parquet_page_header *out, slu_er
         if (status != SLU_MORE)
             return slu_error_in(err, status, "file position %lld", (long long)reader->page_at);
         if (bytes.bytes >= left || bytes.bytes >= PAGE_HEADER_BYTES_MAX)
-            return page_corrupt(reader, "the page header does not end", err);
+            return parquet_page_corrupt(reader, "the page header does not end", err);
         tried = SLU_MIN(left, bytes.bytes * 4);
     }
 }
@@ -187,11 +200,11 @@ page_decompress(parquet_chunk_reader *reader, slu_view packed, size_t prefix, si
 {
     slu_buf_reset(body);
     if (prefix > packed.bytes || prefix > plain_bytes)
-        return page_corrupt(reader, "levels are longer than the page", err);
+        return parquet_page_corrupt(reader, "levels are longer than the page", err);
     const slu_view values = slu_view_of(packed.data + prefix, packed.bytes - prefix);
     const bool raw = !compressed || reader->codec.id == PARQUET_CODEC_UNCOMPRESSED;
     if (raw && values.bytes != plain_bytes - prefix)
-        return page_corrupt(reader, "the uncompressed size is not the page's", err);
+        return parquet_page_corrupt(reader, "the uncompressed size is not the page's", err);
     uint8_t *to = slu_buf_extend(body, plain_bytes);
     if (to == NULL)
         return slu_buf_status(body, err);
@@ -245,14 +258,14 @@ static slu_status
 chunk_dictionary(parquet_chunk_reader *reader, const parquet_page_header *header, slu_view packed, slu_error *err)
 {
     if (reader->has_dictionary)
-        return page_corrupt(reader, "a second dictionary in one chunk", err);
+        return parquet_page_corrupt(reader, "a second dictionary in one chunk", err);
     if (header->encoding != PARQUET_ENCODING_PLAIN && header->encoding != PARQUET_ENCODING_PLAIN_DICTIONARY)
-        return page_corrupt(reader, "a dictionary that is not PLAIN", err);
+        return parquet_page_corrupt(reader, "a dictionary that is not PLAIN", err);
     SLU_TRY(page_decompress(reader, packed, 0, (size_t)header->plain_bytes, true, &reader->dictionary_body, err));
     const bool decoded = dictionary_decode(reader, (size_t)header->value_count);
     SLU_TRY(slu_buf_status(&reader->dictionary, err));
     if (!decoded || reader->dictionary_count != (size_t)header->value_count)
-        return page_corrupt(reader, "the dictionary is shorter than its count", err);
+        return parquet_page_corrupt(reader, "the dictionary is shorter than its count", err);
     reader->has_dictionary = true;
     return SLU_OK;
 }
@@ -276,7 +289,7 @@ static slu_status
 page_numbers_room(parquet_chunk_reader *reader, int64_t page_values, size_t per_value, size_t *out_count, slu_error *err)
 {
     if (!delta_count(&reader->values, out_count) || *out_count > (uint64_t)page_values)
-        return page_corrupt(reader, "a DELTA run has more values than its page", err);
+        return parquet_page_corrupt(reader, "a DELTA run has more values than its page", err);
     slu_buf_reset(&reader->numbers);
     if (slu_buf_extend(&reader->numbers, *out_count * per_value * sizeof(int64_t)) == NULL)
         return slu_buf_status(&reader->numbers, err);
@@ -290,7 +303,7 @@ page_delta_numbers(parquet_chunk_reader *reader, int64_t page_values, slu_error 
     SLU_TRY(page_numbers_room(reader, page_values, 1, &count, err));
     int64_t *numbers = (int64_t *)(void *)reader->numbers.data;
     if (!parquet_delta_get(&reader->values, numbers, count))
-        return page_corrupt(reader, "a broken DELTA_BINARY_PACKED run", err);
+        return parquet_page_corrupt(reader, "a broken DELTA_BINARY_PACKED run", err);
     for (size_t i = 0; reader->element.type == PARQUET_INT32 && i < count; i++)
         numbers[i] = (int32_t)(uint32_t)(uint64_t)numbers[i];
     reader->numbers_at = 0;
@@ -310,7 +323,7 @@ page_delta_bytes(parquet_chunk_reader *reader, int64_t page_values, bool prefixe
                                 : parquet_delta_lengths_to_plain(&reader->values, scratch, count, &reader->plain);
     SLU_TRY(slu_buf_status(&reader->plain, err));
     if (!whole)
-        return page_corrupt(reader, "a broken DELTA byte array run", err);
+        return parquet_page_corrupt(reader, "a broken DELTA byte array run", err);
     reader->values = slu_cursor_of_view(slu_buf_view(&reader->plain));
     return SLU_OK;
 }
@@ -321,7 +334,7 @@ page_split_bytes(parquet_chunk_reader *reader, slu_error *err)
     const size_t width = chunk_plain_width(reader);
     const size_t bytes = slu_cursor_left(&reader->values);
     if (width == 0 || bytes % width != 0)
-        return page_corrupt(reader, "a BYTE_STREAM_SPLIT page of uneven length", err);
+        return parquet_page_corrupt(reader, "a BYTE_STREAM_SPLIT page of uneven length", err);
     const uint8_t *in = slu_cursor_bytes(&reader->values, bytes);
     slu_buf_reset(&reader->plain);
     uint8_t *to = slu_buf_extend(&reader->plain, bytes);
@@ -348,7 +361,7 @@ page_rle_values(parquet_chunk_reader *reader, bool booleans, slu_error *err)
         bytes = slu_cursor_view(&reader->values, slu_cursor_left(&reader->values));
     }
     if (!slu_cursor_ok(&reader->values) || !parquet_rle_init(&reader->indices, bytes, width))
-        return page_corrupt(reader, "a broken RLE run", err);
+        return parquet_page_corrupt(reader, "a broken RLE run", err);
     reader->form = booleans ? FORM_RLE_BITS : FORM_DICTIONARY;
     return SLU_OK;
 }
@@ -371,7 +384,7 @@ page_values(parquet_chunk_reader *reader, int32_t encoding, int64_t page_values_
     case PARQUET_ENCODING_PLAIN_DICTIONARY:
     case PARQUET_ENCODING_RLE_DICTIONARY:
         if (!reader->has_dictionary)
-            return page_corrupt(reader, "dictionary indices without a dictionary", err);
+            return parquet_page_corrupt(reader, "dictionary indices without a dictionary", err);
         return page_rle_values(reader, false, err);
     case PARQUET_ENCODING_RLE:
         if (!booleans)
@@ -394,51 +407,33 @@ page_values(parquet_chunk_reader *reader, int32_t encoding, int64_t page_values_
 }
 
 static slu_status
-page_levels(parquet_chunk_reader *reader, const parquet_page_header *header, slu_cursor *c, slu_error *err)
-{
-    reader->has_levels = reader->element.repetition == PARQUET_OPTIONAL;
-    slu_view bytes = {NULL, 0};
-    if (header->type == PARQUET_PAGE_DATA_V2) {
-        bytes = slu_cursor_view(c, (size_t)header->definition_bytes);
-    } else if (reader->has_levels) {
-        if (header->definition_encoding != PARQUET_ENCODING_RLE)
-            return slu_error_set(err, SLU_UNSUPPORTED, "page at file position %lld: levels of encoding %d are not served",
-                                 (long long)reader->page_at, header->definition_encoding);
-        bytes = slu_cursor_view(c, slu_cursor_u32le(c));
-    }
-    if (!slu_cursor_ok(c))
-        return page_corrupt(reader, "levels are longer than the page", err);
-    (void)parquet_rle_init(&reader->levels, bytes, 1);
-    return SLU_OK;
-}
-
-static slu_status
 chunk_data_page(parquet_chunk_reader *reader, const parquet_page_header *header, slu_view packed, slu_error *err)
 {
     const bool v2 = header->type == PARQUET_PAGE_DATA_V2;
     if (header->value_count > reader->rows_left)
-        return page_corrupt(reader, "more values than the row group has rows", err);
-    if (v2 && (header->repetition_bytes != 0 || header->definition_bytes < 0))
-        return page_corrupt(reader, "repetition levels in a flat column", err);
-    SLU_TRY(page_decompress(reader, packed, v2 ? (size_t)header->definition_bytes : 0, (size_t)header->plain_bytes,
-                            !v2 || header->compressed, &reader->body, err));
+        return parquet_page_corrupt(reader, "more values than the row group has rows", err);
+    if (v2 && (header->repetition_bytes < 0 || header->definition_bytes < 0 ||
+               (header->repetition_bytes != 0 && reader->shape.rep == 0)))
+        return parquet_page_corrupt(reader, "repetition levels in a column that does not repeat, or levels of negative length", err);
+    const size_t levels = v2 ? (size_t)header->definition_bytes + (size_t)header->repetition_bytes : 0;
+    SLU_TRY(page_decompress(reader, packed, levels, (size_t)header->plain_bytes, !v2 || header->compressed, &reader->body, err));
     slu_cursor c = slu_cursor_of_view(slu_buf_view(&reader->body));
-    SLU_TRY(page_levels(reader, header, &c, err));
+    SLU_TRY(parquet_page_levels(reader, header, &c, err));
     reader->values = c;
     SLU_TRY(page_values(reader, header->encoding, header->value_count, err));
     reader->page_left = header->value_count;
     reader->rows_left -= header->value_count;
-    return SLU_OK;
+    return reader->nested ? parquet_page_entries(reader, err) : SLU_OK;
 }
 
-static slu_status
-chunk_next_page(parquet_chunk_reader *reader, slu_error *err)
+slu_status
+parquet_chunk_next_page(parquet_chunk_reader *reader, slu_error *err)
 {
     parquet_page_header header;
     slu_view bytes;
     SLU_TRY(chunk_page_header(reader, &header, err));
     if (header.compressed_bytes > reader->end - reader->at)
-        return page_corrupt(reader, "the page is longer than its chunk", err);
+        return parquet_page_corrupt(reader, "the page is longer than its chunk", err);
     if (header.plain_bytes > PARQUET_PAGE_BYTES_MAX || header.compressed_bytes > PARQUET_PAGE_BYTES_MAX)
         return slu_error_set(err, SLU_LIMIT, "page at file position %lld: %d bytes are above the limit of %lld",
                              (long long)reader->page_at, SLU_MAX(header.plain_bytes, header.compressed_bytes),
@@ -594,24 +589,32 @@ chunk_levels(parquet_chunk_reader *reader, size_t rows, const uint32_t **valid, 
     return most <= 1;
 }
 
+slu_status
+parquet_chunk_put(parquet_chunk_reader *reader, size_t count, const uint32_t *valid, int64_t rows, parquet_column_out *out,
+                  slu_error *err)
+{
+    if (!chunk_values(reader, count))
+        return parquet_page_corrupt(reader, "fewer values than rows, or an index outside the dictionary", err);
+    if (chunk_is_bytes(reader)) {
+        parquet_column_out_views(out, reader->scratch_views, valid, rows);
+    } else {
+        if (!chunk_scale_times(reader, count))
+            return parquet_page_corrupt(reader, "a time beyond 64 bits of microseconds", err);
+        parquet_column_out_numbers(out, reader->scratch_numbers, valid, rows, reader->element.type == PARQUET_FLOAT);
+    }
+    return slu_buf_status(&out->data, err);
+}
+
 static slu_status
 chunk_rows(parquet_chunk_reader *reader, int64_t rows, parquet_column_out *out, slu_error *err)
 {
     const uint32_t *valid = NULL;
     size_t count = 0;
     if (!chunk_levels(reader, (size_t)rows, &valid, &count))
-        return page_corrupt(reader, "fewer levels than rows", err);
-    if (!chunk_values(reader, count))
-        return page_corrupt(reader, "fewer values than rows, or an index outside the dictionary", err);
-    if (chunk_is_bytes(reader)) {
-        parquet_column_out_views(out, reader->scratch_views, valid, rows);
-    } else {
-        if (!chunk_scale_times(reader, count))
-            return page_corrupt(reader, "a time beyond 64 bits of microseconds", err);
-        parquet_column_out_numbers(out, reader->scratch_numbers, valid, rows, reader->element.type == PARQUET_FLOAT);
-    }
+        return parquet_page_corrupt(reader, "fewer levels than rows", err);
+    SLU_TRY(parquet_chunk_put(reader, count, valid, rows, out, err));
     reader->page_left -= rows;
-    return slu_buf_status(&out->data, err);
+    return SLU_OK;
 }
 
 slu_status
@@ -619,7 +622,7 @@ parquet_chunk_reader_read(parquet_chunk_reader *reader, int64_t rows, parquet_co
 {
     while (rows > 0) {
         while (reader->page_left == 0)
-            SLU_TRY(chunk_next_page(reader, err));
+            SLU_TRY(parquet_chunk_next_page(reader, err));
         const int64_t n = SLU_MIN(rows, reader->page_left);
         SLU_TRY(chunk_rows(reader, n, out, err));
         rows -= n;

@@ -44,11 +44,16 @@ chunk_start(parquet_chunk_writer *chunk, const parquet_chunk_shared *shared)
 }
 
 slu_status
-parquet_chunk_writer_init(parquet_chunk_writer *chunk, const parquet_column *column, const char *format,
-                          const parquet_chunk_shared *shared, slu_error *err)
+parquet_chunk_writer_init(parquet_chunk_writer *chunk, const parquet_leaf *leaf, const parquet_chunk_shared *shared, slu_error *err)
 {
+    const parquet_column *column = &leaf->column;
+    chunk->leaf = leaf;
     chunk->column = *column;
-    parquet_element_of_column(column, &chunk->element);
+    chunk->element = leaf->element;
+    chunk->slice_rows = 64;
+    chunk->indices_room = PARQUET_PAGE_ROWS_MAX;
+    slu_buf_init(&chunk->defs, PARQUET_SHRED_ENTRIES_MAX);
+    slu_buf_init(&chunk->reps, PARQUET_SHRED_ENTRIES_MAX);
     chunk->number_bytes = chunk_number_bytes(&chunk->element);
     chunk->with_length = chunk->element.type == PARQUET_BYTE_ARRAY;
     chunk->column.delta = column->delta && (chunk->element.type == PARQUET_INT32 || chunk->element.type == PARQUET_INT64);
@@ -56,7 +61,7 @@ parquet_chunk_writer_init(parquet_chunk_writer *chunk, const parquet_column *col
     slu_buf_init(&chunk->pages, CHUNK_BYTES_MAX);
     parquet_range_init(&chunk->range, column);
     parquet_range_init(&chunk->file_range, column);
-    SLU_TRY(parquet_convert_init(&chunk->convert, column, format, err));
+    SLU_TRY(parquet_convert_init(&chunk->convert, column, leaf->format, err));
     SLU_TRY(parquet_dictionary_init(&chunk->dictionary, chunk->number_bytes, chunk->with_length, err));
     chunk->valid = slu_alloc_zero(PARQUET_PAGE_ROWS_MAX / 8 + 9, 1);
     chunk->indices = slu_alloc_zero(PARQUET_PAGE_ROWS_MAX, sizeof *chunk->indices);
@@ -74,6 +79,8 @@ parquet_chunk_writer_fini(parquet_chunk_writer *chunk)
     slu_free(chunk->indices);
     slu_buf_fini(&chunk->plain);
     slu_buf_fini(&chunk->pages);
+    slu_buf_fini(&chunk->defs);
+    slu_buf_fini(&chunk->reps);
     parquet_range_fini(&chunk->range);
     parquet_range_fini(&chunk->file_range);
     memset(chunk, 0, sizeof *chunk);
@@ -214,9 +221,32 @@ chunk_test_dictionary(parquet_chunk_writer *chunk)
     }
 }
 
+/* A stream of levels, a byte each, behind its length. */
 static void
-page_put_levels(const parquet_chunk_writer *chunk, slu_buf *body)
+page_put_stream(slu_view levels, uint8_t most, slu_buf *scratch, slu_buf *body)
 {
+    if (most == 0)
+        return;
+    const size_t at = body->bytes;
+    slu_buf_reset(scratch);
+    uint32_t *wide = (uint32_t *)(void *)slu_buf_extend(scratch, levels.bytes * sizeof *wide);
+    for (size_t i = 0; wide != NULL && i < levels.bytes; i++)
+        wide[i] = levels.data[i];
+    slu_buf_u32le(body, 0);
+    if (wide != NULL)
+        parquet_rle_put(body, wide, levels.bytes, parquet_bit_width(most));
+    if (body->failed == SLU_OK)
+        slu_buf_patch_u32le(body, at, (uint32_t)(body->bytes - at - 4));
+}
+
+static void
+page_put_levels(const parquet_chunk_writer *chunk, slu_buf *scratch, slu_buf *body)
+{
+    if (chunk->leaf->step_count != 0) {
+        page_put_stream(slu_buf_view(&chunk->reps), chunk->leaf->rep, scratch, body);
+        page_put_stream(slu_buf_view(&chunk->defs), chunk->leaf->def, scratch, body);
+        return;
+    }
     if (chunk->column.required)
         return;
     const size_t at = body->bytes;
@@ -294,6 +324,8 @@ page_reset(parquet_chunk_writer *chunk)
     chunk->page_plain_bytes = 0;
     chunk->dictionary_before = chunk->dictionary.bytes;
     slu_buf_reset(&chunk->plain);
+    slu_buf_reset(&chunk->defs);
+    slu_buf_reset(&chunk->reps);
     chunk->valid[0] = 0;
 }
 
@@ -306,8 +338,10 @@ page_flush(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, slu_error 
     SLU_TRY(slu_buf_status(&chunk->plain, err));
     slu_buf *body = &shared->body;
     slu_buf_reset(body);
-    page_put_levels(chunk, body);
-    parquet_page_header header = {.type = PARQUET_PAGE_DATA, .value_count = (int32_t)chunk->page_rows};
+    page_put_levels(chunk, &shared->levels, body);
+    SLU_TRY(slu_buf_status(&shared->levels, err));
+    const size_t entries = chunk->leaf->step_count == 0 ? chunk->page_rows : chunk->defs.bytes;
+    parquet_page_header header = {.type = PARQUET_PAGE_DATA, .value_count = (int32_t)entries};
     header.encoding = page_put_values(chunk, body);
     SLU_TRY(slu_buf_status(body, err));
     SLU_TRY(page_write(shared, slu_buf_view(body), &header, &chunk->pages, &chunk->pages_plain_bytes, err));
@@ -321,20 +355,21 @@ page_flush(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, slu_error 
 /* ---- the contract ---- */
 
 static slu_status
-chunk_add_stage(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, slu_error *err)
+page_add(parquet_chunk_writer *chunk, const parquet_stage *stage, slu_error *err)
 {
-    const parquet_stage *stage = &shared->stage;
     if (chunk_has_numbers(chunk))
         page_add_numbers(chunk, stage);
     else
         page_add_views(chunk, stage);
-    if (!chunk->column.required)
-        page_add_valid(chunk, stage);
-    SLU_TRY(parquet_dictionary_status(&chunk->dictionary, err));
-    chunk->page_rows += stage->rows;
     chunk->page_values += stage->count;
-    chunk->value_count += (int64_t)stage->rows;
-    chunk->null_count += (int64_t)(stage->rows - stage->count);
+    return parquet_dictionary_status(&chunk->dictionary, err);
+}
+
+/* Counts rows into the page and ends it when it is full. */
+static slu_status
+page_grow(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, size_t rows, slu_error *err)
+{
+    chunk->page_rows += rows;
     if (chunk->dictionary_on && chunk->dictionary.bytes > PARQUET_DICTIONARY_BYTES_MAX) {
         SLU_TRY(page_flush(chunk, shared, err));
         chunk->dictionary_on = false;
@@ -344,10 +379,90 @@ chunk_add_stage(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, slu_e
     return SLU_OK;
 }
 
+static slu_status
+chunk_add_stage(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, slu_error *err)
+{
+    const parquet_stage *stage = &shared->stage;
+    SLU_TRY(page_add(chunk, stage, err));
+    if (!chunk->column.required)
+        page_add_valid(chunk, stage);
+    chunk->value_count += (int64_t)stage->rows;
+    chunk->null_count += (int64_t)(stage->rows - stage->count);
+    return page_grow(chunk, shared, stage->rows, err);
+}
+
+/* ---- nested columns ---- */
+
+#define SLICE_ENTRIES 4096
+
+static slu_status
+indices_room(parquet_chunk_writer *chunk, size_t more, slu_error *err)
+{
+    if (chunk->page_values + more <= chunk->indices_room)
+        return SLU_OK;
+    const size_t room = SLU_MAX(chunk->page_values + more, chunk->indices_room * 2);
+    uint32_t *grown = slu_realloc(chunk->indices, room * sizeof *grown);
+    if (grown == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a page of %zu values", room);
+    chunk->indices = grown;
+    chunk->indices_room = room;
+    return SLU_OK;
+}
+
+/* The values of a slice that was shredded. */
+static slu_status
+slice_values(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, slu_error *err)
+{
+    const parquet_shred *shred = &shared->shred;
+    const int32_t *at = (const int32_t *)(const void *)shred->at.data;
+    SLU_TRY(indices_room(chunk, shred->values, err));
+    for (size_t done = 0; done < shred->values; done += shared->stage.rows) {
+        const size_t n = SLU_MIN(shred->values - done, (size_t)PARQUET_STAGE_ROWS);
+        SLU_TRY(parquet_stage_fill(&shared->stage, &chunk->convert, shred->leaf, 0, at, (int64_t)done, n, shared->page_bytes, err));
+        SLU_TRY(page_add(chunk, &shared->stage, err));
+    }
+    slu_buf_append(&chunk->defs, shred->defs.data, shred->entries);
+    slu_buf_append(&chunk->reps, shred->reps.data, shred->entries);
+    SLU_TRY(slu_buf_status(&chunk->defs, err));
+    chunk->value_count += (int64_t)shred->entries;
+    chunk->null_count += (int64_t)(shred->entries - shred->values);
+    return slu_buf_status(&chunk->reps, err);
+}
+
+/* So many rows that a slice has some thousand entries and stays well below a page. */
+static void
+slice_adapt(parquet_chunk_writer *chunk, size_t entries, size_t bytes, size_t page_bytes)
+{
+    if (entries > SLICE_ENTRIES || bytes > page_bytes / 4)
+        chunk->slice_rows = SLU_MAX(chunk->slice_rows / 2, (size_t)1);
+    else if (entries < SLICE_ENTRIES / 2 && bytes < page_bytes / 16)
+        chunk->slice_rows = SLU_MIN(chunk->slice_rows * 2, (size_t)PARQUET_STAGE_ROWS);
+}
+
+static slu_status
+chunk_append_nested(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, const struct ArrowArray *array, int64_t base,
+                    const int32_t *selection, int64_t from, int64_t rows, slu_error *err)
+{
+    while (rows > 0) {
+        const size_t room = SLU_MIN(chunk->slice_rows, PARQUET_PAGE_ROWS_MAX - chunk->page_rows);
+        const size_t n = (size_t)SLU_MIN(rows, (int64_t)room);
+        const size_t before = chunk->page_plain_bytes;
+        SLU_TRY(parquet_shred_rows(&shared->shred, chunk->leaf, array, base, selection, from, n, err));
+        SLU_TRY(slice_values(chunk, shared, err));
+        slice_adapt(chunk, shared->shred.entries, chunk->page_plain_bytes - before, shared->page_bytes);
+        SLU_TRY(page_grow(chunk, shared, n, err));
+        from += (int64_t)n;
+        rows -= (int64_t)n;
+    }
+    return SLU_OK;
+}
+
 slu_status
 parquet_chunk_writer_append(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, const struct ArrowArray *array, int64_t base,
                             const int32_t *selection, int64_t from, int64_t rows, slu_error *err)
 {
+    if (chunk->leaf->step_count != 0)
+        return chunk_append_nested(chunk, shared, array, base, selection, from, rows, err);
     while (rows > 0) {
         const int64_t room = SLU_MIN((int64_t)PARQUET_STAGE_ROWS, (int64_t)(PARQUET_PAGE_ROWS_MAX - chunk->page_rows));
         SLU_TRY(parquet_stage_fill(&shared->stage, &chunk->convert, array, base, selection, from, (size_t)SLU_MIN(rows, room),
@@ -435,8 +550,8 @@ chunk_describe(parquet_chunk_writer *chunk, const parquet_chunk_shared *shared, 
     out->type = chunk->element.type;
     out->codec = shared->codec.id;
     out->encodings = chunk->encodings | UINT32_C(1) << PARQUET_ENCODING_RLE;
-    out->path = chunk->element.name;
-    out->path_parts = 1;
+    out->path = chunk->leaf->path;
+    out->path_parts = chunk->leaf->path_parts;
     out->value_count = chunk->value_count;
     out->plain_bytes = chunk->pages_plain_bytes;
     out->stats.has_null_count = true;

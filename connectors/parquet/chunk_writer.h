@@ -3,6 +3,7 @@
  *
  * States   dictionary --(first page does not pay, or the dictionary is full)--> plain; reset for every row group.
  *          (also: a later page paid for itself no more); delta columns have only one state.
+ * Nested   a leaf below a list or struct is shredded slice by slice (shred.h); pages end between rows.
  * Page     levels (optional columns: u32 length and RLE bits) and values; compressed as one; flushed at PARQUET_PAGE_ROWS_MAX rows or page_bytes.
  * Owns     its buffers. Pages wait here because the dictionary page, known last, comes first in the file.
  * Threads  owner.
@@ -12,8 +13,9 @@
 
 #include "codec.h"
 #include "dictionary.h"
-#include "footer.h"
+#include "layout.h"
 #include "range.h"
+#include "shred.h"
 #include "stage.h"
 #include "writer.h"
 
@@ -22,12 +24,15 @@ typedef struct parquet_chunk_shared {
     parquet_codec codec;
     size_t page_bytes;
     bool no_dictionary;
-    slu_buf body; /* scratch: a page before compression */
+    slu_buf body;   /* scratch: a page before compression */
+    slu_buf levels; /* scratch: uint32 per entry */
     parquet_stage stage;
+    parquet_shred shred;
 } parquet_chunk_shared;
 
 typedef struct parquet_chunk_writer {
-    parquet_column column; /* its name is owned by the writer's arena */
+    const parquet_leaf *leaf;
+    parquet_column column;
     parquet_element element;
     parquet_convert convert;
     parquet_dictionary dictionary;
@@ -39,6 +44,10 @@ typedef struct parquet_chunk_writer {
     /* the page */
     uint8_t *valid; /* bitmap of PARQUET_PAGE_ROWS_MAX rows */
     uint32_t *indices;
+    size_t indices_room;
+    slu_buf defs; /* nested: a byte per entry of the page */
+    slu_buf reps;
+    size_t slice_rows; /* nested: how many rows to shred next */
     size_t page_rows;
     size_t page_values;
     size_t page_plain_bytes; /* what the values take in PLAIN */
@@ -57,10 +66,11 @@ typedef struct parquet_chunk_writer {
     int64_t file_nulls;
 } parquet_chunk_writer;
 
-SLU_CHECK slu_status parquet_chunk_writer_init(parquet_chunk_writer *chunk, const parquet_column *column, const char *format,
+/* `leaf` is borrowed. */
+SLU_CHECK slu_status parquet_chunk_writer_init(parquet_chunk_writer *chunk, const parquet_leaf *leaf,
                                                const parquet_chunk_shared *shared, slu_error *err);
 void parquet_chunk_writer_fini(parquet_chunk_writer *chunk);
-/* Appends rows [from, from + rows) of the selection, or of the array. */
+/* Appends rows [from, from + rows) of the selection, or of the array, which is the leaf's top-level column. */
 SLU_CHECK slu_status parquet_chunk_writer_append(parquet_chunk_writer *chunk, parquet_chunk_shared *shared,
                                                  const struct ArrowArray *array, int64_t base, const int32_t *selection,
                                                  int64_t from, int64_t rows, slu_error *err);

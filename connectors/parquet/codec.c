@@ -2,6 +2,9 @@
 
 #include "column.h"
 
+#include "base/cursor.h"
+
+#include <brotli/decode.h>
 #include <limits.h>
 #include <lz4.h>
 #include <snappy-c.h>
@@ -25,6 +28,11 @@ parquet_codec_init(parquet_codec *codec, int32_t id, int32_t level, slu_error *e
     case PARQUET_CODEC_GZIP:
     case PARQUET_CODEC_ZSTD:
     case PARQUET_CODEC_LZ4_RAW: break;
+    case PARQUET_CODEC_BROTLI:
+    case PARQUET_CODEC_LZ4:
+        if (level == PARQUET_LEVEL_READ)
+            break;
+        /* fall through */
     default:
         return slu_error_set(err, SLU_UNSUPPORTED,
                              "Parquet compression %s (%d) is not served: use zstd, snappy, gzip, lz4_raw or none", codec_name(id),
@@ -39,8 +47,7 @@ void
 parquet_codec_fini(parquet_codec *codec)
 {
     if (codec->id == PARQUET_CODEC_ZSTD && codec->context != NULL) {
-        /* A codec is used in one direction only: level -1 marks the reading one. */
-        if (codec->level == -1)
+        if (codec->level == PARQUET_LEVEL_READ)
             (void)ZSTD_freeDCtx(codec->context);
         else
             (void)ZSTD_freeCCtx(codec->context);
@@ -133,7 +140,6 @@ parquet_codec_compress(parquet_codec *codec, slu_view in, slu_buf *out, slu_erro
 static bool
 zstd_fill(parquet_codec *codec, slu_view in, void *out, size_t out_bytes)
 {
-    codec->level = -1;
     if (codec->context == NULL)
         codec->context = ZSTD_createDCtx();
     return codec->context != NULL && ZSTD_decompressDCtx(codec->context, out, out_bytes, in.data, in.bytes) == out_bytes;
@@ -174,6 +180,31 @@ lz4_fill(slu_view in, void *out, size_t out_bytes)
            LZ4_decompress_safe((const char *)in.data, (char *)out, (int)in.bytes, (int)out_bytes) == (int)out_bytes;
 }
 
+static bool
+brotli_fill(slu_view in, void *out, size_t out_bytes)
+{
+    size_t n = out_bytes;
+    uint8_t none;
+    return BrotliDecoderDecompress(in.bytes, in.data, &n, out_bytes == 0 ? &none : out) == BROTLI_DECODER_RESULT_SUCCESS &&
+           n == out_bytes;
+}
+
+/* Hadoop's framing: frames of u32be plain bytes, u32be packed bytes, block. False when the bytes are not that. */
+static bool
+lz4_frames_fill(slu_view in, uint8_t *out, size_t out_bytes)
+{
+    slu_cursor c = slu_cursor_of_view(in);
+    while (out_bytes != 0 && slu_cursor_left(&c) != 0) {
+        const size_t plain = slu_cursor_u32be(&c);
+        const slu_view block = slu_cursor_view(&c, slu_cursor_u32be(&c));
+        if (!slu_cursor_ok(&c) || plain > out_bytes || !lz4_fill(block, out, plain))
+            return false;
+        out += plain;
+        out_bytes -= plain;
+    }
+    return out_bytes == 0 && slu_cursor_left(&c) == 0;
+}
+
 slu_status
 parquet_codec_decompress(parquet_codec *codec, slu_view in, void *out, size_t out_bytes, slu_error *err)
 {
@@ -183,6 +214,8 @@ parquet_codec_decompress(parquet_codec *codec, slu_view in, void *out, size_t ou
     case PARQUET_CODEC_SNAPPY: filled = snappy_fill(in, out, out_bytes); break;
     case PARQUET_CODEC_GZIP: filled = gzip_fill(in, out, out_bytes); break;
     case PARQUET_CODEC_LZ4_RAW: filled = lz4_fill(in, out, out_bytes); break;
+    case PARQUET_CODEC_LZ4: filled = lz4_frames_fill(in, out, out_bytes) || lz4_fill(in, out, out_bytes); break;
+    case PARQUET_CODEC_BROTLI: filled = brotli_fill(in, out, out_bytes); break;
     default:
         filled = in.bytes == out_bytes;
         if (filled && out_bytes != 0)

@@ -2,14 +2,16 @@
  * codec.h: compression of page bodies.
  *
  * Shape    init, compress or decompress many times, fini. zstd contexts are kept between pages.
- * Errors   CORRUPT: the bytes do not decompress to exactly the promised size; UNSUPPORTED: a codec this build lacks (LZO, brotli and
- *          the deprecated LZ4 framing).
+ * Errors   CORRUPT: the bytes do not decompress to exactly the promised size; UNSUPPORTED: LZO and codecs to come; brotli and the
+ *          deprecated LZ4 framing when writing.
  * Threads  owner.
  */
 #ifndef PARQUET_CODEC_H
 #define PARQUET_CODEC_H
 
 #include "base/bytes.h"
+
+#define PARQUET_LEVEL_READ (-1) /* a codec is used in one direction only: this level marks the reading one */
 
 typedef struct parquet_codec {
     int32_t id;

@@ -16,9 +16,16 @@
  *          STRING                      BYTE_ARRAY                      STRING               u U                        u
  *          BINARY                      BYTE_ARRAY                      -                    z Z u U                    z
  *          FIXED(n), UUID              FIXED                           - / UUID             w:n / w:16                 w:n / w:16
+ *          STRUCT                      group                           -                    +s                         +s
+ *          LIST                        group, repeated `list`          LIST                 +l                         +l
+ *          MAP                         group, repeated `key_value`     MAP                  +m                         +m
  *
- * Owns     nothing: plain values. Names are borrowed.
- * Limits   decimal precision 1..38; FIXED 1..65536 bytes.
+ *          A nested column has fields: a STRUCT its own, a LIST its element, a MAP key and value. A file read may hold the older
+ *          forms as well: two-level lists, repeated fields without annotation (lists), INT96 (TIMESTAMPTZ), UINT_32 (LONG),
+ *          TIME and TIMESTAMP in milliseconds (given in microseconds), decimals in BYTE_ARRAY.
+ *
+ * Owns     nothing: plain values. Names and fields are borrowed.
+ * Limits   decimal precision 1..38; FIXED 1..65536 bytes; PARQUET_NESTING_MAX levels.
  */
 #ifndef PARQUET_COLUMN_H
 #define PARQUET_COLUMN_H
@@ -28,7 +35,7 @@
 
 #include "base/bytes.h"
 
-#define PARQUET_KIND_UNKNOWN 0 /* readers only: a column that this build cannot read (nested, INT96 ...) */
+#define PARQUET_KIND_UNKNOWN 0 /* readers only: a column that this build cannot read (UINT_64, FLOAT16 ...) */
 #define PARQUET_KIND_BOOLEAN 1
 #define PARQUET_KIND_INT 2
 #define PARQUET_KIND_LONG 3
@@ -45,14 +52,20 @@
 #define PARQUET_KIND_UUID 14
 #define PARQUET_KIND_FIXED 15
 #define PARQUET_KIND_BINARY 16
+#define PARQUET_KIND_STRUCT 20
+#define PARQUET_KIND_LIST 21
+#define PARQUET_KIND_MAP 22
 
 #define PARQUET_CODEC_UNCOMPRESSED 0
 #define PARQUET_CODEC_SNAPPY 1
 #define PARQUET_CODEC_GZIP 2
+#define PARQUET_CODEC_BROTLI 4 /* read only */
+#define PARQUET_CODEC_LZ4 5    /* read only: Hadoop's framing, or a raw block */
 #define PARQUET_CODEC_ZSTD 6
 #define PARQUET_CODEC_LZ4_RAW 7
 
 #define PARQUET_COLUMNS_MAX 1024        /* leaf columns of one file (SLU_COLUMNS_MAX) */
+#define PARQUET_NESTING_MAX 16          /* columns inside columns (SLU_NESTING_MAX) */
 #define PARQUET_FIXED_BYTES_MAX 65536   /* bytes of one FIXED value */
 #define PARQUET_FIELD_ID_NONE INT32_MIN /* a column without field id (Iceberg's own are positive, reserved ones large) */
 
@@ -65,6 +78,8 @@ typedef struct parquet_column {
     int32_t precision; /* DECIMAL */
     int32_t scale;     /* DECIMAL */
     int32_t length;    /* FIXED: bytes */
+    uint32_t field_count;
+    const struct parquet_column *fields; /* STRUCT: its own; LIST: the element; MAP: key, value */
 } parquet_column;
 
 /* Where a file goes: bytes are appended in order; nothing is ever rewritten. */
@@ -89,7 +104,13 @@ parquet_source parquet_source_of_view(const slu_view *view);
 /* A source over an open file descriptor, borrowed by address, whose size is asked now. */
 SLU_CHECK slu_status parquet_source_of_fd(const int *fd, parquet_source *out, slu_error *err);
 
-/* INVALID when a column's numbers are out of bounds. */
+static inline bool
+parquet_column_is_nested(const parquet_column *column)
+{
+    return column->kind >= PARQUET_KIND_STRUCT;
+}
+
+/* INVALID when a column's numbers are out of bounds, UNSUPPORTED for an unknown kind; fields are checked as well. */
 SLU_CHECK slu_status parquet_column_check(const parquet_column *column, slu_error *err);
 /* The Arrow format string of a column as the reader gives it ("d:10,2"), into `out` of at least 32 bytes. */
 void parquet_column_format(const parquet_column *column, char *out, size_t out_bytes);

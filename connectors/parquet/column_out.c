@@ -2,6 +2,7 @@
 #include "column_out.h"
 
 #include "base/alloc.h"
+#include "base/sizes.h"
 
 #include <sluice/columns.h>
 
@@ -11,7 +12,10 @@ out_value_bytes(const parquet_column *column)
     switch (column->kind) {
     case PARQUET_KIND_BOOLEAN:
     case PARQUET_KIND_STRING:
-    case PARQUET_KIND_BINARY: return 0;
+    case PARQUET_KIND_BINARY:
+    case PARQUET_KIND_STRUCT:
+    case PARQUET_KIND_LIST:
+    case PARQUET_KIND_MAP: return 0;
     case PARQUET_KIND_INT:
     case PARQUET_KIND_FLOAT:
     case PARQUET_KIND_DATE: return 4;
@@ -25,16 +29,50 @@ out_value_bytes(const parquet_column *column)
 static bool
 out_has_offsets(const parquet_column *column)
 {
-    return column->kind == PARQUET_KIND_STRING || column->kind == PARQUET_KIND_BINARY;
+    return column->kind == PARQUET_KIND_STRING || column->kind == PARQUET_KIND_BINARY || column->kind == PARQUET_KIND_LIST ||
+           column->kind == PARQUET_KIND_MAP;
 }
 
-static void *
-out_alloc(size_t bytes)
+/* Bytes that `rows` rows take in one of the three buffers. */
+static size_t
+out_bytes(const parquet_column_out *out, int64_t rows)
 {
-    void *memory = slu_alloc_aligned(bytes == 0 ? 64 : bytes);
-    if (memory != NULL)
-        memset(memory, 0, bytes == 0 ? 64 : bytes);
+    return out->value_bytes == 0 ? (size_t)(rows + 7) / 8 : (size_t)rows * out->value_bytes;
+}
+
+/* A zeroed buffer of at least `bytes` that begins with what `old` holds; NULL leaves `old` alone. */
+static void *
+out_grow(void *old, size_t old_bytes, size_t bytes)
+{
+    uint8_t *memory = slu_alloc_aligned(SLU_MAX(bytes, (size_t)64));
+    if (memory == NULL)
+        return NULL;
+    if (old != NULL && old_bytes != 0)
+        memcpy(memory, old, old_bytes);
+    memset(memory + old_bytes, 0, SLU_MAX(bytes, (size_t)64) - old_bytes);
+    slu_free(old);
     return memory;
+}
+
+static bool
+out_resize(parquet_column_out *out, int64_t capacity)
+{
+    const size_t had = out->validity == NULL ? 0 : (size_t)(out->capacity + 7) / 8;
+    void *validity = out_grow(out->validity, had, (size_t)(capacity + 7) / 8);
+    if (validity == NULL)
+        return false;
+    out->validity = validity;
+    if (out_has_offsets(&out->column)) {
+        const size_t bytes = out->offsets == NULL ? 0 : ((size_t)out->capacity + 1) * sizeof *out->offsets;
+        void *offsets = out_grow(out->offsets, bytes, ((size_t)capacity + 1) * sizeof *out->offsets);
+        out->offsets = offsets == NULL ? out->offsets : offsets;
+        return offsets != NULL;
+    }
+    if (out->column.kind == PARQUET_KIND_STRUCT)
+        return true;
+    void *values = out_grow(out->values, out->values == NULL ? 0 : out_bytes(out, out->capacity), out_bytes(out, capacity));
+    out->values = values == NULL ? out->values : values;
+    return values != NULL;
 }
 
 slu_status
@@ -44,15 +82,27 @@ parquet_column_out_init(parquet_column_out *out, const parquet_column *column, i
     out->column = *column;
     out->value_bytes = out_value_bytes(column);
     slu_buf_init(&out->data, PARQUET_BATCH_COLUMN_BYTES_MAX);
-    out->validity = out_alloc((size_t)(rows + 7) / 8);
-    if (out_has_offsets(column))
-        out->offsets = out_alloc(((size_t)rows + 1) * sizeof *out->offsets);
-    else
-        out->values = out_alloc(out->value_bytes == 0 ? (size_t)(rows + 7) / 8 : (size_t)rows * out->value_bytes);
-    if (out->validity == NULL || (out->offsets == NULL && out->values == NULL)) {
+    if (!out_resize(out, rows)) {
         parquet_column_out_fini(out);
         return slu_error_set(err, SLU_NOMEM, "no memory for %lld rows of column %s", (long long)rows, column->name);
     }
+    out->capacity = rows;
+    return SLU_OK;
+}
+
+slu_status
+parquet_column_out_room(parquet_column_out *out, int64_t rows, slu_error *err)
+{
+    const int64_t needed = out->rows + rows;
+    if (needed <= out->capacity)
+        return SLU_OK;
+    const int64_t capacity = SLU_MAX(needed, out->capacity * 2);
+    if ((size_t)needed > PARQUET_BATCH_COLUMN_BYTES_MAX / SLU_MAX(out->value_bytes, sizeof *out->offsets))
+        return slu_error_set(err, SLU_LIMIT, "column %s: one batch has %lld items, more than fit: read fewer rows at once",
+                             out->column.name, (long long)needed);
+    if (!out_resize(out, capacity))
+        return slu_error_set(err, SLU_NOMEM, "no memory for %lld items of column %s", (long long)capacity, out->column.name);
+    out->capacity = capacity;
     return SLU_OK;
 }
 

@@ -128,11 +128,8 @@ chunk_path_decode(slu_cursor *c, const parquet_thrift_field *field, parquet_chun
 {
     const parquet_thrift_field part = {0, THRIFT_BINARY};
     out->path_parts = parquet_thrift_list(c, field, THRIFT_BINARY);
-    for (size_t i = 0; i < out->path_parts && slu_cursor_ok(c); i++) {
-        const slu_view name = parquet_thrift_binary(c, &part);
-        if (i == 0)
-            out->path = name;
-    }
+    for (size_t i = 0; i < out->path_parts && slu_cursor_ok(c); i++)
+        (void)parquet_thrift_binary(c, &part);
 }
 
 static void
@@ -310,6 +307,12 @@ data_header_decode(slu_cursor *c, parquet_page_header *out)
             else
                 parquet_thrift_skip(c, field.type, 0);
             break;
+        case 4:
+            if (out->type == PARQUET_PAGE_DATA)
+                out->repetition_encoding = parquet_thrift_i32(c, &field);
+            else
+                parquet_thrift_skip(c, field.type, 0);
+            break;
         default: parquet_thrift_skip(c, field.type, 0);
         }
     }
@@ -451,9 +454,11 @@ chunk_meta_encode(parquet_thrift_out *chunk_out, const parquet_chunk *chunk)
     for (int encoding = 0; encoding < 32; encoding++)
         if (chunk->encodings >> encoding & 1)
             slu_buf_zigzag(s.buf, encoding);
-    parquet_thrift_put_list(&s, 3, THRIFT_BINARY, 1);
-    slu_buf_varint(s.buf, chunk->path.bytes);
-    slu_buf_append(s.buf, chunk->path.data, chunk->path.bytes);
+    parquet_thrift_put_list(&s, 3, THRIFT_BINARY, chunk->path_parts);
+    for (size_t i = 0; i < chunk->path_parts; i++) {
+        slu_buf_varint(s.buf, chunk->path[i].bytes);
+        slu_buf_append(s.buf, chunk->path[i].data, chunk->path[i].bytes);
+    }
     parquet_thrift_put_i32(&s, 4, chunk->codec);
     parquet_thrift_put_i64(&s, 5, chunk->value_count);
     parquet_thrift_put_i64(&s, 6, chunk->plain_bytes);

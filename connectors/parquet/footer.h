@@ -44,6 +44,9 @@
 #define PARQUET_ENCODING_BYTE_STREAM_SPLIT 9
 
 #define PARQUET_CONVERTED_UTF8 0
+#define PARQUET_CONVERTED_MAP 1
+#define PARQUET_CONVERTED_MAP_KEY_VALUE 2
+#define PARQUET_CONVERTED_LIST 3
 #define PARQUET_CONVERTED_ENUM 4
 #define PARQUET_CONVERTED_DECIMAL 5
 #define PARQUET_CONVERTED_DATE 6
@@ -57,6 +60,8 @@
 
 /* LogicalType union ids. */
 #define PARQUET_LOGICAL_STRING 1
+#define PARQUET_LOGICAL_MAP 2
+#define PARQUET_LOGICAL_LIST 3
 #define PARQUET_LOGICAL_ENUM 4
 #define PARQUET_LOGICAL_DECIMAL 5
 #define PARQUET_LOGICAL_DATE 6
@@ -66,6 +71,7 @@
 #define PARQUET_LOGICAL_UNKNOWN 11
 #define PARQUET_LOGICAL_JSON 12
 #define PARQUET_LOGICAL_UUID 14
+#define PARQUET_LOGICAL_FLOAT16 15
 
 #define PARQUET_UNIT_MILLIS 1
 #define PARQUET_UNIT_MICROS 2
@@ -111,7 +117,7 @@ typedef struct parquet_chunk {
     int32_t type;
     int32_t codec;
     uint32_t encodings; /* bit per encoding */
-    slu_view path;      /* the first part of path_in_schema */
+    const slu_view *path; /* path_in_schema; written only */
     size_t path_parts;
     int64_t value_count;
     int64_t plain_bytes;      /* total_uncompressed_size, headers included */
@@ -155,6 +161,7 @@ typedef struct parquet_page_header {
     int32_t value_count;
     int32_t encoding;
     int32_t definition_encoding; /* v1 */
+    int32_t repetition_encoding; /* v1 */
     int32_t null_count;          /* v2 */
     int32_t row_count;           /* v2 */
     int32_t definition_bytes;    /* v2 */

@@ -1,14 +1,11 @@
 #include "reader.h"
 
-#include "chunk_reader.h"
-#include "column_out.h"
+#include "assemble.h"
 
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/sizes.h"
-
-#include <sluice/columns.h>
 
 #include <math.h>
 
@@ -16,31 +13,16 @@
 #define READER_TAIL_BYTES ((int64_t)64 << 10) /* the first read from the end usually has the whole footer */
 #define READER_BATCH_ROWS 8192
 
-typedef struct reader_column {
-    parquet_column column; /* as the file has it */
-    parquet_element element;
-    size_t leaf; /* its chunk in every row group */
-} reader_column;
-
-/* A column of the output. */
-typedef struct reader_pick {
-    parquet_column column; /* as it is given */
-    bool missing;
-    size_t source; /* index of reader_column */
-    parquet_chunk_reader chunk;
-} reader_pick;
-
 struct parquet_reader {
     parquet_source source;
     parquet_reader_options options;
     slu_arena arena;
     slu_buf footer_bytes;
     parquet_footer footer;
-    reader_column *columns;
+    parquet_node *nodes; /* the columns */
     size_t column_count;
     size_t leaf_count;
-    reader_pick *picks;
-    size_t pick_count;
+    parquet_picks picks;
     bool picked;
     size_t group;     /* the one being read, or the next */
     size_t group_end; /* behind the last one wanted */
@@ -97,55 +79,6 @@ reader_load_footer(parquet_reader *reader, slu_error *err)
     return SLU_OK;
 }
 
-/* Walks over the subtree of element `at`; the index behind it, or 0 when the tree is broken. Leaves are counted. */
-static size_t
-schema_skip(const parquet_footer *footer, size_t at, size_t *leaves)
-{
-    int64_t open = 1; /* elements still to come in this subtree */
-    while (open > 0) {
-        if (at >= footer->element_count)
-            return 0;
-        const parquet_element *e = &footer->elements[at++];
-        const bool group = e->type == PARQUET_NONE;
-        if (e->child_count < 0 || (!group && e->child_count != 0) || (size_t)e->child_count > footer->element_count)
-            return 0;
-        *leaves += !group;
-        open += e->child_count - 1;
-    }
-    return at;
-}
-
-static slu_status
-reader_read_schema(parquet_reader *reader, slu_error *err)
-{
-    const parquet_footer *footer = &reader->footer;
-    const int32_t count = footer->elements[0].child_count;
-    if (count < 0 || count > PARQUET_COLUMNS_MAX || (size_t)count >= footer->element_count ||
-        footer->elements[0].type != PARQUET_NONE)
-        return slu_error_set(err, SLU_CORRUPT, "the schema's root has %d children among %zu elements", count,
-                             footer->element_count);
-    reader->columns = slu_arena_array(&reader->arena, (size_t)count + 1, sizeof *reader->columns);
-    SLU_TRY(slu_arena_status(&reader->arena, err));
-    size_t at = 1;
-    for (int32_t i = 0; i < count; i++) {
-        reader_column *column = &reader->columns[i];
-        if (at >= footer->element_count)
-            return slu_error_set(err, SLU_CORRUPT, "the schema ends before its %d columns", count);
-        column->element = footer->elements[at];
-        column->leaf = reader->leaf_count;
-        const char *name = slu_arena_strndup(&reader->arena, (const char *)column->element.name.data, column->element.name.bytes);
-        SLU_TRY(slu_arena_status(&reader->arena, err));
-        parquet_column_of_element(&column->element, name, &column->column);
-        at = schema_skip(footer, at, &reader->leaf_count);
-        if (at == 0)
-            return slu_error_set(err, SLU_CORRUPT, "the schema's tree is broken at column %s", name);
-    }
-    reader->column_count = (size_t)count;
-    if (at != footer->element_count)
-        return slu_error_set(err, SLU_CORRUPT, "the schema has %zu elements, its tree %zu", footer->element_count, at);
-    return SLU_OK;
-}
-
 static slu_status
 reader_check_groups(const parquet_reader *reader, slu_error *err)
 {
@@ -170,7 +103,7 @@ reader_init(parquet_reader *reader, slu_error *err)
     slu_arena_init(&reader->arena, READER_ARENA_BYTES_MAX);
     slu_buf_init(&reader->footer_bytes, (size_t)PARQUET_FOOTER_BYTES_MAX + 8);
     SLU_TRY(reader_load_footer(reader, err));
-    SLU_TRY(reader_read_schema(reader, err));
+    SLU_TRY(parquet_tree_build(&reader->footer, &reader->arena, &reader->nodes, &reader->column_count, &reader->leaf_count, err));
     SLU_TRY(reader_check_groups(reader, err));
     reader->group_end = reader->footer.group_count;
     return SLU_OK;
@@ -195,22 +128,12 @@ parquet_reader_open(const parquet_source *source, const parquet_reader_options *
     return SLU_OK;
 }
 
-static void
-reader_free_picks(parquet_reader *reader)
-{
-    for (size_t i = 0; i < reader->pick_count; i++)
-        parquet_chunk_reader_fini(&reader->picks[i].chunk);
-    slu_free(reader->picks);
-    reader->picks = NULL;
-    reader->pick_count = 0;
-}
-
 void
 parquet_reader_free(parquet_reader **reader)
 {
     if (*reader == NULL)
         return;
-    reader_free_picks(*reader);
+    parquet_picks_fini(&(*reader)->picks);
     slu_buf_fini(&(*reader)->footer_bytes);
     slu_arena_fini(&(*reader)->arena);
     slu_free(*reader);
@@ -254,7 +177,7 @@ parquet_reader_column_count(const parquet_reader *reader)
 const parquet_column *
 parquet_reader_column(const parquet_reader *reader, size_t column)
 {
-    return column < reader->column_count ? &reader->columns[column].column : NULL;
+    return column < reader->column_count ? &reader->nodes[column].column : NULL;
 }
 
 const char *
@@ -299,19 +222,19 @@ parquet_reader_statistics(const parquet_reader *reader, size_t row_group, size_t
 {
     memset(out, 0, sizeof *out);
     if (row_group >= reader->footer.group_count || column >= reader->column_count ||
-        reader->columns[column].column.kind == PARQUET_KIND_UNKNOWN)
+        reader->nodes[column].column.kind == PARQUET_KIND_UNKNOWN || reader->nodes[column].element == NULL)
         return SLU_NOTFOUND;
-    const reader_column *c = &reader->columns[column];
+    const parquet_node *c = &reader->nodes[column];
     const parquet_chunk *chunk = &reader->footer.groups[row_group].chunks[c->leaf];
     const parquet_stats *stats = &chunk->stats;
     /* The deprecated fields, and the new ones of a file that names no order, were compared as signed numbers. */
-    const bool numbers = c->element.type != PARQUET_BYTE_ARRAY && c->element.type != PARQUET_FIXED_LEN_BYTE_ARRAY;
+    const bool numbers = c->element->type != PARQUET_BYTE_ARRAY && c->element->type != PARQUET_FIXED_LEN_BYTE_ARRAY;
     const bool both = stats->has_old || (stats->has_min && stats->has_max);
     const bool ordered = numbers || (!stats->has_old && reader->footer.has_orders);
     out->has_null_count = stats->has_null_count;
     out->null_count = stats->null_count;
     out->value_count = chunk->value_count;
-    out->has_bounds = both && ordered && bound_fits(&c->element, stats->min) && bound_fits(&c->element, stats->max);
+    out->has_bounds = both && ordered && bound_fits(c->element, stats->min) && bound_fits(c->element, stats->max);
     if (out->has_bounds) {
         out->min = stats->min;
         out->max = stats->max;
@@ -321,90 +244,6 @@ parquet_reader_statistics(const parquet_reader *reader, size_t row_group, size_t
 
 /* ---- choosing ---- */
 
-static const reader_column *
-reader_find(const parquet_reader *reader, const parquet_want *want)
-{
-    bool has_ids = false;
-    for (size_t i = 0; i < reader->column_count; i++) {
-        const parquet_column *column = &reader->columns[i].column;
-        has_ids |= column->field_id != PARQUET_FIELD_ID_NONE;
-        if (want->field_id != PARQUET_FIELD_ID_NONE && column->field_id == want->field_id)
-            return &reader->columns[i];
-    }
-    if ((has_ids && want->field_id != PARQUET_FIELD_ID_NONE) || want->name == NULL)
-        return NULL;
-    for (size_t i = 0; i < reader->column_count; i++)
-        if (strcmp(reader->columns[i].column.name, want->name) == 0)
-            return &reader->columns[i];
-    return NULL;
-}
-
-static bool
-kind_is_bytes(uint8_t kind)
-{
-    return kind == PARQUET_KIND_STRING || kind == PARQUET_KIND_BINARY;
-}
-
-/* Whether a column of the file may be given as the wanted one. */
-static bool
-column_promotes(const parquet_column *from, const parquet_column *to)
-{
-    if (to->kind == PARQUET_KIND_DECIMAL)
-        return from->kind == PARQUET_KIND_DECIMAL && from->scale == to->scale && from->precision <= to->precision;
-    if (to->kind == PARQUET_KIND_FIXED)
-        return (from->kind == PARQUET_KIND_FIXED || from->kind == PARQUET_KIND_UUID) && from->length == to->length;
-    if (to->kind == PARQUET_KIND_UUID)
-        return from->length == 16 && (from->kind == PARQUET_KIND_FIXED || from->kind == PARQUET_KIND_UUID);
-    return from->kind == to->kind || (from->kind == PARQUET_KIND_INT && to->kind == PARQUET_KIND_LONG) ||
-           (from->kind == PARQUET_KIND_FLOAT && to->kind == PARQUET_KIND_DOUBLE) ||
-           (kind_is_bytes(from->kind) && kind_is_bytes(to->kind));
-}
-
-static slu_status
-pick_missing(const parquet_want *want, reader_pick *pick, slu_error *err)
-{
-    const char *name = want->name != NULL ? want->name : want->column.name;
-    if (!want->optional || want->column.kind == PARQUET_KIND_UNKNOWN)
-        return slu_error_set(err, SLU_NOTFOUND, "the Parquet file has no column %s (field id %d)", name == NULL ? "?" : name,
-                             want->field_id);
-    pick->missing = true;
-    pick->column = want->column;
-    pick->column.required = false;
-    return SLU_OK;
-}
-
-static slu_status
-pick_init(parquet_reader *reader, const parquet_want *want, reader_pick *pick, slu_error *err)
-{
-    const reader_column *found = reader_find(reader, want);
-    if (found == NULL) {
-        SLU_TRY(pick_missing(want, pick, err));
-    } else {
-        if (found->column.kind == PARQUET_KIND_UNKNOWN)
-            return slu_error_set(err, SLU_UNSUPPORTED,
-                                 "column %s: nested columns and INT96, unsigned 64-bit or millisecond TIME types are not read",
-                                 found->column.name);
-        pick->column = want->column.kind == PARQUET_KIND_UNKNOWN ? found->column : want->column;
-        pick->column.required = found->column.required;
-        if (!column_promotes(&found->column, &pick->column)) {
-            char has[32], wants[32];
-            parquet_column_format(&found->column, has, sizeof has);
-            parquet_column_format(&pick->column, wants, sizeof wants);
-            return slu_error_set(err, SLU_INVALID, "column %s is %s in the file and cannot be read as %s", found->column.name, has,
-                                 wants);
-        }
-        pick->source = (size_t)(found - reader->columns);
-        parquet_chunk_reader_init(&pick->chunk, &reader->source, &found->element);
-    }
-    const char *name = want->name != NULL          ? want->name
-                       : want->column.name != NULL ? want->column.name
-                       : found == NULL             ? ""
-                                                   : found->column.name;
-    pick->column.name = slu_arena_strdup(&reader->arena, name);
-    SLU_TRY(slu_arena_status(&reader->arena, err));
-    return parquet_column_check(&pick->column, err);
-}
-
 slu_status
 parquet_reader_select(parquet_reader *reader, const parquet_want *wants, size_t count, slu_error *err)
 {
@@ -412,16 +251,12 @@ parquet_reader_select(parquet_reader *reader, const parquet_want *wants, size_t 
         return slu_error_set(err, SLU_INVALID, "columns are selected once, before the first batch");
     if (count == 0 || count > PARQUET_COLUMNS_MAX)
         return slu_error_set(err, SLU_INVALID, "%zu selected columns: 1 to %d are allowed", count, PARQUET_COLUMNS_MAX);
-    reader->picks = slu_alloc_zero(count, sizeof *reader->picks);
-    if (reader->picks == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for %zu columns", count);
-    reader->pick_count = count;
-    for (size_t i = 0; i < count; i++) {
-        const slu_status status = pick_init(reader, &wants[i], &reader->picks[i], err);
-        if (status != SLU_OK) {
-            reader_free_picks(reader);
-            return status;
-        }
+    reader->picks.arena = &reader->arena;
+    reader->picks.source = &reader->source;
+    const slu_status status = parquet_picks_init(&reader->picks, reader->nodes, reader->column_count, wants, count, err);
+    if (status != SLU_OK) {
+        parquet_picks_fini(&reader->picks);
+        return status;
     }
     reader->picked = true;
     return SLU_OK;
@@ -436,8 +271,8 @@ reader_select_all(parquet_reader *reader, slu_error *err)
     if (wants == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for %zu columns", reader->column_count);
     for (size_t i = 0; i < reader->column_count; i++) {
-        wants[i].field_id = reader->columns[i].column.field_id;
-        wants[i].name = reader->columns[i].column.name;
+        wants[i].field_id = reader->nodes[i].column.field_id;
+        wants[i].name = reader->nodes[i].column.name;
     }
     const slu_status status = parquet_reader_select(reader, wants, reader->column_count, err);
     slu_free(wants);
@@ -460,114 +295,10 @@ slu_status
 parquet_reader_schema(parquet_reader *reader, struct ArrowSchema *out, slu_error *err)
 {
     SLU_TRY(reader_select_all(reader, err));
-    struct ArrowSchema schema;
-    slu_status status = slu_schema_init_struct(&schema);
-    for (size_t i = 0; i < reader->pick_count && status == SLU_OK; i++) {
-        char format[32];
-        parquet_column_format(&reader->picks[i].column, format, sizeof format);
-        status = slu_schema_add(&schema, format, reader->picks[i].column.name, !reader->picks[i].column.required);
-    }
-    if (status != SLU_OK) {
-        slu_schema_release(&schema);
-        return slu_error_set(err, status, "no memory for a schema of %zu columns", reader->pick_count);
-    }
-    slu_schema_move(&schema, out);
-    return SLU_OK;
+    return parquet_picks_schema(&reader->picks, out, err);
 }
 
 /* ---- batches ---- */
-
-/* Everything of one batch that its release frees. */
-typedef struct batch_memory {
-    struct ArrowArray *children; /* count of them */
-    struct ArrowArray **pointers;
-    const void **buffers; /* 3 per column, and one for the struct */
-    parquet_column_out *columns;
-    size_t count;
-} batch_memory;
-
-static void
-batch_memory_free(batch_memory *memory)
-{
-    for (size_t i = 0; memory->columns != NULL && i < memory->count; i++)
-        parquet_column_out_fini(&memory->columns[i]);
-    slu_free(memory->columns);
-    slu_free(memory->children);
-    slu_free(memory->pointers);
-    slu_free(memory->buffers);
-    slu_free(memory);
-}
-
-static void
-batch_memory_auto(batch_memory **memory)
-{
-    if (*memory != NULL)
-        batch_memory_free(*memory);
-}
-
-static void
-batch_release(struct ArrowArray *array)
-{
-    batch_memory_free(array->private_data);
-    array->release = NULL;
-}
-
-/* A child dies with its batch. */
-static void
-child_release(struct ArrowArray *array)
-{
-    array->release = NULL;
-}
-
-static batch_memory *
-batch_memory_new(size_t count)
-{
-    batch_memory *memory = slu_alloc_zero(1, sizeof *memory);
-    if (memory == NULL)
-        return NULL;
-    memory->count = count;
-    memory->columns = slu_alloc_zero(count, sizeof *memory->columns);
-    memory->children = slu_alloc_zero(count, sizeof *memory->children);
-    memory->pointers = slu_alloc_zero(count, sizeof *memory->pointers);
-    memory->buffers = slu_alloc_zero(count * 3 + 1, sizeof *memory->buffers);
-    if (memory->columns == NULL || memory->children == NULL || memory->pointers == NULL || memory->buffers == NULL) {
-        batch_memory_free(memory);
-        return NULL;
-    }
-    return memory;
-}
-
-static void
-batch_child(batch_memory *memory, size_t i)
-{
-    static const uint8_t nothing[8] = {0};
-    parquet_column_out *column = &memory->columns[i];
-    struct ArrowArray *child = &memory->children[i];
-    const void **buffers = memory->buffers + 1 + 3 * i;
-    buffers[0] = column->null_count == 0 ? NULL : column->validity;
-    buffers[1] = column->offsets != NULL ? (const void *)column->offsets : column->values;
-    buffers[2] = column->data.data != NULL ? column->data.data : nothing;
-    *child = (struct ArrowArray){.length = column->rows,
-                                 .null_count = column->null_count,
-                                 .n_buffers = column->offsets != NULL ? 3 : 2,
-                                 .buffers = buffers,
-                                 .release = child_release};
-    memory->pointers[i] = child;
-}
-
-static void
-batch_give(batch_memory *memory, int64_t rows, struct ArrowArray *out)
-{
-    for (size_t i = 0; i < memory->count; i++)
-        batch_child(memory, i);
-    *out = (struct ArrowArray){.length = rows,
-                               .n_buffers = 1,
-                               .buffers = memory->buffers,
-                               .n_children = (int64_t)memory->count,
-                               .children = memory->pointers,
-                               .release = batch_release,
-                               .private_data = memory};
-}
 
 /* Goes to the next row group that is wanted and has rows; END behind the last. */
 static slu_status
@@ -583,29 +314,12 @@ reader_next_group(parquet_reader *reader, slu_error *err)
     if (reader->group >= reader->group_end)
         return SLU_END;
     const parquet_row_group *group = &reader->footer.groups[reader->group];
-    for (size_t i = 0; i < reader->pick_count; i++) {
-        reader_pick *pick = &reader->picks[i];
-        if (!pick->missing)
-            SLU_TRY_IN(
-                parquet_chunk_reader_open(&pick->chunk, &group->chunks[reader->columns[pick->source].leaf], group->rows, err), err,
-                "row group %zu", reader->group);
+    for (size_t i = 0; i < reader->picks.chunk_count; i++) {
+        parquet_pick_chunk *chunk = &reader->picks.chunks[i];
+        SLU_TRY_IN(parquet_chunk_reader_open(&chunk->reader, &group->chunks[chunk->leaf], group->rows, err), err, "row group %zu",
+                   reader->group);
     }
     reader->group_rows_left = group->rows;
-    return SLU_OK;
-}
-
-static slu_status
-reader_fill(parquet_reader *reader, batch_memory *memory, int64_t rows, slu_error *err)
-{
-    for (size_t i = 0; i < reader->pick_count; i++) {
-        reader_pick *pick = &reader->picks[i];
-        SLU_TRY(parquet_column_out_init(&memory->columns[i], &pick->column, rows, err));
-        if (pick->missing)
-            parquet_column_out_nulls(&memory->columns[i], rows);
-        else
-            SLU_TRY(parquet_chunk_reader_read(&pick->chunk, rows, &memory->columns[i], err));
-        SLU_ASSERT(memory->columns[i].rows == rows);
-    }
     return SLU_OK;
 }
 
@@ -616,13 +330,9 @@ reader_batch(parquet_reader *reader, struct ArrowArray *out, int64_t *first_row,
         SLU_TRY(reader_next_group(reader, err));
     const int64_t rows = SLU_MIN(reader->group_rows_left, reader->options.batch_rows);
     const int64_t group_rows = reader->footer.groups[reader->group].rows;
-    SLU_AUTO(batch_memory_auto) batch_memory *memory = batch_memory_new(reader->pick_count);
-    if (memory == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a batch of %zu columns", reader->pick_count);
-    SLU_TRY(reader_fill(reader, memory, rows, err));
+    SLU_TRY(parquet_assemble(&reader->picks, rows, out, err));
     if (first_row != NULL)
         *first_row = reader->group_first_row + group_rows - reader->group_rows_left;
-    batch_give(slu_take(&memory), rows, out);
     reader->group_rows_left -= rows;
     if (reader->group_rows_left == 0) {
         reader->group_first_row += group_rows;

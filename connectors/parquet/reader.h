@@ -3,11 +3,11 @@
  *
  * Shape    open reads the footer; columns, row groups and statistics can then be looked at; select names what is wanted; next gives
  *          one batch after another, at most `batch_rows` rows each, never across a row group.
- * Reads    flat columns (a top-level leaf, required or optional): PLAIN, dictionary, RLE booleans, DELTA_BINARY_PACKED,
+ * Reads    every type of column.h, nested ones to any depth of PARQUET_NESTING_MAX; PLAIN, dictionary, RLE booleans, DELTA_BINARY_PACKED,
  *          DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY, BYTE_STREAM_SPLIT; pages v1 and v2; uncompressed, snappy, gzip, zstd, lz4_raw.
  * Owns     the reader owns its buffers; the source's context is the caller's. A batch given by next is its own (release it).
  * Threads  owner; readers of one source are independent if the source's read is.
- * Errors   CORRUPT names the file position; UNSUPPORTED: an encrypted file, a nested column that was selected, an unknown codec or
+ * Errors   CORRUPT names the file position; UNSUPPORTED: an encrypted file, a column of kind UNKNOWN that was selected, an unknown codec or
  *          encoding; NOTFOUND: select of a column that is not there without `optional`; LIMIT: a page or footer beyond the bounds.
  * Limits   footer 64 MiB, page 256 MiB uncompressed, columns PARQUET_COLUMNS_MAX, row groups 1 M.
  */
@@ -46,7 +46,8 @@ typedef struct parquet_want {
     const char *name;
     bool optional; /* missing in the file: a column of nulls of `column` type */
     parquet_column
-        column; /* kind and numbers wanted: INT->LONG, FLOAT->DOUBLE and wider DECIMAL are promoted; kind UNKNOWN: as the file has it */
+        column; /* kind and numbers wanted: INT->LONG, FLOAT->DOUBLE and wider DECIMAL are promoted; kind UNKNOWN: as the file has it.
+                   Fields of a nested one are found like columns; an optional one that is not there is null */
 } parquet_want;
 
 SLU_CHECK slu_status parquet_reader_open(const parquet_source *source, const parquet_reader_options *options, parquet_reader **out,
@@ -58,16 +59,16 @@ size_t parquet_reader_row_group_count(const parquet_reader *reader);
 int64_t parquet_reader_row_group_rows(const parquet_reader *reader, size_t row_group);
 /* The file position where a row group starts (Iceberg's split_offsets). */
 int64_t parquet_reader_row_group_offset(const parquet_reader *reader, size_t row_group);
-/* Top-level columns in file order; nested ones have kind UNKNOWN. Borrowed until free. */
+/* Top-level columns in file order, with their fields. Borrowed until free. */
 size_t parquet_reader_column_count(const parquet_reader *reader);
 const parquet_column *parquet_reader_column(const parquet_reader *reader, size_t column);
-/* NOTFOUND when the file carries none for this column; borrowed until free. */
+/* NOTFOUND when the file carries none for this column (nested ones have none); borrowed until free. */
 SLU_CHECK slu_status parquet_reader_statistics(const parquet_reader *reader, size_t row_group, size_t column,
                                                parquet_statistics *out);
 /* A value of the footer's key-value metadata; NULL when absent. */
 const char *parquet_reader_key_value(const parquet_reader *reader, const char *key);
 
-/* Before the first next; without select every column is read (UNSUPPORTED when one is nested). */
+/* Before the first next; without select every column is read (UNSUPPORTED when one cannot be). */
 SLU_CHECK slu_status parquet_reader_select(parquet_reader *reader, const parquet_want *wants, size_t count, slu_error *err);
 /* Only these row groups (Iceberg splits): [first, first + count). Before the first next. */
 SLU_CHECK slu_status parquet_reader_limit(parquet_reader *reader, size_t first, size_t count, slu_error *err);

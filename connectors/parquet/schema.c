@@ -10,11 +10,15 @@ parquet_decimal_bytes(int32_t precision)
     return precision >= 0 && precision <= 38 ? bytes[precision] : 16;
 }
 
-slu_status
-parquet_column_check(const parquet_column *column, slu_error *err)
+static slu_status column_check_nested(const parquet_column *column, unsigned depth, slu_error *err);
+
+static slu_status
+column_check_at(const parquet_column *column, unsigned depth, slu_error *err)
 {
     if (column->name == NULL || column->name[0] == 0)
         return slu_error_set(err, SLU_INVALID, "a Parquet column has no name");
+    if (parquet_column_is_nested(column))
+        return column_check_nested(column, depth, err);
     if (column->kind < PARQUET_KIND_BOOLEAN || column->kind > PARQUET_KIND_BINARY)
         return slu_error_set(err, SLU_UNSUPPORTED, "column %s: kind %d is not a primitive type", column->name, column->kind);
     if (column->kind == PARQUET_KIND_DECIMAL &&
@@ -26,12 +30,35 @@ parquet_column_check(const parquet_column *column, slu_error *err)
     return SLU_OK;
 }
 
+static slu_status
+column_check_nested(const parquet_column *column, unsigned depth, slu_error *err)
+{
+    const uint32_t count = column->kind == PARQUET_KIND_LIST ? 1 : column->kind == PARQUET_KIND_MAP ? 2 : column->field_count;
+    if (column->kind > PARQUET_KIND_MAP || count == 0 || count != column->field_count || count > PARQUET_COLUMNS_MAX)
+        return slu_error_set(err, SLU_INVALID, "column %s: kind %d with %u fields", column->name, column->kind, column->field_count);
+    if (depth >= PARQUET_NESTING_MAX)
+        return slu_error_set(err, SLU_LIMIT, "column %s: columns nested deeper than %d", column->name, PARQUET_NESTING_MAX);
+    if (column->kind == PARQUET_KIND_MAP && !column->fields[0].required)
+        return slu_error_set(err, SLU_INVALID, "column %s: the keys of a map are required", column->name);
+    for (uint32_t i = 0; i < count; i++)
+        SLU_TRY_IN(column_check_at(&column->fields[i], depth + 1, err), err, "column %s", column->name);
+    return SLU_OK;
+}
+
+slu_status
+parquet_column_check(const parquet_column *column, slu_error *err)
+{
+    return column_check_at(column, 0, err);
+}
+
 void
 parquet_column_format(const parquet_column *column, char *out, size_t out_bytes)
 {
     static const char *const formats[] = {"n",    "b",       "i",    "l",       "f", "g",    NULL, "tdD", "ttu",
                                           "tsu:", "tsu:UTC", "tsn:", "tsn:UTC", "u", "w:16", NULL, "z"};
-    if (column->kind == PARQUET_KIND_DECIMAL)
+    if (parquet_column_is_nested(column))
+        (void)snprintf(out, out_bytes, "+%c", "slm"[column->kind - PARQUET_KIND_STRUCT]);
+    else if (column->kind == PARQUET_KIND_DECIMAL)
         (void)snprintf(out, out_bytes, "d:%d,%d", column->precision, column->scale);
     else if (column->kind == PARQUET_KIND_FIXED)
         (void)snprintf(out, out_bytes, "w:%d", column->length);
@@ -176,7 +203,7 @@ kind_of_fixed(const parquet_element *e)
 static uint8_t
 kind_of_element(const parquet_element *e)
 {
-    if (e->repetition != PARQUET_REQUIRED && e->repetition != PARQUET_OPTIONAL)
+    if (e->logical == PARQUET_LOGICAL_FLOAT16 || e->logical > PARQUET_LOGICAL_FLOAT16) /* and what came after it */
         return PARQUET_KIND_UNKNOWN;
     switch (e->type) {
     case PARQUET_BOOLEAN: return PARQUET_KIND_BOOLEAN;

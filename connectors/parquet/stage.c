@@ -130,9 +130,6 @@ parquet_convert_init(parquet_convert *convert, const parquet_column *column, con
     convert->factor = 1;
     if (format == NULL || format[0] == 0)
         return slu_error_set(err, SLU_INVALID, "column %s: the Arrow schema has no format", column->name);
-    if (format[0] == '+')
-        return slu_error_set(err, SLU_UNSUPPORTED, "column %s: nested columns (%s) are not written yet: leave it out", column->name,
-                             format);
     convert_find(convert, column, format);
     if (convert->op == 0) {
         char wanted[32];

@@ -16,8 +16,10 @@ struct parquet_writer {
     parquet_sink sink;
     parquet_chunk_shared shared;
     slu_arena arena; /* names, key values, statistics, metrics */
-    parquet_chunk_writer *chunks;
+    parquet_layout layout;
+    parquet_chunk_writer *chunks; /* one per leaf */
     size_t chunk_count;
+    size_t column_count; /* at the top */
     parquet_row_group *groups;
     size_t group_count;
     size_t group_room;
@@ -70,13 +72,14 @@ writer_copy_pairs(parquet_writer *writer, slu_error *err)
 static slu_status
 writer_init_columns(parquet_writer *writer, const parquet_column *columns, const struct ArrowSchema *input, slu_error *err)
 {
-    for (size_t i = 0; i < writer->chunk_count; i++) {
-        parquet_column column = columns[i];
-        SLU_TRY(parquet_column_check(&column, err));
-        column.name = slu_arena_strdup(&writer->arena, column.name);
-        SLU_TRY(slu_arena_status(&writer->arena, err));
-        SLU_TRY(parquet_chunk_writer_init(&writer->chunks[i], &column, input->children[i]->format, &writer->shared, err));
-    }
+    SLU_TRY(parquet_layout_build(&writer->layout, columns, writer->column_count, input, &writer->arena, err));
+    const size_t count = writer->layout.leaf_count;
+    writer->chunks = slu_alloc_zero(count, sizeof *writer->chunks);
+    if (writer->chunks == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %zu Parquet columns", count);
+    writer->chunk_count = count;
+    for (size_t i = 0; i < count; i++)
+        SLU_TRY(parquet_chunk_writer_init(&writer->chunks[i], &writer->layout.leaves[i], &writer->shared, err));
     return SLU_OK;
 }
 
@@ -85,14 +88,13 @@ writer_init(parquet_writer *writer, const parquet_column *columns, size_t count,
 {
     slu_arena_init(&writer->arena, WRITER_ARENA_BYTES_MAX);
     slu_buf_init(&writer->shared.body, SIZE_MAX / 4);
+    slu_buf_init(&writer->shared.levels, SIZE_MAX / 4);
+    parquet_shred_init(&writer->shared.shred);
     writer->shared.page_bytes = (size_t)writer->options.page_bytes;
     writer->shared.no_dictionary = writer->options.no_dictionary;
     SLU_TRY(parquet_codec_init(&writer->shared.codec, writer->options.codec, writer->options.level, err));
     SLU_TRY(writer_copy_pairs(writer, err));
-    writer->chunks = slu_alloc_zero(count, sizeof *writer->chunks);
-    if (writer->chunks == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for %zu Parquet columns", count);
-    writer->chunk_count = count;
+    writer->column_count = count;
     SLU_TRY(writer_init_columns(writer, columns, input, err));
     SLU_TRY(writer->sink.write(writer->sink.context, "PAR1", 4, err));
     writer->position = 4;
@@ -131,6 +133,8 @@ parquet_writer_free(parquet_writer **writer)
     slu_free(w->chunks);
     slu_free(w->groups);
     slu_buf_fini(&w->shared.body);
+    slu_buf_fini(&w->shared.levels);
+    parquet_shred_fini(&w->shared.shred);
     parquet_codec_fini(&w->shared.codec);
     slu_arena_fini(&w->arena);
     slu_free(w);
@@ -169,7 +173,7 @@ writer_flush_group(parquet_writer *writer, slu_error *err)
         SLU_TRY_IN(parquet_chunk_writer_flush(&writer->chunks[i], &writer->shared, &writer->sink, &writer->position, &writer->arena,
                                               &group.chunks[i], err),
                    err, "column %s", writer->chunks[i].column.name);
-        SLU_ASSERT(group.chunks[i].value_count == group.rows);
+        SLU_ASSERT(writer->chunks[i].leaf->rep != 0 || group.chunks[i].value_count == group.rows);
         group.plain_bytes += group.chunks[i].plain_bytes;
         group.compressed_bytes += group.chunks[i].compressed_bytes;
     }
@@ -189,15 +193,22 @@ writer_group_bytes(const parquet_writer *writer)
 
 /* ---- the contract ---- */
 
+/* The batch's column that a leaf lies in. */
+static const struct ArrowArray *
+append_top(const parquet_writer *writer, const struct ArrowArray *array, size_t leaf)
+{
+    return array->children[writer->layout.leaves[leaf].top];
+}
+
 static slu_status
 append_check(const parquet_writer *writer, const struct ArrowArray *array, const int32_t *selection, int64_t rows, slu_error *err)
 {
     if (writer->broken != SLU_OK || writer->finished)
         return slu_error_set(err, SLU_INVALID, "the Parquet file is %s: nothing can be appended",
                              writer->finished ? "finished" : "broken");
-    if (array->n_children != (int64_t)writer->chunk_count)
+    if (array->n_children != (int64_t)writer->column_count)
         return slu_error_set(err, SLU_INVALID, "a batch of %lld columns for a Parquet file of %zu", (long long)array->n_children,
-                             writer->chunk_count);
+                             writer->column_count);
     if (rows < 0 || rows > array->length)
         return slu_error_set(err, SLU_INVALID, "%lld rows of an array of %lld", (long long)rows, (long long)array->length);
     for (int64_t i = 0; selection != NULL && i < rows; i++)
@@ -205,9 +216,9 @@ append_check(const parquet_writer *writer, const struct ArrowArray *array, const
             return slu_error_set(err, SLU_INVALID, "row %lld of the selection is %d: not ascending within %lld rows", (long long)i,
                                  selection[i], (long long)array->length);
     for (size_t i = 0; i < writer->chunk_count; i++)
-        if (array->children[i]->length < array->offset + array->length)
+        if (append_top(writer, array, i)->length < array->offset + array->length)
             return slu_error_set(err, SLU_INVALID, "column %s has %lld rows, its batch %lld", writer->chunks[i].column.name,
-                                 (long long)array->children[i]->length, (long long)array->length);
+                                 (long long)append_top(writer, array, i)->length, (long long)array->length);
     return SLU_OK;
 }
 
@@ -216,8 +227,8 @@ writer_append_slice(parquet_writer *writer, const struct ArrowArray *array, cons
                     slu_error *err)
 {
     for (size_t i = 0; i < writer->chunk_count; i++)
-        SLU_TRY(parquet_chunk_writer_append(&writer->chunks[i], &writer->shared, array->children[i], array->offset, selection, from,
-                                            rows, err));
+        SLU_TRY(parquet_chunk_writer_append(&writer->chunks[i], &writer->shared, append_top(writer, array, i), array->offset,
+                                            selection, from, rows, err));
     writer->group_rows += rows;
     writer->rows += rows;
     if (writer_group_bytes(writer) >= writer->options.row_group_bytes)
@@ -259,19 +270,11 @@ parquet_writer_bytes(const parquet_writer *writer)
 static slu_status
 writer_footer_lists(parquet_writer *writer, parquet_footer *footer, slu_error *err)
 {
-    footer->element_count = writer->chunk_count + 1;
-    footer->elements = slu_arena_array(&writer->arena, footer->element_count, sizeof *footer->elements);
+    footer->elements = writer->layout.elements;
+    footer->element_count = writer->layout.element_count;
     footer->pair_count = writer->options.key_value_count;
     footer->pairs = slu_arena_array(&writer->arena, footer->pair_count + 1, sizeof *footer->pairs);
     SLU_TRY(slu_arena_status(&writer->arena, err));
-    footer->elements[0] = (parquet_element){.name = slu_view_of_text("table"),
-                                            .type = PARQUET_NONE,
-                                            .repetition = PARQUET_NONE,
-                                            .converted = PARQUET_NONE,
-                                            .field_id = PARQUET_FIELD_ID_NONE,
-                                            .child_count = (int32_t)writer->chunk_count};
-    for (size_t i = 0; i < writer->chunk_count; i++)
-        footer->elements[i + 1] = writer->chunks[i].element;
     for (size_t i = 0; i < footer->pair_count; i++) {
         footer->pairs[i].key = slu_view_of_text(writer->options.key_values[i].key);
         footer->pairs[i].value = slu_view_of_text(writer->options.key_values[i].value);
@@ -332,6 +335,10 @@ writer_metrics(parquet_writer *writer, slu_error *err)
         metrics[i].value_count = chunk->file_values;
         metrics[i].null_count = chunk->file_nulls;
         metrics[i].nan_count = floats ? chunk->file_range.nan_count : -1;
+        if (chunk->leaf->rep != 0) { /* Iceberg counts and bounds nothing inside lists and maps */
+            metrics[i].value_count = metrics[i].null_count = metrics[i].nan_count = -1;
+            continue;
+        }
         SLU_TRY(writer_bound(writer, chunk, false, &metrics[i].lower, &metrics[i].has_lower, err));
         SLU_TRY(writer_bound(writer, chunk, true, &metrics[i].upper, &metrics[i].has_upper, err));
     }

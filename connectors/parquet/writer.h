@@ -7,8 +7,7 @@
  * Owns     the writer owns its buffers and copies names and options; the sink's context is the caller's and outlives the writer. The batch
  *          is borrowed for the call. The parquet_file given by finish lives until free.
  * Threads  owner.
- * Errors   INVALID: a null in a required column, an Arrow type that the column cannot take, unsorted selection; UNSUPPORTED: a codec
- *          or nested type; LIMIT: a value above 64 MiB, too many row groups; IO and others from the sink. After a failure the writer only
+ * Errors   INVALID: a null in a required column, an Arrow type that the column cannot take, unsorted selection; UNSUPPORTED: a codec; LIMIT: a value above 64 MiB, too many row groups; IO and others from the sink. After a failure the writer only
  *          accepts free: the file is broken and the caller deletes it.
  * Limits   one row group is held in memory in encoded form (about row_group_bytes at most, compressed), plus one page and one
  *          dictionary (PARQUET_DICTIONARY_BYTES_MAX) per column.
@@ -46,7 +45,7 @@ typedef struct parquet_writer_options {
 typedef struct parquet_column_metrics {
     int32_t field_id;
     int64_t column_bytes; /* total compressed size over all row groups */
-    int64_t value_count;  /* nulls and NaN included */
+    int64_t value_count;  /* nulls and NaN included; -1 with the other counts inside lists and maps */
     int64_t null_count;
     int64_t nan_count; /* -1 unless FLOAT or DOUBLE */
     bool has_lower;    /* bounds in Iceberg's single-value binary form, truncated by metrics_truncate */
@@ -60,7 +59,7 @@ typedef struct parquet_file {
     int64_t file_bytes;
     const int64_t *split_offsets; /* where row groups start */
     size_t split_count;
-    const parquet_column_metrics *columns; /* in the order of the columns given at open */
+    const parquet_column_metrics *columns; /* of the leaves, in the order of the columns given at open */
     size_t column_count;
 } parquet_file;
 

@@ -1,5 +1,5 @@
 /* dump FILE [COLUMN ...]: the rows of a Parquet file as our reader gives them, tab-separated: null, integers and unscaled decimals in
- * digits, floats as hexadecimal bits, bytes as =hex. First line: the Arrow formats. */
+ * digits, floats as hexadecimal bits, bytes as =hex, structs {a,b}, lists [a,b], maps [{k,v}]. First line: the Arrow formats. */
 #include "parquet/reader.h"
 
 #include <sluice/columns.h>
@@ -22,8 +22,34 @@ print_wide(slu_i128 value)
     (void)printf("%s%s", value < 0 ? "-" : "", text + at);
 }
 
+static void print_value(const struct ArrowSchema *schema, const slu_column *column, int64_t i);
+
 static void
-print_value(const slu_column *column, int64_t i)
+print_struct(const struct ArrowSchema *schema, const slu_column *column, int64_t i)
+{
+    (void)printf("{");
+    for (int64_t c = 0; c < schema->n_children; c++) {
+        const slu_column child = slu_column_view(schema->children[c]->format, column->array->children[c]);
+        (void)printf(c == 0 ? "" : ",");
+        print_value(schema->children[c], &child, column->offset + i);
+    }
+    (void)printf("}");
+}
+
+static void
+print_list(const struct ArrowSchema *schema, const slu_column *column, int64_t i)
+{
+    const slu_column child = slu_column_view(schema->children[0]->format, column->array->children[0]);
+    (void)printf("[");
+    for (int32_t at = column->offsets[i]; at < column->offsets[i + 1]; at++) {
+        (void)printf(at == column->offsets[i] ? "" : ",");
+        print_value(schema->children[0], &child, at);
+    }
+    (void)printf("]");
+}
+
+static void
+print_value(const struct ArrowSchema *schema, const slu_column *column, int64_t i)
 {
     uint32_t f;
     uint64_t d;
@@ -36,6 +62,9 @@ print_value(const slu_column *column, int64_t i)
     case SLU_TYPE_FLOAT: memcpy(&f, &slu_column_f32s(column)[i], 4), (void)printf("%08" PRIx32, f); break;
     case SLU_TYPE_DOUBLE: memcpy(&d, &slu_column_f64s(column)[i], 8), (void)printf("%016" PRIx64, d); break;
     case SLU_TYPE_DECIMAL: print_wide(slu_column_decimals(column)[i]); break;
+    case SLU_TYPE_STRUCT: print_struct(schema, column, i); break;
+    case SLU_TYPE_LIST:
+    case SLU_TYPE_MAP: print_list(schema, column, i); break;
     case SLU_TYPE_UTF8:
     case SLU_TYPE_BINARY:
     case SLU_TYPE_FIXED: {
@@ -56,7 +85,7 @@ print_batch(const struct ArrowSchema *schema, const struct ArrowArray *batch)
         for (int64_t c = 0; c < batch->n_children; c++) {
             const slu_column column = slu_column_child(schema, batch, c);
             (void)printf(c == 0 ? "" : "\t");
-            print_value(&column, i);
+            print_value(schema->children[c], &column, i);
         }
         (void)printf("\n");
     }
