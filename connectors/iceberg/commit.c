@@ -29,10 +29,12 @@ typedef struct commit_work {
     iceberg_manifest_file manifests[2]; /* data, deletes: those that there are */
     size_t manifest_count;
     int attempt;
-    bool asked;                /* the catalog was asked to commit: an answer may be lost from here on */
-    const char *list_location; /* of the last attempt */
-    iceberg_merge merge;       /* of the last attempt */
-    iceberg_filter filter;     /* of the last attempt */
+    bool asked;                          /* the catalog was asked to commit: an answer may be lost from here on */
+    const char *list_location;           /* of the last attempt */
+    iceberg_merge merge;                 /* of the last attempt */
+    iceberg_filter filter;               /* of the last attempt */
+    const iceberg_manifest_file *listed; /* by the last attempt's list */
+    size_t listed_count;
 } commit_work;
 
 static int64_t
@@ -189,7 +191,22 @@ list_manifests(commit_work *work, const iceberg_snapshot *parent, int64_t sequen
         all[count++] = old[i];
     *out = all;
     *out_count = count;
+    work->listed = all;
+    work->listed_count = count;
     return SLU_OK;
+}
+
+/* A manifest that was written anew without the files that leave may have been merged into another in the same commit. */
+static void
+between_remove(const commit_work *work)
+{
+    for (size_t i = 0; i < work->filter.written_count; i++) {
+        bool listed = false;
+        for (size_t k = 0; k < work->listed_count && !listed; k++)
+            listed = strcmp(work->filter.written[i], work->listed[k].path) == 0;
+        if (!listed)
+            (void)iceberg_store_remove(work->store, work->filter.written[i], NULL);
+    }
 }
 
 static slu_status
@@ -357,6 +374,8 @@ iceberg_table_append(const iceberg_catalog *catalog, iceberg_table *table, const
         for (size_t i = 0; i < work.manifest_count; i++)
             (void)iceberg_store_remove(work.store, work.manifests[i].path, NULL);
     }
+    if (status == SLU_OK)
+        between_remove(&work);
     if (status == SLU_OK && out_snapshot_id != NULL)
         *out_snapshot_id = work.snapshot_id;
     slu_arena_fini(&work.arena);

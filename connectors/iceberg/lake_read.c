@@ -32,6 +32,7 @@ struct iceberg_read {
     parquet_reader *parquet;
     iceberg_store_file store_file;
     iceberg_deletes *deletes; /* NULL: the snapshot has none */
+    bool deletes_lent;        /* they are the caller's */
     bool file_deletes;        /* some may touch the file in hand */
     const iceberg_field *const *delete_fields;
     size_t delete_field_count;
@@ -109,6 +110,18 @@ predicates_copy(iceberg_read *read, const iceberg_read_options *options, slu_err
     return SLU_OK;
 }
 
+/* The files that the caller planned. */
+static void
+files_lend(iceberg_read *read, const iceberg_read_options *options)
+{
+    read->scan.files = options->files;
+    read->scan.count = options->file_count;
+    for (size_t i = 0; i < options->file_count; i++)
+        read->scan.row_count += options->files[i].file.record_count;
+    read->deletes = options->deletes;
+    read->deletes_lent = true;
+}
+
 static slu_status
 read_begin(iceberg_read *read, const iceberg_read_options *options, slu_error *err)
 {
@@ -117,6 +130,10 @@ read_begin(iceberg_read *read, const iceberg_read_options *options, slu_error *e
     SLU_TRY(columns_find(read, options, err));
     SLU_TRY(arrow_make(read, err));
     SLU_TRY(predicates_copy(read, options, err));
+    if (options->files != NULL) {
+        files_lend(read, options);
+        return SLU_OK;
+    }
     const iceberg_scan_options scan = {read->predicates, read->predicate_count, false, true};
     const iceberg_snapshot *snapshot = options->snapshot == NULL ? iceberg_metadata_snapshot(read->metadata) : options->snapshot;
     SLU_TRY(iceberg_scan_plan(read->store, read->metadata, snapshot, &scan, &read->scan, err));
@@ -146,7 +163,8 @@ iceberg_read_free(iceberg_read **pointer)
     if (read == NULL)
         return;
     parquet_reader_free(&read->parquet);
-    iceberg_deletes_free(&read->deletes);
+    if (!read->deletes_lent)
+        iceberg_deletes_free(&read->deletes);
     iceberg_scan_fini(&read->scan);
     slu_schema_release(&read->arrow);
     slu_schema_release(&read->file_arrow);
@@ -165,7 +183,7 @@ iceberg_read_schema(const iceberg_read *read)
 int64_t
 iceberg_read_rows(const iceberg_read *read)
 {
-    return read->scan.delete_count == 0 ? read->scan.row_count : -1;
+    return read->scan.delete_count == 0 && read->deletes == NULL ? read->scan.row_count : -1;
 }
 
 /* ---- a file ---- */

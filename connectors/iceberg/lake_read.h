@@ -15,6 +15,7 @@
 #ifndef ICEBERG_LAKE_READ_H
 #define ICEBERG_LAKE_READ_H
 
+#include "iceberg/deletes.h"
 #include "iceberg/scan.h"
 
 #include <sluice/arrow.h>
@@ -29,6 +30,11 @@ typedef struct iceberg_read_options {
     const iceberg_predicate *predicates;
     size_t predicate_count;
     int64_t batch_rows; /* 0: 8192 */
+    /* Only these files of a scan of that snapshot, in this order, with deletes that were loaded for the scan (NULL: none); both
+     * borrowed until free. NULL: what the snapshot has. */
+    iceberg_scan_file *files;
+    size_t file_count;
+    iceberg_deletes *deletes;
 } iceberg_read_options;
 
 SLU_CHECK slu_status iceberg_read_open(const iceberg_store *store, const iceberg_metadata *metadata,

@@ -56,6 +56,7 @@ static const slu_verb *const verbs[] = {
     &slu_verb_tables_drop_partition,
     &slu_verb_lake_snapshots,
     &slu_verb_lake_files,
+    &slu_verb_lake_compact,
     &slu_verb_lake_expire,
     &slu_verb_lake_orphans,
     &slu_verb_sql,

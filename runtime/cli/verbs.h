@@ -66,6 +66,7 @@ extern const slu_verb slu_verb_demo;
 extern const slu_verb slu_verb_sql;
 extern const slu_verb slu_verb_lake_snapshots;
 extern const slu_verb slu_verb_lake_files;
+extern const slu_verb slu_verb_lake_compact;
 extern const slu_verb slu_verb_lake_expire;
 extern const slu_verb slu_verb_lake_orphans;
 extern const slu_verb slu_verb_tables_list;

@@ -2,7 +2,6 @@
 import collections
 import datetime as dt
 import decimal
-import glob
 import math
 import os
 import shutil
@@ -10,13 +9,13 @@ import subprocess
 import sys
 
 import duckdb
-import duckdb_extension_avro
-import duckdb_extension_httpfs
-import duckdb_extension_iceberg
 import fastavro
 from pyiceberg.table import StaticTable
 from pyiceberg.transforms import BucketTransform
 from pyiceberg.types import LongType
+
+import foreign_readers
+from foreign_readers import duck
 
 D = decimal.Decimal
 UTC = dt.timezone.utc
@@ -30,18 +29,7 @@ def check(what, got, wanted):
 
 
 def metadata_of(table):
-    folder = f"{warehouse}/lake/{table}/metadata"
-    version = open(f"{folder}/version-hint.text").read().strip()
-    return f"{folder}/v{version}.metadata.json"
-
-
-def duck():
-    """DuckDB with the extensions that came as packages: nothing is downloaded while a test runs."""
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
-    for module in (duckdb_extension_httpfs, duckdb_extension_avro, duckdb_extension_iceberg):
-        path, = glob.glob(os.path.join(os.path.dirname(module.__file__), "extensions", "*", "*.duckdb_extension"))
-        connection.execute(f"LOAD '{path}'")
-    return connection
+    return foreign_readers.metadata_of(warehouse, f"lake/{table}")
 
 
 def key(row):
@@ -66,14 +54,12 @@ def compare(what, got, wanted):
 def readers(table, wanted, equality_deletes=False):
     location = metadata_of(table)
     try:
-        rows = StaticTable.from_metadata(location).scan().to_arrow()
-        compare(f"{table}, pyiceberg", [tuple(row[name] for name in rows.column_names) for row in rows.to_pylist()], wanted)
+        compare(f"{table}, pyiceberg", foreign_readers.pyiceberg_rows(location), wanted)
         check(f"{table}, pyiceberg reads it", equality_deletes, False)
     except ValueError as failure:  # it has no reader for equality deletes
         check(f"{table}, pyiceberg: {failure}", equality_deletes and "equality" in str(failure), True)
     try:
-        rows = duck().execute(f"SELECT * FROM iceberg_scan('{location}')").to_arrow_table()
-        compare(f"{table}, DuckDB", [tuple(row[name] for name in rows.column_names) for row in rows.to_pylist()], wanted)
+        compare(f"{table}, DuckDB", foreign_readers.duckdb_rows(location), wanted)
     except duckdb.Error as failure:
         failures.append(f"{table}, DuckDB: {failure}")
 
