@@ -61,6 +61,7 @@ tiering_round_add(tiering_round *round, const tiering_piece *piece, slu_view pay
                              piece->split < round->head.split_count && round->splits[piece->split].there ? "twice"
                                                                                                          : "unexpectedly");
     tiering_split_files *split = &round->splits[piece->split];
+    split->partition_id = piece->partition_id;
     split->bucket = piece->bucket;
     split->end_offset = piece->end_offset;
     slu_buf_append(&split->files, payload.data, payload.bytes);
@@ -72,11 +73,14 @@ tiering_round_add(tiering_round *round, const tiering_piece *piece, slu_view pay
 
 /* ---- its files ---- */
 
+/* Files of data first, then those of deletes. */
 typedef struct round_files {
     slu_arena arena;
     iceberg_data_file *files;
     size_t count;
+    size_t data_count;
     int64_t rows;
+    int64_t deletes;
 } round_files;
 
 static void
@@ -98,12 +102,29 @@ files_of_split(const tiering_split_files *split, const iceberg_metadata *metadat
     SLU_TRY(slu_arena_status(&out->arena, err));
     if (out->count != 0)
         memcpy(all, out->files, out->count * sizeof *all);
-    for (size_t i = 0; i < count; i++) {
-        all[out->count + i] = files[i];
-        out->rows += files[i].record_count;
-    }
+    memcpy(all + out->count, files, count * sizeof *all);
     out->files = all;
     out->count += count;
+    return SLU_OK;
+}
+
+/* Data files to the front. */
+static slu_status
+files_divide(round_files *files, slu_error *err)
+{
+    iceberg_data_file *all = slu_arena_array(&files->arena, files->count + 1, sizeof *all);
+    size_t at = 0;
+    SLU_TRY(slu_arena_status(&files->arena, err));
+    for (int deletes = 0; deletes < 2; deletes++) {
+        for (size_t i = 0; i < files->count; i++)
+            if ((files->files[i].content != ICEBERG_CONTENT_DATA) == deletes)
+                all[at++] = files->files[i];
+        if (!deletes)
+            files->data_count = at;
+    }
+    for (size_t i = 0; i < files->count; i++)
+        *(i < files->data_count ? &files->rows : &files->deletes) += all[i].record_count;
+    files->files = all;
     return SLU_OK;
 }
 
@@ -112,7 +133,7 @@ files_of_round(const tiering_round *round, const iceberg_metadata *metadata, rou
 {
     for (uint32_t i = 0; i < round->head.split_count; i++)
         SLU_TRY_IN(files_of_split(&round->splits[i], metadata, out, err), err, "the files of split %u", i);
-    return SLU_OK;
+    return files_divide(out, err);
 }
 
 /* Best effort: what stays behind is an orphan that maintenance finds. */
@@ -206,6 +227,7 @@ commit_prepare(const tiering_fluss *fluss, const tiering_round *round, char *pat
     if (ends == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for %d offsets", round->head.split_count);
     for (uint32_t i = 0; i < round->head.split_count; i++) {
+        ends[i].partition_id = round->splits[i].partition_id;
         ends[i].bucket = round->splits[i].bucket;
         ends[i].end = round->splits[i].end_offset;
     }
@@ -219,8 +241,13 @@ commit_to_lake(const iceberg_catalog *catalog, iceberg_table *table, const round
                slu_error *err)
 {
     const iceberg_property properties[] = {{"commit-user", TIERING_COMMIT_USER}, {TIERING_OFFSETS_KEY, path}};
-    const iceberg_append append = {
-        .files = files->files, .file_count = files->count, .properties = properties, .property_count = 2, .moved = table_moved};
+    const iceberg_append append = {.files = files->files,
+                                   .file_count = files->data_count,
+                                   .deletes = files->files + files->data_count,
+                                   .delete_count = files->count - files->data_count,
+                                   .properties = properties,
+                                   .property_count = 2,
+                                   .moved = table_moved};
     return iceberg_table_append(catalog, table, &append, snapshot, err);
 }
 
@@ -264,6 +291,7 @@ round_commit(const tiering_fluss *fluss, const iceberg_catalog *catalog, const t
     out->committed = true;
     out->files = (int64_t)files.count;
     out->rows = files.rows;
+    out->deletes = files.deletes;
     SLU_TRY_IN(fluss->commit(fluss->self, &round->head, out->snapshot, path, false, err), err, "registering lake snapshot %lld",
                (long long)out->snapshot);
     return SLU_OK;

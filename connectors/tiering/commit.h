@@ -23,6 +23,7 @@
 #define TIERING_PATH_BYTES_MAX 4096
 
 typedef struct tiering_end_offset {
+    int64_t partition_id; /* TIERING_NO_PARTITION */
     int32_t bucket;
     int64_t end;
 } tiering_end_offset;
@@ -43,6 +44,7 @@ typedef struct tiering_fluss {
 /* The results of a round, one per split, in any order. */
 typedef struct tiering_split_files {
     bool there;
+    int64_t partition_id;
     int32_t bucket;
     int64_t end_offset;
     slu_buf files; /* iceberg_data_files_encode */
@@ -70,8 +72,9 @@ typedef struct tiering_outcome {
     bool committed; /* the lake has the round */
     bool repaired;  /* a lost registration was sent again; the round failed for it */
     int64_t snapshot;
-    int64_t files;
+    int64_t files; /* of deletes, too */
     int64_t rows;
+    int64_t deletes; /* rows of delete files */
 } tiering_outcome;
 
 /* Commits a complete round, or clears away a failed one. Fluss is told finished or failed in any case (a failure to tell is the

@@ -88,6 +88,8 @@ calls_prepare(void *self, const tiering_piece *round, const tiering_end_offset *
         buckets == NULL || pointers == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %zu offsets", count) : SLU_OK;
     for (size_t i = 0; i < count && status == SLU_OK; i++) {
         fluss__pb_bucket_offset__init(&buckets[i]);
+        buckets[i].has_partition_id = ends[i].partition_id != TIERING_NO_PARTITION;
+        buckets[i].partition_id = ends[i].partition_id;
         buckets[i].bucket_id = ends[i].bucket;
         buckets[i].has_log_end_offset = 1;
         buckets[i].log_end_offset = ends[i].end;

@@ -160,9 +160,9 @@ committer_tell(iceberg_committer *self, const committer_round *round)
     }
     self->host->metric_add(self->host, self->committed, 1);
     self->host->metric_add(self->host, self->rows, round->outcome.rows);
-    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %lld rows in %lld files are lake snapshot %lld",
+    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %lld rows and %lld deletes in %lld files are lake snapshot %lld",
                    head->database, head->table, (long long)head->tiering_epoch, (long long)round->outcome.rows,
-                   (long long)round->outcome.files, (long long)round->outcome.snapshot);
+                   (long long)round->outcome.deletes, (long long)round->outcome.files, (long long)round->outcome.snapshot);
     self->host->log(self->host, SLU_HOST_LOG_INFO, "TIERING-COMMITTED", message);
 }
 

@@ -28,7 +28,9 @@ typedef struct writer_options {
 
 typedef struct writer_split {
     uint16_t split;
-    tiering_lake_writer *writer;
+    tiering_lake_writer *writer; /* NULL: cut short */
+    int64_t next_offset;         /* behind the last row written */
+    slu_buf files;               /* cut short: what it came to */
     struct writer_split *next;
 } writer_split;
 
@@ -78,14 +80,27 @@ writer_log(iceberg_writer *self, int level, const char *event, const tiering_pie
 /* ---- rounds ---- */
 
 static void
-round_free(writer_round *round)
+split_free(writer_split *split)
+{
+    tiering_lake_writer_free(&split->writer);
+    slu_buf_fini(&split->files);
+    slu_free(split);
+}
+
+static void
+round_free_splits(writer_round *round)
 {
     while (round->splits != NULL) {
         writer_split *split = round->splits;
         round->splits = split->next;
-        tiering_lake_writer_free(&split->writer);
-        slu_free(split);
+        split_free(split);
     }
+}
+
+static void
+round_free(writer_round *round)
+{
+    round_free_splits(round);
     iceberg_table_fini(&round->table);
     slu_free(round);
 }
@@ -210,12 +225,7 @@ round_fail(iceberg_writer *self, writer_round *round, const tiering_piece *piece
 {
     writer_log(self, SLU_HOST_LOG_WARN, "TIERING-ROUND-FAILED", &round->head, failure->message);
     round->state = ROUND_FAILED;
-    while (round->splits != NULL) {
-        writer_split *split = round->splits;
-        round->splits = split->next;
-        tiering_lake_writer_free(&split->writer);
-        slu_free(split);
-    }
+    round_free_splits(round);
     return writer_send(self, piece, TIERING_FAILED, slu_view_of_text(failure->message), err);
 }
 
@@ -233,13 +243,14 @@ split_find(iceberg_writer *self, writer_round *round, const tiering_piece *piece
     const tiering_lake_writer_options options = {.env = &self->env,
                                                  .store = iceberg_catalog_store(&self->catalog, &round->table),
                                                  .metadata = round->table.metadata,
-                                                 .bucket = piece->bucket,
+                                                 .piece = piece,
                                                  .subtask = self->subtask};
     const slu_status status = tiering_lake_writer_open(&options, &split->writer, err);
     if (status != SLU_OK) {
         slu_free(split);
         return status;
     }
+    slu_buf_init(&split->files, RESULT_BYTES_MAX);
     split->split = piece->split;
     split->next = round->splits;
     round->splits = split;
@@ -247,21 +258,45 @@ split_find(iceberg_writer *self, writer_round *round, const tiering_piece *piece
     return SLU_OK;
 }
 
-/* Open files may hold so much together; beyond it the fullest one ends, and its split goes on with another. */
+/* What the splits hold by one measure together, and the one that holds most. */
+static int64_t
+writer_held(const iceberg_writer *self, int64_t (*measure)(const tiering_lake_writer *writer), writer_split **fullest)
+{
+    int64_t held = 0;
+    int64_t most = -1;
+    for (const writer_round *round = self->rounds; round != NULL; round = round->next) {
+        for (writer_split *split = round->splits; split != NULL; split = split->next) {
+            const int64_t bytes = split->writer == NULL ? 0 : measure(split->writer);
+            held += bytes;
+            if (split->writer != NULL && bytes > most) {
+                most = bytes;
+                *fullest = split;
+            }
+        }
+    }
+    return held;
+}
+
+/* Its files end here; what is left of its range is read by the table's next round. */
+static slu_status
+split_cut(writer_split *split, slu_error *err)
+{
+    SLU_TRY(tiering_lake_writer_finish(split->writer, &split->files, err));
+    tiering_lake_writer_free(&split->writer);
+    return SLU_OK;
+}
+
+/* Open files may hold so much together; beyond it the fullest one ends, and its split goes on with another. Keys that are remembered may
+ * hold as much again; beyond it the split with most of them is cut short. */
 static slu_status
 writer_keep_budget(iceberg_writer *self, slu_error *err)
 {
-    int64_t held = 0;
     writer_split *fullest = NULL;
-    for (const writer_round *round = self->rounds; round != NULL; round = round->next) {
-        for (writer_split *split = round->splits; split != NULL; split = split->next) {
-            const int64_t bytes = tiering_lake_writer_held(split->writer);
-            held += bytes;
-            if (fullest == NULL || bytes > tiering_lake_writer_held(fullest->writer))
-                fullest = split;
-        }
-    }
-    return held <= self->options->memory_bytes ? SLU_OK : tiering_lake_writer_roll(fullest->writer, err);
+    if (writer_held(self, tiering_lake_writer_held, &fullest) > self->options->memory_bytes)
+        SLU_TRY(tiering_lake_writer_roll(fullest->writer, err));
+    if (writer_held(self, tiering_lake_writer_keys, &fullest) > self->options->memory_bytes)
+        return split_cut(fullest, err);
+    return SLU_OK;
 }
 
 static slu_status
@@ -269,24 +304,31 @@ round_rows(iceberg_writer *self, writer_round *round, const tiering_piece *piece
 {
     writer_split *split = NULL;
     SLU_TRY(split_find(self, round, piece, &split, err));
+    if (split->writer == NULL || batch->rows == 0)
+        return SLU_OK;
     SLU_TRY(tiering_lake_writer_append(split->writer, batch, piece->base_offset, piece->commit_timestamp, err));
+    split->next_offset = piece->base_offset + slu_batch_row(batch, batch->rows - 1) + 1;
     self->host->metric_add(self->host, self->rows, batch->rows);
     return writer_keep_budget(self, err);
 }
 
-/* The split's files as bytes; a split without rows has none. */
+/* The split's files as bytes; a split without rows has none. One that was cut short ends earlier. */
 static slu_status
-round_end_split(writer_round *round, const tiering_piece *piece, slu_buf *files, slu_error *err)
+round_end_split(writer_round *round, tiering_piece *piece, slu_buf *files, slu_error *err)
 {
     for (writer_split **at = &round->splits; *at != NULL; at = &(*at)->next) {
         writer_split *split = *at;
         if (split->split != piece->split)
             continue;
-        SLU_TRY(tiering_lake_writer_finish(split->writer, files, err));
+        if (split->writer != NULL) {
+            SLU_TRY(tiering_lake_writer_finish(split->writer, files, err));
+        } else {
+            slu_buf_append(files, split->files.data, split->files.bytes);
+            piece->end_offset = split->next_offset;
+        }
         *at = split->next;
-        tiering_lake_writer_free(&split->writer);
-        slu_free(split);
-        return SLU_OK;
+        split_free(split);
+        return slu_buf_status(files, err);
     }
     return SLU_OK;
 }
@@ -296,12 +338,13 @@ round_end(iceberg_writer *self, writer_round *round, const tiering_piece *piece,
 {
     SLU_AUTO(slu_buf_fini) slu_buf files;
     slu_error failure;
+    tiering_piece end = *piece;
     slu_buf_init(&files, RESULT_BYTES_MAX);
-    const slu_status status = round_end_split(round, piece, &files, &failure);
+    const slu_status status = round_end_split(round, &end, &files, &failure);
     if (status != SLU_OK)
         return round_fail(self, round, piece, &failure, err);
     self->host->metric_add(self->host, self->files, files.bytes != 0);
-    SLU_TRY(writer_send(self, piece, TIERING_RESULT, slu_buf_view(&files), err));
+    SLU_TRY(writer_send(self, &end, TIERING_RESULT, slu_buf_view(&files), err));
     if (++round->ended == round->head.split_count)
         round_drop(self, round);
     return SLU_OK;

@@ -1,38 +1,31 @@
 #include "reader.h"
 
-#include "fluss/client/admin.h"
-#include "fluss/wire/error.h"
-#include "fluss/wire/message.h"
+#include "plan.h"
+
+#include "fluss/client/snapshot_reader.h"
 
 #include "base/alloc.h"
 
-#define STATE_LOADING 0
-#define STATE_ASKED 1
-#define STATE_READING 2
+#include <strings.h>
 
-/* A call under way; its place in the reader's table tells which. */
-typedef struct reader_call {
-    tiering_reader *reader;
-    fluss_call *call;
-} reader_call;
+#define LEASE_MS ((int64_t)10 * 60 * 1000) /* on the snapshots of a first round: renewed with each that is begun */
 
 struct tiering_reader {
     fluss_client *client;
     tiering_piece head;
-    int state;
     fluss_target *target;
+    tiering_plan *plan;
+    bool reading;
+    const tiering_split *splits; /* the plan's */
+    size_t split_count;
+    int32_t *split_of; /* by bucket number; -1 */
+    bool *ended;       /* its END was given */
+    int64_t *next;     /* the next offset of a split; starts below any end */
+    size_t log_count;  /* splits that are read from the log */
     fluss_scanner *scanner;
-    slu_error failure;  /* of a call; status OK: none */
-    reader_call *calls; /* [0]: the lake snapshot; the others: offsets of one leader each */
-    uint32_t call_count;
-    uint32_t calls_open;
-    int32_t bucket_count;
-    int64_t *latest;
-    int64_t *committed;
-    tiering_range *ranges; /* split i is ranges[i] */
-    size_t range_count;
-    bool *ended;   /* its END was given */
-    int64_t *next; /* the next offset of a split; starts below any end */
+    size_t snapshot_at; /* the split whose snapshot is read, or is next; split_count: none left */
+    fluss_snapshot_reader *snapshot;
+    char lease[FLUSS_LEASE_ID_BYTES];
 };
 
 slu_status
@@ -46,6 +39,7 @@ tiering_reader_open(fluss_client *client, const tiering_piece *head, tiering_rea
     reader->head.split_count = 0;
     reader->head.known_snapshot = TIERING_NO_SNAPSHOT;
     SLU_TRY(fluss_target_open(client, head->database, head->table, &reader->target, err));
+    SLU_TRY(tiering_plan_open(reader->target, &reader->head, &reader->plan, err));
     *out = slu_take(&reader);
     return SLU_OK;
 }
@@ -56,14 +50,11 @@ tiering_reader_close(tiering_reader **reader)
     tiering_reader *r = *reader;
     if (r == NULL)
         return;
-    for (uint32_t i = 0; i < r->call_count; i++)
-        fluss_call_cancel(&r->calls[i].call);
+    fluss_snapshot_reader_close(&r->snapshot);
     fluss_scanner_close(&r->scanner);
+    tiering_plan_close(&r->plan);
     fluss_target_close(&r->target);
-    slu_free(r->calls);
-    slu_free(r->latest);
-    slu_free(r->committed);
-    slu_free(r->ranges);
+    slu_free(r->split_of);
     slu_free(r->ended);
     slu_free(r->next);
     slu_free(r);
@@ -76,216 +67,94 @@ tiering_reader_head(const tiering_reader *reader)
     return &reader->head;
 }
 
-/* ---- asking ---- */
+/* ---- beginning ---- */
 
-static void
-reader_fail(tiering_reader *reader, const slu_error *failure, const char *what)
+static size_t
+next_snapshot(const tiering_reader *reader, size_t from)
 {
-    if (reader->failure.status != SLU_OK)
-        return;
-    reader->failure = *failure;
-    (void)slu_error_in(&reader->failure, failure->status, "%s", what);
-}
-
-/* The call's handle is over; its reader. */
-static tiering_reader *
-call_over(void *context)
-{
-    reader_call *call = context;
-    call->call = NULL;
-    call->reader->calls_open--;
-    return call->reader;
-}
-
-static void
-on_snapshot(void *context, fluss_answer *answer, const slu_error *failure)
-{
-    tiering_reader *reader = call_over(context);
-    if (failure != NULL) {
-        if (failure->code != FLUSS_ERROR_LAKE_SNAPSHOT_NOT_EXIST)
-            reader_fail(reader, failure, "the lake snapshot that Fluss knows");
-        return;
-    }
-    const Fluss__GetLakeSnapshotResponse *snapshot = (const Fluss__GetLakeSnapshotResponse *)answer->message;
-    reader->head.known_snapshot = snapshot->snapshot_id;
-    for (size_t i = 0; i < snapshot->n_bucket_snapshots; i++) {
-        const Fluss__PbLakeSnapshotForBucket *bucket = snapshot->bucket_snapshots[i];
-        if (!bucket->has_partition_id && bucket->has_log_offset && bucket->bucket_id >= 0 &&
-            bucket->bucket_id < reader->bucket_count)
-            reader->committed[bucket->bucket_id] = bucket->log_offset;
-    }
-}
-
-static void
-on_offsets(void *context, fluss_answer *answer, const slu_error *failure)
-{
-    tiering_reader *reader = call_over(context);
-    slu_error err;
-    if (failure != NULL) {
-        reader_fail(reader, failure, "the latest offsets");
-        return;
-    }
-    const Fluss__ListOffsetsResponse *offsets = (const Fluss__ListOffsetsResponse *)answer->message;
-    for (size_t i = 0; i < offsets->n_buckets_resp; i++) {
-        const Fluss__PbListOffsetsRespForBucket *bucket = offsets->buckets_resp[i];
-        if (bucket->has_error_code && bucket->error_code != 0) {
-            (void)fluss_error_set(&err, bucket->error_code, bucket->error_message);
-            reader_fail(reader, &err, "the latest offset of a bucket");
-        } else if (bucket->bucket_id >= 0 && bucket->bucket_id < reader->bucket_count && bucket->has_offset) {
-            reader->latest[bucket->bucket_id] = bucket->offset;
-        }
-    }
-}
-
-static slu_status
-ask_snapshot(tiering_reader *reader, reader_call *call, slu_error *err)
-{
-    Fluss__GetLakeSnapshotRequest request = FLUSS__GET_LAKE_SNAPSHOT_REQUEST__INIT;
-    Fluss__PbTablePath path = FLUSS__PB_TABLE_PATH__INIT;
-    path.database_name = reader->head.database;
-    path.table_name = reader->head.table;
-    request.table_path = &path;
-    return fluss_client_call(reader->client, FLUSS_TO_COORDINATOR, FLUSS_API_GET_LAKE_SNAPSHOT, &request.base, on_snapshot, call,
-                             &call->call, err);
-}
-
-static slu_status
-ask_offsets(tiering_reader *reader, reader_call *call, int32_t leader, int32_t *buckets, slu_error *err)
-{
-    Fluss__ListOffsetsRequest request = FLUSS__LIST_OFFSETS_REQUEST__INIT;
-    request.follower_server_id = -1;
-    request.offset_type = FLUSS_OFFSETS_LATEST;
-    request.table_id = reader->head.table_id;
-    request.bucket_id = buckets;
-    for (int32_t bucket = 0; bucket < reader->bucket_count; bucket++)
-        if (fluss_target_leader(reader->target, bucket) == leader)
-            buckets[request.n_bucket_id++] = bucket;
-    return fluss_client_call(reader->client, leader, FLUSS_API_LIST_OFFSETS, &request.base, on_offsets, call, &call->call, err);
+    while (from < reader->split_count && reader->splits[from].snapshot_id == FLUSS_NO_SNAPSHOT)
+        from++;
+    return from;
 }
 
 static slu_status
 reader_room(tiering_reader *reader, slu_error *err)
 {
-    const size_t buckets = (size_t)reader->bucket_count;
-    reader->calls = slu_alloc_zero(buckets + 1, sizeof *reader->calls);
-    reader->latest = slu_alloc_zero(buckets, sizeof *reader->latest);
-    reader->committed = slu_alloc_zero(buckets, sizeof *reader->committed);
-    reader->ranges = slu_alloc_zero(buckets, sizeof *reader->ranges);
-    reader->ended = slu_alloc_zero(buckets, sizeof *reader->ended);
-    reader->next = slu_alloc_zero(buckets, sizeof *reader->next);
-    if (reader->calls == NULL || reader->latest == NULL || reader->committed == NULL || reader->ranges == NULL ||
-        reader->ended == NULL || reader->next == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", reader->bucket_count);
-    for (size_t i = 0; i < buckets; i++) {
-        reader->latest[i] = TIERING_OFFSET_NONE;
-        reader->committed[i] = TIERING_OFFSET_NONE;
-        reader->calls[i].reader = reader;
-    }
-    reader->calls[buckets].reader = reader;
-    return SLU_OK;
-}
-
-/* One call per leader. */
-static slu_status
-ask_leaders(tiering_reader *reader, slu_error *err)
-{
-    int32_t *buckets = slu_alloc_zero((size_t)reader->bucket_count, sizeof *buckets);
-    slu_status status = buckets == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", reader->bucket_count) : SLU_OK;
-    for (int32_t bucket = 0; bucket < reader->bucket_count && status == SLU_OK; bucket++) {
-        const int32_t leader = fluss_target_leader(reader->target, bucket);
-        bool seen = false;
-        for (int32_t before = 0; before < bucket && !seen; before++)
-            seen = fluss_target_leader(reader->target, before) == leader;
-        if (seen)
-            continue;
-        status = ask_offsets(reader, &reader->calls[reader->call_count], leader, buckets, err);
-        if (status == SLU_OK) {
-            reader->call_count++;
-            reader->calls_open++;
-        }
-    }
-    slu_free(buckets);
-    return status;
-}
-
-static slu_status
-reader_check_table(const tiering_reader *reader, const fluss_table *table, slu_error *err)
-{
-    if (table->table_id != reader->head.table_id)
-        return slu_error_set(err, SLU_CONFLICT, "the table was dropped and created anew: its id was %lld and is %lld",
-                             (long long)reader->head.table_id, (long long)table->table_id);
-    if (table->partition_column_count != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "partitioned tables are not tiered yet by this build");
-    if (table->key_column_count != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "primary-key tables are not tiered yet by this build");
-    if (table->bucket_count < 1 || table->bucket_count > TIERING_SPLITS_MAX)
-        return slu_error_set(err, SLU_LIMIT, "%d buckets: 1 to %d are tiered", table->bucket_count, TIERING_SPLITS_MAX);
+    const int32_t numbers = fluss_target_bucket_numbers(reader->target);
+    reader->split_of = slu_alloc_zero((size_t)numbers + 1, sizeof *reader->split_of);
+    reader->ended = slu_alloc_zero(reader->split_count + 1, sizeof *reader->ended);
+    reader->next = slu_alloc_zero(reader->split_count + 1, sizeof *reader->next);
+    if (reader->split_of == NULL || reader->ended == NULL || reader->next == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %zu splits", reader->split_count);
+    for (int32_t i = 0; i < numbers; i++)
+        reader->split_of[i] = -1;
+    for (size_t i = 0; i < reader->split_count; i++)
+        reader->split_of[reader->splits[i].number] = (int32_t)i;
     return SLU_OK;
 }
 
 static slu_status
-reader_ask(tiering_reader *reader, slu_error *err)
+reader_scan_logs(tiering_reader *reader, slu_error *err)
 {
-    SLU_TRY(fluss_target_poll(reader->target, err));
-    const fluss_table *table = fluss_target_table(reader->target);
-    SLU_TRY(reader_check_table(reader, table, err));
-    for (int32_t bucket = 0; bucket < table->bucket_count; bucket++)
-        if (fluss_target_leader(reader->target, bucket) < 0)
-            return SLU_AGAIN;
-    reader->bucket_count = table->bucket_count;
-    SLU_TRY(reader_room(reader, err));
-    SLU_TRY(ask_snapshot(reader, &reader->calls[0], err));
-    reader->call_count = reader->calls_open = 1;
-    SLU_TRY(ask_leaders(reader, err));
-    reader->state = STATE_ASKED;
-    return SLU_AGAIN;
-}
-
-/* ---- reading ---- */
-
-static slu_status
-reader_start(tiering_reader *reader, slu_error *err)
-{
-    if (reader->failure.status != SLU_OK) {
-        if (err != NULL)
-            *err = reader->failure;
-        return reader->failure.status;
-    }
-    if (reader->calls_open != 0)
-        return SLU_AGAIN;
-    for (int32_t bucket = 0; bucket < reader->bucket_count; bucket++)
-        if (reader->latest[bucket] < 0)
-            return slu_error_set(err, SLU_CORRUPT, "the server gave no latest offset for bucket %d", bucket);
-    reader->range_count = tiering_ranges(reader->latest, reader->committed, reader->bucket_count, reader->ranges);
-    reader->head.split_count = (uint16_t)reader->range_count;
-    reader->state = STATE_READING;
-    if (reader->range_count == 0)
-        return SLU_END;
     SLU_TRY(fluss_scanner_open(reader->target, NULL, &reader->scanner, err));
-    for (size_t i = 0; i < reader->range_count; i++) {
-        const tiering_range *range = &reader->ranges[i];
-        reader->next[i] = range->start;
-        SLU_TRY(fluss_scanner_add(reader->scanner, range->bucket, range->start, range->end, err));
+    for (size_t i = 0; i < reader->split_count; i++) {
+        const tiering_split *split = &reader->splits[i];
+        if (split->snapshot_id != FLUSS_NO_SNAPSHOT) {
+            reader->next[i] = INT64_MIN;
+            continue;
+        }
+        reader->next[i] = split->start;
+        reader->log_count++;
+        SLU_TRY(fluss_scanner_add(reader->scanner, split->number, split->start, split->end, err));
     }
-    return SLU_AGAIN;
+    return SLU_OK;
 }
+
+static slu_status
+reader_begin(tiering_reader *reader, slu_error *err)
+{
+    SLU_TRY(tiering_plan_poll(reader->plan, err));
+    reader->splits = tiering_plan_splits(reader->plan, &reader->split_count);
+    reader->head.known_snapshot = tiering_plan_known_snapshot(reader->plan, TIERING_NO_SNAPSHOT);
+    reader->head.split_count = (uint16_t)reader->split_count;
+    reader->reading = true;
+    const fluss_table *table = fluss_target_table(reader->target);
+    const char *image = fluss_descriptor_get(table->descriptor, "table.changelog.image");
+    if (table->key_column_count != 0 && image != NULL && strcasecmp(image, "wal") == 0)
+        reader->head.flags = TIERING_FLAG_UPSERTS;
+    SLU_TRY(reader_room(reader, err));
+    SLU_TRY(reader_scan_logs(reader, err));
+    reader->snapshot_at = next_snapshot(reader, 0);
+    if (reader->snapshot_at < reader->split_count)
+        fluss_lease_id_make(reader->client, reader->lease);
+    return SLU_OK;
+}
+
+/* ---- pieces ---- */
 
 static void
 reader_piece(const tiering_reader *reader, size_t split, uint8_t kind, tiering_piece *out)
 {
+    const int32_t number = reader->splits[split].number;
+    const fluss_slot slot = fluss_target_slot(reader->target, fluss_target_slot_of(reader->target, number));
     *out = reader->head;
     out->kind = kind;
     out->split = (uint16_t)split;
-    out->bucket = reader->ranges[split].bucket;
-    out->end_offset = reader->ranges[split].end;
+    out->bucket = number % fluss_target_table(reader->target)->bucket_count;
+    out->partition_id = TIERING_NO_PARTITION;
+    out->end_offset = reader->splits[split].end;
+    if (slot.name != NULL) {
+        out->partition_id = slot.id;
+        (void)snprintf(out->partition, sizeof out->partition, "%s", slot.name);
+    }
 }
 
 /* The next split whose end was reached and not yet told. */
 static bool
 reader_take_end(tiering_reader *reader, tiering_read *out)
 {
-    for (size_t i = 0; i < reader->range_count; i++) {
-        if (reader->ended[i] || reader->next[i] < reader->ranges[i].end)
+    for (size_t i = 0; i < reader->split_count; i++) {
+        if (reader->ended[i] || reader->next[i] < reader->splits[i].end)
             continue;
         reader->ended[i] = true;
         reader_piece(reader, i, TIERING_END, &out->piece);
@@ -294,36 +163,88 @@ reader_take_end(tiering_reader *reader, tiering_read *out)
     return false;
 }
 
-static size_t
-reader_split_of(const tiering_reader *reader, int32_t bucket)
+/* ---- kv snapshots ---- */
+
+static slu_status
+snapshot_begin(tiering_reader *reader, slu_error *err)
 {
-    size_t i = 0;
-    while (i < reader->range_count && reader->ranges[i].bucket != bucket)
-        i++;
-    return i;
+    const tiering_split *split = &reader->splits[reader->snapshot_at];
+    const fluss_snapshot_options options = {0};
+    const fluss_snapshot_at at = {split->number, split->snapshot_id, split->end};
+    fluss_lease_renew_later(reader->target, reader->lease, LEASE_MS, &at, 1);
+    return fluss_snapshot_reader_open(reader->target, split->number, split->snapshot_id, &options, &reader->snapshot, err);
 }
+
+static void
+snapshot_end(tiering_reader *reader)
+{
+    fluss_lease_release_later(reader->target, reader->lease, &reader->splits[reader->snapshot_at].number, 1);
+    fluss_snapshot_reader_close(&reader->snapshot);
+    reader->next[reader->snapshot_at] = reader->splits[reader->snapshot_at].end;
+    reader->snapshot_at = next_snapshot(reader, reader->snapshot_at + 1);
+}
+
+/* One batch of a snapshot's rows; MORE: it ended. */
+static slu_status
+reader_snapshot(tiering_reader *reader, tiering_read *out, slu_error *err)
+{
+    if (reader->snapshot == NULL)
+        SLU_TRY(snapshot_begin(reader, err));
+    const slu_status status = fluss_snapshot_reader_poll(reader->snapshot, &out->batch.array, err);
+    if (status == SLU_END) {
+        snapshot_end(reader);
+        return SLU_MORE;
+    }
+    if (status != SLU_OK)
+        return status == SLU_AGAIN ? status : slu_error_in(err, status, "a kv snapshot");
+    reader_piece(reader, reader->snapshot_at, TIERING_ROWS, &out->piece);
+    out->piece.flags |= TIERING_FLAG_SNAPSHOT;
+    out->piece.base_offset = -1;
+    out->piece.commit_timestamp = -1;
+    out->batch.count = out->batch.array.length;
+    out->schema = fluss_snapshot_reader_schema(reader->snapshot);
+    return SLU_OK;
+}
+
+/* ---- logs ---- */
 
 /* One batch of the scanner; MORE when it had no rows. */
 static slu_status
-reader_scan(tiering_reader *reader, tiering_read *out, slu_error *err)
+reader_log(tiering_reader *reader, tiering_read *out, slu_error *err)
 {
     SLU_TRY(fluss_scanner_poll(reader->scanner, &out->batch, err));
-    const size_t split = reader_split_of(reader, out->batch.bucket);
-    const int32_t bucket = out->batch.bucket;
-    if (split == reader->range_count) {
+    const int32_t number = out->batch.bucket;
+    const int32_t split = number < fluss_target_bucket_numbers(reader->target) ? reader->split_of[number] : -1;
+    if (split < 0) {
         fluss_scan_batch_fini(&out->batch);
-        return slu_error_set(err, SLU_CORRUPT, "a batch of bucket %d, which was not asked for", bucket);
+        return slu_error_set(err, SLU_CORRUPT, "a batch of bucket %d, which was not asked for", number);
     }
     reader->next[split] = out->batch.next_offset;
     if (out->batch.count == 0) {
         fluss_scan_batch_fini(&out->batch);
         return SLU_MORE;
     }
-    reader_piece(reader, split, TIERING_ROWS, &out->piece);
+    reader_piece(reader, (size_t)split, TIERING_ROWS, &out->piece);
     out->piece.base_offset = out->batch.base_offset;
     out->piece.commit_timestamp = out->batch.commit_timestamp;
     out->schema = fluss_scanner_schema(reader->scanner);
     return SLU_OK;
+}
+
+/* The scanner has no more: whatever it skipped (a log that now starts behind a range's end) is read, but for a dropped partition. */
+static slu_status
+reader_logs_over(tiering_reader *reader, slu_error *err)
+{
+    bool more = false;
+    for (size_t i = 0; i < reader->split_count; i++) {
+        if (reader->splits[i].snapshot_id != FLUSS_NO_SNAPSHOT || reader->ended[i])
+            continue;
+        if (reader->next[i] < reader->splits[i].end && fluss_scanner_gone(reader->scanner, reader->splits[i].number))
+            return slu_error_set(err, SLU_CONFLICT, "a partition was dropped while it was read");
+        reader->next[i] = reader->splits[i].end;
+        more = true;
+    }
+    return more ? SLU_MORE : SLU_END;
 }
 
 static slu_status
@@ -332,32 +253,24 @@ reader_read(tiering_reader *reader, tiering_read *out, slu_error *err)
     for (;;) {
         if (reader_take_end(reader, out))
             return SLU_OK;
-        const slu_status status = reader->range_count == 0 ? SLU_END : reader_scan(reader, out, err);
-        if (status == SLU_MORE)
-            continue;
-        if (status != SLU_END)
-            return status;
-        /* Whatever the scanner skipped (a log that now starts behind a range's end) is read. */
-        bool more = false;
-        for (size_t i = 0; i < reader->range_count; i++) {
-            reader->next[i] = reader->ranges[i].end;
-            more |= !reader->ended[i];
+        const bool has_snapshot = reader->snapshot_at < reader->split_count;
+        slu_status status = has_snapshot ? reader_snapshot(reader, out, err) : SLU_END;
+        if (status == SLU_AGAIN || status == SLU_END) {
+            const slu_status log = reader->log_count == 0 ? SLU_END : reader_log(reader, out, err);
+            status = log == SLU_END && has_snapshot ? status : log;
         }
-        if (!more)
-            return SLU_END;
+        if (status == SLU_END)
+            status = reader_logs_over(reader, err);
+        if (status != SLU_MORE)
+            return status;
     }
 }
 
 slu_status
 tiering_reader_poll(tiering_reader *reader, tiering_read *out, slu_error *err)
 {
-    slu_status status = SLU_AGAIN;
     memset(out, 0, sizeof *out);
-    if (reader->state == STATE_LOADING)
-        status = reader_ask(reader, err);
-    else if (reader->state == STATE_ASKED)
-        status = reader_start(reader, err);
-    if (reader->state == STATE_READING && status != SLU_END && status >= 0)
-        status = reader_read(reader, out, err);
-    return status;
+    if (!reader->reading)
+        SLU_TRY(reader_begin(reader, err));
+    return reader_read(reader, out, err);
 }

@@ -1,6 +1,6 @@
 #include "round.h"
 
-#define PIECE_VERSION 1
+#define PIECE_VERSION 2
 #define REASON_BYTES_MAX 1000
 
 static void
@@ -29,9 +29,11 @@ tiering_piece_encode(const tiering_piece *piece, slu_buf *out)
 {
     slu_buf_u8(out, PIECE_VERSION);
     slu_buf_u8(out, piece->kind);
+    slu_buf_u8(out, piece->flags);
     slu_buf_u16le(out, piece->split);
     slu_buf_u16le(out, piece->split_count);
     slu_buf_u32le(out, (uint32_t)piece->bucket);
+    slu_buf_u64le(out, (uint64_t)piece->partition_id);
     slu_buf_u64le(out, (uint64_t)piece->table_id);
     slu_buf_u64le(out, (uint64_t)piece->tiering_epoch);
     slu_buf_u32le(out, (uint32_t)piece->coordinator_epoch);
@@ -41,6 +43,7 @@ tiering_piece_encode(const tiering_piece *piece, slu_buf *out)
     slu_buf_u64le(out, (uint64_t)piece->end_offset);
     name_encode(piece->database, out);
     name_encode(piece->table, out);
+    name_encode(piece->partition, out);
 }
 
 slu_status
@@ -49,9 +52,11 @@ tiering_piece_decode(slu_cursor *cursor, tiering_piece *out, slu_error *err)
     tiering_piece piece = {0};
     const uint8_t version = slu_cursor_u8(cursor);
     piece.kind = slu_cursor_u8(cursor);
+    piece.flags = slu_cursor_u8(cursor);
     piece.split = slu_cursor_u16le(cursor);
     piece.split_count = slu_cursor_u16le(cursor);
     piece.bucket = (int32_t)slu_cursor_u32le(cursor);
+    piece.partition_id = (int64_t)slu_cursor_u64le(cursor);
     piece.table_id = (int64_t)slu_cursor_u64le(cursor);
     piece.tiering_epoch = (int64_t)slu_cursor_u64le(cursor);
     piece.coordinator_epoch = (int32_t)slu_cursor_u32le(cursor);
@@ -61,8 +66,9 @@ tiering_piece_decode(slu_cursor *cursor, tiering_piece *out, slu_error *err)
     piece.end_offset = (int64_t)slu_cursor_u64le(cursor);
     name_decode(cursor, piece.database);
     name_decode(cursor, piece.table);
+    name_decode(cursor, piece.partition);
     if (!slu_cursor_ok(cursor) || version != PIECE_VERSION || piece.kind < TIERING_ROWS || piece.kind > TIERING_FAILED ||
-        piece.split_count == 0 || piece.split >= piece.split_count)
+        piece.flags > TIERING_FLAGS_ALL || piece.split_count == 0 || piece.split >= piece.split_count)
         return slu_error_set(err, SLU_CORRUPT, "a tiering piece of version %d, kind %d, split %d of %d", version, piece.kind,
                              piece.split, piece.split_count);
     *out = piece;

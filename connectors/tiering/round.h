@@ -5,8 +5,9 @@
  * puts a tiering_piece on every batch (attribute TIERING_PIECE); the writer turns each split into a tiering_result (the `result`
  * column); the committer commits a round when all its results are there.
  *
- *   piece   u8 version 1, u8 kind, u16 split, u16 split count, i32 bucket, i64 table id, i64 tiering epoch, i32 coordinator epoch,
- *           i64 known snapshot, i64 base offset, i64 commit timestamp, i64 end offset, u16 + database, u16 + table
+ *   piece   u8 version 2, u8 kind, u8 flags, u16 split, u16 split count, i32 bucket, i64 partition id, i64 table id, i64 tiering epoch,
+ *           i32 coordinator epoch, i64 known snapshot, i64 base offset, i64 commit timestamp, i64 end offset, u16 + database,
+ *           u16 + table, u16 + partition
  *   result  the same with kind RESULT or FAILED, then u32 file bytes and files (iceberg_data_files_encode), or u32 + reason
  *
  * All integers little endian.
@@ -32,20 +33,29 @@
 #define TIERING_RESULT 4 /* writer to committer: a finished split */
 #define TIERING_FAILED 5 /* source or writer to committer: the round failed, with a reason */
 
+#define TIERING_FLAG_UPSERTS 1  /* the changelog tells an update by its new row alone (table.changelog.image=WAL) */
+#define TIERING_FLAG_SNAPSHOT 2 /* the rows are those of a kv snapshot: all at offset -1 */
+#define TIERING_FLAGS_ALL 3
+
+#define TIERING_NO_PARTITION INT64_C(-1)
+
 typedef struct tiering_piece {
     uint8_t kind;
+    uint8_t flags; /* TIERING_FLAG_ */
     uint16_t split;
     uint16_t split_count;
-    int32_t bucket;
+    int32_t bucket;       /* within its partition */
+    int64_t partition_id; /* TIERING_NO_PARTITION */
     int64_t table_id;
     int64_t tiering_epoch;
     int32_t coordinator_epoch;
     int64_t known_snapshot;   /* the lake snapshot that Fluss named when the ranges were made; TIERING_NO_SNAPSHOT */
-    int64_t base_offset;      /* ROWS: of row 0 of the array */
-    int64_t commit_timestamp; /* ROWS: milliseconds */
+    int64_t base_offset;      /* ROWS: of row 0 of the array; -1: of every row (SNAPSHOT) */
+    int64_t commit_timestamp; /* ROWS: milliseconds; -1 (SNAPSHOT) */
     int64_t end_offset;       /* END, RESULT: the next offset to read */
     char database[TIERING_NAME_BYTES_MAX];
     char table[TIERING_NAME_BYTES_MAX];
+    char partition[TIERING_NAME_BYTES_MAX]; /* Fluss's name: values joined by '$'; empty: none */
 } tiering_piece;
 
 void tiering_piece_encode(const tiering_piece *piece, slu_buf *out);

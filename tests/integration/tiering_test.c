@@ -2,284 +2,9 @@
  * Tiering against our own table server and a lake in a directory: the three plugins as a host runs them, one behind the other, until
  * the lake has what the log has. Judged by the Parquet reader through the table's own metadata, and by what Fluss then says.
  */
-#include "support/check.h"
+#include "integration/tiering_pipeline.h"
 
-#include "base/alloc.h"
-#include "base/env.h"
-#include "base/file.h"
-#include "cli/catalog/lake.h"
-#include "fluss/client/admin.h"
-#include "fluss/client/target.h"
-#include "fluss/client/writer.h"
-#include "fluss/record/key.h"
-#include "fluss/server/server.h"
-#include "fluss/wire/error.h"
-#include "iceberg/scan.h"
-#include "integration/fluss_rows.h"
-#include "parquet/reader.h"
-#include "tiering/lake.h"
-#include "tiering/round.h"
-#include "tiering/tiering.h"
-
-#include <sluice/columns.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <sys/wait.h>
-
-#define WAIT_MS 20000
 #define BUCKETS 3
-#define QUEUE_MAX 4096
-
-static slu_env env;
-static char dir[300];
-static char warehouse[320];
-static cli_lake *lake_tables;
-static fluss_server *server;
-static fluss_client *client;
-static slu_error err;
-
-/* ---- a host that runs one plugin: emitted batches wait in a queue for the next one ---- */
-
-typedef struct queued {
-    slu_batch batch;
-    struct ArrowArray array;
-    struct ArrowSchema schema;
-    slu_attr attr;
-    uint8_t attr_data[1024];
-    int32_t *selection;
-} queued;
-
-typedef struct stage {
-    slu_host host; /* first */
-    const slu_plugin *plugin;
-    void *self;
-    struct ArrowSchema output; /* planned; release NULL: dynamic */
-    queued *queue[QUEUE_MAX];
-    int head, tail;
-    int fd;
-    int64_t deadline_ms;
-    atomic_int woken;
-    int committed, failed;
-    char last[2100];
-} stage;
-
-static void
-stage_log(slu_host *host, int32_t level, const char *event, const char *message)
-{
-    stage *self = (stage *)host;
-    (void)level;
-    if (strcmp(event, "TIERING-COMMITTED") == 0)
-        self->committed++;
-    if (strstr(event, "FAILED") != NULL)
-        self->failed++;
-    (void)snprintf(self->last, sizeof self->last, "%s %s", event, message);
-    if (getenv("SLUICE_TEST_LOG") != NULL)
-        (void)fprintf(stderr, "%s: %s %s\n", self->plugin->name, event, message);
-}
-
-static int64_t
-stage_now(slu_host *host)
-{
-    (void)host;
-    return slu_now_ms(&env);
-}
-
-static slu_status
-stage_emit(slu_host *host, slu_emit *emit, slu_error *e)
-{
-    stage *self = (stage *)host;
-    queued *q = calloc(1, sizeof *q);
-    (void)e;
-    assert_true(self->tail < QUEUE_MAX);
-    slu_array_move(emit->array, &q->array);
-    CHECK_OK(slu_schema_copy(emit->schema != NULL ? emit->schema : &self->output, &q->schema, &err));
-    q->batch = (slu_batch){.size = sizeof q->batch, .schema = &q->schema, .array = &q->array, .rows = q->array.length};
-    q->batch.bytes = q->array.length * 32; /* about what a row of the tests weighs */
-    if (emit->selection != NULL) {
-        q->selection = malloc((size_t)emit->rows * 4);
-        memcpy(q->selection, emit->selection, (size_t)emit->rows * 4);
-        q->batch.selection = q->selection;
-        q->batch.rows = emit->rows;
-    }
-    if (emit->attr_count != 0) {
-        assert_true(emit->attrs[0].data_bytes <= 1024);
-        memcpy(q->attr_data, emit->attrs[0].data, (size_t)emit->attrs[0].data_bytes);
-        q->attr = (slu_attr){TIERING_PIECE, q->attr_data, emit->attrs[0].data_bytes};
-        q->batch.attrs = &q->attr;
-        q->batch.attr_count = 1;
-    }
-    self->queue[self->tail++] = q;
-    return SLU_OK;
-}
-
-static slu_status
-stage_watch(slu_host *host, int32_t fd, uint32_t events, uint64_t cookie, slu_error *e)
-{
-    (void)cookie, (void)e;
-    ((stage *)host)->fd = events == 0 ? -1 : fd;
-    return SLU_OK;
-}
-
-static void
-stage_deadline(slu_host *host, int64_t at_ms)
-{
-    ((stage *)host)->deadline_ms = at_ms;
-}
-
-static void
-stage_wake(slu_host *host)
-{
-    atomic_store(&((stage *)host)->woken, 1);
-}
-
-static slu_metric *
-stage_metric(slu_host *host, uint32_t kind, const char *name)
-{
-    (void)host, (void)kind, (void)name;
-    return NULL;
-}
-
-static void
-stage_metric_add(slu_host *host, slu_metric *metric, int64_t delta)
-{
-    (void)host, (void)metric, (void)delta;
-}
-
-static void
-stage_open(stage *self, const slu_plugin *plugin, const void *options, const struct ArrowSchema *input)
-{
-    slu_plan_call plan = {.size = sizeof plan,
-                          .host = &self->host,
-                          .options = options,
-                          .inputs = &input,
-                          .input_count = input != NULL,
-                          .outputs = &self->output,
-                          .output_count = plugin->output_count};
-    memset(self, 0, sizeof *self);
-    self->host = (slu_host){.size = sizeof self->host,
-                            .abi = SLU_ABI,
-                            .context = self,
-                            .log = stage_log,
-                            .now_ms = stage_now,
-                            .emit = stage_emit,
-                            .watch = stage_watch,
-                            .deadline = stage_deadline,
-                            .wake = stage_wake,
-                            .metric = stage_metric,
-                            .metric_add = stage_metric_add};
-    self->plugin = plugin;
-    self->fd = -1;
-    self->self = calloc(1, plugin->instance_bytes);
-    CHECK_OK(plugin->plan(&plan, &err));
-    const slu_open open = {.size = sizeof open, .host = &self->host, .options = options, .parallelism = 1};
-    if (plugin->kind == SLU_KIND_SOURCE)
-        CHECK_OK(((const slu_source_ops *)plugin->ops)->open(self->self, &open, &err));
-    else if (plugin->kind == SLU_KIND_OPERATOR)
-        CHECK_OK(((const slu_operator_ops *)plugin->ops)->open(self->self, &open, &err));
-    else
-        CHECK_OK(((const slu_sink_ops *)plugin->ops)->open(self->self, &open, &err));
-}
-
-static void
-queued_free(queued *q)
-{
-    slu_array_release(&q->array);
-    slu_schema_release(&q->schema);
-    free(q->selection);
-    free(q);
-}
-
-static void
-stage_close(stage *self)
-{
-    if (self->plugin->kind == SLU_KIND_SOURCE)
-        ((const slu_source_ops *)self->plugin->ops)->close(self->self);
-    else if (self->plugin->kind == SLU_KIND_OPERATOR)
-        ((const slu_operator_ops *)self->plugin->ops)->close(self->self);
-    else
-        ((const slu_sink_ops *)self->plugin->ops)->close(self->self);
-    while (self->head < self->tail)
-        queued_free(self->queue[self->head++]);
-    free(self->self);
-    slu_schema_release(&self->output);
-}
-
-/* Hands the waiting batches of `from` to `to` until one is not taken. */
-static void
-stage_feed(stage *from, stage *to)
-{
-    while (from->head < from->tail) {
-        queued *q = from->queue[from->head];
-        const slu_status status = to->plugin->kind == SLU_KIND_OPERATOR
-                                      ? ((const slu_operator_ops *)to->plugin->ops)->process(to->self, 0, &q->batch, &err)
-                                      : ((const slu_sink_ops *)to->plugin->ops)->write(to->self, &q->batch, &err);
-        if (status == SLU_AGAIN)
-            return;
-        CHECK_OK(status);
-        queued_free(q);
-        from->head++;
-    }
-    from->head = from->tail = 0;
-}
-
-typedef struct pipeline {
-    stage source, writer, committer;
-} pipeline;
-
-static struct {
-    const char *bootstrap;
-    fluss_login login;
-    int64_t poll_ms, pause_ms, rounds, stop_after_idle_ms;
-} source_options; /* the layout of fluss_tiering_source's options struct */
-static struct {
-    tiering_lake_options lake;
-    int64_t memory_bytes;
-} writer_options;
-static struct {
-    tiering_lake_options lake;
-    const char *bootstrap;
-    fluss_login login;
-} committer_options;
-
-static int64_t memory_bytes = 128 << 20; /* what open files may hold */
-
-static void
-pipeline_open(pipeline *p)
-{
-    source_options.bootstrap = committer_options.bootstrap = fluss_server_address(server);
-    source_options.poll_ms = 20;
-    source_options.pause_ms = 50;
-    source_options.rounds = 4;
-    writer_options.lake = committer_options.lake =
-        (tiering_lake_options){.format = "iceberg", .iceberg = {.type = "hadoop", .warehouse = warehouse}};
-    writer_options.memory_bytes = memory_bytes;
-    stage_open(&p->source, &tiering_source_plugin, &source_options, NULL);
-    stage_open(&p->writer, &tiering_writer_plugin, &writer_options, NULL);
-    stage_open(&p->committer, &tiering_committer_plugin, &committer_options, &p->writer.output);
-}
-
-static void
-pipeline_close(pipeline *p)
-{
-    stage_close(&p->source);
-    stage_close(&p->writer);
-    stage_close(&p->committer);
-}
-
-static void
-pipeline_step(pipeline *p)
-{
-    CHECK_STATUS(((const slu_source_ops *)tiering_source_plugin.ops)->poll(p->source.self, &err) < 0, 0);
-    stage_feed(&p->source, &p->writer);
-    if (atomic_exchange(&p->writer.woken, 0))
-        CHECK_OK(((const slu_operator_ops *)tiering_writer_plugin.ops)->ready(p->writer.self, SLU_COOKIE_WAKE, 0, &err));
-    stage_feed(&p->writer, &p->committer);
-    if (atomic_exchange(&p->committer.woken, 0))
-        CHECK_OK(((const slu_sink_ops *)tiering_committer_plugin.ops)->ready(p->committer.self, SLU_COOKIE_WAKE, 0, &err));
-    if (p->source.head == p->source.tail)
-        (void)usleep(500);
-}
 
 /* ---- tables and rows ---- */
 
@@ -287,16 +12,16 @@ static const char table_json[] =
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\",\"nullable\":false},"
     "\"id\":0},"
     "{\"name\":\"amount\",\"data_type\":{\"type\":\"DECIMAL\",\"precision\":10,\"scale\":2},\"id\":1},"
-    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"},\"id\":2}],%s\"highest_field_id\":2},\"partition_key\":[],"
+    "{\"name\":\"name\",\"data_type\":{\"type\":\"STRING\"},\"id\":2}],\"highest_field_id\":2},\"partition_key\":[],"
     "\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":"
     "\"%s\"},"
     "\"custom_properties\":{}}";
 
 static void
-create_table(const char *name, const char *freshness, bool keyed)
+create_table(const char *name, const char *freshness)
 {
     char json[2000];
-    (void)snprintf(json, sizeof json, table_json, keyed ? "\"primary_key\":[\"id\"]," : "", freshness);
+    (void)snprintf(json, sizeof json, table_json, freshness);
     CHECK_OK(fluss_admin_create_database(client, "lake_test", true, &err));
     CHECK_OK(fluss_admin_create_table(client, "lake_test", name, slu_view_of_text(json), false, &err));
 }
@@ -447,7 +172,7 @@ a_log_table_reaches_the_lake_round_by_round(void **state)
 {
     (void)state;
     pipeline p;
-    create_table("log", "100ms", false);
+    create_table("log", "100ms");
     append_rows("log", 0, 20000);
     pipeline_open(&p);
     run_until_rows(&p, "log", 20000);
@@ -462,9 +187,9 @@ two_tables_and_an_empty_one_share_the_service(void **state)
 {
     (void)state;
     pipeline p;
-    create_table("first", "100ms", false);
-    create_table("second", "100ms", false);
-    create_table("empty", "100ms", false);
+    create_table("first", "100ms");
+    create_table("second", "100ms");
+    create_table("empty", "100ms");
     append_rows("first", 0, 3000);
     append_rows("second", 0, 4000);
     pipeline_open(&p);
@@ -481,7 +206,7 @@ a_small_budget_makes_more_files_and_loses_nothing(void **state)
 {
     (void)state;
     pipeline p;
-    create_table("frugal", "100ms", false);
+    create_table("frugal", "100ms");
     for (int i = 0; i < 10; i++)
         append_rows("frugal", i * 2000, 2000);
     memory_bytes = 100000;
@@ -500,7 +225,7 @@ a_restart_goes_on_without_loss_or_twins(void **state)
 {
     (void)state;
     pipeline p;
-    create_table("restarted", "100ms", false);
+    create_table("restarted", "100ms");
     append_rows("restarted", 0, 10000);
     pipeline_open(&p);
     for (int i = 0; i < 60; i++) /* somewhere in the middle of a round */
@@ -509,25 +234,6 @@ a_restart_goes_on_without_loss_or_twins(void **state)
     append_rows("restarted", 10000, 1000);
     pipeline_open(&p);
     run_until_rows(&p, "restarted", 11000);
-    pipeline_close(&p);
-}
-
-static void
-a_primary_key_table_is_refused_by_name_and_harms_nobody(void **state)
-{
-    (void)state;
-    pipeline p;
-    create_table("keyed", "100ms", true);
-    create_table("beside", "100ms", false);
-    append_rows("keyed", 0, 100);
-    append_rows("beside", 0, 100);
-    pipeline_open(&p);
-    run_until_rows(&p, "beside", 100);
-    const int64_t end = slu_now_ms(&env) + WAIT_MS;
-    while (p.source.failed == 0 && slu_now_ms(&env) < end)
-        pipeline_step(&p);
-    assert_true(p.source.failed > 0);
-    assert_non_null(strstr(p.source.last, "primary-key tables are not tiered yet"));
     pipeline_close(&p);
 }
 
@@ -583,7 +289,7 @@ the_program_tiers_and_survives_a_kill(void **state)
     (void)state;
     if (getenv("SLUICE_PROGRAM") == NULL)
         skip();
-    create_table("program", "100ms", false);
+    create_table("program", "100ms");
     append_rows("program", 0, 30000);
     pid_t pid = program_start();
     wait_for_rows("program", 30000, pid);
@@ -598,24 +304,12 @@ the_program_tiers_and_survives_a_kill(void **state)
     program_end(pid, SIGTERM);
 }
 
-/* `port` 0: any. */
-static void
-server_start(int port)
-{
-    char data[320];
-    (void)snprintf(data, sizeof data, "%s/server", dir);
-    const fluss_server_lake lake = cli_lake_for_server(lake_tables);
-    const fluss_server_options options = {.port = port, .data_dir = data, .datalake_format = "iceberg", .lake = &lake};
-    CHECK_OK(fluss_server_open(&env, &options, &server, &err));
-    CHECK_OK(fluss_server_start(server, &err));
-}
-
 static void
 a_restarted_coordinator_is_noticed(void **state)
 {
     (void)state;
     pipeline p;
-    create_table("outlived", "100ms", false);
+    create_table("outlived", "100ms");
     append_rows("outlived", 0, 2000);
     pipeline_open(&p);
     run_until_rows(&p, "outlived", 2000);
@@ -641,8 +335,8 @@ a_lake_table_that_is_gone_fails_its_rounds_only(void **state)
     (void)state;
     pipeline p;
     char path[400];
-    create_table("gone", "100ms", false);
-    create_table("stays", "100ms", false);
+    create_table("gone", "100ms");
+    create_table("stays", "100ms");
     append_rows("gone", 0, 100);
     append_rows("stays", 0, 100);
     (void)snprintf(path, sizeof path, "%s/lake_test/gone", warehouse);
@@ -658,37 +352,6 @@ a_lake_table_that_is_gone_fails_its_rounds_only(void **state)
     pipeline_close(&p);
 }
 
-static int
-set_up(void **state)
-{
-    (void)state;
-    slu_env_init_system(&env, SLU_LOG_WARN);
-    if (getenv("SLUICE_TEST_DIR") != NULL) { /* an empty directory that is kept: independent readers look at it afterwards */
-        (void)snprintf(dir, sizeof dir, "%s", getenv("SLUICE_TEST_DIR"));
-    } else {
-        (void)snprintf(dir, sizeof dir, "/tmp/sluice-tiering-XXXXXX");
-        assert_non_null(mkdtemp(dir));
-    }
-    (void)snprintf(warehouse, sizeof warehouse, "%s/warehouse", dir);
-    const iceberg_property where = {"warehouse", warehouse};
-    CHECK_OK(cli_lake_open(&env, &(lake_options){.settings = &where, .setting_count = 1}, &lake_tables, &err));
-    server_start(0);
-    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = fluss_server_address(server)}, &client, &err));
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    fluss_client_close(&client);
-    fluss_server_close(&server);
-    cli_lake_close(&lake_tables);
-    if (getenv("SLUICE_TEST_DIR") == NULL)
-        CHECK_OK(slu_dir_remove(dir, &err));
-    return 0;
-}
-
 int
 main(void)
 {
@@ -697,7 +360,6 @@ main(void)
         cmocka_unit_test(two_tables_and_an_empty_one_share_the_service),
         cmocka_unit_test(a_small_budget_makes_more_files_and_loses_nothing),
         cmocka_unit_test(a_restart_goes_on_without_loss_or_twins),
-        cmocka_unit_test(a_primary_key_table_is_refused_by_name_and_harms_nobody),
         cmocka_unit_test(the_program_tiers_and_survives_a_kill),
         cmocka_unit_test(a_lake_table_that_is_gone_fails_its_rounds_only),
         cmocka_unit_test(a_restarted_coordinator_is_noticed),

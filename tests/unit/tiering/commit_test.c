@@ -122,8 +122,9 @@ write_split(const char *name, int32_t bucket, int64_t first, slu_buf *out)
     CHECK_OK(slu_schema_init_struct(&schema));
     CHECK_OK(slu_schema_add(&schema, "l", "id", true));
     CHECK_OK(iceberg_catalog_load(&catalog, "db", name, &table, &err));
+    const tiering_piece piece = {.bucket = bucket, .partition_id = TIERING_NO_PARTITION};
     const tiering_lake_writer_options options = {
-        .env = &env, .store = iceberg_catalog_store(&catalog, &table), .metadata = table.metadata, .bucket = bucket};
+        .env = &env, .store = iceberg_catalog_store(&catalog, &table), .metadata = table.metadata, .piece = &piece};
     const slu_batch batch = {.size = sizeof batch, .schema = &schema, .array = &array, .rows = 100};
     CHECK_OK(tiering_lake_writer_open(&options, &writer, &err));
     CHECK_OK(tiering_lake_writer_append(writer, &batch, first, 1700000000000, &err));
@@ -340,8 +341,7 @@ set_up(void **state)
     slu_env_init_system(&env, SLU_LOG_WARN);
     (void)snprintf(dir, sizeof dir, "/tmp/sluice-commit-XXXXXX");
     assert_non_null(mkdtemp(dir));
-    CHECK_OK(
-        tiering_lake_open(&env, &(tiering_lake_options){.format = "iceberg", .iceberg = {.warehouse = dir}}, &catalog, &err));
+    CHECK_OK(tiering_lake_open(&env, &(tiering_lake_options){.format = "iceberg", .iceberg = {.warehouse = dir}}, &catalog, &err));
     return 0;
 }
 

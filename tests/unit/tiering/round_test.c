@@ -1,8 +1,7 @@
-/* What travels between the plugins, and which ranges a round reads. */
+/* What travels between the plugins, and which splits a round reads. */
 #include "support/check.h"
 
-#include "tiering/ranges.h"
-#include "tiering/round.h"
+#include "tiering/plan.h"
 
 static slu_error err;
 
@@ -12,7 +11,9 @@ piece_make(void)
     tiering_piece piece = {.kind = TIERING_ROWS,
                            .split = 2,
                            .split_count = 3,
+                           .flags = TIERING_FLAG_UPSERTS,
                            .bucket = 7,
+                           .partition_id = 11,
                            .table_id = INT64_MAX,
                            .tiering_epoch = 5,
                            .coordinator_epoch = -1,
@@ -22,6 +23,7 @@ piece_make(void)
                            .end_offset = 200};
     (void)snprintf(piece.database, sizeof piece.database, "fluss");
     (void)snprintf(piece.table, sizeof piece.table, "fraud");
+    (void)snprintf(piece.partition, sizeof piece.partition, "2024$eu");
     return piece;
 }
 
@@ -41,6 +43,8 @@ a_piece_survives_and_every_cut_is_refused(void **state)
     assert_true(tiering_same_round(&piece, &got));
     assert_true(got.known_snapshot == TIERING_NO_SNAPSHOT && got.end_offset == 200 && got.split == 2 && got.bucket == 7);
     CHECK_TEXT(got.table, "fraud");
+    CHECK_TEXT(got.partition, "2024$eu");
+    assert_true(got.partition_id == 11 && got.flags == TIERING_FLAG_UPSERTS);
     guarded_free(copy, buf.bytes);
     for (size_t cut = 0; cut < buf.bytes; cut++) {
         copy = guarded_copy(buf.data, cut);
@@ -63,6 +67,12 @@ impossible_splits_and_kinds_are_refused(void **state)
     slu_cursor c = slu_cursor_of_view(slu_buf_view(&buf));
     CHECK_STATUS(tiering_piece_decode(&c, &got, &err), SLU_CORRUPT);
     piece.split = 0;
+    piece.flags = 8;
+    slu_buf_reset(&buf);
+    tiering_piece_encode(&piece, &buf);
+    c = slu_cursor_of_view(slu_buf_view(&buf));
+    CHECK_STATUS(tiering_piece_decode(&c, &got, &err), SLU_CORRUPT);
+    piece.flags = 0;
     piece.kind = 9;
     slu_buf_reset(&buf);
     tiering_piece_encode(&piece, &buf);
@@ -95,22 +105,33 @@ a_result_carries_its_payload_and_nothing_more(void **state)
     slu_buf_fini(&buf);
 }
 
+static tiering_split
+split_of(int64_t latest, int64_t committed, int64_t snapshot)
+{
+    tiering_split split = {.number = -1};
+    const tiering_bucket bucket = {latest, committed, {3, snapshot, 7}};
+    (void)tiering_split_of(&bucket, 3, &split);
+    return split;
+}
+
 static void
-ranges_go_from_what_is_committed_to_the_end(void **state)
+splits_go_from_what_is_committed_to_the_end(void **state)
 {
     (void)state;
-    static const int64_t latest[] = {0, 10, 10, 10, 10, -1};
-    static const int64_t committed[] = {-1, -1, 4, 10, 12, -1};
-    tiering_range ranges[6];
-    assert_int_equal(tiering_ranges(latest, committed, 6, ranges), 2);
-    assert_int_equal(ranges[0].bucket, 1);
-    assert_true(ranges[0].start == TIERING_OFFSET_EARLIEST && ranges[0].end == 10);
-    assert_int_equal(ranges[1].bucket, 2);
-    assert_true(ranges[1].start == 4 && ranges[1].end == 10);
-    static const int64_t zero[] = {0};
-    static const int64_t some[] = {3};
-    assert_int_equal(tiering_ranges(some, zero, 1, ranges), 1); /* offset 0 is an offset, not "none" */
-    assert_true(ranges[0].start == 0);
+    assert_int_equal(split_of(0, TIERING_OFFSET_NONE, FLUSS_NO_SNAPSHOT).number, -1);
+    assert_int_equal(split_of(10, 10, FLUSS_NO_SNAPSHOT).number, -1);
+    assert_int_equal(split_of(10, 12, FLUSS_NO_SNAPSHOT).number, -1);
+    assert_int_equal(split_of(-1, TIERING_OFFSET_NONE, FLUSS_NO_SNAPSHOT).number, -1);
+    tiering_split split = split_of(10, TIERING_OFFSET_NONE, FLUSS_NO_SNAPSHOT);
+    assert_true(split.number == 3 && split.start == TIERING_OFFSET_EARLIEST && split.end == 10);
+    split = split_of(10, 4, FLUSS_NO_SNAPSHOT);
+    assert_true(split.start == 4 && split.end == 10);
+    split = split_of(3, 0, FLUSS_NO_SNAPSHOT); /* offset 0 is an offset, not "none" */
+    assert_true(split.number == 3 && split.start == 0);
+    split = split_of(10, TIERING_OFFSET_NONE, 5); /* nothing yet, and there is a kv snapshot */
+    assert_true(split.snapshot_id == 5 && split.end == 7);
+    split = split_of(10, 4, 5); /* only of a first round */
+    assert_true(split.snapshot_id == FLUSS_NO_SNAPSHOT && split.start == 4 && split.end == 10);
 }
 
 int
@@ -120,7 +141,7 @@ main(void)
         cmocka_unit_test(a_piece_survives_and_every_cut_is_refused),
         cmocka_unit_test(impossible_splits_and_kinds_are_refused),
         cmocka_unit_test(a_result_carries_its_payload_and_nothing_more),
-        cmocka_unit_test(ranges_go_from_what_is_committed_to_the_end),
+        cmocka_unit_test(splits_go_from_what_is_committed_to_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
