@@ -1,5 +1,7 @@
 #include "iceberg_s3/iceberg_s3.h"
 
+#include "base/assert.h"
+
 #define BUCKET_BYTES 64
 #define LOCATION_BYTES_MAX (S3_KEY_BYTES_MAX + BUCKET_BYTES + 8)
 
@@ -146,6 +148,13 @@ static const iceberg_store_ops store_ops = {.get = store_get,
                                             .append = store_append,
                                             .finish = store_finish,
                                             .close = store_close};
+
+slu_status
+iceberg_store_s3_renew(const iceberg_store *store, const s3_options *options, slu_error *err)
+{
+    SLU_ASSERT(store->ops == &store_ops);
+    return s3_client_renew(store->self, options, err);
+}
 
 slu_status
 iceberg_store_s3_open(const s3_options *options, const slu_env *env, iceberg_store *out, slu_error *err)

@@ -15,5 +15,7 @@
 #include "s3/s3.h"
 
 SLU_CHECK slu_status iceberg_store_s3_open(const s3_options *options, const slu_env *env, iceberg_store *out, slu_error *err);
+/* As s3_client_renew; the store is one of iceberg_store_s3_open. */
+SLU_CHECK slu_status iceberg_store_s3_renew(const iceberg_store *store, const s3_options *options, slu_error *err);
 
 #endif

@@ -10,9 +10,10 @@
 #define CLIENTS_MAX (1 + ICEBERG_STORE_GRANTS_MAX)
 #define PROBE_BYTES_MAX 4096
 
-/* The S3 client of one grant; the first is that of every other location. */
+/* The S3 client of one grant; "" is the prefix of every other location. */
 typedef struct stores_client {
-    iceberg_store store; /* zeroed: not opened yet */
+    char *prefix; /* NULL: none here yet */
+    iceberg_store store;
     bool probed;
 } stores_client;
 
@@ -20,7 +21,7 @@ typedef struct stores {
     const slu_env *env;
     iceberg_store local;
     bool probe;
-    pthread_mutex_t lock; /* of what follows, until a client is open */
+    pthread_mutex_t lock; /* of what follows; a client that is there stays where it is */
     slu_arena arena;      /* of the settings */
     iceberg_store_settings settings;
     stores_client clients[CLIENTS_MAX];
@@ -45,20 +46,19 @@ items_copy(slu_arena *arena, const iceberg_property *from, size_t count, const i
 }
 
 static slu_status
-settings_copy(stores *self, const iceberg_store_settings *from, slu_error *err)
+settings_copy(slu_arena *arena, const iceberg_store_settings *from, iceberg_store_settings *out, slu_error *err)
 {
     if (from->grant_count > ICEBERG_STORE_GRANTS_MAX)
         return slu_error_set(err, SLU_LIMIT, "a table's files come with %zu sets of keys; at most %d are served", from->grant_count,
                              ICEBERG_STORE_GRANTS_MAX);
-    iceberg_store_grant *grants = slu_arena_array(&self->arena, from->grant_count, sizeof *grants);
-    SLU_TRY(slu_arena_status(&self->arena, err));
+    iceberg_store_grant *grants = slu_arena_array(arena, from->grant_count, sizeof *grants);
+    SLU_TRY(slu_arena_status(arena, err));
     for (size_t i = 0; i < from->grant_count; i++) {
-        grants[i] = (iceberg_store_grant){.prefix = slu_arena_strdup(&self->arena, from->grants[i].prefix),
-                                          .count = from->grants[i].count};
-        SLU_TRY(items_copy(&self->arena, from->grants[i].items, from->grants[i].count, &grants[i].items, err));
+        grants[i] = (iceberg_store_grant){.prefix = slu_arena_strdup(arena, from->grants[i].prefix), .count = from->grants[i].count};
+        SLU_TRY(items_copy(arena, from->grants[i].items, from->grants[i].count, &grants[i].items, err));
     }
-    self->settings = (iceberg_store_settings){.count = from->count, .grants = grants, .grant_count = from->grant_count};
-    return items_copy(&self->arena, from->items, from->count, &self->settings.items, err);
+    *out = (iceberg_store_settings){.count = from->count, .grants = grants, .grant_count = from->grant_count};
+    return items_copy(arena, from->items, from->count, &out->items, err);
 }
 
 static slu_status
@@ -71,47 +71,110 @@ options_set(s3_options *options, const iceberg_property *items, size_t count, sl
     return SLU_OK;
 }
 
+/* `grant` NULL: the settings that all locations have. */
 static slu_status
-options_of(const stores *self, size_t index, s3_options *out, slu_error *err)
+options_of(const stores *self, const iceberg_store_grant *grant, s3_options *out, slu_error *err)
 {
     *out = (s3_options){0};
     SLU_TRY(options_set(out, self->settings.items, self->settings.count, err));
-    if (index == 0)
-        return SLU_OK;
-    const iceberg_store_grant *grant = &self->settings.grants[index - 1];
-    return options_set(out, grant->items, grant->count, err);
+    return grant == NULL ? SLU_OK : options_set(out, grant->items, grant->count, err);
 }
 
 /* ---- which store ---- */
 
-static size_t
-client_index(const stores *self, const char *location)
+/* The grant with the longest prefix of the location; NULL: none fits. */
+static const iceberg_store_grant *
+grant_of(const stores *self, const char *location)
 {
-    size_t best = 0;
+    const iceberg_store_grant *best = NULL;
     size_t best_bytes = 0;
     for (size_t i = 0; i < self->settings.grant_count; i++) {
         const size_t bytes = strlen(self->settings.grants[i].prefix);
         if (bytes >= best_bytes && strncmp(location, self->settings.grants[i].prefix, bytes) == 0) {
-            best = i + 1;
+            best = &self->settings.grants[i];
             best_bytes = bytes;
         }
     }
     return best;
 }
 
+/* Its place, or the first free one; NULL: all are taken by others. */
+static stores_client *
+client_place(stores *self, const char *prefix)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if (self->clients[i].prefix == NULL || strcmp(self->clients[i].prefix, prefix) == 0)
+            return &self->clients[i];
+    return NULL;
+}
+
+static slu_status
+client_open(stores *self, const iceberg_store_grant *grant, const char *prefix, stores_client *at, slu_error *err)
+{
+    s3_options options;
+    char *own = slu_strdup(prefix);
+    slu_status status = own == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a store") : options_of(self, grant, &options, err);
+    if (status == SLU_OK)
+        status = iceberg_store_s3_open(&options, self->env, &at->store, err);
+    if (status != SLU_OK) {
+        slu_free(own);
+        return status;
+    }
+    at->prefix = own;
+    return SLU_OK;
+}
+
 static slu_status
 client_ensure(stores *self, const char *location, stores_client **out, slu_error *err)
 {
-    s3_options options;
     slu_status status = SLU_OK;
     (void)pthread_mutex_lock(&self->lock);
-    const size_t index = client_index(self, location);
-    *out = &self->clients[index];
-    if ((*out)->store.ops == NULL) {
-        status = options_of(self, index, &options, err);
-        if (status == SLU_OK)
-            status = iceberg_store_s3_open(&options, self->env, &(*out)->store, err);
+    const iceberg_store_grant *grant = grant_of(self, location);
+    const char *prefix = grant == NULL ? "" : grant->prefix;
+    *out = client_place(self, prefix);
+    if (*out == NULL)
+        status = slu_error_set(err, SLU_LIMIT, "the keys of a table's files were renewed with other prefixes too often");
+    else if ((*out)->prefix == NULL)
+        status = client_open(self, grant, prefix, *out, err);
+    (void)pthread_mutex_unlock(&self->lock);
+    return status;
+}
+
+/* Under the lock: the clients that are open get their new keys. */
+static slu_status
+clients_renew(stores *self, slu_error *err)
+{
+    for (size_t i = 0; i < CLIENTS_MAX && self->clients[i].prefix != NULL; i++) {
+        const iceberg_store_grant *grant = NULL;
+        s3_options options;
+        for (size_t k = 0; k < self->settings.grant_count && grant == NULL; k++)
+            if (strcmp(self->settings.grants[k].prefix, self->clients[i].prefix) == 0)
+                grant = &self->settings.grants[k];
+        if (grant == NULL && self->clients[i].prefix[0] != 0)
+            continue; /* no longer granted: no location leads there any more */
+        SLU_TRY(options_of(self, grant, &options, err));
+        SLU_TRY(iceberg_store_s3_renew(&self->clients[i].store, &options, err));
     }
+    return SLU_OK;
+}
+
+static slu_status
+stores_renew(void *of, const iceberg_store_settings *settings, slu_error *err)
+{
+    stores *self = of;
+    slu_arena arena;
+    iceberg_store_settings copy;
+    slu_arena_init(&arena, SETTINGS_BYTES_MAX);
+    const slu_status copied = settings_copy(&arena, settings, &copy, err);
+    if (copied != SLU_OK) {
+        slu_arena_fini(&arena);
+        return copied;
+    }
+    (void)pthread_mutex_lock(&self->lock);
+    slu_arena_fini(&self->arena);
+    self->arena = arena;
+    self->settings = copy;
+    const slu_status status = clients_renew(self, err);
     (void)pthread_mutex_unlock(&self->lock);
     return status;
 }
@@ -269,8 +332,10 @@ static void
 stores_close(void *self)
 {
     stores *mine = self;
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
         iceberg_store_close(&mine->clients[i].store);
+        slu_free(mine->clients[i].prefix);
+    }
     iceberg_store_close(&mine->local);
     slu_arena_fini(&mine->arena);
     (void)pthread_mutex_destroy(&mine->lock);
@@ -287,6 +352,7 @@ static const iceberg_store_ops STORES = {
     .create = stores_create,
     .append = stores_append,
     .finish = stores_finish,
+    .renew = stores_renew,
     .close = stores_close,
 };
 
@@ -301,7 +367,7 @@ lake_stores_open(const slu_env *env, const iceberg_store_settings *settings, boo
     self->probe = probe;
     (void)pthread_mutex_init(&self->lock, NULL);
     slu_arena_init(&self->arena, SETTINGS_BYTES_MAX);
-    slu_status status = settings_copy(self, settings, err);
+    slu_status status = settings_copy(&self->arena, settings, &self->settings, err);
     if (status == SLU_OK)
         status = iceberg_store_local_open(sync, &self->local, err);
     if (status != SLU_OK)

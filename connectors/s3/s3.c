@@ -15,6 +15,12 @@
 #define PAGE_BYTES_MAX ((size_t)8 << 20) /* of a listing: 1000 keys of 1 KiB, each escaped */
 #define PATH_BYTES_MAX (S3_KEY_BYTES_MAX + 80)
 
+/* Keys, counted: a request that is under way holds on to those that it is signed with. */
+typedef struct identity {
+    s3_credentials keys;
+    uint32_t holders; /* under the client's lock */
+} identity;
+
 struct s3_client {
     const slu_env *env;
     http_options http;
@@ -23,12 +29,12 @@ struct s3_client {
     bool tls;
     bool loopback; /* an IP or localhost: path style unless told otherwise */
     int style;
-    s3_credentials who;
     uint32_t tries;
     uint32_t backoff_base_ms;
     size_t part_bytes;
     atomic_bool trusted;  /* the server has once accepted our signature: a bare 404 of it is to be believed */
     pthread_mutex_t lock; /* of what follows */
+    identity *who;
     char region[64];
     int64_t skew_ms;
     http_connection *idle[IDLE_MAX];
@@ -76,7 +82,7 @@ endpoint_take(s3_client *client, const char *endpoint, slu_error *err)
 static void
 region_take(s3_client *client, const char *region)
 {
-    const char *places[] = {region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"), client->who.region, "us-east-1"};
+    const char *places[] = {region, getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"), client->who->keys.region, "us-east-1"};
     size_t i = 0;
     while (!given(places[i]))
         i++;
@@ -84,11 +90,60 @@ region_take(s3_client *client, const char *region)
 }
 
 static slu_status
+identity_new(const s3_options *o, identity **out, slu_error *err)
+{
+    identity *who = slu_alloc_zero(1, sizeof *who);
+    if (who == NULL)
+        return slu_error_set(err, SLU_NOMEM, "an S3 client: no memory");
+    const slu_status status =
+        s3_credentials_find(o->access_key, o->secret_key, o->session_token, o->profile, o->profile_file, &who->keys, err);
+    if (status != SLU_OK) {
+        slu_free(who);
+        return status;
+    }
+    who->holders = 1;
+    *out = who;
+    return SLU_OK;
+}
+
+static identity *
+identity_hold(s3_client *client)
+{
+    (void)pthread_mutex_lock(&client->lock);
+    identity *who = client->who;
+    who->holders++;
+    (void)pthread_mutex_unlock(&client->lock);
+    return who;
+}
+
+static void
+identity_drop(s3_client *client, identity *who)
+{
+    (void)pthread_mutex_lock(&client->lock);
+    const bool last = --who->holders == 0;
+    (void)pthread_mutex_unlock(&client->lock);
+    if (!last)
+        return;
+    s3_credentials_fini(&who->keys);
+    slu_free(who);
+}
+
+/* Where our keys come from, for messages. */
+static const char *
+keys_from(s3_client *client)
+{
+    (void)pthread_mutex_lock(&client->lock);
+    const char *from = client->who->keys.from;
+    (void)pthread_mutex_unlock(&client->lock);
+    return from;
+}
+
+static slu_status
 options_take(s3_client *client, const s3_options *o, slu_error *err)
 {
     const char *ca_file = given(o->ca_file) ? o->ca_file : getenv("AWS_CA_BUNDLE");
     SLU_TRY(endpoint_take(client, given(o->endpoint) ? o->endpoint : NULL, err));
-    SLU_TRY(s3_credentials_find(o->access_key, o->secret_key, o->session_token, o->profile, o->profile_file, &client->who, err));
+    SLU_TRY(identity_new(o, &client->who, err));
     region_take(client, o->region);
     if (o->part_bytes != 0 && o->part_bytes < S3_PART_BYTES_MIN)
         return slu_error_set(err, SLU_INVALID, "S3 parts of %zu bytes: S3 wants at least %zu", o->part_bytes, S3_PART_BYTES_MIN);
@@ -129,11 +184,25 @@ s3_client_close(s3_client *client)
         return;
     for (size_t i = 0; i < client->idle_count; i++)
         http_connection_free(client->idle[i]);
+    if (client->who != NULL)
+        identity_drop(client, client->who);
     (void)pthread_mutex_destroy(&client->lock);
-    s3_credentials_fini(&client->who);
     slu_free(client->ca_file);
     slu_free(client->host);
     slu_free(client);
+}
+
+slu_status
+s3_client_renew(s3_client *client, const s3_options *options, slu_error *err)
+{
+    identity *fresh = NULL;
+    SLU_TRY(identity_new(options, &fresh, err));
+    (void)pthread_mutex_lock(&client->lock);
+    identity *old = client->who;
+    client->who = fresh;
+    (void)pthread_mutex_unlock(&client->lock);
+    identity_drop(client, old);
+    return SLU_OK;
 }
 
 size_t
@@ -236,11 +305,12 @@ typedef struct signed_request {
 } signed_request;
 
 static slu_status
-request_sign(s3_client *client, const s3_request *request, const route *way, signed_request *out, slu_error *err)
+request_sign(s3_client *client, const s3_credentials *who, const s3_request *request, const route *way, signed_request *out,
+             slu_error *err)
 {
     out->headers[out->header_count++] = (s3_pair){"x-amz-content-sha256", out->hash};
-    if (client->who.session_token != NULL)
-        out->headers[out->header_count++] = (s3_pair){"x-amz-security-token", client->who.session_token};
+    if (who->session_token != NULL)
+        out->headers[out->header_count++] = (s3_pair){"x-amz-security-token", who->session_token};
     for (size_t i = 0; i < sizeof request->headers / sizeof *request->headers; i++)
         if (request->headers[i].name != NULL)
             out->headers[out->header_count++] = request->headers[i];
@@ -254,8 +324,8 @@ request_sign(s3_client *client, const s3_request *request, const route *way, sig
                            .payload_hash = out->hash,
                            .region = way->region,
                            .service = "s3",
-                           .access_key = client->who.access_key,
-                           .secret_key = client->who.secret_key,
+                           .access_key = who->access_key,
+                           .secret_key = who->secret_key,
                            .wall_ms = way->wall_ms};
     slu_buf_printf(&out->url, "%s://%s", client->tls ? "https" : "http", way->host);
     SLU_TRY(s3_sign(&in, &out->url, &out->authorization, out->date, err));
@@ -275,7 +345,8 @@ send_once(s3_client *client, const s3_request *request, const char *hash, http_a
     slu_buf_init(&made.authorization, 16 << 10);
     memcpy(made.hash, hash, sizeof made.hash);
     route_make(client, request, &way);
-    slu_status status = request_sign(client, request, &way, &made, err);
+    identity *who = identity_hold(client);
+    slu_status status = request_sign(client, &who->keys, request, &way, &made, err);
     if (status == SLU_OK)
         status = connection_take(client, &connection, err);
     if (status == SLU_OK) {
@@ -289,6 +360,7 @@ send_once(s3_client *client, const s3_request *request, const char *hash, http_a
         status = http_exchange(connection, &out, answer, err);
         connection_give(client, connection);
     }
+    identity_drop(client, who);
     slu_buf_fini(&made.url);
     slu_buf_fini(&made.authorization);
     return status;
@@ -337,7 +409,7 @@ class_of(long status, const char *code)
 }
 
 static slu_status
-refusal(const s3_client *client, const s3_request *request, const http_answer *http, const s3_failure *failure, uint32_t tries,
+refusal(s3_client *client, const s3_request *request, const http_answer *http, const s3_failure *failure, uint32_t tries,
         slu_error *err)
 {
     const slu_status class = class_of(http->status, failure->code);
@@ -348,7 +420,7 @@ refusal(const s3_client *client, const s3_request *request, const http_answer *h
                                             request->key, http->status, failure->code[0] != 0 ? " " : "", failure->code,
                                             failure->message[0] != 0 ? ": " : "", failure->message, after,
                                             http->status == 401 || http->status == 403 ? "; the credentials are those of the " : "",
-                                            http->status == 401 || http->status == 403 ? client->who.from : "");
+                                            http->status == 401 || http->status == 403 ? keys_from(client) : "");
     if (err != NULL) {
         err->code = http->status;
         err->retriable = passes_by(http->status, failure->code);

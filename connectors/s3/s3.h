@@ -66,6 +66,10 @@ typedef struct s3_head {
 SLU_CHECK slu_status s3_client_open(const s3_options *options, const slu_env *env, s3_client **out, slu_error *err);
 void s3_client_close(s3_client *client); /* NULL is fine */
 
+/* Other keys, of the same options but for everything else, which stays: what is signed from now on is signed with them, the parts of
+ * an upload that is under way included. */
+SLU_CHECK slu_status s3_client_renew(s3_client *client, const s3_options *options, slu_error *err);
+
 /* Appends the whole object; more than out->bytes_max is LIMIT. */
 SLU_CHECK slu_status s3_get(s3_client *client, const char *bucket, const char *key, slu_buf *out, slu_error *err);
 /* Exactly `bytes` (at least 1) bytes from `offset`; an object that ends earlier is CORRUPT. */

@@ -3,6 +3,8 @@
 #include "base/alloc.h"
 #include "iceberg/metadata_json.h"
 
+#define GRANTS_BYTES_MAX ((size_t)4 << 20)
+
 /* ---- answers ---- */
 
 void
@@ -10,6 +12,7 @@ iceberg_rest_loaded_fini(iceberg_rest_loaded *loaded)
 {
     iceberg_metadata_free(&loaded->metadata);
     slu_free(loaded->metadata_location);
+    slu_arena_fini(&loaded->arena);
     memset(loaded, 0, sizeof *loaded);
 }
 
@@ -191,6 +194,28 @@ iceberg_rest_namespaces_decode(slu_view text, slu_arena *arena, iceberg_named fo
     return next_page(json, arena, out_next, err);
 }
 
+static slu_status
+grants_decode(const json_t *json, iceberg_rest_loaded *out, slu_error *err)
+{
+    const json_t *list = json_object_get(json, "storage-credentials");
+    const size_t count = json_array_size(list);
+    if (count > ICEBERG_STORE_GRANTS_MAX)
+        return slu_error_set(err, SLU_LIMIT, "%zu storage-credentials; at most %d are served", count, ICEBERG_STORE_GRANTS_MAX);
+    out->grants = slu_arena_array(&out->arena, count, sizeof *out->grants);
+    SLU_TRY(slu_arena_status(&out->arena, err));
+    for (size_t i = 0; i < count; i++) {
+        iceberg_rest_properties items;
+        const json_t *grant = json_array_get(list, i);
+        const char *prefix = json_string_value(json_object_get(grant, "prefix"));
+        if (prefix == NULL)
+            return slu_error_set(err, SLU_CORRUPT, "storage-credentials: entry %zu has no \"prefix\"", i);
+        SLU_TRY_IN(properties_decode(grant, "config", &out->arena, &items, err), err, "storage-credentials");
+        out->grants[i] = (iceberg_store_grant){slu_arena_strdup(&out->arena, prefix), items.items, items.count};
+    }
+    out->grant_count = count;
+    return slu_arena_status(&out->arena, err);
+}
+
 slu_status
 iceberg_rest_table_decode(slu_view text, iceberg_rest_loaded *out, slu_error *err)
 {
@@ -206,6 +231,9 @@ iceberg_rest_table_decode(slu_view text, iceberg_rest_loaded *out, slu_error *er
     made.metadata_location = slu_strdup(location);
     if (made.metadata_location == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a table");
+    slu_arena_init(&made.arena, GRANTS_BYTES_MAX);
+    SLU_TRY_IN(properties_decode(json, "config", &made.arena, &made.config, err), err, "table answer");
+    SLU_TRY_IN(grants_decode(json, &made, err), err, "table answer");
     SLU_TRY_IN(iceberg_metadata_of_document(json_incref(metadata), &made.metadata, err), err, "table answer");
     *out = made;
     memset(&made, 0, sizeof made);

@@ -12,6 +12,7 @@
 #define ICEBERG_REST_CODEC_H
 
 #include "iceberg/catalog.h"
+#include "iceberg/store_maker.h"
 
 #define ICEBERG_REST_PROPERTIES_MAX 4096
 #define ICEBERG_REST_LEVELS_MAX 16
@@ -41,6 +42,10 @@ typedef struct iceberg_rest_fault {
 typedef struct iceberg_rest_loaded {
     char *metadata_location;
     iceberg_metadata *metadata;
+    slu_arena arena; /* of what follows, which is for this table alone */
+    iceberg_rest_properties config;
+    iceberg_store_grant *grants; /* "storage-credentials" */
+    size_t grant_count;
 } iceberg_rest_loaded;
 
 void iceberg_rest_loaded_fini(iceberg_rest_loaded *loaded);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "iceberg/catalog_parts.h"
 #include "iceberg/manifest.h"
+#include "iceberg/rest/vended.h"
 
 #define PATH_BYTES_MAX ((size_t)64 << 10)
 #define BODY_BYTES_MAX ((size_t)16 << 20)
@@ -15,6 +16,7 @@ typedef struct rest_catalog {
     iceberg_store store;
     iceberg_store_maker maker;
     iceberg_rest_session *session;
+    iceberg_rest_vended *vended;
 } rest_catalog;
 
 /* ---- paths ---- */
@@ -49,13 +51,36 @@ path_table(const rest_catalog *catalog, const char *ns, const char *name, slu_bu
 }
 
 static slu_status
+call_as(const rest_catalog *catalog, const char *method, slu_buf *path, const slu_buf *body, size_t answer_max, const char *token,
+        iceberg_rest_reply *reply, slu_error *err)
+{
+    const iceberg_rest_call asked = {method, slu_buf_cstr(path), body == NULL ? slu_view_of(NULL, 0) : slu_buf_view(body),
+                                     answer_max, token};
+    SLU_TRY(slu_buf_status(path, err));
+    return iceberg_rest_session_call(catalog->session, &asked, reply, err);
+}
+
+static slu_status
 call(const rest_catalog *catalog, const char *method, slu_buf *path, const slu_buf *body, size_t answer_max,
      iceberg_rest_reply *reply, slu_error *err)
 {
-    const iceberg_rest_call asked = {method, slu_buf_cstr(path), body == NULL ? slu_view_of(NULL, 0) : slu_buf_view(body),
-                                     answer_max};
-    SLU_TRY(slu_buf_status(path, err));
-    return iceberg_rest_session_call(catalog->session, &asked, reply, err);
+    return call_as(catalog, method, path, body, answer_max, NULL, reply, err);
+}
+
+/* With the table's own token, where one came with it. */
+static slu_status
+call_table(const rest_catalog *catalog, const char *method, const char *ns, const char *name, const slu_buf *body,
+           iceberg_rest_reply *reply, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf path = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf token = {0};
+    slu_buf_init(&path, PATH_BYTES_MAX);
+    slu_buf_init(&token, SMALL_BYTES_MAX);
+    SLU_TRY(path_table(catalog, ns, name, &path, err));
+    iceberg_rest_vended_token(catalog->vended, ns, name, &token);
+    SLU_TRY(slu_buf_status(&token, err));
+    return call_as(catalog, method, &path, body, ICEBERG_METADATA_BYTES_MAX, token.bytes == 0 ? NULL : slu_buf_cstr(&token), reply,
+                   err);
 }
 
 /* What went wrong on the way to a success is forgotten: err is touched by a failure only. */
@@ -70,24 +95,33 @@ failed_in(const slu_error *own, slu_status status, slu_error *err, const char *d
 
 /* ---- tables ---- */
 
+/* Takes what came with the table, too. */
 static slu_status
-table_take(const char *ns, const char *name, const iceberg_rest_reply *reply, iceberg_table *out, slu_error *err)
+table_take(const rest_catalog *catalog, const char *ns, const char *name, const iceberg_rest_reply *reply, iceberg_table *out,
+           slu_error *err)
 {
     SLU_AUTO(iceberg_rest_loaded_fini) iceberg_rest_loaded loaded = {0};
     SLU_TRY(iceberg_rest_table_decode(slu_buf_view(&reply->body), &loaded, err));
+    SLU_TRY(iceberg_rest_vended_take(catalog->vended, ns, name, &loaded, err));
     return iceberg_table_make(ns, name, loaded.metadata_location, &loaded.metadata, out, err);
 }
 
 static slu_status
 rest_load(void *self, const char *ns, const char *name, iceberg_table *out, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf path = {0};
     SLU_AUTO(iceberg_rest_reply_fini) iceberg_rest_reply reply = {0};
-    slu_buf_init(&path, PATH_BYTES_MAX);
-    SLU_TRY(path_table(self, ns, name, &path, err));
-    SLU_TRY_IN(call(self, "GET", &path, NULL, ICEBERG_METADATA_BYTES_MAX, &reply, err), err, "load table %s.%s", ns, name);
-    SLU_TRY_IN(table_take(ns, name, &reply, out, err), err, "load table %s.%s", ns, name);
+    SLU_TRY_IN(call_table(self, "GET", ns, name, NULL, &reply, err), err, "load table %s.%s", ns, name);
+    SLU_TRY_IN(table_take(self, ns, name, &reply, out, err), err, "load table %s.%s", ns, name);
     return SLU_OK;
+}
+
+/* For new keys, of a table whose keys end. */
+static slu_status
+rest_ask(void *self, const char *ns, const char *name, iceberg_rest_loaded *out, slu_error *err)
+{
+    SLU_AUTO(iceberg_rest_reply_fini) iceberg_rest_reply reply = {0};
+    SLU_TRY(call_table(self, "GET", ns, name, NULL, &reply, err));
+    return iceberg_rest_table_decode(slu_buf_view(&reply.body), out, err);
 }
 
 /* The deed is done and its answer cannot be read: for the caller that is an answer that was lost. */
@@ -108,7 +142,7 @@ create_once(const rest_catalog *catalog, const char *ns, const char *name, const
     SLU_TRY(path_ns(catalog, ns, &path, err));
     slu_buf_text(&path, "/tables");
     SLU_TRY(call(catalog, "POST", &path, body, ICEBERG_METADATA_BYTES_MAX, &reply, err));
-    return table_take(ns, name, &reply, out, err) == SLU_OK ? SLU_OK : answer_lost(err);
+    return table_take(catalog, ns, name, &reply, out, err) == SLU_OK ? SLU_OK : answer_lost(err);
 }
 
 static slu_status
@@ -210,16 +244,13 @@ is_unknown(slu_status status)
 static slu_status
 commit_send(rest_catalog *catalog, const iceberg_table *base, const iceberg_change *change, iceberg_table *out, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf path = {0};
     SLU_AUTO(slu_buf_fini) slu_buf body = {0};
     SLU_AUTO(iceberg_rest_reply_fini) iceberg_rest_reply reply = {0};
-    slu_buf_init(&path, PATH_BYTES_MAX);
     slu_buf_init(&body, BODY_BYTES_MAX);
-    SLU_TRY(path_table(catalog, base->ns, base->name, &path, err));
     SLU_TRY(iceberg_rest_commit_encode(base, change, &body, err));
-    const slu_status status = call(catalog, "POST", &path, &body, ICEBERG_METADATA_BYTES_MAX, &reply, err);
+    const slu_status status = call_table(catalog, "POST", base->ns, base->name, &body, &reply, err);
     if (status == SLU_OK)
-        return table_take(base->ns, base->name, &reply, out, err) == SLU_OK ? SLU_OK : answer_lost(err);
+        return table_take(catalog, base->ns, base->name, &reply, out, err) == SLU_OK ? SLU_OK : answer_lost(err);
     if (!is_unknown(status) && (reply.in_doubt || status == SLU_CONFLICT || (status == SLU_INVALID && err->code == 400)))
         return refusal_settle(catalog, base, change, reply.in_doubt, status, out, err);
     return status;
@@ -283,13 +314,16 @@ rest_list(void *self, const char *ns, iceberg_named found, void *to, slu_error *
 static const iceberg_store *
 rest_store(void *self, const iceberg_table *table)
 {
-    return &((rest_catalog *)self)->store;
+    rest_catalog *catalog = self;
+    const iceberg_store *own = iceberg_rest_vended_store(catalog->vended, table->ns, table->name);
+    return own != NULL ? own : &catalog->store;
 }
 
 static void
 rest_close(void *self)
 {
     rest_catalog *catalog = self;
+    iceberg_rest_vended_close(&catalog->vended);
     iceberg_rest_session_close(&catalog->session);
     iceberg_store_close(&catalog->store);
     iceberg_store_maker_close(&catalog->maker);
@@ -305,6 +339,15 @@ static const iceberg_catalog_ops REST = {
     .close = rest_close,
 };
 
+static slu_status
+stores_open(rest_catalog *catalog, const iceberg_store_maker *maker, slu_error *err)
+{
+    const iceberg_rest_properties all = iceberg_rest_session_settings(catalog->session);
+    const iceberg_store_settings settings = {.items = all.items, .count = all.count};
+    SLU_TRY(maker->open(maker->self, &settings, &catalog->store, err));
+    return iceberg_rest_vended_open(catalog->env, all, &catalog->maker, rest_ask, catalog, &catalog->vended, err);
+}
+
 slu_status
 iceberg_catalog_rest_open(const slu_env *env, const iceberg_rest_options *options, iceberg_store_maker *maker, iceberg_catalog *out,
                           slu_error *err)
@@ -314,11 +357,8 @@ iceberg_catalog_rest_open(const slu_env *env, const iceberg_rest_options *option
         return slu_error_set(err, SLU_NOMEM, "no memory for a catalog");
     catalog->env = env;
     slu_status status = iceberg_rest_session_open(env, options, &catalog->session, err);
-    if (status == SLU_OK) {
-        const iceberg_rest_properties all = iceberg_rest_session_settings(catalog->session);
-        const iceberg_store_settings settings = {.items = all.items, .count = all.count};
-        status = maker->open(maker->self, &settings, &catalog->store, err);
-    }
+    if (status == SLU_OK)
+        status = stores_open(catalog, maker, err);
     if (status != SLU_OK) {
         rest_close(catalog);
         return slu_error_in(err, status, "REST catalog");

@@ -8,11 +8,12 @@
  *          looked for, and when it is there the commit is OK. After a try in doubt, that it is not there is believed only when the
  *          history from the ref back to the base is shown without a gap, since some servers list the current snapshot alone.
  * Create   makes the namespace when it is missing.
+ * Given    what comes with a table is used for that table: settings and keys for its files, a token for its calls (vended.h).
  * Files    the stores are made with the server's settings over and under ours (session.h).
  * Owns     the maker is taken over and closed with the catalog.
  * Threads  any; calls to the server wait for each other.
  * Errors   those of session.h and catalog.h.
- * Not yet  stage-create, table-scoped tokens, token exchange, vended credentials and remote signing, rest.auth.type sigv4 and basic.
+ * Not yet  stage-create, token exchange, remote signing, rest.auth.type sigv4 and basic.
  */
 #ifndef ICEBERG_REST_CATALOG_H
 #define ICEBERG_REST_CATALOG_H

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 #define SESSION_ARENA_BYTES_MAX ((size_t)16 << 20)
@@ -320,15 +321,17 @@ key_make(const slu_env *env, char out[64])
                    (unsigned long long)(b & 0xffffffffffff));
 }
 
-/* One try with its headers; 401 and 419 are asked once more with a new token. */
+/* One try with its headers. After 401 and 419 it is asked once more: with the session's token where the table's own was refused, else
+ * with a new one. */
 static slu_status
-call_try(iceberg_rest_session *session, const iceberg_http_request *bare, const char *key, iceberg_http_answer *answer,
-         slu_error *err)
+call_try(iceberg_rest_session *session, const iceberg_http_request *bare, const char *key, const char *own_bearer,
+         iceberg_http_answer *answer, slu_error *err)
 {
-    for (int round = 0;; round++) {
+    for (bool renewed = false;;) {
         const char *headers[HEADERS_MAX + 4];
         size_t count = 0;
-        SLU_TRY(token_ensure(session, err));
+        if (own_bearer == NULL)
+            SLU_TRY(token_ensure(session, err));
         for (; count < session->header_count; count++)
             headers[count] = session->headers[count];
         headers[count++] = "Accept: application/json";
@@ -336,22 +339,29 @@ call_try(iceberg_rest_session *session, const iceberg_http_request *bare, const 
             headers[count++] = "Content-Type: application/json";
         if (key != NULL)
             headers[count++] = key;
-        if (session->bearer != NULL)
-            headers[count++] = session->bearer;
+        if (own_bearer != NULL || session->bearer != NULL)
+            headers[count++] = own_bearer != NULL ? own_bearer : session->bearer;
         iceberg_http_request request = *bare;
         request.headers = headers;
         request.header_count = count;
         SLU_TRY(iceberg_http_exchange(session->http, &request, answer, err));
-        if ((answer->code != 401 && answer->code != 419) || round > 0 || get(&session->own, "credential") == NULL)
+        const bool may_renew = !renewed && get(&session->own, "credential") != NULL;
+        if ((answer->code != 401 && answer->code != 419) || (own_bearer == NULL && !may_renew))
             return SLU_OK;
         iceberg_http_answer_fini(answer);
+        if (own_bearer != NULL) {
+            own_bearer = NULL;
+            continue;
+        }
+        renewed = true;
         slu_free(session->bearer);
         session->bearer = NULL;
     }
 }
 
 static slu_status
-call_all(iceberg_rest_session *session, const char *url, const iceberg_rest_call *call, iceberg_rest_reply *reply, slu_error *err)
+call_all(iceberg_rest_session *session, const char *url, const iceberg_rest_call *call, const char *own_bearer,
+         iceberg_rest_reply *reply, slu_error *err)
 {
     const bool reads = strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0;
     char key[64] = "";
@@ -362,7 +372,7 @@ call_all(iceberg_rest_session *session, const char *url, const iceberg_rest_call
         .method = call->method, .url = url, .body = call->body, .answer_bytes_max = call->answer_bytes_max, .once = !reads};
     for (;;) {
         SLU_AUTO(iceberg_http_answer_fini) iceberg_http_answer answer = {.retry_after_ms = -1};
-        slu_status status = call_try(session, &request, key[0] == 0 ? NULL : key, &answer, err);
+        slu_status status = call_try(session, &request, key[0] == 0 ? NULL : key, own_bearer, &answer, err);
         if (status == SLU_OK && answer.code / 100 == 2) {
             reply->body = answer.body;
             answer.body = (slu_buf){0};
@@ -384,12 +394,16 @@ call_path(iceberg_rest_session *session, const char *prefix, const iceberg_rest_
           slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf url = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf bearer = {0};
     slu_error last = {0};
     slu_buf_init(&url, URL_BYTES_MAX);
+    slu_buf_init(&bearer, TOKEN_BYTES_MAX * 2);
+    slu_buf_printf(&bearer, "Authorization: Bearer %s", call->token == NULL ? "" : call->token);
+    SLU_TRY(slu_buf_status(&bearer, err));
     slu_buf_printf(&url, "%s/v1/%s%s", session->base, prefix, call->path);
     SLU_TRY(slu_buf_status(&url, err));
     (void)pthread_mutex_lock(&session->lock);
-    const slu_status status = call_all(session, slu_buf_cstr(&url), call, reply, &last);
+    const slu_status status = call_all(session, slu_buf_cstr(&url), call, call->token == NULL ? NULL : slu_buf_cstr(&bearer), reply, &last);
     (void)pthread_mutex_unlock(&session->lock);
     if (status != SLU_OK && err != NULL)
         *err = last; /* a try that failed before one that succeeded leaves no trace */
@@ -433,6 +447,17 @@ headers_take(iceberg_rest_session *session, const iceberg_rest_properties *from,
     return slu_arena_status(&session->arena, err);
 }
 
+/* Servers give keys for a table's files to those who ask for them; who brought keys needs none. */
+static void
+delegation_ask(iceberg_rest_session *session)
+{
+    for (size_t i = 0; i < session->own.count; i++)
+        if (strcasecmp(session->own.items[i].key, "header.X-Iceberg-Access-Delegation") == 0)
+            return;
+    if (get(&session->own, "s3.access-key-id") == NULL && session->header_count < HEADERS_MAX)
+        session->headers[session->header_count++] = "X-Iceberg-Access-Delegation: vended-credentials";
+}
+
 static slu_status
 own_check(iceberg_rest_session *session, slu_error *err)
 {
@@ -453,7 +478,9 @@ own_check(iceberg_rest_session *session, slu_error *err)
         return slu_error_set(err, SLU_INVALID, "token of the REST catalog is empty or has a line break");
     if (token != NULL)
         SLU_TRY(bearer_set(session, token, INT64_MAX, err));
-    return headers_take(session, &session->own, err);
+    SLU_TRY(headers_take(session, &session->own, err));
+    delegation_ask(session);
+    return SLU_OK;
 }
 
 /* Printable and encoded: "%1F", "%2E", ".". */
@@ -508,7 +535,7 @@ config_ask(iceberg_rest_session *session, slu_error *err)
         iceberg_rest_text_encode(&path, warehouse, strlen(warehouse));
     }
     SLU_TRY(slu_buf_status(&path, err));
-    const iceberg_rest_call call = {"GET", slu_buf_cstr(&path), {0}, CONFIG_BYTES_MAX};
+    const iceberg_rest_call call = {"GET", slu_buf_cstr(&path), {0}, CONFIG_BYTES_MAX, NULL};
     const slu_status status = call_path(session, "", &call, &reply, err);
     if (status == SLU_NOTFOUND)
         return slu_error_in(err, status, "the server knows no warehouse \"%.200s\", or it is no REST catalog",

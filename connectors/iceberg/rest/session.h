@@ -36,6 +36,7 @@ typedef struct iceberg_rest_call {
     const char *path; /* what comes after /v1/PREFIX/, encoded */
     slu_view body;    /* JSON, with POST */
     size_t answer_bytes_max;
+    const char *token; /* of this table alone, in place of the session's; NULL: the session's. Refused, the session's is tried */
 } iceberg_rest_call;
 
 typedef struct iceberg_rest_reply {
