@@ -106,7 +106,7 @@ slu_cli_fail(const slu_args *args, const slu_error *err)
 {
     (void)fprintf(stderr, "sluice %s: %s\n", args->verb->name, err->message);
     const bool silent = err->status == SLU_TIMEOUT || err->status == SLU_CLOSED || (err->status == SLU_IO && err->retriable);
-    return silent ? SLU_EXIT_NO_ANSWER : SLU_EXIT_FAILED;
+    return silent && !interrupted ? SLU_EXIT_NO_ANSWER : SLU_EXIT_FAILED;
 }
 
 slu_status

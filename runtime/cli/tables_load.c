@@ -6,77 +6,34 @@
  */
 #include "tables.h"
 
-#include "base/alloc.h"
 #include "base/limits.h"
-#include "fluss/client/writer.h"
-#include "fluss/record/key.h"
+#include "cli/catalog/row_writer.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 
-#include <sluice/sdk/columns_build.h>
-#include <sluice/sdk/rows.h>
-
-#define DELIVERY_TIMEOUT_MS 120000 /* a person waits: a server that is gone is said */
-#define LOAD_ROWS 4096
 #define LOAD_LINE_BYTES_MAX ((size_t)SLU_ROW_BYTES_MAX)
 
 typedef struct loading {
     const slu_args *args;
     fluss_client *client;
     fluss_target *target;
-    fluss_writer *writer;
+    cli_row_writer *writer;
     FILE *file;
     bool json;
     char *line;
     size_t line_capacity;
     uint64_t line_number;
-    uint64_t rows;
-    int64_t waiting; /* rows in the builders */
-    uint32_t column_count;
-    sdk_builder builders[SLU_COLUMNS_MAX];
-    bool nullable[SLU_COLUMNS_MAX];
     int32_t csv_columns[SLU_COLUMNS_MAX]; /* column of the n-th value of a line */
     uint32_t csv_count;
-    bool given[SLU_COLUMNS_MAX]; /* of the line at hand */
-    uint32_t next_bucket;        /* of a table without a bucket key */
 } loading;
-
-/* ---- One value ------------------------------------------------------------------------------------------------------------------- */
 
 static const struct ArrowSchema *
 table_arrow(const loading *l)
 {
     return &fluss_target_table(l->target)->arrow;
-}
-
-static slu_status
-value_add(loading *l, int32_t column, const char *text, size_t bytes, slu_error *err)
-{
-    const char *name = table_arrow(l)->children[column]->name;
-    if (l->given[column])
-        return slu_error_set(err, SLU_INVALID, "column %s comes twice", name);
-    l->given[column] = true;
-    return slu_error_in(err, sdk_value_parse(&l->builders[column], text, bytes, err), "column %s", name);
-}
-
-static slu_status
-row_end(loading *l, slu_error *err)
-{
-    for (uint32_t c = 0; c < l->column_count; c++) {
-        if (l->given[c]) {
-            l->given[c] = false;
-            continue;
-        }
-        if (!l->nullable[c])
-            return slu_error_set(err, SLU_INVALID, "column %s is missing, and it is NOT NULL", table_arrow(l)->children[c]->name);
-        sdk_builder_null(&l->builders[c]);
-    }
-    l->waiting++;
-    l->rows++;
-    return SLU_OK;
 }
 
 /* ---- Lines ----------------------------------------------------------------------------------------------------------------------- */
@@ -139,11 +96,11 @@ csv_row(loading *l, char *line, slu_error *err)
         if (count == l->csv_count)
             return slu_error_set(err, SLU_INVALID, "more values than headings (%u)", l->csv_count);
         if (value != NULL)
-            SLU_TRY(value_add(l, l->csv_columns[count], value, bytes, err));
+            SLU_TRY(cli_row_writer_value(l->writer, l->csv_columns[count], value, bytes, err));
     }
     if (count != l->csv_count)
         return slu_error_set(err, SLU_INVALID, "%u values under %u headings", count, l->csv_count);
-    return row_end(l, err);
+    return cli_row_writer_row(l->writer, err);
 }
 
 static slu_status
@@ -155,12 +112,13 @@ json_member(loading *l, const char *name, const json_t *value, slu_error *err)
     if (json_is_null(value))
         return SLU_OK;
     if (json_is_string(value))
-        return value_add(l, (int32_t)column, json_string_value(value), json_string_length(value), err);
+        return cli_row_writer_value(l->writer, (int32_t)column, json_string_value(value), json_string_length(value), err);
     if (json_is_boolean(value))
-        return value_add(l, (int32_t)column, json_is_true(value) ? "true" : "false", json_is_true(value) ? 4 : 5, err);
+        return cli_row_writer_value(l->writer, (int32_t)column, json_is_true(value) ? "true" : "false", json_is_true(value) ? 4 : 5,
+                                    err);
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
     const slu_status status = text == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a value")
-                                           : value_add(l, (int32_t)column, text, strlen(text), err);
+                                           : cli_row_writer_value(l->writer, (int32_t)column, text, strlen(text), err);
     free(text);
     return status;
 }
@@ -181,89 +139,7 @@ json_row(loading *l, const char *line, size_t bytes, slu_error *err)
             status = json_member(l, name, value, err);
     }
     json_decref(object);
-    return status == SLU_OK ? row_end(l, err) : status;
-}
-
-/* ---- Batches --------------------------------------------------------------------------------------------------------------------- */
-
-static slu_status
-batch_make(loading *l, struct ArrowArray *out, slu_error *err)
-{
-    struct ArrowArray *columns = slu_alloc_zero(l->column_count, sizeof *columns);
-    slu_status status = columns == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a batch") : SLU_OK;
-    for (uint32_t c = 0; c < l->column_count && status == SLU_OK; c++)
-        status = sdk_builder_finish(&l->builders[c], &columns[c], err);
-    if (status == SLU_OK)
-        status = sdk_struct(columns, l->column_count, l->waiting, out, err);
-    for (uint32_t c = 0; c < l->column_count && columns != NULL; c++)
-        slu_array_release(&columns[c]);
-    slu_free(columns);
-    return status;
-}
-
-static slu_status
-bucket_write(loading *l, int32_t bucket, const struct ArrowArray *array, const int32_t *rows, int64_t count, slu_error *err)
-{
-    for (;;) {
-        const slu_status status = fluss_writer_write(l->writer, bucket, table_arrow(l), array, rows, count, NULL, err);
-        if (status != SLU_AGAIN)
-            return status;
-        fluss_client_step(l->client, 100);
-        const slu_status alive = fluss_writer_poll(l->writer, err);
-        if (alive < 0)
-            return alive;
-    }
-}
-
-/* The bucket number of each row. */
-static slu_status
-rows_place(loading *l, const struct ArrowArray *array, int32_t *buckets, slu_error *err)
-{
-    static int32_t slots[LOAD_ROWS];
-    const fluss_table *table = fluss_target_table(l->target);
-    if (table->bucket_column_count == 0) {
-        const int32_t bucket = (int32_t)(l->next_bucket++ % (uint32_t)table->bucket_count);
-        for (int64_t i = 0; i < l->waiting; i++)
-            buckets[i] = bucket;
-    } else {
-        SLU_TRY(fluss_table_buckets(table, table_arrow(l), array, NULL, l->waiting, buckets, err));
-    }
-    SLU_TRY(fluss_target_slots(l->target, table_arrow(l), array, NULL, l->waiting, slots, err));
-    for (int64_t i = 0; i < l->waiting; i++)
-        buckets[i] += slots[i] * table->bucket_count;
-    return SLU_OK;
-}
-
-static slu_status
-buckets_write(loading *l, const struct ArrowArray *array, slu_error *err)
-{
-    static int32_t buckets[LOAD_ROWS];
-    static int32_t rows[LOAD_ROWS];
-    SLU_TRY(rows_place(l, array, buckets, err));
-    const int32_t numbers = fluss_target_bucket_numbers(l->target);
-    for (int32_t bucket = 0; bucket < numbers; bucket++) {
-        int64_t count = 0;
-        for (int32_t i = 0; i < (int32_t)l->waiting; i++)
-            if (buckets[i] == bucket)
-                rows[count++] = i;
-        if (count != 0)
-            SLU_TRY(bucket_write(l, bucket, array, rows, count, err));
-    }
-    return SLU_OK;
-}
-
-static slu_status
-flush(loading *l, slu_error *err)
-{
-    struct ArrowArray array = {0};
-    if (l->waiting == 0)
-        return SLU_OK;
-    slu_status status = batch_make(l, &array, err);
-    if (status == SLU_OK)
-        status = buckets_write(l, &array, err);
-    slu_array_release(&array);
-    l->waiting = 0;
-    return status;
+    return status == SLU_OK ? cli_row_writer_row(l->writer, err) : status;
 }
 
 /* ---- The file -------------------------------------------------------------------------------------------------------------------- */
@@ -291,13 +167,10 @@ file_take(loading *l, slu_error *err)
         const slu_status status = line_take(l, (size_t)bytes, err);
         if (status != SLU_OK)
             return slu_error_in(err, status, "%s:%" PRIu64, l->args->words[1], l->line_number);
-        if (l->waiting == LOAD_ROWS)
-            SLU_TRY(flush(l, err));
     }
     if (ferror(l->file))
         return slu_error_set(err, SLU_IO, "%s: %s", l->args->words[1], strerror(errno));
-    SLU_TRY(flush(l, err));
-    return fluss_writer_wait(l->writer, TABLES_TIMEOUT_MS, err);
+    return cli_row_writer_finish(l->writer, TABLES_TIMEOUT_MS, err);
 }
 
 static bool
@@ -321,24 +194,15 @@ load_open(loading *l, slu_error *err)
         return slu_error_set(err, SLU_IO, "%s: %s", path, strerror(errno));
     SLU_TRY(slu_tables_client(l->args, &l->client, err));
     SLU_TRY(slu_tables_target(l->client, l->args->words[0], &l->target, err));
-    for (int64_t c = 0; c < table_arrow(l)->n_children; c++) {
-        const struct ArrowSchema *field = table_arrow(l)->children[c];
-        if (sdk_builder_init(&l->builders[c], field->format, NULL) != SLU_OK)
-            return slu_error_set(err, SLU_UNSUPPORTED, "column %s has a nested type, which this verb does not load", field->name);
-        l->nullable[c] = slu_schema_nullable(field);
-        l->column_count++;
-    }
-    return fluss_writer_open(l->target, &(fluss_writer_options){.delivery_timeout_ms = DELIVERY_TIMEOUT_MS}, &l->writer, err);
+    return cli_row_writer_open(l->target, &l->writer, err);
 }
 
 static void
 load_close(loading *l)
 {
-    fluss_writer_close(&l->writer);
+    cli_row_writer_close(&l->writer);
     fluss_target_close(&l->target);
     fluss_client_close(&l->client);
-    for (uint32_t c = 0; c < l->column_count; c++)
-        sdk_builder_fini(&l->builders[c]);
     if (l->file != NULL && l->file != stdin)
         (void)fclose(l->file);
     free(l->line);
@@ -354,12 +218,15 @@ slu_tables_load(const slu_args *args)
     slu_status status = load_open(&l, &err);
     if (status == SLU_OK)
         status = file_take(&l, &err);
+    const uint64_t rows = l.writer == NULL ? 0 : cli_row_writer_rows(l.writer);
     load_close(&l);
+    if (status != SLU_OK && slu_cli_interrupted())
+        (void)slu_error_set(&err, status, "interrupted: of the %" PRIu64 " rows read so far some may be stored", rows);
     if (status != SLU_OK)
         return slu_tables_fail(args, &err);
     if (args->json)
-        (void)printf("{\"rows\": %" PRIu64 "}\n", l.rows);
+        (void)printf("{\"rows\": %" PRIu64 "}\n", rows);
     else
-        (void)printf("%" PRIu64 " rows loaded into %s\n", l.rows, args->words[0]);
+        (void)printf("%" PRIu64 " rows loaded into %s\n", rows, args->words[0]);
     return slu_cli_interrupted() ? SLU_EXIT_FAILED : SLU_EXIT_DONE;
 }

@@ -3,36 +3,18 @@
 
 #include "base/file.h"
 #include "cli/catalog/catalog.h"
+#include "cli/shell/interrupt.h"
+#include "cli/shell/shell.h"
 #include "lake_settings.h"
-#include "plan/descriptor.h"
-#include "sql/session.h"
 
-#include <ctype.h>
-#include <histedit.h>
-#include <locale.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TEXT_BYTES_MAX ((size_t)4 << 20)
 
-static slu_sql_session *running; /* for the signal handler: Ctrl-C ends a query, not the shell */
-
-static void
-on_interrupt(int number)
-{
-    (void)number;
-    if (running != NULL)
-        slu_sql_interrupt(running);
-}
-
 static slu_status
 settings_check(const slu_args *args, slu_error *err)
 {
-    static const char *const known[] = {"fluss.bootstrap.servers",
-                                        "fluss.client.security.protocol",
+    static const char *const known[] = {"fluss.client.security.protocol",
                                         "fluss.client.security.sasl.mechanism",
                                         "fluss.client.security.sasl.username",
                                         "fluss.client.security.sasl.password",
@@ -55,127 +37,8 @@ static int
 format_of(const slu_args *args)
 {
     const char *format = slu_args_get(args, "format");
-    if (args->json || (format != NULL && strcmp(format, "json") == 0))
-        return SLU_SQL_FORMAT_JSON;
-    if (format != NULL && strcmp(format, "csv") == 0)
-        return SLU_SQL_FORMAT_CSV;
-    return format == NULL || strcmp(format, "table") == 0 ? SLU_SQL_FORMAT_TABLE : 0;
+    return args->json ? SLU_SQL_FORMAT_JSON : format == NULL ? SLU_SQL_FORMAT_TABLE : slu_sql_format_named(format);
 }
-
-/* ---- The prompt ---- */
-
-static char *
-prompt(EditLine *line)
-{
-    static char first[] = "sluice> ";
-    static char more[] = "   ...> ";
-    const slu_buf *pending = NULL;
-    (void)el_get(line, EL_CLIENTDATA, &pending);
-    return pending != NULL && pending->bytes > 0 ? more : first;
-}
-
-/* A statement ends with ';' at the end of a line. */
-static bool
-complete(const slu_buf *text)
-{
-    size_t end = text->bytes;
-    while (end > 0 && isspace(text->data[end - 1]))
-        end--;
-    return end > 0 && text->data[end - 1] == ';';
-}
-
-static bool
-dot_command(const char *text, slu_sql_session *session, int *format, bool *timing, bool *quit)
-{
-    slu_error err;
-    char word[32] = "";
-    char rest[300] = "";
-    if (text[0] != '.' || sscanf(text, "%31s %299s", word, rest) < 1)
-        return false;
-    if (strcmp(word, ".quit") == 0 || strcmp(word, ".exit") == 0) {
-        *quit = true;
-    } else if (strcmp(word, ".tables") == 0 || strcmp(word, ".schema") == 0) {
-        char statement[400];
-        (void)snprintf(statement, sizeof statement, strcmp(word, ".tables") == 0 ? "SHOW TABLES" : "DESCRIBE %s", rest);
-        if (slu_sql_run(session, statement, *format, stdout, NULL, &err) != SLU_OK)
-            (void)fprintf(stderr, "error: %s\n", err.message);
-    } else if (strcmp(word, ".mode") == 0) {
-        *format = strcmp(rest, "csv") == 0    ? SLU_SQL_FORMAT_CSV
-                  : strcmp(rest, "json") == 0 ? SLU_SQL_FORMAT_JSON
-                                              : SLU_SQL_FORMAT_TABLE;
-    } else if (strcmp(word, ".timing") == 0) {
-        *timing = strcmp(rest, "off") != 0;
-    } else {
-        (void)fputs(".tables  .schema TABLE  .mode table|csv|json  .timing on|off  .quit\n", stdout);
-    }
-    return true;
-}
-
-static void
-statement_run(slu_sql_session *session, const char *text, int format, bool timing)
-{
-    slu_error err;
-    struct timespec from;
-    struct timespec to;
-    (void)clock_gettime(CLOCK_MONOTONIC, &from);
-    running = session;
-    const slu_status status = slu_sql_run(session, text, format, stdout, NULL, &err);
-    running = NULL;
-    (void)clock_gettime(CLOCK_MONOTONIC, &to);
-    if (status != SLU_OK)
-        (void)fprintf(stderr, "error: %s\n", err.message);
-    else if (timing)
-        (void)printf("%.3f s\n", (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
-}
-
-static void
-history_path(char *path, size_t bytes)
-{
-    const char *home = getenv("HOME");
-    (void)snprintf(path, bytes, "%s/.sluice_history", home == NULL ? "." : home);
-}
-
-static int
-shell(slu_sql_session *session, int format)
-{
-    HistEvent event;
-    char path[4096];
-    slu_buf text;
-    bool timing = true;
-    bool quit = false;
-    int length;
-    const char *line;
-    History *past = history_init();
-    EditLine *editor = el_init("sluice", stdin, stdout, stderr);
-    slu_buf_init(&text, TEXT_BYTES_MAX);
-    if (past == NULL || editor == NULL)
-        return SLU_EXIT_FAILED;
-    history_path(path, sizeof path);
-    (void)history(past, &event, H_SETSIZE, 1000);
-    (void)history(past, &event, H_LOAD, path);
-    (void)el_set(editor, EL_CLIENTDATA, &text);
-    (void)el_set(editor, EL_PROMPT, prompt);
-    (void)el_set(editor, EL_EDITOR, "emacs");
-    (void)el_set(editor, EL_HIST, history, past);
-    (void)puts("SQL ends with ';'. .help lists the rest.");
-    while (!quit && (line = el_gets(editor, &length)) != NULL && length > 0) {
-        if (text.bytes == 0 && dot_command(line, session, &format, &timing, &quit))
-            continue;
-        slu_buf_append(&text, line, (size_t)length);
-        if (!complete(&text))
-            continue;
-        (void)history(past, &event, H_ENTER, slu_buf_cstr(&text));
-        statement_run(session, slu_buf_cstr(&text), format, timing);
-        slu_buf_reset(&text);
-    }
-    (void)history(past, &event, H_SAVE, path);
-    el_end(editor);
-    history_end(past);
-    slu_buf_fini(&text);
-    return SLU_EXIT_DONE;
-}
-
-/* ---- The verb ---- */
 
 static slu_status
 input_read(slu_buf *text, slu_error *err)
@@ -184,11 +47,12 @@ input_read(slu_buf *text, slu_error *err)
     size_t got;
     while ((got = fread(chunk, 1, sizeof chunk, stdin)) > 0)
         slu_buf_append(text, chunk, got);
-    return slu_buf_status(text, err);
+    return cli_interrupted() ? slu_error_set(err, SLU_CLOSED, "interrupted") : slu_buf_status(text, err);
 }
 
+/* The words of -e, of a file, or of standard input. */
 static slu_status
-text_run(const slu_args *args, slu_sql_session *session, int format, slu_error *err)
+text_run(const slu_args *args, cli_shell *shell, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf text;
     slu_buf_init(&text, TEXT_BYTES_MAX);
@@ -198,10 +62,34 @@ text_run(const slu_args *args, slu_sql_session *session, int format, slu_error *
         SLU_TRY(slu_file_read(args->words[0], TEXT_BYTES_MAX, &text, err));
     else
         SLU_TRY(input_read(&text, err));
-    running = session;
-    const slu_status status = slu_sql_run(session, slu_buf_cstr(&text), format, stdout, NULL, err);
-    running = NULL;
+    SLU_TRY(slu_buf_status(&text, err));
+    return cli_shell_text(shell, slu_buf_cstr(&text), err);
+}
+
+static slu_status
+shell_run(const slu_args *args, slu_sql_session *session, slu_error *err)
+{
+    cli_shell *shell = NULL;
+    const bool prompting = !slu_args_has(args, "execute") && args->word_count == 0 && isatty(STDIN_FILENO) == 1;
+    SLU_TRY(cli_shell_open(session, format_of(args), prompting || slu_args_has(args, "timing"), &shell, err));
+    const slu_status status = prompting ? cli_shell_prompt(shell, err) : text_run(args, shell, err);
+    cli_shell_close(&shell);
     return status;
+}
+
+static cli_catalog_options
+catalog_options(const slu_args *args, const cli_lake_settings *lake)
+{
+    const char *servers = slu_args_get(args, "fluss.bootstrap.servers");
+    return (cli_catalog_options){.bootstrap_servers = servers != NULL ? servers : "127.0.0.1:9123",
+                                 .database = slu_args_get(args, "database"),
+                                 .stopped = cli_interrupted,
+                                 .lake = cli_lake_settings_options(lake),
+                                 .login = {.protocol = cli_setting(args, "fluss.client.security.protocol"),
+                                           .mechanism = cli_setting(args, "fluss.client.security.sasl.mechanism"),
+                                           .username = cli_setting(args, "fluss.client.security.sasl.username"),
+                                           .password = cli_setting(args, "fluss.client.security.sasl.password"),
+                                           .jaas_config = cli_setting(args, "fluss.client.security.sasl.jaas.config")}};
 }
 
 static int
@@ -210,64 +98,50 @@ sql(const slu_args *args)
     slu_error err;
     cli_catalog *catalog = NULL;
     slu_sql_session *session = NULL;
-    const int format = format_of(args);
     cli_lake_settings lake;
     slu_status status = cli_lake_settings_take(args, &lake, &err);
-    cli_catalog_options options = {.bootstrap_servers = cli_setting(args, "fluss.bootstrap.servers"),
-                                   .database = slu_args_get(args, "database"),
-                                   .lake = cli_lake_settings_options(&lake),
-                                   .login = {.protocol = cli_setting(args, "fluss.client.security.protocol"),
-                                             .mechanism = cli_setting(args, "fluss.client.security.sasl.mechanism"),
-                                             .username = cli_setting(args, "fluss.client.security.sasl.username"),
-                                             .password = cli_setting(args, "fluss.client.security.sasl.password"),
-                                             .jaas_config = cli_setting(args, "fluss.client.security.sasl.jaas.config")}};
-    if (options.bootstrap_servers == NULL)
-        options.bootstrap_servers = "127.0.0.1:9123";
+    const cli_catalog_options options = catalog_options(args, &lake);
     if (status == SLU_OK)
         status = settings_check(args, &err);
-    if (status == SLU_OK && format == 0)
+    if (status == SLU_OK && format_of(args) == 0)
         status = slu_error_set(&err, SLU_INVALID, "--format %s: it is table, csv or json", slu_args_get(args, "format"));
     if (status != SLU_OK) {
         (void)slu_cli_fail(args, &err);
         return SLU_EXIT_USAGE;
     }
-    (void)setlocale(LC_CTYPE, "");
-    struct sigaction action = {.sa_handler = on_interrupt};
-    (void)sigaction(SIGINT, &action, NULL);
-    const bool interactive = !slu_args_has(args, "execute") && args->word_count == 0 && isatty(STDIN_FILENO) == 1;
-    int code = SLU_EXIT_DONE;
+    cli_interrupt_catch();
     status = cli_catalog_open(slu_cli_env(), &options, &catalog, &err);
     if (status == SLU_OK)
         status = slu_sql_open(cli_catalog_sql(catalog), &session, &err);
-    if (status == SLU_OK && interactive)
-        code = shell(session, format);
-    else if (status == SLU_OK)
-        status = text_run(args, session, format, &err);
-    if (status != SLU_OK)
-        code = slu_cli_fail(args, &err);
+    if (status == SLU_OK)
+        status = shell_run(args, session, &err);
+    const int code = status == SLU_OK ? SLU_EXIT_DONE : slu_cli_fail(args, &err);
     slu_sql_close(&session);
     cli_catalog_close(&catalog);
-    return code;
+    return cli_interrupted() && status != SLU_OK ? SLU_EXIT_FAILED : code;
 }
 
 static const slu_flag flags[] = {
+    {"fluss.bootstrap.servers", 'b', "HOST:PORT", "the cluster (127.0.0.1:9123)"},
     {"execute", 'e', "SQL", "run these statements and end"},
     {"format", 'f', "NAME", "table, csv or json (table)"},
     {"database", 0, "NAME", "where a name without a database is looked up (fluss)"},
+    {"timing", 0, NULL, "how long each statement took, on stderr"},
 };
 
-const slu_verb slu_verb_sql = {
-    .name = "sql",
-    .summary = "SQL over tables, their streams and their lake",
-    .usage = "[FILE.sql]",
-    .more = "Tables: T is the union of lake and log, T$log the log, T$lake the lake (T$lake@SNAPSHOT as of then),\n"
-            "T$snapshots and T$files its Iceberg table, T$partitions its partitions. SHOW TABLES; SHOW PARTITIONS T; DESCRIBE T.\n"
-            "Settings: --fluss.bootstrap.servers HOST:PORT (127.0.0.1:9123), --datalake.iceberg.warehouse DIR,\n"
-            "--datalake.iceberg.type hadoop|rest (with --datalake.iceberg.uri URI), --fluss.client.security.sasl.username NAME "
-            "(the password rather in\n"
-            "SLUICE_FLUSS_CLIENT_SECURITY_SASL_PASSWORD).",
-    SLU_VERB_FLAGS(flags),
-    .words_max = 1,
-    .settings = true,
-    .json = true,
-    .run = sql};
+const slu_verb slu_verb_sql = {.name = "sql",
+                               .summary = "SQL over tables, their streams and their lake",
+                               .usage = "[FILE.sql]",
+                               .more = "Tables: T is the union of lake and log, T$log the log, T$changelog every change,\n"
+                                       "T$lake the lake (T$lake@SNAPSHOT as of then), T$snapshots, T$files and\n"
+                                       "T$partitions its parts. Beside queries: SHOW TABLES | DATABASES | PARTITIONS T,\n"
+                                       "DESCRIBE T, SHOW CREATE TABLE T, CREATE and DROP, INSERT INTO. Without FILE\n"
+                                       "and -e on a terminal: a prompt, where .help says more.\n"
+                                       "Settings: --datalake.iceberg.warehouse DIR, --datalake.iceberg.type hadoop|rest\n"
+                                       "(with --datalake.iceberg.uri URI), --fluss.client.security.sasl.username NAME\n"
+                                       "(the password rather in SLUICE_FLUSS_CLIENT_SECURITY_SASL_PASSWORD).",
+                               SLU_VERB_FLAGS(flags),
+                               .words_max = 1,
+                               .settings = true,
+                               .json = true,
+                               .run = sql};

@@ -1,8 +1,8 @@
 /* verb_tables.c: the tables of a Fluss cluster: list, create, describe, load, read, drop. */
 #include "tables.h"
 
-#include "fluss/merge/aggregate.h"
-#include "fluss/record/descriptor.h"
+#include "cli/catalog/descriptor_words.h"
+#include "fluss/record/type_parse.h"
 #include "table.h"
 
 #include <inttypes.h>
@@ -10,11 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <sluice/sdk/types.h>
-
 #define SERVERS_DEFAULT "127.0.0.1:9123"
 #define TABLES_ARENA_BYTES_MAX ((size_t)16 << 20)
-#define KEY_COLUMNS_MAX 64
 
 /* ---- Shared ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -38,8 +35,10 @@ slu_tables_client(const slu_args *args, fluss_client **out, slu_error *err)
 slu_status
 slu_tables_client_at(const slu_args *args, const char *servers, fluss_client **out, slu_error *err)
 {
-    const fluss_client_options options = {
-        .bootstrap_servers = servers == NULL ? SERVERS_DEFAULT : servers, .connect_timeout_ms = 5000, .login = tables_login(args)};
+    const fluss_client_options options = {.bootstrap_servers = servers == NULL ? SERVERS_DEFAULT : servers,
+                                          .connect_timeout_ms = 5000,
+                                          .stopped = slu_cli_interrupted,
+                                          .login = tables_login(args)};
     return fluss_client_open(slu_cli_env(), &options, out, err);
 }
 
@@ -170,129 +169,51 @@ tables_list(const slu_args *args)
 
 /* ---- create ---------------------------------------------------------------------------------------------------------------------- */
 
-/* "a, b" as names in the arena. */
-static slu_status
-name_list(const char *text, slu_arena *arena, const char ***out, size_t *out_count, slu_error *err)
-{
-    const char **list = slu_arena_array(arena, KEY_COLUMNS_MAX, sizeof *list);
-    char *copy = slu_arena_strdup(arena, text == NULL ? "" : text);
-    SLU_TRY(slu_arena_status(arena, err));
-    *out_count = 0;
-    for (char *save = NULL, *name = strtok_r(copy, ", ", &save); name != NULL; name = strtok_r(NULL, ", ", &save)) {
-        if (*out_count == KEY_COLUMNS_MAX)
-            return slu_error_set(err, SLU_LIMIT, "more than %d columns in a key", KEY_COLUMNS_MAX);
-        list[(*out_count)++] = name;
-    }
-    *out = list;
-    return SLU_OK;
-}
-
-static slu_status
-primary_key_set(const char *text, slu_arena *arena, fluss_schema *schema, slu_error *err)
-{
-    const char **columns = NULL;
-    size_t count = 0;
-    SLU_TRY(name_list(text, arena, &columns, &count, err));
-    int32_t *positions = slu_arena_array(arena, count, sizeof *positions);
-    SLU_TRY(slu_arena_status(arena, err));
-    for (size_t i = 0; i < count; i++) {
-        positions[i] = fluss_schema_find(schema, columns[i]);
-        if (positions[i] < 0)
-            return slu_error_set(err, SLU_INVALID, "--primary-key: there is no column %s", columns[i]);
-    }
-    schema->primary_key = positions;
-    schema->primary_key_count = count;
-    return SLU_OK;
-}
-
-/* One "column=function" or "column=function:delimiter", as the schema's JSON has it. */
-static slu_status
-aggregate_set(char *said, slu_arena *arena, fluss_schema *schema, slu_error *err)
-{
-    fluss_agg_function function;
-    char *name = strchr(said, '=');
-    if (name == NULL)
-        return slu_error_set(err, SLU_INVALID, "--aggregate: %s is not COLUMN=FUNCTION", said);
-    *name++ = 0;
-    char *delimiter = strchr(name, ':');
-    if (delimiter != NULL)
-        *delimiter++ = 0;
-    const int32_t at = fluss_schema_find(schema, said);
-    if (at < 0)
-        return slu_error_set(err, SLU_INVALID, "--aggregate: there is no column %s", said);
-    if (!fluss_aggregate_find(name, &function))
-        return slu_error_set(
-            err, SLU_INVALID,
-            "--aggregate: there is no function %s; there are sum, product, max, min, last_value, "
-            "last_value_ignore_nulls, first_value, first_value_ignore_nulls, listagg, string_agg, bool_and, bool_or, "
-            "rbm32 and rbm64",
-            name);
-    if (delimiter != NULL && strpbrk(delimiter, "\"\\") != NULL)
-        return slu_error_set(err, SLU_INVALID, "--aggregate: a delimiter with a quote or a backslash");
-    schema->columns[at].agg_function = delimiter == NULL
-                                           ? slu_arena_printf(arena, "{\"type\":\"%s\"}", fluss_aggregate_name(function))
-                                           : slu_arena_printf(arena, "{\"type\":\"%s\",\"parameters\":{\"delimiter\":\"%s\"}}",
-                                                              fluss_aggregate_name(function), delimiter);
-    return slu_arena_status(arena, err);
-}
-
+/* "column=function, .." */
 static slu_status
 aggregates_set(const char *text, slu_arena *arena, fluss_schema *schema, slu_error *err)
 {
     char *copy = slu_arena_strdup(arena, text == NULL ? "" : text);
     SLU_TRY(slu_arena_status(arena, err));
-    for (char *save = NULL, *said = strtok_r(copy, ", ", &save); said != NULL; said = strtok_r(NULL, ", ", &save))
-        SLU_TRY(aggregate_set(said, arena, schema, err));
-    return SLU_OK;
-}
-
-static slu_status
-auto_increment_set(const char *column, fluss_schema *schema, slu_error *err)
-{
-    if (column != NULL && fluss_schema_find(schema, column) < 0)
-        return slu_error_set(err, SLU_INVALID, "--auto-increment: there is no column %s", column);
-    schema->auto_increment_column = column;
-    return SLU_OK;
-}
-
-/* `table.*` are Fluss's own; every other setting is the user's. */
-static slu_status
-properties_set(const slu_args *args, slu_arena *arena, fluss_descriptor *out, slu_error *err)
-{
-    out->custom_properties = slu_arena_array(arena, args->setting_count, sizeof *out->custom_properties);
-    SLU_TRY(slu_arena_status(arena, err));
-    for (uint32_t i = 0; i < args->setting_count; i++) {
-        const slu_setting *setting = &args->settings[i];
-        if (strncmp(setting->name, "table.", 6) == 0)
-            SLU_TRY(fluss_descriptor_set(out, arena, setting->name, setting->text, err));
-        else
-            out->custom_properties[out->custom_property_count++] = (fluss_property){setting->name, setting->text};
+    for (char *save = NULL, *said = strtok_r(copy, ", ", &save); said != NULL; said = strtok_r(NULL, ", ", &save)) {
+        char *function = strchr(said, '=');
+        if (function == NULL)
+            return slu_error_set(err, SLU_INVALID, "--aggregate: %s is not COLUMN=FUNCTION", said);
+        *function++ = 0;
+        SLU_TRY(cli_aggregate_set("--aggregate", said, function, arena, schema, err));
     }
     return SLU_OK;
 }
 
 static slu_status
+keys_set(const slu_args *args, slu_arena *arena, fluss_descriptor *out, slu_error *err)
+{
+    const char **key = NULL;
+    size_t count = 0;
+    const char *partitions = slu_args_get(args, "partitioned-by");
+    SLU_TRY(cli_name_list(slu_args_get(args, "primary-key"), arena, &key, &count, err));
+    SLU_TRY(cli_primary_key_set("--primary-key", key, count, arena, &out->schema, err));
+    SLU_TRY(cli_name_list(slu_args_get(args, "bucket-key"), arena, &out->bucket_keys, &out->bucket_key_count, err));
+    return cli_name_list(partitions != NULL ? partitions : slu_args_get(args, "partition-keys"), arena, &out->partition_keys,
+                         &out->partition_key_count, err);
+}
+
+static slu_status
 descriptor_make(const slu_args *args, slu_arena *arena, fluss_descriptor *out, slu_error *err)
 {
-    struct ArrowSchema columns = {0};
     int64_t buckets = 0;
     memset(out, 0, sizeof *out);
     SLU_TRY(slu_args_i64(args, "buckets", 1, 128000, &buckets, err));
-    SLU_TRY(sdk_schema_from_columns(args->words[1], &columns, err));
-    const slu_status status = fluss_schema_from_arrow(&columns, arena, &out->schema, err);
-    slu_schema_release(&columns);
-    SLU_TRY(status);
-    SLU_TRY(primary_key_set(slu_args_get(args, "primary-key"), arena, &out->schema, err));
+    SLU_TRY(fluss_columns_parse(args->words[1], arena, &out->schema, err));
+    SLU_TRY(keys_set(args, arena, out, err));
     SLU_TRY(aggregates_set(slu_args_get(args, "aggregate"), arena, &out->schema, err));
-    SLU_TRY(auto_increment_set(slu_args_get(args, "auto-increment"), &out->schema, err));
-    SLU_TRY(name_list(slu_args_get(args, "bucket-key"), arena, &out->bucket_keys, &out->bucket_key_count, err));
-    const char *partitions = slu_args_get(args, "partitioned-by");
-    SLU_TRY(name_list(partitions != NULL ? partitions : slu_args_get(args, "partition-keys"), arena, &out->partition_keys,
-                      &out->partition_key_count, err));
+    SLU_TRY(cli_auto_increment_set("--auto-increment", slu_args_get(args, "auto-increment"), &out->schema, err));
     fluss_schema_normalize(&out->schema);
     out->bucket_count = (int32_t)buckets;
     out->comment = slu_args_get(args, "comment");
-    return properties_set(args, arena, out, err);
+    for (uint32_t i = 0; i < args->setting_count; i++)
+        SLU_TRY(cli_property_add(args->settings[i].name, args->settings[i].text, arena, out, err));
+    return SLU_OK;
 }
 
 static slu_status

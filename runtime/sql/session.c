@@ -1,32 +1,24 @@
-#include "session.h"
+#include "session_internal.h"
 
 #include "base/alloc.h"
 #include "base/suggest.h"
 #include "decimal.h"
 #include "print.h"
-#include "value.h"
-#include "vtab.h"
-#include "words.h"
 
 #include <string.h>
 #include <strings.h>
 
-#define STATEMENT_BYTES_MAX ((size_t)1 << 20)
 #define TABLES_MAX 10000
+#define SAID_BYTES_MAX ((size_t)1 << 16)
 
-typedef struct known_table {
-    char *database;
-    char *table;
-} known_table;
-
-struct slu_sql_session {
-    sqlite3 *db;
-    const slu_sql_catalog *catalog;
-    slu_sql_vtab_source source;
-    known_table *tables; /* as the catalog listed them for the current text */
-    size_t table_count;
-    slu_status failed; /* of a callback */
-};
+int
+slu_sql_format_named(const char *name)
+{
+    return strcmp(name, "table") == 0  ? SLU_SQL_FORMAT_TABLE
+           : strcmp(name, "csv") == 0  ? SLU_SQL_FORMAT_CSV
+           : strcmp(name, "json") == 0 ? SLU_SQL_FORMAT_JSON
+                                       : 0;
+}
 
 slu_status
 slu_sql_open(const slu_sql_catalog *catalog, slu_sql_session **out, slu_error *err)
@@ -36,6 +28,7 @@ slu_sql_open(const slu_sql_catalog *catalog, slu_sql_session **out, slu_error *e
         return slu_error_set(err, SLU_NOMEM, "no memory for an SQL session");
     session->catalog = catalog;
     session->source.catalog = catalog;
+    slu_buf_init(&session->source.said, SAID_BYTES_MAX);
     slu_status status = SLU_OK;
     if (sqlite3_open(":memory:", &session->db) != SQLITE_OK)
         status = slu_error_set(err, SLU_NOMEM, "SQLite: cannot open a database in memory");
@@ -73,6 +66,7 @@ slu_sql_close(slu_sql_session **session)
         return;
     tables_forget(mine);
     (void)sqlite3_close(mine->db);
+    slu_buf_fini(&mine->source.said);
     slu_free(mine);
 }
 
@@ -100,8 +94,8 @@ table_found(void *to, const char *database, const char *table)
         session->failed = SLU_NOMEM;
 }
 
-static slu_status
-tables_list(slu_sql_session *session, slu_error *err)
+slu_status
+sql_tables_list(slu_sql_session *session, slu_error *err)
 {
     tables_forget(session);
     session->failed = SLU_OK;
@@ -119,8 +113,8 @@ table_known(const slu_sql_session *session, const char *database, const char *ta
 }
 
 /* Registers a named table as a virtual table under the name that the statement will use. */
-static bool
-name_resolve(void *context, const slu_sql_name *name, char *shown, size_t shown_bytes)
+bool
+sql_name_resolve(void *context, const slu_sql_name *name, char *shown, size_t shown_bytes)
 {
     slu_sql_session *session = context;
     const bool elsewhere = name->database[0] != 0 && strcmp(name->database, session->catalog->database) != 0;
@@ -142,7 +136,7 @@ virtual_tables_drop(slu_sql_session *session)
 {
     sqlite3_stmt *list = NULL;
     slu_buf sql;
-    slu_buf_init(&sql, STATEMENT_BYTES_MAX);
+    slu_buf_init(&sql, SQL_STATEMENT_BYTES_MAX);
     if (sqlite3_prepare_v2(session->db, "SELECT name FROM temp.sqlite_master WHERE type='table'", -1, &list, NULL) == SQLITE_OK)
         while (sqlite3_step(list) == SQLITE_ROW) {
             char *drop = sqlite3_mprintf("DROP TABLE temp.\"%w\";", (const char *)sqlite3_column_text(list, 0));
@@ -154,8 +148,8 @@ virtual_tables_drop(slu_sql_session *session)
     slu_buf_fini(&sql);
 }
 
-static slu_status
-failure(slu_sql_session *session, slu_error *err)
+slu_status
+sql_failure(slu_sql_session *session, slu_error *err)
 {
     if (session->source.err.status != SLU_OK) {
         if (err != NULL)
@@ -166,133 +160,125 @@ failure(slu_sql_session *session, slu_error *err)
 }
 
 static bool
-read_only(slu_sql_session *session, sqlite3_stmt *statement, slu_error *err)
+read_only(sqlite3_stmt *statement, slu_error *err)
 {
-    (void)session;
     if (sqlite3_stmt_readonly(statement))
         return true;
-    (void)slu_error_set(err, SLU_UNSUPPORTED, "only queries, SHOW TABLES, SHOW PARTITIONS and DESCRIBE run here: %.60s",
+    (void)slu_error_set(err, SLU_UNSUPPORTED,
+                        "only queries, SHOW, DESCRIBE, CREATE and DROP of tables and databases, and INSERT run here: %.60s",
                         sqlite3_sql(statement));
     return false;
 }
 
-/* SHOW TABLES, SHOW PARTITIONS name and DESCRIBE name, said in SQL. Returns false when the statement is none of them. */
-static bool
-own_statement(slu_sql_session *session, const char *text, slu_buf *out)
-{
-    char word[SLU_SQL_NAME_BYTES_MAX + 8];
-    text = slu_sql_first_word(text);
-    if (strncasecmp(text, "show tables", 11) == 0 && strspn(text + 11, " \t\r\n;") == strlen(text + 11)) {
-        slu_buf_text(out, "SELECT column1 AS \"database\", column2 AS \"table\" FROM (VALUES ");
-        for (size_t i = 0; i < session->table_count; i++) {
-            char *row = sqlite3_mprintf("%s(%Q,%Q)", i > 0 ? "," : "", session->tables[i].database, session->tables[i].table);
-            slu_buf_text(out, row == NULL ? "" : row);
-            sqlite3_free(row);
-        }
-        slu_buf_text(out, session->table_count == 0 ? "(NULL,NULL)) WHERE 0" : ")");
-        return true;
-    }
-    if (strncasecmp(text, "show partitions ", 16) == 0) {
-        const char *name = text + 16 + strspn(text + 16, " \t\r\n");
-        char *sql = sqlite3_mprintf("SELECT * FROM %.*s$partitions", (int)strcspn(name, " \t\r\n;"), name);
-        if (sql != NULL)
-            slu_sql_quote_names(sql, name_resolve, session, out);
-        sqlite3_free(sql);
-        return true;
-    }
-    if (sscanf(text, "%263s", word) != 1 || (strcasecmp(word, "describe") != 0 && strcasecmp(word, "desc") != 0))
-        return false;
-    text += strlen(word);
-    text += strspn(text, " \t\r\n");
-    const size_t length = strcspn(text, " \t\r\n;");
-    slu_buf quoted;
-    slu_buf_init(&quoted, STATEMENT_BYTES_MAX);
-    char *name = sqlite3_mprintf("from %.*s", (int)length, text); /* where a word can only be a table, be it a keyword too */
-    if (name != NULL)
-        slu_sql_quote_names(name, name_resolve, session, &quoted);
-    slu_buf_printf(out, "SELECT name, type FROM pragma_table_info(%s)",
-                   length == 0 || quoted.bytes < 5 ? "''" : slu_buf_cstr(&quoted) + 5);
-    sqlite3_free(name);
-    slu_buf_fini(&quoted);
-    return true;
-}
-
-static slu_status
-unknown_table(slu_sql_session *session, slu_error *err)
+slu_status
+sql_table_unknown(slu_sql_session *session, const char *name, slu_error *err)
 {
     const char *names[64];
-    const char *message = sqlite3_errmsg(session->db);
     size_t count = 0;
-    if (strncmp(message, "no such table: ", 15) != 0)
-        return failure(session, err);
     for (size_t i = 0; i < session->table_count && count < 64; i++)
         names[count++] = session->tables[i].table;
-    const char *nearest = slu_suggest(message + 15, names, count);
+    const char *nearest = slu_suggest(name, names, count);
     if (nearest != NULL)
-        return slu_error_set(err, SLU_NOTFOUND, "%s; did you mean %s?", message, nearest);
-    return slu_error_set(err, SLU_NOTFOUND, "%s; SHOW TABLES lists what there is", message);
+        return slu_error_set(err, SLU_NOTFOUND, "no such table: %s; did you mean %s?", name, nearest);
+    return slu_error_set(err, SLU_NOTFOUND, "no such table: %s; SHOW TABLES lists what there is", name);
+}
+
+/* Why SQLite did not take a statement. */
+static slu_status
+unprepared(slu_sql_session *session, slu_error *err)
+{
+    const char *message = sqlite3_errmsg(session->db);
+    return strncmp(message, "no such table: ", 15) == 0 ? sql_table_unknown(session, message + 15, err) : sql_failure(session, err);
+}
+
+slu_status
+sql_query_prepare(slu_sql_session *session, const char *sql, const char **rest, sqlite3_stmt **out, slu_error *err)
+{
+    return sqlite3_prepare_v2(session->db, sql, -1, out, rest) == SQLITE_OK ? SLU_OK : unprepared(session, err);
 }
 
 /* One prepared statement at a time; *rest moves behind it. */
 static slu_status
-statement_run(slu_sql_session *session, const char *sql, const char **rest, int format, FILE *to, int64_t *rows, slu_error *err)
+query_run(slu_sql_session *session, const char *sql, const char **rest, const sql_output *to, slu_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(session->db, sql, -1, &statement, rest) != SQLITE_OK)
-        return unknown_table(session, err);
+    SLU_TRY(sql_query_prepare(session, sql, rest, &statement, err));
     if (statement == NULL)
         return SLU_OK;
-    slu_status status = read_only(session, statement, err) ? SLU_OK : SLU_UNSUPPORTED;
+    slu_status status = read_only(statement, err) ? SLU_OK : SLU_UNSUPPORTED;
     if (status == SLU_OK)
-        status = slu_sql_print(statement, format, to, rows, err);
+        status = slu_sql_print(statement, to->format, to->to, to->rows, err);
     if (status == SLU_INVALID)
-        status = failure(session, err);
+        status = sql_failure(session, err);
     (void)sqlite3_finalize(statement);
     return status;
+}
+
+slu_status
+sql_query_print(slu_sql_session *session, const char *sql, const sql_output *to, slu_error *err)
+{
+    slu_status status = SLU_OK;
+    while (status == SLU_OK && *sql != 0)
+        status = query_run(session, sql, &sql, to, err);
+    return status;
+}
+
+static void
+errors_forget(slu_sql_session *session)
+{
+    memset(&session->source.err, 0, sizeof session->source.err);
+    session->failed = SLU_OK;
 }
 
 static slu_status
 text_prepare(slu_sql_session *session, const char *text, slu_buf *sql, slu_error *err)
 {
-    memset(&session->source.err, 0, sizeof session->source.err);
-    session->failed = SLU_OK;
-    slu_buf_reset(sql);
-    if (!own_statement(session, text, sql))
-        slu_sql_quote_names(text, name_resolve, session, sql);
+    errors_forget(session);
+    slu_sql_quote_names(text, sql_name_resolve, session, sql);
     if (session->failed != SLU_OK)
-        return failure(session, err);
+        return sql_failure(session, err);
     return slu_buf_status(sql, err);
 }
 
-/* The first statement of *text, in the words that SQLite understands; *text moves behind it. */
 static slu_status
-statement_next(slu_sql_session *session, const char **text, slu_buf *sql, slu_error *err)
+statement_run(slu_sql_session *session, const char *text, const sql_output *to, slu_error *err)
 {
-    const size_t bytes = slu_sql_statement_bytes(*text);
-    char *one = slu_strndup(*text, bytes);
-    if (one == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a statement of %zu bytes", bytes);
-    const slu_status status = text_prepare(session, one, sql, err);
-    slu_free(one);
-    *text += bytes;
-    return status;
+    slu_status status = SLU_OK;
+    SLU_AUTO(slu_buf_fini) slu_buf sql;
+    slu_buf_init(&sql, SQL_STATEMENT_BYTES_MAX);
+    errors_forget(session);
+    if (sql_own_run(session, text, to, &status, err) || sql_change_run(session, text, to, &status, err) ||
+        sql_insert_run(session, text, to, &status, err))
+        return status;
+    session->source.connected = 0;
+    SLU_TRY(text_prepare(session, text, &sql, err));
+    if (session->source.connected == 1 && sql_count_run(session, text, to, &status, err))
+        return status;
+    return sql_query_print(session, slu_buf_cstr(&sql), to, err);
 }
 
 slu_status
 slu_sql_run(slu_sql_session *session, const char *text, int format, FILE *to, int64_t *rows, slu_error *err)
 {
-    slu_buf sql;
-    slu_status status = tables_list(session, err);
-    slu_buf_init(&sql, STATEMENT_BYTES_MAX);
+    const sql_output output = {format, to, rows};
+    slu_status status = sql_tables_list(session, err);
+    slu_buf_reset(&session->source.said);
     while (status == SLU_OK && *text != 0) {
-        status = statement_next(session, &text, &sql, err);
-        const char *rest = status == SLU_OK ? slu_buf_cstr(&sql) : "";
-        while (status == SLU_OK && *rest != 0)
-            status = statement_run(session, rest, &rest, format, to, rows, err);
+        const size_t bytes = slu_sql_statement_bytes(text);
+        char *one = slu_strndup(text, bytes);
+        status = one == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a statement of %zu bytes", bytes)
+                             : statement_run(session, one, &output, err);
+        slu_free(one);
+        text += bytes;
         virtual_tables_drop(session);
     }
-    slu_buf_fini(&sql);
     return status;
+}
+
+const char *
+slu_sql_said(const slu_sql_session *session)
+{
+    return session->source.said.bytes == 0 ? "" : (const char *)session->source.said.data;
 }
 
 slu_status
@@ -300,18 +286,18 @@ slu_sql_number(slu_sql_session *session, const char *text, int64_t *out, slu_err
 {
     slu_buf sql;
     sqlite3_stmt *statement = NULL;
-    slu_buf_init(&sql, STATEMENT_BYTES_MAX);
-    slu_status status = tables_list(session, err);
+    slu_buf_init(&sql, SQL_STATEMENT_BYTES_MAX);
+    slu_status status = sql_tables_list(session, err);
     if (status == SLU_OK)
         status = text_prepare(session, text, &sql, err);
     if (status == SLU_OK && sqlite3_prepare_v2(session->db, slu_buf_cstr(&sql), -1, &statement, NULL) != SQLITE_OK)
-        status = unknown_table(session, err);
+        status = unprepared(session, err);
     if (status == SLU_OK) {
         const int code = sqlite3_step(statement);
         if (code == SQLITE_ROW)
             *out = sqlite3_column_int64(statement, 0);
         else
-            status = code == SQLITE_DONE ? slu_error_set(err, SLU_NOTFOUND, "no row: %s", text) : failure(session, err);
+            status = code == SQLITE_DONE ? slu_error_set(err, SLU_NOTFOUND, "no row: %s", text) : sql_failure(session, err);
     }
     (void)sqlite3_finalize(statement);
     virtual_tables_drop(session);

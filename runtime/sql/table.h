@@ -10,6 +10,8 @@
 #ifndef SLU_SQL_TABLE_H
 #define SLU_SQL_TABLE_H
 
+#include "base/bytes.h"
+
 #include <sluice/arrow.h>
 #include <sluice/status.h>
 
@@ -57,13 +59,64 @@ typedef struct slu_sql_batch {
 struct slu_sql_scan {
     slu_status (*next)(slu_sql_scan *scan, slu_sql_batch *out, slu_error *err);
     void (*close)(slu_sql_scan *scan);
+    /* What it read and what it did not have to, in a few words ("lake: 2 of 9 files"); NULL: nothing to say. */
+    void (*say)(const slu_sql_scan *scan, slu_buf *out);
 };
 
 struct slu_sql_table {
     const struct ArrowSchema *schema; /* borrowed, as long as the table */
-    int64_t rows;                     /* exact number of rows if known without reading, else -1 */
+    /* How many rows there are, told without reading them; NULL, or UNSUPPORTED: they have to be read. */
+    slu_status (*count)(slu_sql_table *table, int64_t *rows, slu_error *err);
     slu_status (*scan)(slu_sql_table *table, const slu_sql_scan_spec *spec, slu_sql_scan **out, slu_error *err);
     void (*close)(slu_sql_table *table);
+};
+
+/* ---- What statements change ---- */
+
+#define SLU_SQL_CREATE_DATABASE 1
+#define SLU_SQL_DROP_DATABASE 2
+#define SLU_SQL_CREATE_TABLE 3
+#define SLU_SQL_DROP_TABLE 4
+
+typedef struct slu_sql_option {
+    const char *key;
+    const char *value;
+} slu_sql_option;
+
+typedef struct slu_sql_column {
+    const char *name;
+    const char *type;    /* as it was written: "DECIMAL(10, 2) NOT NULL" */
+    const char *comment; /* NULL: none */
+} slu_sql_column;
+
+/* CREATE and DROP, in Flink's words. Everything is borrowed for the call. */
+typedef struct slu_sql_change {
+    uint32_t kind;
+    bool lenient; /* IF EXISTS, IF NOT EXISTS */
+    bool cascade; /* DROP DATABASE */
+    const char *database;
+    const char *table; /* NULL: of a database */
+    const slu_sql_column *columns;
+    size_t column_count;
+    const char **primary_key;
+    size_t primary_key_count;
+    const char **partition_keys;
+    size_t partition_key_count;
+    const slu_sql_option *options;
+    size_t option_count;
+    const char *comment; /* NULL: none */
+} slu_sql_change;
+
+typedef struct slu_sql_sink slu_sql_sink;
+
+/* Takes the rows of an INSERT. Values are text as a query shows them, whose form the column's type decides; a value that is not given
+ * is null. finish waits until all are stored; without it some may be. */
+struct slu_sql_sink {
+    slu_status (*value)(slu_sql_sink *sink, uint32_t k, const char *text, size_t bytes,
+                        slu_error *err); /* of the k-th column named */
+    slu_status (*row)(slu_sql_sink *sink, slu_error *err);
+    slu_status (*finish)(slu_sql_sink *sink, slu_error *err);
+    void (*close)(slu_sql_sink *sink);
 };
 
 typedef struct slu_sql_catalog slu_sql_catalog;
@@ -77,6 +130,15 @@ struct slu_sql_catalog {
     /* `suffix` is what follows the first `$` ("lake", "lake@123", "log", "snapshots"), "" for the table itself. */
     slu_status (*open)(const slu_sql_catalog *catalog, const char *database, const char *table, const char *suffix,
                        slu_sql_table **out, slu_error *err);
+    /* The rest may be NULL: the catalog has no such thing, and statements for it are refused. */
+    slu_status (*list_databases)(const slu_sql_catalog *catalog, void (*found)(void *to, const char *database), void *to,
+                                 slu_error *err);
+    slu_status (*change)(const slu_sql_catalog *catalog, const slu_sql_change *change, slu_error *err);
+    /* `columns`: as the statement named them; none: all of the table, in order, whose number is written to *count. */
+    slu_status (*insert)(const slu_sql_catalog *catalog, const char *database, const char *table, const char *const *columns,
+                         size_t *count, slu_sql_sink **out, slu_error *err);
+    /* Appends the CREATE TABLE that would make the table again, ';' and a newline included. */
+    slu_status (*schema)(const slu_sql_catalog *catalog, const char *database, const char *table, slu_buf *out, slu_error *err);
 };
 
 #endif

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SAID_ENOUGH_BYTES 300 /* of one statement */
+
 typedef struct vtab {
     sqlite3_vtab base; /* first */
     slu_sql_vtab_source *source;
@@ -107,6 +109,8 @@ connect(sqlite3 *db, void *source, int count, const char *const *arguments, sqli
     memset(made, 0, sizeof *made);
     made->source = source;
     made->table = table;
+    made->source->table = table;
+    made->source->connected++;
     *out = &made->base;
     return SQLITE_OK;
 }
@@ -192,12 +196,31 @@ batch_end(cursor *at)
     memset(&at->batch, 0, sizeof at->batch);
 }
 
+/* A join may scan a table a thousand times: what no longer fits is left out. */
+static void
+scan_say(const cursor *at)
+{
+    slu_buf *said = &((vtab *)at->base.pVtab)->source->said;
+    const size_t before = said->bytes;
+    if (at->scan->say == NULL || before > SAID_ENOUGH_BYTES)
+        return;
+    if (before > 0)
+        slu_buf_text(said, "; ");
+    const size_t from = said->bytes;
+    at->scan->say(at->scan, said);
+    if (said->bytes == from)
+        said->bytes = before;
+    (void)slu_buf_cstr(said);
+}
+
 static void
 scan_end(cursor *at)
 {
     batch_end(at);
-    if (at->scan != NULL)
+    if (at->scan != NULL) {
+        scan_say(at);
         at->scan->close(at->scan);
+    }
     at->scan = NULL;
 }
 

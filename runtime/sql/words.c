@@ -18,9 +18,8 @@ word_part(char c)
     return word_first(c) || isdigit((unsigned char)c) || c == '$';
 }
 
-/* Length of what must be copied untouched at `at`: a string, a quoted name, a comment; 0: none starts here. */
-static size_t
-untouched(const char *at)
+size_t
+slu_sql_untouched(const char *at)
 {
     const char *end = NULL;
     if (at[0] == '-' && at[1] == '-')
@@ -176,7 +175,7 @@ slu_sql_quote_names(const char *statement, slu_sql_resolve resolve, void *contex
     const char *previous = statement;
     size_t previous_length = 0;
     for (const char *at = statement; *at != 0;) {
-        const size_t kept = untouched(at);
+        const size_t kept = slu_sql_untouched(at);
         if (kept > 0) {
             quoted_resolve(at, kept, resolve, context, out);
             at += kept;
@@ -199,7 +198,7 @@ slu_sql_statement_bytes(const char *text)
 {
     const char *at = text;
     while (*at != 0 && *at != ';') {
-        const size_t kept = untouched(at);
+        const size_t kept = slu_sql_untouched(at);
         at += kept > 0 ? kept : 1;
     }
     return (size_t)(at - text) + (*at == ';');
@@ -213,9 +212,24 @@ slu_sql_first_word(const char *text)
             text++;
         if (*text != '-' && *text != '/')
             return text;
-        const size_t comment = untouched(text);
+        const size_t comment = slu_sql_untouched(text);
         if (comment == 0)
             return text;
         text += comment;
     }
+}
+
+bool
+slu_sql_text_complete(const char *text)
+{
+    bool ended = false;
+    for (const char *at = slu_sql_first_word(text); *at != 0; at = slu_sql_first_word(at)) {
+        while (*at != 0 && *at != ';') {
+            const size_t kept = slu_sql_untouched(at);
+            at += kept > 0 ? kept : 1;
+        }
+        ended = *at == ';';
+        at += ended;
+    }
+    return ended;
 }

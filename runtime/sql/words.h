@@ -26,8 +26,12 @@ typedef bool (*slu_sql_resolve)(void *context, const slu_sql_name *name, char *s
 /* Appends the statement with every resolved name quoted. */
 void slu_sql_quote_names(const char *statement, slu_sql_resolve resolve, void *context, slu_buf *out);
 
+/* Length of what must be copied untouched at `at`: a string, a quoted name, a comment; 0: none starts here. */
+size_t slu_sql_untouched(const char *at);
 /* Bytes of the first statement of a text, its ';' included; ';' inside quotes, strings and comments does not count. */
 size_t slu_sql_statement_bytes(const char *text);
+/* Whether the text ends behind a ';' that ends a statement. */
+bool slu_sql_text_complete(const char *text);
 /* Where the first word begins: behind blanks and comments. */
 const char *slu_sql_first_word(const char *text);
 

@@ -83,7 +83,7 @@ a_log_table_is_read_whole(void **state)
     check_csv("select count(*) n, sum(id) i, sum(amount) a, max(name) m from rows", "n,i,a,m\n5000,12497500,124975.00,name999\n");
     check_csv("select name from sluice_test.rows$log where amount = 12.34", "name\nname1234\n");
     check_csv("select count(*) n from rows a join rows b on a.id = b.id where a.id < 10", "n\n10\n");
-    check_csv("describe rows", "name,type\nid,BIGINT\namount,TEXT\nname,TEXT\n");
+    check_csv("describe rows", "name,type,null\nid,BIGINT,FALSE\namount,\"DECIMAL(10,2)\",TRUE\nname,STRING,TRUE\n");
 }
 
 static void

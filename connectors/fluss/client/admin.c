@@ -33,9 +33,18 @@ ask_done(fluss_client *client, int32_t node, int16_t api, const ProtobufCMessage
 slu_status
 fluss_admin_create_database(fluss_client *client, const char *database, bool ignore_if_exists, slu_error *err)
 {
+    return fluss_admin_create_database_described(client, database, slu_view_of(NULL, 0), ignore_if_exists, err);
+}
+
+slu_status
+fluss_admin_create_database_described(fluss_client *client, const char *database, slu_view json, bool ignore_if_exists,
+                                      slu_error *err)
+{
     Fluss__CreateDatabaseRequest request = FLUSS__CREATE_DATABASE_REQUEST__INIT;
     request.database_name = text(database);
     request.ignore_if_exists = ignore_if_exists;
+    request.has_database_json = json.bytes > 0;
+    request.database_json = fluss_bytes_of(json);
     return ask_done(client, FLUSS_TO_COORDINATOR, FLUSS_API_CREATE_DATABASE, &request.base, err);
 }
 

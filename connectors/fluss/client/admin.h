@@ -17,6 +17,9 @@
 typedef void (*fluss_name_found)(void *to, const char *name);
 
 SLU_CHECK slu_status fluss_admin_create_database(fluss_client *client, const char *database, bool ignore_if_exists, slu_error *err);
+/* `json`: a DatabaseDescriptor. */
+SLU_CHECK slu_status fluss_admin_create_database_described(fluss_client *client, const char *database, slu_view json,
+                                                           bool ignore_if_exists, slu_error *err);
 SLU_CHECK slu_status fluss_admin_drop_database(fluss_client *client, const char *database, bool ignore_if_missing, bool cascade,
                                                slu_error *err);
 SLU_CHECK slu_status fluss_admin_list_databases(fluss_client *client, fluss_name_found found, void *to, slu_error *err);

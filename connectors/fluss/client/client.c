@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 
 #define EXPIRE_EVERY_MS 1000
+#define FLUSS_STOP_LATE_MS 100     /* how late a wait may notice that it is to end */
 #define FLUSS_LOGIN_BYTES_MAX 1024 /* a name or a password */
 
 /* How late a call may notice that it is late. */
@@ -70,6 +71,7 @@ fluss_client_open(const slu_env *env, const fluss_client_options *options, fluss
     client->env = env;
     client->request_timeout_ms = options->request_timeout_ms > 0 ? options->request_timeout_ms : FLUSS_REQUEST_TIMEOUT_MS_DEFAULT;
     client->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : FLUSS_CONNECT_TIMEOUT_MS_DEFAULT;
+    client->stopped = options->stopped;
     slu_buf_init(&client->login_token, 4 * FLUSS_LOGIN_BYTES_MAX);
     slu_status status = login_read(&options->login, &client->login_token, &client->login_wanted, err);
     if (status == SLU_OK)
@@ -133,14 +135,22 @@ fluss_client_step(fluss_client *client, int wait_ms)
 }
 
 slu_status
+fluss_client_stop_check(const fluss_client *client, slu_error *err)
+{
+    return client->stopped != NULL && client->stopped() ? slu_error_set(err, SLU_CLOSED, "interrupted") : SLU_OK;
+}
+
+slu_status
 fluss_client_wait(fluss_client *client, const bool *done, int64_t timeout_ms, const char *what, slu_error *err)
 {
     const int64_t deadline_ms = slu_now_ms(client->env) + timeout_ms;
     while (!*done) {
         const int64_t left_ms = deadline_ms - slu_now_ms(client->env);
+        const int64_t pause_ms = client->stopped == NULL ? 1000 : FLUSS_STOP_LATE_MS;
         if (left_ms <= 0)
             return slu_error_set(err, SLU_TIMEOUT, "%s: not done within %lld ms", what, (long long)timeout_ms);
-        fluss_client_step(client, left_ms > 1000 ? 1000 : (int)left_ms);
+        SLU_TRY(fluss_client_stop_check(client, err));
+        fluss_client_step(client, left_ms > pause_ms ? (int)pause_ms : (int)left_ms);
     }
     return SLU_OK;
 }

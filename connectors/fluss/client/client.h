@@ -33,6 +33,7 @@ typedef struct fluss_client_options {
     const char *bootstrap_servers; /* "host:port,host:port" */
     int64_t request_timeout_ms;    /* 0: FLUSS_REQUEST_TIMEOUT_MS_DEFAULT */
     int64_t connect_timeout_ms;    /* 0: FLUSS_CONNECT_TIMEOUT_MS_DEFAULT */
+    bool (*stopped)(void);         /* NULL: never. True ends every wait of this room with CLOSED: somebody pressed Ctrl-C */
     fluss_login login; /* a refused one fails every call, now and later, with the server's words; it is not tried again */
 } fluss_client_options;
 
@@ -45,6 +46,8 @@ const slu_env *fluss_client_env(const fluss_client *client);
 int fluss_client_fd(const fluss_client *client);
 int fluss_client_timeout_ms(fluss_client *client);
 void fluss_client_step(fluss_client *client, int wait_ms);
+/* CLOSED once the options' `stopped` says so. */
+SLU_CHECK slu_status fluss_client_stop_check(const fluss_client *client, slu_error *err);
 /* Steps until *done or until timeout_ms has passed (TIMEOUT, naming `what`). For tools and tests. */
 SLU_CHECK slu_status fluss_client_wait(fluss_client *client, const bool *done, int64_t timeout_ms, const char *what,
                                        slu_error *err);

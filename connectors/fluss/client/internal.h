@@ -76,6 +76,7 @@ struct fluss_client {
     slu_timer *timer;
     int64_t request_timeout_ms;
     int64_t connect_timeout_ms;
+    bool (*stopped)(void); /* NULL: never */
     uint32_t call_count;
     call_list waiting;  /* for the cluster */
     call_list failed;   /* from inside the function that made them: told at the next step */

@@ -641,6 +641,7 @@ fluss_target_slots_wait(fluss_target *target, int64_t timeout_ms, slu_error *err
         if (slu_now_ms(target->client->env) >= deadline_ms)
             return slu_error_set(err, SLU_TIMEOUT, "table %s: the leaders of its partitions are not known after %lld ms",
                                  target->name, (long long)timeout_ms);
+        SLU_TRY(fluss_client_stop_check(target->client, err));
         fluss_client_step(target->client, FLUSS_STALE_PAUSE_MS);
     }
 }

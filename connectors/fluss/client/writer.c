@@ -67,6 +67,7 @@ struct fluss_writer {
     slu_ipc_codec *codec;
     slu_timer *timer;
     slu_error failure;
+    slu_error retried; /* why the last batch that was not stored was sent again; none since it was */
 };
 
 static void batches_send(fluss_writer *writer);
@@ -99,6 +100,17 @@ writer_fail(fluss_writer *writer, const slu_error *failure)
     (void)slu_error_in(&writer->failure, failure->status, "writing table %s", fluss_target_name(writer->target));
 }
 
+/* For who waits too long: what keeps the server from storing. */
+static void
+retried_add(const fluss_writer *writer, slu_error *err)
+{
+    char waited[sizeof err->message];
+    if (err == NULL || writer->retried.status == SLU_OK)
+        return;
+    memcpy(waited, err->message, sizeof waited);
+    (void)slu_error_set(err, err->status, "%s; last said: %s", waited, writer->retried.message);
+}
+
 /* ---- The writer id ---- */
 
 static void writer_id_ask(fluss_writer *writer);
@@ -114,6 +126,8 @@ writer_id_answered(void *context, fluss_answer *answer, const slu_error *failure
         slu_timer_set(writer->timer, FLUSS_STALE_PAUSE_MS);
     else
         writer_fail(writer, failure);
+    if (failure != NULL)
+        writer->retried = *failure;
 }
 
 static void
@@ -165,6 +179,7 @@ batch_acknowledge(fluss_writer *writer, int32_t bucket, int64_t base_offset, int
         of->last = NULL;
     of->sent_count--;
     of->failures = 0;
+    writer->retried.status = SLU_OK;
     writer->pending--;
     writer->bytes -= done->bytes.bytes;
     batch_free(done);
@@ -204,6 +219,7 @@ batch_retry(fluss_writer *writer, int32_t bucket, batch *again, const slu_error 
         return;
     }
     again->sent = false;
+    writer->retried = *why;
     writer->buckets[bucket].sent_count--;
     bucket_pause(writer, &writer->buckets[bucket]);
 }
@@ -472,6 +488,7 @@ deadlines_check(fluss_writer *writer, int64_t now_ms)
             continue;
         (void)slu_error_set(&err, SLU_TIMEOUT, "bucket %d, batch %d: not stored within %lld ms", bucket, oldest->sequence,
                             (long long)writer->options.delivery_timeout_ms);
+        retried_add(writer, &err);
         writer_fail(writer, &err);
     }
 }
@@ -675,9 +692,13 @@ fluss_writer_wait(fluss_writer *writer, int64_t timeout_ms, slu_error *err)
         const slu_status status = fluss_writer_poll(writer, err);
         if (status < 0 || (status == SLU_OK && writer->pending == 0))
             return status;
-        if (slu_now_ms(env) >= deadline_ms)
-            return slu_error_set(err, SLU_TIMEOUT, "table %s: %u batches not acknowledged within %lld ms",
-                                 fluss_target_name(writer->target), writer->pending, (long long)timeout_ms);
+        if (slu_now_ms(env) >= deadline_ms) {
+            (void)slu_error_set(err, SLU_TIMEOUT, "table %s: %u batches not acknowledged within %lld ms",
+                                fluss_target_name(writer->target), writer->pending, (long long)timeout_ms);
+            retried_add(writer, err);
+            return SLU_TIMEOUT;
+        }
+        SLU_TRY(fluss_client_stop_check(fluss_target_client(writer->target), err));
         fluss_client_step(fluss_target_client(writer->target), FLUSS_STALE_PAUSE_MS);
     }
 }

@@ -37,7 +37,7 @@ cli_array_scan_new(struct ArrowArray *array, slu_sql_scan **out, slu_error *err)
         return slu_error_set(err, SLU_NOMEM, "no memory for a scan");
     }
     slu_array_move(array, &scan->array);
-    scan->base = (slu_sql_scan){scan_next, scan_close};
+    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close};
     *out = &scan->base;
     return SLU_OK;
 }

@@ -1,10 +1,12 @@
 #include "catalog.h"
 
 #include "base/alloc.h"
+#include "change.h"
 #include "fluss/client/admin.h"
 #include "fluss/client/scanner.h"
 #include "lake_table.h"
 #include "log_table.h"
+#include "open.h"
 #include "partitions_table.h"
 #include "union_table.h"
 
@@ -85,11 +87,11 @@ log_open(const cli_catalog *catalog, fluss_target **target, slu_sql_table **out,
     return status;
 }
 
-static slu_status
-target_open(const cli_catalog *catalog, const char *database, const char *table, fluss_target **out, slu_error *err)
+slu_status
+cli_target_open(fluss_client *client, const char *database, const char *table, fluss_target **out, slu_error *err)
 {
     fluss_target *target = NULL;
-    SLU_TRY(fluss_target_open(catalog->client, database, table, &target, err));
+    SLU_TRY(fluss_target_open(client, database, table, &target, err));
     slu_status status = fluss_target_wait(target, OPEN_TIMEOUT_MS, err);
     if (status == SLU_OK)
         status = fluss_target_slots_wait(target, OPEN_TIMEOUT_MS, err);
@@ -211,12 +213,39 @@ catalog_open(const slu_sql_catalog *sql, const char *database, const char *table
     if (strcmp(suffix, "") != 0 && strcmp(suffix, "log") != 0)
         return slu_error_set(err, SLU_UNSUPPORTED,
                              "%s$%s: there are $log, $partitions, $lake, $lake@SNAPSHOT, $snapshots and $files", table, suffix);
-    SLU_TRY(target_open(catalog, database, table, &target, err));
+    SLU_TRY(cli_target_open(catalog->client, database, table, &target, err));
     const bool with_lake = *suffix == 0 && fluss_target_table(target)->lake_enabled;
     const slu_status status =
         with_lake ? union_open(catalog, database, table, &target, out, err) : log_open(catalog, &target, out, err);
     fluss_target_close(&target);
     return status;
+}
+
+/* ---- What statements change ---- */
+
+static slu_status
+catalog_list_databases(const slu_sql_catalog *sql, void (*found)(void *, const char *), void *to, slu_error *err)
+{
+    return fluss_admin_list_databases(((const cli_catalog *)sql->context)->client, found, to, err);
+}
+
+static slu_status
+catalog_change(const slu_sql_catalog *sql, const slu_sql_change *change, slu_error *err)
+{
+    return cli_change(((const cli_catalog *)sql->context)->client, change, err);
+}
+
+static slu_status
+catalog_insert(const slu_sql_catalog *sql, const char *database, const char *table, const char *const *columns, size_t *count,
+               slu_sql_sink **out, slu_error *err)
+{
+    return cli_insert_open(((const cli_catalog *)sql->context)->client, database, table, columns, count, out, err);
+}
+
+static slu_status
+catalog_schema(const slu_sql_catalog *sql, const char *database, const char *table, slu_buf *out, slu_error *err)
+{
+    return cli_table_statement(((const cli_catalog *)sql->context)->client, database, table, out, err);
 }
 
 slu_status
@@ -227,14 +256,23 @@ cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_cat
         return slu_error_set(err, SLU_NOMEM, "no memory for a catalog");
     catalog->env = env;
     catalog->database = slu_strdup(options->database == NULL ? "fluss" : options->database);
-    catalog->sql = (slu_sql_catalog){.context = catalog, .database = catalog->database, .list = catalog_list, .open = catalog_open};
+    catalog->sql = (slu_sql_catalog){.context = catalog,
+                                     .database = catalog->database,
+                                     .list = catalog_list,
+                                     .open = catalog_open,
+                                     .list_databases = catalog_list_databases,
+                                     .change = catalog_change,
+                                     .insert = catalog_insert,
+                                     .schema = catalog_schema};
     slu_status status = catalog->database == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a catalog") : SLU_OK;
     if (status == SLU_OK && (lake_setting(&options->lake, "warehouse") != NULL || lake_setting(&options->lake, "uri") != NULL))
         status = cli_lake_open(env, &options->lake, &catalog->lake, err);
     if (status == SLU_OK)
-        status = fluss_client_open(
-            env, &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers, .login = options->login},
-            &catalog->client, err);
+        status = fluss_client_open(env,
+                                   &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers,
+                                                           .login = options->login,
+                                                           .stopped = options->stopped},
+                                   &catalog->client, err);
     if (status != SLU_OK) {
         cli_catalog_close(&catalog);
         return status;

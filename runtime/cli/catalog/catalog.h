@@ -22,8 +22,9 @@ typedef struct cli_catalog cli_catalog;
 typedef struct cli_catalog_options {
     fluss_login login;
     const char *bootstrap_servers;
-    const char *database; /* NULL: "fluss" */
-    lake_options lake;    /* without a warehouse and a uri the lake cannot be read; borrowed for the open */
+    const char *database;  /* NULL: "fluss" */
+    bool (*stopped)(void); /* NULL: never. True ends waits with CLOSED */
+    lake_options lake;     /* without a warehouse and a uri the lake cannot be read; borrowed for the open */
 } cli_catalog_options;
 
 SLU_CHECK slu_status cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_catalog **out, slu_error *err);

@@ -91,7 +91,7 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
                                           .column_count = spec->column_count,
                                           .predicates = predicates,
                                           .predicate_count = predicates_of(self, spec, predicates, room)};
-    scan->base = (slu_sql_scan){scan_next, scan_close};
+    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close};
     const slu_status status = iceberg_read_open(iceberg_catalog_store(cli_lake_catalog(self->lake), &self->moment),
                                                 self->moment.metadata, &options, &scan->read, err);
     if (status != SLU_OK) {
@@ -131,7 +131,7 @@ cli_lake_table_new(const cli_lake *lake, const char *database, const char *table
         table_close(&self->base);
         return status;
     }
-    self->base = (slu_sql_table){.schema = &self->schema, .rows = -1, .scan = table_scan, .close = table_close};
+    self->base = (slu_sql_table){.schema = &self->schema, .scan = table_scan, .close = table_close};
     *out = &self->base;
     return SLU_OK;
 }
@@ -200,7 +200,7 @@ cli_lake_list_new(const cli_lake *lake, const char *database, const char *table,
         return status;
     }
     slu_array_release(&self->array);
-    self->base = (slu_sql_table){.schema = &self->schema, .rows = -1, .scan = list_scan_open, .close = list_close};
+    self->base = (slu_sql_table){.schema = &self->schema, .scan = list_scan_open, .close = list_close};
     *out = &self->base;
     return SLU_OK;
 }

@@ -193,7 +193,7 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
         slu_free(range);
         return slu_error_set(err, SLU_NOMEM, "no memory for a scan");
     }
-    scan->base = (slu_sql_scan){scan_next, scan_close};
+    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close};
     scan->of = self;
     scan->column_count = spec->column_count;
     const slu_status status = scan_begin(scan, spec, range, range + self->numbers, err);
@@ -241,7 +241,7 @@ cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *st
     self->numbers = numbers;
     self->whole = whole && table->key_column_count > 0;
     self->target = slu_take(target);
-    self->base = (slu_sql_table){.schema = &table->arrow, .rows = -1, .scan = table_scan, .close = table_close};
+    self->base = (slu_sql_table){.schema = &table->arrow, .scan = table_scan, .close = table_close};
     *out = &self->base;
     return SLU_OK;
 }

@@ -138,7 +138,7 @@ cli_partitions_table_new(fluss_client *client, const char *database, const char 
         table_close(&self->base);
         return status;
     }
-    self->base = (slu_sql_table){.schema = &self->schema, .rows = (int64_t)self->count, .scan = table_scan, .close = table_close};
+    self->base = (slu_sql_table){.schema = &self->schema, .scan = table_scan, .close = table_close};
     *out = &self->base;
     return SLU_OK;
 }

@@ -95,6 +95,14 @@ cli_scan_log_open(fluss_target *target, const cli_range *range, const slu_sql_fi
 
 /* ---- Batches ---- */
 
+static slu_status
+wait_a_step(const fluss_target *target, slu_error *err)
+{
+    SLU_TRY(fluss_client_stop_check(fluss_target_client(target), err));
+    fluss_client_step(fluss_target_client(target), STEP_MS);
+    return SLU_OK;
+}
+
 slu_status
 cli_scan_log_next(fluss_target *target, fluss_scanner *scanner, fluss_scan_batch *out, slu_error *err)
 {
@@ -112,6 +120,6 @@ cli_scan_log_next(fluss_target *target, fluss_scanner *scanner, fluss_scan_batch
             return slu_error_set(err, SLU_TIMEOUT, "table %s: no answer for %d ms", fluss_target_name(target),
                                  LOG_TABLE_TIMEOUT_MS);
         else
-            fluss_client_step(fluss_target_client(target), STEP_MS);
+            SLU_TRY(wait_a_step(target, err));
     }
 }

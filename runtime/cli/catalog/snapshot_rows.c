@@ -28,6 +28,7 @@ batch_next(fluss_target *target, fluss_snapshot_reader *reader, struct ArrowArra
         if (slu_now_ms(env) >= deadline_ms)
             return slu_error_set(err, SLU_TIMEOUT, "table %s: no answer for %d ms", fluss_target_name(target),
                                  LOG_TABLE_TIMEOUT_MS);
+        SLU_TRY(fluss_client_stop_check(fluss_target_client(target), err));
         fluss_client_step(fluss_target_client(target), STEP_MS);
     }
     return status;

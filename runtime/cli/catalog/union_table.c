@@ -133,7 +133,7 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
     union_scan *scan = slu_alloc_zero(1, sizeof *scan);
     if (scan == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a scan");
-    scan->base = (slu_sql_scan){scan_next, scan_close};
+    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close};
     scan->of = self;
     scan->column_count = spec->column_count;
     lake_spec.columns = columns;
@@ -190,7 +190,7 @@ cli_union_table_new(slu_sql_table **lake, fluss_target **target, const int64_t *
         return status;
     }
     self->lake = slu_take(lake);
-    self->base = (slu_sql_table){.schema = &self->table->arrow, .rows = -1, .scan = table_scan, .close = table_close};
+    self->base = (slu_sql_table){.schema = &self->table->arrow, .scan = table_scan, .close = table_close};
     *out = &self->base;
     return SLU_OK;
 }
