@@ -7,6 +7,7 @@
 #include "base/sizes.h"
 #include "kv/kv_checkpoint.h"
 #include "kv/kv_error.h"
+#include "kv/kv_text_log.h"
 #include "kv/row_cache.h"
 #include "kv/row_pile.h"
 
@@ -28,6 +29,7 @@
 #define KV_BATCH_BYTES_MAX ((size_t)1 << 30)
 #define KV_META_BYTES_MAX ((size_t)1 << 20)
 #define KV_ERASED UINT32_MAX
+#define KV_MANIFEST_BYTES ((size_t)64 << 10) /* taken on the disk for each store at once; by default 4 MiB */
 
 struct slu_kv_pool {
     rocksdb_env_t *env;
@@ -56,6 +58,7 @@ struct slu_kv {
     slu_buf piled_meta;
     slu_kv_checkpoint *checkpoint; /* between begin and end; or NULL */
     uint32_t id;                   /* in the cache of rows */
+    bool failed;                   /* RocksDB refused something */
 };
 
 struct slu_kv_batch {
@@ -76,9 +79,7 @@ kv_options_new(slu_kv_pool *pool)
     rocksdb_options_set_write_buffer_size(options, pool->store_buffer_bytes);
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
     rocksdb_options_set_max_open_files(options, KV_OPEN_FILES_MAX);
-    rocksdb_options_set_info_log_level(options, 2);
-    rocksdb_options_set_keep_log_file_num(options, 1);
-    rocksdb_options_set_stats_dump_period_sec(options, 0);
+    rocksdb_options_set_manifest_preallocation_size(options, KV_MANIFEST_BYTES);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocksdb_options_set_allow_concurrent_memtable_write(options, 0); /* there is one writer */
     rocksdb_options_set_enable_write_thread_adaptive_yield(options, 0);
@@ -149,7 +150,10 @@ slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err)
     const char *const names[2] = {"default", KV_META_FAMILY};
     const rocksdb_options_t *const options[2] = {pool->options, pool->meta_options};
     char *text = NULL;
+    kv_text_log log;
+    kv_text_log_begin(&log, pool->options);
     kv->db = rocksdb_open_column_families(pool->options, dir, 2, names, options, kv->families, &text);
+    kv_text_log_end(&log);
     if (text != NULL) {
         slu_free(kv);
         return kv_error(err, text, dir);
@@ -195,6 +199,19 @@ spill_meta(const slu_kv *kv, rocksdb_writebatch_t *batch)
     }
 }
 
+static slu_status
+kv_refused(slu_kv *kv, slu_error *err, char *text, const char *what)
+{
+    kv->failed = true;
+    return kv_error(err, text, what);
+}
+
+bool
+slu_kv_failed(const slu_kv *kv)
+{
+    return kv->failed;
+}
+
 static void
 kv_forget_unflushed(slu_kv *kv)
 {
@@ -226,7 +243,7 @@ kv_spill_pile(slu_kv *kv, slu_error *err)
     rocksdb_writebatch_destroy(spill.batch);
     SLU_TRY(status);
     if (text != NULL)
-        return kv_error(err, text, "write");
+        return kv_refused(kv, err, text, "write");
     kv_forget_pile(kv);
     kv->unflushed_bytes += spill.bytes;
     kv->pool->unflushed_bytes += spill.bytes;
@@ -245,7 +262,7 @@ kv_flush_families(slu_kv *kv, slu_error *err)
     for (int family = 0; family < 2 && text == NULL; family++)
         rocksdb_flush_cf(kv->db, kv->pool->flush, kv->families[family], &text);
     if (text != NULL)
-        return kv_error(err, text, "flush");
+        return kv_refused(kv, err, text, "flush");
     kv_forget_unflushed(kv);
     return SLU_OK;
 }
@@ -562,6 +579,7 @@ slu_kv_checkpoint_end(slu_kv_checkpoint **checkpoint)
         const size_t flushed = (*checkpoint)->taken ? SLU_MIN((*checkpoint)->flushed_bytes, kv->unflushed_bytes) : 0;
         kv->unflushed_bytes -= flushed;
         kv->pool->unflushed_bytes -= flushed;
+        kv->failed = kv->failed || (*checkpoint)->failed;
         kv->checkpoint = NULL;
     }
     kv_checkpoint_free(checkpoint);

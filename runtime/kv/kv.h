@@ -35,6 +35,9 @@ void slu_kv_pool_close(slu_kv_pool **pool);
 
 /* Opens the directory, creating it if it is not there. */
 SLU_CHECK slu_status slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err);
+/* RocksDB refused a write, a flush or a checkpoint. It may refuse all that follow, though the reason is gone: once it is, close and open
+ * again. Until then rows are read. */
+bool slu_kv_failed(const slu_kv *kv);
 /* Flushes and closes. */
 void slu_kv_close(slu_kv **kv);
 
@@ -86,8 +89,8 @@ bool slu_kv_checkpoint_end(slu_kv_checkpoint **checkpoint);
 SLU_CHECK slu_status slu_kv_read_meta(const char *dir, slu_view key, slu_buf *value, slu_error *err);
 
 /*
- * A checkpoint, of ours or of a foreign RocksDB from 6.20 on, read once from its first row to its last. The directory is not changed
- * except for RocksDB's own text log; its files may be links to where they really lie.
+ * A checkpoint, of ours or of a foreign RocksDB from 6.20 on, read once from its first row to its last. The directory is not changed;
+ * its files may be links to where they really lie.
  */
 typedef struct slu_kv_reader slu_kv_reader;
 

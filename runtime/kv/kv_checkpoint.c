@@ -2,11 +2,8 @@
 #include "kv/kv_checkpoint.h"
 
 #include "base/alloc.h"
-#include "base/limits.h"
 #include "kv/kv_error.h"
-
-#include <stdio.h>
-#include <unistd.h>
+#include "kv/kv_text_log.h"
 
 #define KV_META_OPEN_FILES_MAX 16
 
@@ -75,6 +72,7 @@ slu_kv_checkpoint_take(slu_kv_checkpoint *checkpoint, const char *dir, slu_error
                                   ? slu_error_set(err, SLU_CLOSED, "the store was closed before its checkpoint was taken")
                                   : checkpoint_create(checkpoint->db, dir, err);
     checkpoint->taken = status == SLU_OK;
+    checkpoint->failed = status != SLU_OK && status != SLU_CLOSED;
     kv_checkpoint_unlock(checkpoint);
     return status;
 }
@@ -100,15 +98,16 @@ meta_get(rocksdb_t *db, rocksdb_column_family_handle_t *family, slu_view key, sl
 slu_status
 slu_kv_read_meta(const char *dir, slu_view key, slu_buf *value, slu_error *err)
 {
-    char text_log[SLU_PATH_BYTES_MAX];
+    kv_text_log log;
     char *text = NULL;
     const char *const names[2] = {"default", KV_META_FAMILY};
     rocksdb_column_family_handle_t *families[2] = {NULL, NULL};
     rocksdb_options_t *options = rocksdb_options_create();
     rocksdb_options_set_max_open_files(options, KV_META_OPEN_FILES_MAX);
-    rocksdb_options_set_stats_dump_period_sec(options, 0);
     const rocksdb_options_t *const each[2] = {options, options};
+    kv_text_log_begin(&log, options);
     rocksdb_t *db = rocksdb_open_for_read_only_column_families(options, dir, 2, names, each, families, 0, &text);
+    kv_text_log_end(&log);
     slu_status status = text == NULL ? SLU_OK : kv_error(err, text, dir);
     if (status == SLU_OK) {
         status = meta_get(db, families[1], key, value, err);
@@ -117,7 +116,5 @@ slu_kv_read_meta(const char *dir, slu_view key, slu_buf *value, slu_error *err)
         rocksdb_close(db);
     }
     rocksdb_options_destroy(options);
-    if (snprintf(text_log, sizeof text_log, "%s/LOG", dir) < (int)sizeof text_log)
-        (void)unlink(text_log); /* RocksDB's own, of this one call */
     return status;
 }

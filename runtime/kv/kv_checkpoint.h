@@ -15,6 +15,7 @@ struct slu_kv_checkpoint {
     rocksdb_t *db;         /* under the mutex; NULL: closed meanwhile */
     size_t flushed_bytes;  /* that the store had in memory at begin */
     bool taken;
+    bool failed; /* by RocksDB */
 };
 
 SLU_CHECK slu_status kv_checkpoint_new(slu_kv *kv, rocksdb_t *db, size_t flushed_bytes, slu_kv_checkpoint **out, slu_error *err);

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "kv/kv_error.h"
+#include "kv/kv_text_log.h"
 
 #include <rocksdb/c.h>
 
@@ -27,9 +28,6 @@ reader_options_new(void)
     rocksdb_block_based_options_set_block_cache(table, cache);
     rocksdb_options_set_block_based_table_factory(options, table);
     rocksdb_options_set_max_open_files(options, READER_OPEN_FILES_MAX);
-    rocksdb_options_set_info_log_level(options, 3);
-    rocksdb_options_set_keep_log_file_num(options, 1);
-    rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_cache_destroy(cache);
     rocksdb_block_based_options_destroy(table);
     return options;
@@ -46,7 +44,10 @@ slu_kv_reader_open(const char *dir, slu_kv_reader **out, slu_error *err)
     reader->read = rocksdb_readoptions_create();
     rocksdb_readoptions_set_readahead_size(reader->read, READER_AHEAD_BYTES);
     rocksdb_readoptions_set_fill_cache(reader->read, 0);
+    kv_text_log log;
+    kv_text_log_begin(&log, reader->options);
     reader->db = rocksdb_open_for_read_only(reader->options, dir, 0, &text);
+    kv_text_log_end(&log);
     if (text != NULL) {
         reader->db = NULL;
         slu_kv_reader_close(&reader);

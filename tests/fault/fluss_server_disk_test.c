@@ -4,7 +4,7 @@
  */
 #include "integration/fluss/wire_peer.h"
 
-#include "base/file.h"
+#include "fault/small_disk.h"
 #include "fluss/log/log.h"
 #include "fluss/record/kv_batch.h"
 #include "fluss/record/log_batch.h"
@@ -12,8 +12,6 @@
 #include "unit/fluss/server/batches.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/mount.h>
 
 #define TABLE                                                                                                                      \
     "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\"},\"id\":0},"        \
@@ -22,10 +20,9 @@
 #define BATCH_ROWS 10
 #define BATCH_BODY 3952
 
-static char root[64];
+static small_disk disk;
 static slu_env env;
 static fluss_server *server;
-static bool mounted;
 
 static void
 start(const char *key, const char *value)
@@ -38,22 +35,17 @@ start(const char *key, const char *value)
     CHECK_OK(fluss_config_set(config, "remote.log.task-interval-duration", "100 ms", "test", &err));
     if (key != NULL)
         CHECK_OK(fluss_config_set(config, key, value, "test", &err));
-    const fluss_server_options options = {.config = config, .port = 0, .data_dir = root};
+    const fluss_server_options options = {.config = config, .port = 0, .data_dir = disk.root};
     CHECK_OK(fluss_server_open(&env, &options, &server, &err));
     CHECK_OK(fluss_server_start(server, &err));
     fluss_config_free(&config);
 }
 
-/* Eight megabytes of a disk. */
 static int
 up(void **state)
 {
     (void)state;
-    (void)snprintf(root, sizeof root, "/tmp/slu_disk_XXXXXX");
-    if (mkdtemp(root) == NULL)
-        return 1;
-    mounted = mount("none", root, "tmpfs", 0, "size=8m") == 0;
-    return 0;
+    return !disk_open(&disk, "size=8m");
 }
 
 static int
@@ -61,43 +53,7 @@ down(void **state)
 {
     (void)state;
     fluss_server_close(&server);
-    if (mounted)
-        (void)umount(root);
-    return slu_dir_remove(root, NULL);
-}
-
-static void
-need_disk(void)
-{
-    if (mounted)
-        return;
-    print_message("SKIPPED: a small file system cannot be mounted here (it takes root)\n");
-    skip();
-}
-
-/* Leaves `left` bytes of the disk. */
-static void
-fill(const char *name, size_t left)
-{
-    char path[120];
-    static char zeros[4096];
-    (void)snprintf(path, sizeof path, "%s/%s", root, name);
-    const int fd = open(path, O_CREAT | O_WRONLY | O_APPEND, 0600);
-    assert_true(fd >= 0);
-    off_t size = 0;
-    while (write(fd, zeros, sizeof zeros) == (ssize_t)sizeof zeros)
-        size += (off_t)sizeof zeros;
-    if (left != 0)
-        assert_int_equal(ftruncate(fd, size > (off_t)left ? size - (off_t)left : 0), 0);
-    (void)close(fd);
-}
-
-static void
-unfill(const char *name)
-{
-    char path[120];
-    (void)snprintf(path, sizeof path, "%s/%s", root, name);
-    assert_int_equal(unlink(path), 0);
+    return disk_close(&disk);
 }
 
 static int64_t
@@ -181,14 +137,14 @@ a_full_disk_refuses_and_goes_on(void **state)
     wire_peer p;
     int32_t stored = 0;
     int32_t refused = 0;
-    need_disk();
+    disk_need(&disk);
     start(NULL, NULL);
     assert_true(peer_open(&p, fluss_server_address(server)));
     const int64_t table = make_table(&p, "full");
     const int64_t other = make_table(&p, "other");
     assert_int_equal(produce(&p, other, 9, 0, NULL), 0);
     for (int round = 0; round < 6; round++) {
-        fill("filler", (size_t)round * 30000);
+        disk_fill(&disk, "filler", (size_t)round * 30000);
         for (int i = 0; i < 60; i++) {
             const int32_t code = produce(&p, table, 7, stored, NULL);
             if (code == 0)
@@ -199,7 +155,7 @@ a_full_disk_refuses_and_goes_on(void **state)
         }
         assert_int_equal(peer_offset(&p, table, 0, 1), stored * BATCH_ROWS);
         assert_int_equal(count_batches(&p, other), round + 1); /* readers of all tables are served on a full disk */
-        unfill("filler");
+        disk_unfill(&disk, "filler");
         assert_int_equal(produce(&p, table, 7, stored, NULL), 0); /* no restart is needed */
         stored++;
         assert_int_equal(produce(&p, other, 9, round + 1, NULL), 0);
@@ -224,11 +180,11 @@ a_refusal_names_table_and_bucket(void **state)
 {
     (void)state;
     wire_peer p;
-    need_disk();
+    disk_need(&disk);
     start(NULL, NULL);
     assert_true(peer_open(&p, fluss_server_address(server)));
     const int64_t table = make_table(&p, "named");
-    fill("filler", 0);
+    disk_fill(&disk, "filler", 0);
     slu_buf batch;
     slu_buf_init(&batch, 10000);
     batch_make(&batch, -1, -1, BATCH_ROWS, BATCH_BODY);
@@ -248,7 +204,7 @@ a_refusal_names_table_and_bucket(void **state)
     assert_non_null(strstr(response->buckets_resp[0]->error_message, "No space left"));
     assert_false(peer_create_table(&p, "fluss", "late", TABLE)); /* the catalogue says so, too */
     assert_true(p.error_code != 0);
-    unfill("filler");
+    disk_unfill(&disk, "filler");
     assert_int_equal(produce(&p, table, -1, -1, NULL), 0);
     assert_true(peer_create_table(&p, "fluss", "late", TABLE));
     slu_buf_fini(&batch);
@@ -297,7 +253,7 @@ what_was_not_synced_is_taken_back(void **state)
     fluss_log *log = NULL;
     const fluss_log_options options = {.sync = true, .sync_records = 1, .sync_file = sync_or_fail};
     slu_env_init_system(&env, 0);
-    (void)snprintf(dir, sizeof dir, "%s/log", root);
+    (void)snprintf(dir, sizeof dir, "%s/log", disk.root);
     CHECK_OK(fluss_log_open(&env, dir, "here", &options, &log, &err));
     for (int32_t i = 0; i < 20; i++)
         append(log, i, SLU_OK);

@@ -30,6 +30,15 @@ kv_check_version(const fluss_request *r, const fluss_served *table, slu_error *e
         FLUSS_ERROR_UNSUPPORTED_VERSION);
 }
 
+/* A disk that fails is told with the bucket that it fails. */
+static slu_status
+bucket_named(const fluss_tablet *tablet, slu_status status, slu_error *err)
+{
+    const fluss_table_row *row = &tablet->table->row;
+    return status == SLU_IO ? slu_error_in(err, status, "table %s.%s, bucket=%" PRId32, row->database, row->name, tablet->bucket)
+                            : status;
+}
+
 static slu_status
 kv_bucket(const fluss_request *r, int64_t table_id, bool has_partition, int64_t partition_id, int32_t bucket,
           fluss_tablet **out_tablet, fluss_kv_tablet **out, slu_error *err)
@@ -38,7 +47,7 @@ kv_bucket(const fluss_request *r, int64_t table_id, bool has_partition, int64_t 
     SLU_TRY(fluss_tables_get_by_id(r->server->tables, table_id, &table, err));
     SLU_TRY(
         fluss_tables_tablet(r->server->tables, table, has_partition ? partition_id : FLUSS_NO_PARTITION, bucket, out_tablet, err));
-    SLU_TRY(fluss_tables_kv(r->server->tables, *out_tablet, out, err));
+    SLU_TRY(bucket_named(*out_tablet, fluss_tables_kv(r->server->tables, *out_tablet, out, err), err));
     return kv_check_version(r, table, err);
 }
 
@@ -60,9 +69,7 @@ put_bucket(const fluss_request *r, const Fluss__PutKvRequest *request, const Flu
     const slu_status status = fluss_kv_tablet_put(kv, &put, &appended, err);
     if (fluss_log_end(tablet->log) != end) /* perhaps behind a failure of the store */
         (void)fluss_commits_note(r->server->commits, tablet);
-    if (status == SLU_IO)
-        return slu_error_in(err, status, "table %s.%s", tablet->table->row.database, tablet->table->row.name);
-    SLU_TRY(status);
+    SLU_TRY(bucket_named(tablet, status, err));
     *out_end = appended.next_offset;
     *out_tablet = tablet;
     return SLU_OK;
@@ -160,7 +167,7 @@ lookup_bucket(const fluss_request *r, const Fluss__LookupRequest *request, const
         return slu_arena_status(r->arena, err);
     for (size_t i = 0; i < count; i++)
         keys[i] = fluss_bytes_view(&bucket->keys[i]);
-    SLU_TRY(fluss_kv_tablet_get(kv, keys, count, &values, slots, err));
+    SLU_TRY(bucket_named(tablet, fluss_kv_tablet_get(kv, keys, count, &values, slots, err), err));
     if (request->has_insert_if_not_exists && request->insert_if_not_exists)
         SLU_TRY(lookup_insert(r, tablet, kv, keys, count, &values, slots, err));
     uint8_t *copy = slu_arena_alloc(r->arena, values.bytes + 1);

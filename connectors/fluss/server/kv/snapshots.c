@@ -276,9 +276,8 @@ snapshot_commit(kv_job *job, slu_error *err)
         tablet->snapshot_offset = row.log_offset;
         tablet->snapshot_known = true;
     }
-    slu_log_debug(server->env, "KV-SNAPSHOT",
-                  "%s: rows up to offset %" PRId64 ", %" PRId64 " bytes copied", row.location, row.log_offset,
-                  job->snapshot.incremental_bytes);
+    slu_log_debug(server->env, "KV-SNAPSHOT", "%s: rows up to offset %" PRId64 ", %" PRId64 " bytes copied", row.location,
+                  row.log_offset, job->snapshot.incremental_bytes);
     return SLU_OK;
 }
 
@@ -353,6 +352,7 @@ snapshot_prepare(kv_job *job, fluss_tablet *tablet, slu_error *err)
     const fluss_kv_bucket of = bucket_of(tablet);
     fluss_kv_snapshot_row *rows = NULL;
     size_t count = 0;
+    fluss_kv_tablet *kv = NULL;
     SLU_TRY(tablet_dir(snapshots, tablet, &job->arena, &job->dir, err));
     SLU_TRY(fluss_catalogue_next_kv_snapshot(server->catalogue, &of, &job->snapshot.snapshot_id, err));
     SLU_TRY(fluss_catalogue_list_kv_snapshots(server->catalogue, &of, &job->arena, &rows, &count, err));
@@ -368,7 +368,8 @@ snapshot_prepare(kv_job *job, fluss_tablet *tablet, slu_error *err)
     job->snapshot.table_id = of.table_id;
     job->snapshot.partition_id = of.partition_id;
     job->snapshot.bucket = of.bucket;
-    SLU_TRY(fluss_kv_tablet_checkpoint(tablet->kv, &job->checkpoint, &job->state, err));
+    SLU_TRY(fluss_tables_kv(server->tables, tablet, &kv, err));
+    SLU_TRY(fluss_kv_tablet_checkpoint(kv, &job->checkpoint, &job->state, err));
     job->before_location = count != 0 && rows[0].lineage == job->state.lineage ? rows[0].location : NULL;
     return SLU_OK;
 }

@@ -225,6 +225,12 @@ fluss_kv_tablet_rows(fluss_kv_tablet *kv, int64_t *out_rows, slu_error *err)
     return SLU_OK;
 }
 
+bool
+fluss_kv_tablet_failed(const fluss_kv_tablet *kv)
+{
+    return slu_kv_failed(kv->store);
+}
+
 int64_t
 fluss_kv_tablet_applied(const fluss_kv_tablet *kv)
 {

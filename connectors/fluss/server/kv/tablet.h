@@ -33,6 +33,9 @@ SLU_CHECK slu_status fluss_kv_tablet_open(struct fluss_tables *tables, struct fl
                                           const char *dir, fluss_kv_tablet **out, slu_error *err);
 void fluss_kv_tablet_close(fluss_kv_tablet **kv);
 
+/* Its store refused something, and may go on refusing: to be opened anew once the disk has room. */
+bool fluss_kv_tablet_failed(const fluss_kv_tablet *kv);
+
 typedef struct fluss_kv_put {
     slu_view batch;
     const int32_t *target_columns; /* positions in the newest schema; none: whole rows */

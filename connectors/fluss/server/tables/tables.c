@@ -10,10 +10,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-#define TABLES_SLOTS 1024  /* a power of two */
-#define FILES_KEPT_MAX 256 /* for connections, the catalogue and files that are open for a moment */
+#define TABLES_SLOTS 1024                 /* a power of two */
+#define KV_ROOM_BYTES ((uint64_t)1 << 20) /* what a store takes that is opened, and some rows */
+#define FILES_KEPT_MAX 256                /* for connections, the catalogue and files that are open for a moment */
 #define TABLES_ARENA_BYTES_MAX ((size_t)64 << 20)
 #define ERROR_TABLE_NOT_EXIST 7
 #define ERROR_SCHEMA_NOT_EXIST 9
@@ -226,6 +228,13 @@ fluss_tables_partition_name(const fluss_tablet *tablet)
     return partition == NULL ? "" : partition->name;
 }
 
+static bool
+tables_have_room(const fluss_tables *tables)
+{
+    struct statvfs disk;
+    return statvfs(tables->options.data_dir, &disk) != 0 || disk.f_bavail * disk.f_frsize >= KV_ROOM_BYTES;
+}
+
 slu_status
 fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **out, slu_error *err)
 {
@@ -239,6 +248,9 @@ fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet, fluss_kv_tablet **ou
                                              "}",
                                              tablet->table->row.id, tablet->bucket),
                                ERROR_NON_PRIMARY_KEY_TABLE);
+    if (tablet->kv != NULL && fluss_kv_tablet_failed(tablet->kv) && tables_have_room(tables))
+        fluss_kv_tablet_close(
+            &tablet->kv); /* RocksDB does not always see that there is room again; what it did not keep is replayed */
     if (tablet->kv == NULL) {
         SLU_TRY(files_check(tables, tablet->table, err));
         (void)snprintf(suffix, sizeof suffix, "kv-%" PRId32, tablet->bucket);
