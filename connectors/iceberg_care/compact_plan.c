@@ -1,5 +1,7 @@
 #include "iceberg_care/compact_plan.h"
 
+#include "iceberg_care/tuple.h"
+
 #include <stdlib.h>
 
 #define DELETE_PATH_FIELD 2147483546 /* file_path of a position delete file */
@@ -75,26 +77,6 @@ candidates_make(planning *work, slu_error *err)
 /* ---- order: partition, then sort column or age ---- */
 
 static int
-tuple_compare(const iceberg_scan_file *a, const iceberg_scan_file *b)
-{
-    if (a->spec_id != b->spec_id)
-        return a->spec_id < b->spec_id ? -1 : 1;
-    for (uint32_t i = 0; i < a->file.partition_count && i < b->file.partition_count; i++) {
-        const iceberg_value *left = &a->file.partition[i];
-        const iceberg_value *right = &b->file.partition[i];
-        if (left->is_null != right->is_null)
-            return left->is_null ? -1 : 1;
-        const size_t bytes = left->bytes.bytes < right->bytes.bytes ? left->bytes.bytes : right->bytes.bytes;
-        const int order = left->is_null || bytes == 0 ? 0 : memcmp(left->bytes.data, right->bytes.data, bytes);
-        if (order != 0)
-            return order;
-        if (!left->is_null && left->bytes.bytes != right->bytes.bytes)
-            return left->bytes.bytes < right->bytes.bytes ? -1 : 1;
-    }
-    return 0;
-}
-
-static int
 age_compare(const candidate *a, const candidate *b)
 {
     if (a->file.sequence_number != b->file.sequence_number)
@@ -105,7 +87,7 @@ age_compare(const candidate *a, const candidate *b)
 static int
 partition_compare(const void *a, const void *b)
 {
-    const int order = tuple_compare(&((const candidate *)a)->file, &((const candidate *)b)->file);
+    const int order = iceberg_tuple_compare(&((const candidate *)a)->file, &((const candidate *)b)->file);
     return order != 0 ? order : age_compare(a, b);
 }
 
@@ -200,7 +182,7 @@ bins_make(planning *work, slu_error *err)
     if (work->count != 0)
         qsort(work->items, work->count, sizeof *work->items, partition_compare);
     for (size_t first = 0, last = 0; first < work->count; first = last) {
-        while (last < work->count && tuple_compare(&work->items[first].file, &work->items[last].file) == 0)
+        while (last < work->count && iceberg_tuple_compare(&work->items[first].file, &work->items[last].file) == 0)
             last++;
         if (work->items[first].file.spec_id != work->metadata->default_spec_id) {
             plan->left_files += last - first;
@@ -237,7 +219,7 @@ may_need(const planning *work, const candidate *item, const iceberg_scan_file *d
     const iceberg_partition_spec *spec = iceberg_metadata_spec_of(work->metadata, deletes->spec_id);
     const bool equality = deletes->file.content == ICEBERG_CONTENT_EQUALITY_DELETES;
     const bool global = equality && spec != NULL && spec->field_count == 0;
-    if (!global && tuple_compare(&item->file, deletes) != 0)
+    if (!global && iceberg_tuple_compare(&item->file, deletes) != 0)
         return false;
     if (equality)
         return item->file.sequence_number < deletes->sequence_number;

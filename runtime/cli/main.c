@@ -59,6 +59,7 @@ static const slu_verb *const verbs[] = {
     &slu_verb_lake_compact,
     &slu_verb_lake_expire,
     &slu_verb_lake_orphans,
+    &slu_verb_lake_verify,
     &slu_verb_sql,
 };
 

@@ -69,6 +69,7 @@ extern const slu_verb slu_verb_lake_files;
 extern const slu_verb slu_verb_lake_compact;
 extern const slu_verb slu_verb_lake_expire;
 extern const slu_verb slu_verb_lake_orphans;
+extern const slu_verb slu_verb_lake_verify;
 extern const slu_verb slu_verb_tables_list;
 extern const slu_verb slu_verb_tables_create;
 extern const slu_verb slu_verb_tables_describe;

@@ -11,6 +11,8 @@
 #include "iceberg/catalog.h"
 #include "verbs.h"
 
+#include <jansson.h>
+
 #include <sluice/arrow.h>
 
 /* What --help says of the settings of every verb of `lake`. */
@@ -45,6 +47,9 @@ typedef struct lake_number {
 
 /* The numbers, as lines or as one JSON object. The exit code. */
 int lake_print_numbers(const slu_args *args, const lake_subject *subject, const lake_number *numbers, size_t count);
+/* The same with a list of findings beside them in JSON (borrowed); NULL: a verb that changes, with its flag --dry-run. */
+int lake_print_findings(const slu_args *args, const lake_subject *subject, const lake_number *numbers, size_t count,
+                        json_t *findings);
 /* The rows of a batch: all columns as JSON, or the `columns` named as a table ("path:PATH|>bytes:BYTES"). The exit code. */
 int lake_print_batch(const slu_args *args, const char *columns, const struct ArrowSchema *schema, const struct ArrowArray *array);
 

@@ -91,29 +91,36 @@ table_print(slu_table *table)
 }
 
 static int
-numbers_json(const char *name, bool dry_run, const lake_number *numbers, size_t count)
+numbers_json(const char *name, bool dry_run, const lake_number *numbers, size_t count, json_t *findings)
 {
-    json_t *object = json_pack("{s:s, s:b}", "table", name, "dry_run", (int)dry_run);
+    json_t *object = findings == NULL ? json_pack("{s:s, s:b}", "table", name, "dry_run", (int)dry_run)
+                                      : json_pack("{s:s, s:O}", "table", name, "findings", findings);
     for (size_t i = 0; i < count; i++)
         (void)json_object_set_new(object, numbers[i].key, json_integer(numbers[i].value));
     return json_print(object);
 }
 
 int
-lake_print_numbers(const slu_args *args, const lake_subject *subject, const lake_number *numbers, size_t count)
+lake_print_findings(const slu_args *args, const lake_subject *subject, const lake_number *numbers, size_t count, json_t *findings)
 {
     char name[2 * SLU_NAME_BYTES_MAX];
     slu_table table;
-    const bool dry_run = slu_args_has(args, "dry-run");
+    const bool dry_run = findings == NULL && slu_args_has(args, "dry-run");
     (void)snprintf(name, sizeof name, "%s.%s", subject->table.ns, subject->table.name);
     if (args->json)
-        return numbers_json(name, dry_run, numbers, count);
+        return numbers_json(name, dry_run, numbers, count, findings);
     slu_table_init(&table, dry_run ? "WOULD BE|>NUMBER" : "WHAT|>NUMBER");
     for (size_t i = 0; i < count; i++) {
         slu_table_cell(&table, "%s", numbers[i].label);
         slu_table_cell(&table, "%lld", (long long)numbers[i].value);
     }
     return table_print(&table);
+}
+
+int
+lake_print_numbers(const slu_args *args, const lake_subject *subject, const lake_number *numbers, size_t count)
+{
+    return lake_print_findings(args, subject, numbers, count, NULL);
 }
 
 /* ---- Batches --------------------------------------------------------------------------------------------------------------------- */

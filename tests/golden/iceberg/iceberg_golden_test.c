@@ -1,6 +1,7 @@
 /* Tables of other writers: parsed, and planned to the rows that their writers counted, snapshot by snapshot. */
 #include "iceberg/catalog.h"
 #include "iceberg/lake_read.h"
+#include "iceberg_care/verify.h"
 #include "support/check.h"
 
 #include <jansson.h>
@@ -129,6 +130,34 @@ deleted_rows_are_left_out(void **state)
     golden_close(&at);
 }
 
+static slu_status
+finding_print(void *to, const iceberg_finding *finding, slu_error *err)
+{
+    if (finding->wrong)
+        print_message("%s: %s: %s: %s\n", (const char *)to, finding->code, finding->where, finding->text);
+    return SLU_OK;
+}
+
+/* What other writers made is not wrong in our eyes, down to the footers. */
+static void
+tables_of_others_are_sound(void **state)
+{
+    static const char *const NAMES[] = {"append",  "snapshots", "partitioned", "evolution", "all_types",
+                                        "deletes", "dv_v3",     "py_day",      "py_types"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        golden at = golden_open(NAMES[i]);
+        slu_error err = {0};
+        iceberg_verified out;
+        char name[32];
+        (void)snprintf(name, sizeof name, "%s", NAMES[i]);
+        const iceberg_verify_options options = {.found = finding_print, .to = name};
+        CHECK_OK(iceberg_verify(&at.store, &at.table, &options, &out, &err));
+        assert_int_equal(out.wrong, 0);
+        assert_true(out.footers > 0);
+        golden_close(&at);
+    }
+}
+
 /* What is printed parses again to the same document, unknown keys and all. */
 static void
 metadata_survives_a_rewrite(void **state)
@@ -177,6 +206,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_plan_to_their_rows),  cmocka_unit_test(deletes_are_refused_by_name),
+        cmocka_unit_test(tables_of_others_are_sound),
         cmocka_unit_test(deleted_rows_are_left_out),  cmocka_unit_test(metadata_survives_a_rewrite),
         cmocka_unit_test(predicates_leave_out_files),
     };

@@ -45,7 +45,15 @@ def files_below(table):
     return sum(len(names) for _, _, names in os.walk(f"{warehouse}/lake/{table}"))
 
 
+def sound(table, when):
+    """Nothing wrong and nothing odd, by our own verify."""
+    said = lake("verify", table)
+    check(f"{table}: verify {when}", said.get("findings"), [])
+    check(f"{table}: footers were read {when}", said.get("footers"), said.get("data_files", 0) + said.get("delete_files", 0))
+
+
 def cared_for(table):
+    sound(table, "as written")
     before, refusal = rows(table)
     deletes = [file for file in lake("files", table) if file["content"] != "data"]
     check(f"{table}: pyiceberg refuses equality deletes only", refusal is not None,
@@ -56,6 +64,7 @@ def cared_for(table):
     check(f"{table}: compact did what it said", [did.get(k) for k in ("files_before", "delete_files")],
           [would.get(k) for k in ("files_before", "delete_files")])
     check(f"{table}: compact keeps the rows, and pyiceberg reads them", rows(table), (before, None))
+    sound(table, "compacted")
     check(f"{table}: no delete is left", [file["path"] for file in lake("files", table) if file["content"] != "data"], [])
     check(f"{table}: a second compact has nothing to do", lake("compact", table).get("files_before"), 0)
     snapshots = lake("snapshots", table)
@@ -78,6 +87,7 @@ def cared_for(table):
     check(f"{table}: young orphans stay", lake("orphans", table).get("orphans"), 0)
     check(f"{table}: orphans are found", lake("orphans", table, "--older-than", "0s", "--force").get("orphans"), 2)
     check(f"{table}: and nothing else goes", os.path.exists(f"{warehouse}/lake/{table}/metadata/other.txt"), True)
+    sound(table, "expired and cleaned")
     check(f"{table}: orphans keep the rows", rows(table), (before, None))
 
 

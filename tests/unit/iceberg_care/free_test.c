@@ -108,8 +108,8 @@ nothing_goes_when_what_stays_cannot_be_read(void **state)
     const iceberg_expire_options options = {0, 1, NULL, 0, false};
     (void)append_file("data/a.parquet", NULL);
     (void)replace_file("data/a.parquet", "data/b.parquet");
-    CHECK_OK(iceberg_store_remove(iceberg_catalog_store(&catalog, &table),
-                                  iceberg_metadata_snapshot(table.metadata)->manifest_list, &err));
+    CHECK_OK(iceberg_store_remove(iceberg_catalog_store(&catalog, &table), iceberg_metadata_snapshot(table.metadata)->manifest_list,
+                                  &err));
     CHECK_STATUS(iceberg_expire(&catalog, &table, &options, &out, &err), SLU_NOTFOUND);
     CHECK_MESSAGE(err, "no file was removed");
     assert_true(file_there("data/a.parquet"));
