@@ -3,6 +3,7 @@
 
 #include "cli/catalog/lake.h"
 #include "fluss/config/listeners.h"
+#include "fluss/s3/fluss_s3.h"
 #include "fluss/server/server.h"
 #include "lake_settings.h"
 #include "net/tcp.h"
@@ -148,7 +149,7 @@ server_run(const slu_args *args, fluss_config *config)
 {
     char host[256];
     slu_error err;
-    fluss_server_options options = {.config = config, .host = host};
+    fluss_server_options options = {.config = config, .host = host, .open_store = fluss_s3_open};
     slu_status status = config_fill(args, config, &err);
     if (status == SLU_OK)
         status = listen_read(config, host, sizeof host, &options.port, &err);

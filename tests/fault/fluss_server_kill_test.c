@@ -303,6 +303,7 @@ snapshot_whole(const char *location, int64_t log_offset)
     char dir[200];
     slu_error err;
     slu_arena arena;
+    fluss_store store = {0};
     fluss_kv_snapshot snapshot;
     slu_kv_reader *reader = NULL;
     slu_view key;
@@ -310,12 +311,14 @@ snapshot_whole(const char *location, int64_t log_offset)
     int64_t rows = 0;
     slu_arena_init(&arena, 1 << 20);
     (void)snprintf(dir, sizeof dir, "%s/looked-at", root);
-    if (fluss_kv_files_load(location, &arena, &snapshot, &err) != SLU_OK || snapshot.log_offset != log_offset ||
-        fluss_kv_files_restore(&snapshot, dir, &err) != SLU_OK || slu_kv_reader_open(dir, &reader, &err) != SLU_OK)
+    if (fluss_store_dir_open(false, &store, &err) != SLU_OK ||
+        fluss_kv_files_load(&store, location, &arena, &snapshot, &err) != SLU_OK || snapshot.log_offset != log_offset ||
+        fluss_kv_files_restore(&store, &snapshot, dir, &err) != SLU_OK || slu_kv_reader_open(dir, &reader, &err) != SLU_OK)
         return false;
     while (slu_kv_reader_next(reader, &key, &value, &err) == SLU_OK)
         rows++;
     slu_kv_reader_close(&reader);
+    fluss_store_close(&store);
     slu_arena_fini(&arena);
     return slu_dir_remove(dir, &err) == SLU_OK && rows == snapshot.row_count;
 }

@@ -424,13 +424,16 @@ a_damaged_snapshot_is_passed_over(void **state)
     char location[200];
     char path[300];
     fluss_kv_snapshot snapshot;
+    fluss_store store = {0};
     slu_arena arena;
     only_here();
     slu_arena_init(&arena, 1 << 20);
     fluss_target *target = open_table("hybrid", false);
     CHECK_OK(fluss_snapshots_list(target, 0, before, &err));
     location_of(&before[0], location, sizeof location);
-    CHECK_OK(fluss_kv_files_load(location, &arena, &snapshot, &err));
+    CHECK_OK(fluss_store_dir_open(false, &store, &err));
+    CHECK_OK(fluss_kv_files_load(&store, location, &arena, &snapshot, &err));
+    fluss_store_close(&store);
     CHECK_OK(slu_file_remove(snapshot.own[0].path, &err));
     location_of(&before[1], location, sizeof location);
     (void)snprintf(path, sizeof path, "%s/_METADATA", location);

@@ -158,7 +158,17 @@ static const fluss_setting table[] = {
           "names of principals are compared in any case"),
 
     /* File systems of remote.data.dir. */
-    FAMILY("s3.*", UNUSED, "remote.data.dir is a directory"),
+    TEXT("s3.endpoint", 0, NULL, KEPT, "where a remote.data.dir of s3://bucket/path is (default: at AWS)"),
+    TEXT("s3.region", 0, NULL, KEPT, "of the bucket"),
+    TEXT("s3.endpoint.region", 0, NULL, KEPT, "the same"),
+    TEXT("s3.access-key", 0, NULL, KEPT, "who asks S3 (default: environment, ~/.aws/credentials)"),
+    TEXT("s3.access.key", 0, NULL, KEPT, "the same"),
+    TEXT("s3.secret-key", 0, NULL, KEPT, "and its secret"),
+    TEXT("s3.secret.key", 0, NULL, KEPT, "the same"),
+    TRUTH("s3.path-style-access", 0, NULL, KEPT, "http://host/bucket instead of http://bucket.host"),
+    TRUTH("s3.path.style.access", 0, NULL, KEPT, "the same"),
+    TEXT("s3.ca-file", OURS, NULL, KEPT, "PEM of who vouches for s3.endpoint"),
+    FAMILY("s3.*", UNUSED, "other settings of Fluss's file system for S3"),
     FAMILY("fs.*", UNUSED, "other file systems"),
 
     /* Of a cluster: they have no effect on a single node. */

@@ -17,6 +17,7 @@
 
 #include "base/env.h"
 #include "fluss/config/config.h"
+#include "fluss/remote/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,6 +69,7 @@ typedef struct fluss_server_options {
     const char *datalake_format;   /* "iceberg", "paimon", "lance"; NULL: no lake, and lake tables are refused */
     const fluss_server_lake *lake; /* copied; NULL with a datalake_format: lake tables get no table in a lake (a recorded no-op) */
     const fluss_server_lakes *lakes; /* copied; instead of `lake`: one that can change at run time */
+    fluss_store_opener open_store;   /* of a remote.data.dir with a scheme, such as s3://; NULL: only directories */
     bool sync;                       /* acknowledge only what would survive a power loss */
     int32_t default_buckets;         /* of tables that do not say; 0: 1 */
     uint64_t segment_bytes;          /* 0: 1 GiB */

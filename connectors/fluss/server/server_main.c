@@ -1,5 +1,6 @@
 /* server_main.c: the table server as a program of its own, for tests and for trying a client on it: fluss_server_main DIR
  * [HOST:PORT [FORMAT]] [KEY=VALUE ...]. */
+#include "fluss/s3/fluss_s3.h"
 #include "fluss/server/server.h"
 #include "net/tcp.h"
 
@@ -48,7 +49,7 @@ main(int argc, char **argv)
         return 2;
     }
     const fluss_server_options options = {
-        .config = config, .host = host, .port = port, .data_dir = argv[1], .datalake_format = argc > 3 ? argv[3] : NULL};
+        .config = config, .host = host, .port = port, .data_dir = argv[1], .datalake_format = argc > 3 ? argv[3] : NULL, .open_store = fluss_s3_open};
     if (fluss_server_open(&env, &options, &running, &err) != SLU_OK) {
         (void)fprintf(stderr, "%s\n", err.message);
         return 1;

@@ -88,9 +88,8 @@ write_file(writing *w, const char *name, slu_error *err)
         file.bytes = there->bytes;
         SLU_TRY(slu_arena_status(w->arena, err));
     } else {
-        SLU_TRY(slu_file_copy(source, file.path, plan->stop, plan->sync, &file.bytes, err));
-        if (file.bytes != info.st_size)
-            return slu_error_set(err, SLU_IO, "copy of %s: %" PRId64 " bytes of %lld", source, file.bytes, (long long)info.st_size);
+        SLU_TRY(plan->store->ops->put_file(plan->store->self, file.path, source, false, plan->stop, err));
+        file.bytes = info.st_size;
         w->copied_bytes += file.bytes;
     }
     return list_add(sst ? &w->shared : &w->own, w->arena, &file, err);
@@ -118,15 +117,18 @@ write_metadata(const writing *w, const fluss_kv_snapshot *snapshot, slu_error *e
     slu_buf_init(&json, FLUSS_KV_SNAPSHOT_BYTES_MAX);
     SLU_TRY(slu_arena_status(w->arena, err));
     SLU_TRY(fluss_kv_snapshot_encode(snapshot, &json, err));
-    return slu_file_write(path, slu_buf_view(&json), w->plan->sync, err);
+    return w->plan->store->ops->put(w->plan->store->self, path, slu_buf_view(&json), false, err);
 }
 
 /* A file without a name is lost with the power: those of the shared files, and those of the directories. */
 static slu_status
-names_sync(const writing *w, slu_error *err)
+names_settle(const writing *w, slu_error *err)
 {
-    SLU_TRY(slu_dir_sync(w->shared_dir, err));
-    return slu_dir_sync(w->plan->tablet_dir, err);
+    const fluss_store *store = w->plan->store;
+    if (store->ops->settle == NULL)
+        return SLU_OK;
+    SLU_TRY(store->ops->settle(store->self, w->shared_dir, err));
+    return store->ops->settle(store->self, w->plan->tablet_dir, err);
 }
 
 slu_status
@@ -136,9 +138,7 @@ fluss_kv_files_write(const fluss_kv_write *plan, fluss_kv_snapshot *snapshot, sl
     w.shared_dir = slu_arena_printf(arena, "%s/%s", plan->tablet_dir, FLUSS_KV_SHARED_DIR);
     w.own_dir = slu_arena_printf(arena, "%s/%s%" PRId64, plan->tablet_dir, FLUSS_KV_SNAPSHOT_PREFIX, snapshot->snapshot_id);
     SLU_TRY(slu_arena_status(arena, err));
-    SLU_TRY(slu_dir_make(w.shared_dir, err));
-    SLU_TRY(slu_dir_remove(w.own_dir, err)); /* half of one, from before a kill */
-    SLU_TRY(slu_dir_make(w.own_dir, err));
+    SLU_TRY(plan->store->ops->remove(plan->store->self, w.own_dir, err)); /* half of one, from before a kill */
     SLU_TRY(write_checkpoint(&w, err));
     snapshot->location = w.own_dir;
     snapshot->shared = w.shared.files;
@@ -147,7 +147,7 @@ fluss_kv_files_write(const fluss_kv_write *plan, fluss_kv_snapshot *snapshot, sl
     snapshot->own_count = w.own.count;
     snapshot->incremental_bytes = w.copied_bytes;
     SLU_TRY(write_metadata(&w, snapshot, err));
-    return plan->sync ? names_sync(&w, err) : SLU_OK;
+    return names_settle(&w, err);
 }
 
 /* ---- read ---- */
@@ -184,66 +184,64 @@ snapshot_moved(fluss_kv_snapshot *snapshot, const char *location, slu_arena *are
 }
 
 slu_status
-fluss_kv_files_load(const char *location, slu_arena *arena, fluss_kv_snapshot *out, slu_error *err)
+fluss_kv_files_load(const fluss_store *store, const char *location, slu_arena *arena, fluss_kv_snapshot *out, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf json = {0};
     char path[SLU_PATH_BYTES_MAX];
     if (snprintf(path, sizeof path, "%s/%s", location, FLUSS_KV_METADATA_NAME) >= (int)sizeof path)
         return slu_error_set(err, SLU_LIMIT, "the path %s is too long", location);
     slu_buf_init(&json, FLUSS_KV_SNAPSHOT_BYTES_MAX);
-    SLU_TRY(slu_file_read(path, FLUSS_KV_SNAPSHOT_BYTES_MAX, &json, err));
+    SLU_TRY(store->ops->get(store->self, path, FLUSS_KV_SNAPSHOT_BYTES_MAX, &json, err));
     SLU_TRY_IN(fluss_kv_snapshot_decode(slu_buf_view(&json), arena, out, err), err, "%s", path);
     return snapshot_moved(out, location, arena, err);
 }
 
 static slu_status
-check_files(const fluss_kv_file *files, size_t count, slu_error *err)
+check_files(const fluss_store *store, const fluss_kv_file *files, size_t count, slu_error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        struct stat info;
-        if (stat(files[i].path, &info) != 0)
-            return slu_errno_set(err, errno, "stat", files[i].path);
-        if (info.st_size != files[i].bytes)
-            return slu_error_set(err, SLU_CORRUPT, "%s has %lld bytes, not %lld", files[i].path, (long long)info.st_size,
-                                 (long long)files[i].bytes);
+        int64_t bytes = 0;
+        SLU_TRY(store->ops->size(store->self, files[i].path, &bytes, err));
+        if (bytes != files[i].bytes)
+            return slu_error_set(err, SLU_CORRUPT, "%s has %" PRId64 " bytes, not %" PRId64, files[i].path, bytes, files[i].bytes);
     }
     return SLU_OK;
 }
 
 slu_status
-fluss_kv_files_check(const fluss_kv_snapshot *snapshot, slu_error *err)
+fluss_kv_files_check(const fluss_store *store, const fluss_kv_snapshot *snapshot, slu_error *err)
 {
-    SLU_TRY(check_files(snapshot->own, snapshot->own_count, err));
-    return check_files(snapshot->shared, snapshot->shared_count, err);
+    SLU_TRY(check_files(store, snapshot->own, snapshot->own_count, err));
+    return check_files(store, snapshot->shared, snapshot->shared_count, err);
 }
 
 static slu_status
-restore_files(const fluss_kv_file *files, size_t count, const char *dir, slu_error *err)
+restore_files(const fluss_store *store, const fluss_kv_file *files, size_t count, const char *dir, slu_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         char target[SLU_PATH_BYTES_MAX];
-        int64_t bytes = 0;
+        struct stat info = {0};
         if (snprintf(target, sizeof target, "%s/%s", dir, files[i].local_name) >= (int)sizeof target)
             return slu_error_set(err, SLU_LIMIT, "the path %s is too long", dir);
-        SLU_TRY(slu_file_copy(files[i].path, target, NULL, false, &bytes, err));
-        if (bytes != files[i].bytes)
-            return slu_error_set(err, SLU_CORRUPT, "%s has %lld bytes, not %lld", files[i].path, (long long)bytes,
-                                 (long long)files[i].bytes);
+        SLU_TRY(store->ops->get_file(store->self, files[i].path, target, err));
+        if (stat(target, &info) != 0 || info.st_size != files[i].bytes)
+            return slu_error_set(err, SLU_CORRUPT, "%s has %lld bytes, not %" PRId64, files[i].path, (long long)info.st_size,
+                                 files[i].bytes);
     }
     return SLU_OK;
 }
 
 slu_status
-fluss_kv_files_restore(const fluss_kv_snapshot *snapshot, const char *dir, slu_error *err)
+fluss_kv_files_restore(const fluss_store *store, const fluss_kv_snapshot *snapshot, const char *dir, slu_error *err)
 {
     char half[SLU_PATH_BYTES_MAX];
     if (snprintf(half, sizeof half, "%s.restore", dir) >= (int)sizeof half)
         return slu_error_set(err, SLU_LIMIT, "the path %s is too long", dir);
     SLU_TRY(slu_dir_remove(half, err));
     SLU_TRY(slu_dir_make(half, err));
-    slu_status status = restore_files(snapshot->own, snapshot->own_count, half, err);
+    slu_status status = restore_files(store, snapshot->own, snapshot->own_count, half, err);
     if (status == SLU_OK)
-        status = restore_files(snapshot->shared, snapshot->shared_count, half, err);
+        status = restore_files(store, snapshot->shared, snapshot->shared_count, half, err);
     if (status == SLU_OK && rename(half, dir) != 0)
         status = slu_errno_set(err, errno, "rename", half);
     if (status != SLU_OK && slu_dir_remove(half, NULL) != SLU_OK)

@@ -2,14 +2,11 @@
 #include "kv_files.h"
 
 #include "base/alloc.h"
-#include "base/file.h"
 #include "base/limits.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define SWEEP_ARENA_BYTES_MAX ((size_t)1 << 30)
 
@@ -47,38 +44,41 @@ has_id(const int64_t *ids, size_t count, int64_t id)
     return false;
 }
 
-/* Calls back for every entry of a directory; a missing one has none. */
-static slu_status
-each_entry(const char *dir, slu_status (*entry)(void *context, const char *path, const char *name, slu_error *err), void *context,
-           slu_error *err)
-{
-    slu_status status = SLU_OK;
-    char path[SLU_PATH_BYTES_MAX];
-    DIR *open = opendir(dir);
-    if (open == NULL)
-        return errno == ENOENT || errno == ENOTDIR ? SLU_OK : slu_errno_set(err, errno, "open", dir);
-    for (struct dirent *at = NULL; status == SLU_OK && (at = readdir(open)) != NULL;) {
-        if (!fluss_kv_local_name_ok(at->d_name))
-            continue;
-        if (snprintf(path, sizeof path, "%s/%s", dir, at->d_name) >= (int)sizeof path)
-            status = slu_error_set(err, SLU_LIMIT, "the path %s is too long", dir);
-        else
-            status = entry(context, path, at->d_name, err);
-    }
-    (void)closedir(open);
-    return status;
-}
-
 /* ---- one tablet ---- */
 
+typedef struct names {
+    const char **list;
+    size_t count;
+    size_t room;
+} names;
+
 typedef struct sweep {
+    const fluss_store *store;
+    const char *tablet_dir;
     const int64_t *kept_ids;
     size_t kept_count;
     slu_arena arena;
-    const char **named; /* base names of shared files in use, sorted */
-    size_t named_count;
-    size_t named_room;
+    names named;  /* base names of shared files in use, sorted */
+    names shared; /* locations of shared files that are there */
+    names gone;   /* of snapshots that go */
 } sweep;
+
+static slu_status
+names_add(names *of, const char *name, slu_error *err)
+{
+    if (name == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a sweep");
+    if (of->count == of->room) {
+        const size_t room = of->room == 0 ? 64 : of->room * 2;
+        const char **larger = slu_realloc(of->list, room * sizeof *larger);
+        if (larger == NULL)
+            return slu_error_set(err, SLU_NOMEM, "no memory for a sweep");
+        of->list = larger;
+        of->room = room;
+    }
+    of->list[of->count++] = name;
+    return SLU_OK;
+}
 
 static const char *
 base_name(const char *path)
@@ -88,43 +88,42 @@ base_name(const char *path)
 }
 
 static slu_status
-name_shared(sweep *s, const fluss_kv_snapshot *snapshot, slu_error *err)
-{
-    for (size_t i = 0; i < snapshot->shared_count; i++) {
-        if (s->named_count == s->named_room) {
-            const size_t room = s->named_room == 0 ? 64 : s->named_room * 2;
-            const char **named = slu_realloc(s->named, room * sizeof *named);
-            if (named == NULL)
-                return slu_error_set(err, SLU_NOMEM, "no memory for a sweep");
-            s->named = named;
-            s->named_room = room;
-        }
-        s->named[s->named_count++] = base_name(snapshot->shared[i].path);
-    }
-    return SLU_OK;
-}
-
-static slu_status
-mark(sweep *s, const char *tablet_dir, slu_error *err)
+mark(sweep *s, slu_error *err)
 {
     for (size_t i = 0; i < s->kept_count; i++) {
         fluss_kv_snapshot snapshot;
         char location[SLU_PATH_BYTES_MAX];
-        if (snprintf(location, sizeof location, "%s/%s%" PRId64, tablet_dir, FLUSS_KV_SNAPSHOT_PREFIX, s->kept_ids[i]) >=
+        if (snprintf(location, sizeof location, "%s/%s%" PRId64, s->tablet_dir, FLUSS_KV_SNAPSHOT_PREFIX, s->kept_ids[i]) >=
             (int)sizeof location)
-            return slu_error_set(err, SLU_LIMIT, "the path %s is too long", tablet_dir);
-        SLU_TRY(fluss_kv_files_load(location, &s->arena, &snapshot, err));
-        SLU_TRY(name_shared(s, &snapshot, err));
+            return slu_error_set(err, SLU_LIMIT, "the path %s is too long", s->tablet_dir);
+        SLU_TRY(fluss_kv_files_load(s->store, location, &s->arena, &snapshot, err));
+        for (size_t j = 0; j < snapshot.shared_count; j++)
+            SLU_TRY(names_add(&s->named, base_name(snapshot.shared[j].path), err));
     }
     return SLU_OK;
 }
 
+/* "shared/UUID", or "snap-7/UUID". */
 static slu_status
-sweep_snapshot(void *context, const char *path, const char *name, slu_error *err)
+sweep_found(void *to, const fluss_stored *stored, slu_error *err)
 {
-    const sweep *s = context;
+    sweep *s = to;
+    char first[64];
     int64_t id = 0;
-    return parse_snapshot(name, &id) && !has_id(s->kept_ids, s->kept_count, id) ? slu_dir_remove(path, err) : SLU_OK;
+    const char *name = fluss_store_below(s->tablet_dir, stored->location);
+    const size_t bytes = name == NULL ? 0 : strcspn(name, "/");
+    if (name == NULL || name[bytes] != '/' || bytes >= sizeof first)
+        return SLU_OK; /* not ours */
+    (void)snprintf(first, sizeof first, "%.*s", (int)bytes, name);
+    if (strcmp(first, FLUSS_KV_SHARED_DIR) == 0)
+        return names_add(&s->shared, slu_arena_strdup(&s->arena, stored->location), err);
+    if (!parse_snapshot(first, &id) || has_id(s->kept_ids, s->kept_count, id))
+        return SLU_OK;
+    const size_t whole = (size_t)(name - stored->location) + bytes;
+    const char *last = s->gone.count == 0 ? "" : s->gone.list[s->gone.count - 1];
+    if (strlen(last) == whole && strncmp(last, stored->location, whole) == 0)
+        return SLU_OK;
+    return names_add(&s->gone, slu_arena_strndup(&s->arena, stored->location, whole), err);
 }
 
 static int
@@ -134,33 +133,37 @@ compare_names(const void *a, const void *b)
 }
 
 static slu_status
-sweep_shared(void *context, const char *path, const char *name, slu_error *err)
+sweep_shared(const sweep *s, slu_error *err)
 {
-    const sweep *s = context;
-    const bool used = s->named_count != 0 && bsearch(&name, s->named, s->named_count, sizeof *s->named, compare_names) != NULL;
-    return used ? SLU_OK : slu_file_remove(path, err);
+    for (size_t i = 0; i < s->shared.count; i++) {
+        const char *name = base_name(s->shared.list[i]);
+        if (s->named.count == 0 || bsearch(&name, s->named.list, s->named.count, sizeof *s->named.list, compare_names) == NULL)
+            SLU_TRY(s->store->ops->remove(s->store->self, s->shared.list[i], err));
+    }
+    return SLU_OK;
 }
 
 static slu_status
-sweep_run(sweep *s, const char *tablet_dir, slu_error *err)
+sweep_run(sweep *s, slu_error *err)
 {
-    char shared[SLU_PATH_BYTES_MAX];
-    SLU_TRY(each_entry(tablet_dir, sweep_snapshot, s, err));
-    SLU_TRY_IN(mark(s, tablet_dir, err), err, "shared files below %s are left", tablet_dir);
-    if (s->named_count != 0)
-        qsort(s->named, s->named_count, sizeof *s->named, compare_names);
-    if (snprintf(shared, sizeof shared, "%s/%s", tablet_dir, FLUSS_KV_SHARED_DIR) >= (int)sizeof shared)
-        return slu_error_set(err, SLU_LIMIT, "the path %s is too long", tablet_dir);
-    return each_entry(shared, sweep_shared, s, err);
+    SLU_TRY(s->store->ops->list(s->store->self, s->tablet_dir, sweep_found, s, err));
+    for (size_t i = 0; i < s->gone.count; i++)
+        SLU_TRY(s->store->ops->remove(s->store->self, s->gone.list[i], err));
+    SLU_TRY_IN(mark(s, err), err, "shared files below %s are left", s->tablet_dir);
+    if (s->named.count != 0)
+        qsort(s->named.list, s->named.count, sizeof *s->named.list, compare_names);
+    return sweep_shared(s, err);
 }
 
 slu_status
-fluss_kv_files_sweep(const char *tablet_dir, const int64_t *kept_ids, size_t count, slu_error *err)
+fluss_kv_files_sweep(const fluss_store *store, const char *tablet_dir, const int64_t *kept_ids, size_t count, slu_error *err)
 {
-    sweep s = {.kept_ids = kept_ids, .kept_count = count};
+    sweep s = {.store = store, .tablet_dir = tablet_dir, .kept_ids = kept_ids, .kept_count = count};
     slu_arena_init(&s.arena, SWEEP_ARENA_BYTES_MAX);
-    const slu_status status = sweep_run(&s, tablet_dir, err);
-    slu_free(s.named);
+    const slu_status status = sweep_run(&s, err);
+    slu_free(s.named.list);
+    slu_free(s.shared.list);
+    slu_free(s.gone.list);
     slu_arena_fini(&s.arena);
     return status;
 }
@@ -168,68 +171,83 @@ fluss_kv_files_sweep(const char *tablet_dir, const int64_t *kept_ids, size_t cou
 /* ---- all tablets ---- */
 
 typedef struct walk {
-    const fluss_kv_kept *kept;
-    size_t count;
-    int64_t table_id;
-    int64_t partition_id;
-    int64_t *ids; /* room for all of kept */
+    const char *dir; /* root/kv */
+    slu_arena arena;
+    names tablets; /* their directories */
 } walk;
 
-static slu_status
-walk_tablet(const walk *w, const char *path, int64_t bucket, slu_error *err)
+/* {db}/{table}-{id}/[{partition}-p{id}/]{bucket}/... : what of it, in bytes, is a tablet's directory; 0: it is not ours. */
+static size_t
+tablet_parse(const char *below, fluss_kv_kept *out)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < w->count; i++)
-        if (w->kept[i].table_id == w->table_id && w->kept[i].partition_id == w->partition_id && w->kept[i].bucket == bucket)
-            w->ids[count++] = w->kept[i].snapshot_id;
-    return count == 0 ? slu_dir_remove(path, err) : fluss_kv_files_sweep(path, w->ids, count, err);
-}
-
-static slu_status
-walk_bucket_or_partition(void *context, const char *path, const char *name, slu_error *err)
-{
-    walk *w = context;
+    char name[SLU_PATH_BYTES_MAX];
     int64_t id = 0;
-    if (parse_id(name, &id))
-        return walk_tablet(w, path, id, err);
-    if (w->partition_id != FLUSS_KV_NO_PARTITION || !parse_named(name, "-p", &id))
-        return SLU_OK; /* not ours */
-    w->partition_id = id;
-    const slu_status status = each_entry(path, walk_bucket_or_partition, w, err);
-    w->partition_id = FLUSS_KV_NO_PARTITION;
-    (void)rmdir(path); /* where nothing is left */
-    return status;
+    const char *at = strchr(below, '/');
+    out->partition_id = FLUSS_KV_NO_PARTITION;
+    for (int part = 0; at != NULL && part < 3; part++) {
+        const size_t bytes = strcspn(++at, "/");
+        if (at[bytes] != '/' || bytes >= sizeof name)
+            return 0;
+        (void)snprintf(name, sizeof name, "%.*s", (int)bytes, at);
+        if (part != 0 && parse_id(name, &id)) {
+            out->bucket = (int32_t)id;
+            return id > INT32_MAX ? 0 : (size_t)(at - below) + bytes;
+        }
+        if (part == 2 || !parse_named(name, part == 0 ? "-" : "-p", part == 0 ? &out->table_id : &out->partition_id))
+            return 0;
+        at += bytes;
+    }
+    return 0;
 }
 
 static slu_status
-walk_table(void *context, const char *path, const char *name, slu_error *err)
+walk_found(void *to, const fluss_stored *stored, slu_error *err)
 {
-    walk *w = context;
-    w->partition_id = FLUSS_KV_NO_PARTITION;
-    if (!parse_named(name, "-", &w->table_id))
+    walk *w = to;
+    fluss_kv_kept of;
+    const char *below = fluss_store_below(w->dir, stored->location);
+    const size_t bytes = below == NULL ? 0 : tablet_parse(below, &of);
+    if (bytes == 0)
         return SLU_OK;
-    const slu_status status = each_entry(path, walk_bucket_or_partition, w, err);
-    (void)rmdir(path); /* where nothing is left */
-    return status;
+    const size_t whole = (size_t)(below - stored->location) + bytes;
+    const char *last = w->tablets.count == 0 ? "" : w->tablets.list[w->tablets.count - 1];
+    if (strlen(last) == whole && strncmp(last, stored->location, whole) == 0)
+        return SLU_OK;
+    return names_add(&w->tablets, slu_arena_strndup(&w->arena, stored->location, whole), err);
 }
 
 static slu_status
-walk_database(void *context, const char *path, const char *name, slu_error *err)
+walk_tablet(const fluss_store *store, const walk *w, const char *dir, const fluss_kv_kept *kept, size_t count, int64_t *ids,
+            slu_error *err)
 {
-    (void)name;
-    return each_entry(path, walk_table, context, err);
+    char name[SLU_PATH_BYTES_MAX];
+    fluss_kv_kept of = {0};
+    size_t id_count = 0;
+    (void)snprintf(name, sizeof name, "%s/", fluss_store_below(w->dir, dir));
+    if (tablet_parse(name, &of) == 0)
+        return SLU_OK;
+    for (size_t i = 0; i < count; i++)
+        if (kept[i].table_id == of.table_id && kept[i].partition_id == of.partition_id && kept[i].bucket == of.bucket)
+            ids[id_count++] = kept[i].snapshot_id;
+    return id_count == 0 ? store->ops->remove(store->self, dir, err) : fluss_kv_files_sweep(store, dir, ids, id_count, err);
 }
 
 slu_status
-fluss_kv_files_sweep_all(const char *root, const fluss_kv_kept *kept, size_t count, slu_error *err)
+fluss_kv_files_sweep_all(const fluss_store *store, const char *root, const fluss_kv_kept *kept, size_t count, slu_error *err)
 {
     char dir[SLU_PATH_BYTES_MAX];
-    walk w = {.kept = kept, .count = count, .ids = slu_alloc_zero(count + 1, sizeof *w.ids)};
-    if (w.ids == NULL)
+    walk w = {.dir = dir};
+    int64_t *ids = slu_alloc_zero(count + 1, sizeof *ids);
+    if (ids == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a sweep");
-    const slu_status status = snprintf(dir, sizeof dir, "%s/%s", root, FLUSS_REMOTE_KV) >= (int)sizeof dir
-                                  ? slu_error_set(err, SLU_LIMIT, "the path %s is too long", root)
-                                  : each_entry(dir, walk_database, &w, err);
-    slu_free(w.ids);
+    slu_arena_init(&w.arena, SWEEP_ARENA_BYTES_MAX);
+    slu_status status = snprintf(dir, sizeof dir, "%s/%s", root, FLUSS_REMOTE_KV) >= (int)sizeof dir
+                            ? slu_error_set(err, SLU_LIMIT, "the path %s is too long", root)
+                            : store->ops->list(store->self, dir, walk_found, &w, err);
+    for (size_t i = 0; status == SLU_OK && i < w.tablets.count; i++)
+        status = walk_tablet(store, &w, w.tablets.list[i], kept, count, ids, err);
+    slu_free(w.tablets.list);
+    slu_arena_fini(&w.arena);
+    slu_free(ids);
     return status;
 }

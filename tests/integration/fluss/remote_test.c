@@ -1,43 +1,16 @@
 /* Remote log segments over the wire: copied, named, read from where they are said to lie, expired, swept after a kill. */
-#include "wire_peer.h"
-
-#include "../../unit/fluss/server/batches.h"
-#include "base/file.h"
-#include "fluss/record/log_batch.h"
-#include "fluss/remote/manifest.h"
-#include "fluss/server/server.h"
+#include "remote_rig.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define TABLE                                                                                                                      \
-    "{\"version\":1,\"schema\":{\"version\":1,\"columns\":[{\"name\":\"id\",\"data_type\":{\"type\":\"BIGINT\"},\"id\":0},"        \
-    "{\"name\":\"v\",\"data_type\":{\"type\":\"STRING\"},\"id\":1}],\"highest_field_id\":1},\"partition_key\":[],\"bucket_key\":[" \
-    "],\"bucket_count\":1,\"properties\":{%s},\"custom_properties\":{}}"
-#define BATCH_BODY 952 /* 1000 bytes with the head */
-#define BATCH_ROWS 10
-#define SEGMENT "10000b" /* ten batches, a hundred rows */
-
-static char root[64];
-static slu_env env;
-static fluss_server *server;
-
 static void
 start(const char *key, const char *value)
 {
     slu_error err;
-    fluss_config *config = NULL;
-    slu_env_init_system(&env, SLU_LOG_ERROR);
-    CHECK_OK(fluss_config_new(&config, &err));
-    CHECK_OK(fluss_config_set(config, "log.segment.file-size", SEGMENT, "test", &err));
-    CHECK_OK(fluss_config_set(config, "remote.log.task-interval-duration", "50 ms", "test", &err));
-    if (key != NULL)
-        CHECK_OK(fluss_config_set(config, key, value, "test", &err));
-    const fluss_server_options options = {.config = config, .port = 0, .data_dir = root};
-    CHECK_OK(fluss_server_open(&env, &options, &server, &err));
-    CHECK_OK(fluss_server_start(server, &err));
-    fluss_config_free(&config);
+    const char *const settings[] = {key, value, NULL};
+    CHECK_OK(rig_open(settings, NULL, &err));
 }
 
 static void
@@ -50,115 +23,7 @@ static int
 up(void **state)
 {
     (void)state;
-    (void)snprintf(root, sizeof root, "/tmp/slu_remote_XXXXXX");
-    return mkdtemp(root) == NULL;
-}
-
-static int
-down(void **state)
-{
-    (void)state;
-    stop();
-    return slu_dir_remove(root, NULL);
-}
-
-static int64_t
-make_table(wire_peer *p, const char *name, const char *properties)
-{
-    char json[2000];
-    (void)snprintf(json, sizeof json, TABLE, properties);
-    if (!peer_create_table(p, "fluss", name, json))
-        fail_msg("create %s: %d %s", name, p->error_code, p->error_message);
-    return peer_table_id(p, "fluss", name);
-}
-
-static void
-produce(wire_peer *p, int64_t table, int32_t batches)
-{
-    slu_buf batch;
-    slu_buf_init(&batch, 10000);
-    for (int32_t i = 0; i < batches; i++) {
-        slu_buf_reset(&batch);
-        batch_make(&batch, -1, i, BATCH_ROWS, BATCH_BODY);
-        assert_int_equal(peer_produce(p, table, 0, slu_buf_view(&batch), NULL), 0);
-    }
-    slu_buf_fini(&batch);
-}
-
-static const Fluss__PbFetchLogRespForBucket *
-fetch(wire_peer *p, int64_t table, int64_t offset)
-{
-    Fluss__FetchLogRequest request = FLUSS__FETCH_LOG_REQUEST__INIT;
-    Fluss__PbFetchLogReqForTable t = FLUSS__PB_FETCH_LOG_REQ_FOR_TABLE__INIT;
-    Fluss__PbFetchLogReqForTable *tables[1] = {&t};
-    Fluss__PbFetchLogReqForBucket b = FLUSS__PB_FETCH_LOG_REQ_FOR_BUCKET__INIT;
-    Fluss__PbFetchLogReqForBucket *buckets[1] = {&b};
-    request.follower_server_id = -1;
-    request.max_bytes = 1 << 20;
-    request.has_min_bytes = request.has_max_wait_ms = true;
-    request.min_bytes = 1;
-    request.max_wait_ms = 100;
-    request.n_tables_req = 1;
-    request.tables_req = tables;
-    t.table_id = table;
-    t.n_buckets_req = 1;
-    t.buckets_req = buckets;
-    b.fetch_offset = offset;
-    b.max_fetch_bytes = 1 << 20;
-    const Fluss__FetchLogResponse *response = peer_call(p, FLUSS_API_FETCH_LOG, &request.base);
-    assert_non_null(response);
-    return response->tables_resp[0]->buckets_resp[0];
-}
-
-/* Reads all rows from `offset`, here or there; how many came from remote storage. */
-static int64_t
-read_all(wire_peer *p, int64_t table, int64_t offset, int64_t end)
-{
-    int64_t remote = 0;
-    slu_error err;
-    slu_buf bytes;
-    slu_buf_init(&bytes, 64 << 20);
-    while (offset < end) {
-        const Fluss__PbFetchLogRespForBucket *part = fetch(p, table, offset);
-        if (part->has_error_code)
-            fail_msg("fetch from %lld: %s", (long long)offset, part->error_message);
-        slu_buf_reset(&bytes);
-        const Fluss__PbRemoteLogFetchInfo *info = part->remote_log_fetch_info;
-        for (size_t i = 0; info != NULL && i < info->n_remote_log_segments; i++) {
-            char file[SLU_PATH_BYTES_MAX];
-            const char *dir = NULL;
-            const Fluss__PbRemoteLogSegment *segment = info->remote_log_segments[i];
-            const size_t before = bytes.bytes;
-            assert_false(part->has_records);
-            CHECK_OK(fluss_remote_local_path(info->remote_log_tablet_dir, &dir, &err));
-            CHECK_OK(fluss_remote_segment_file(dir, segment->remote_log_segment_id, segment->remote_log_start_offset, ".log", file,
-                                               &err));
-            CHECK_OK(slu_file_read(file, 64 << 20, &bytes, &err));
-            assert_int_equal(bytes.bytes - before, segment->segment_size_in_bytes);
-            if (i == 0) {
-                const size_t skip = (size_t)info->first_start_pos;
-                memmove(bytes.data, bytes.data + skip, bytes.bytes - skip);
-                bytes.bytes -= skip;
-            }
-        }
-        if (info == NULL)
-            slu_buf_append(&bytes, part->records.data, part->records.len);
-        const int64_t from = offset;
-        for (slu_view left = slu_buf_view(&bytes); left.bytes != 0;) {
-            fluss_log_header head;
-            CHECK_OK(fluss_log_peek(left, &head, &err));
-            CHECK_OK(fluss_log_verify(slu_view_of(left.data, head.batch_bytes), &head, &err));
-            assert_true(head.base_offset == offset || (head.base_offset < offset && offset < fluss_log_next_offset(&head)));
-            offset = fluss_log_next_offset(&head);
-            left = slu_view_of(left.data + head.batch_bytes, left.bytes - head.batch_bytes);
-        }
-        assert_true(offset > from);
-        if (info != NULL)
-            remote += offset - from;
-    }
-    assert_int_equal(offset, end);
-    slu_buf_fini(&bytes);
-    return remote;
+    return rig_root() || fluss_store_dir_open(false, &rig_store, NULL) != SLU_OK;
 }
 
 static int
@@ -171,18 +36,6 @@ count_files(const char *dir)
     if (open != NULL)
         (void)closedir(open);
     return count;
-}
-
-/* Until the local log begins at `offset`: then all below it is remote. */
-static void
-wait_remote(wire_peer *p, int64_t table, int64_t below)
-{
-    for (int i = 0; i < 200; i++) {
-        if (fetch(p, table, below - 1)->remote_log_fetch_info != NULL)
-            return;
-        (void)usleep(20000);
-    }
-    fail_msg("nothing below offset %lld went to remote storage", (long long)below);
 }
 
 static void
@@ -435,15 +288,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(old_segments_go_to_remote_storage_and_are_named, up, down),
-        cmocka_unit_test_setup_teardown(half_uploads_are_swept_and_what_is_valid_stays, up, down),
-        cmocka_unit_test_setup_teardown(expired_segments_leave_the_manifest_and_live_on_for_a_while, up, down),
-        cmocka_unit_test_setup_teardown(offsets_by_time_are_found_in_remote_segments, up, down),
-        cmocka_unit_test_setup_teardown(a_dropped_table_leaves_nothing, up, down),
-        cmocka_unit_test_setup_teardown(a_bad_manifest_is_named_and_the_rest_goes_on, up, down),
-        cmocka_unit_test_setup_teardown(places_that_cannot_be_are_refused, up, down),
-        cmocka_unit_test_setup_teardown(a_first_start_that_was_cut_short_is_begun_again, up, down),
-        cmocka_unit_test_setup_teardown(without_an_interval_nothing_goes, up, down),
+        cmocka_unit_test_setup_teardown(old_segments_go_to_remote_storage_and_are_named, up, rig_down),
+        cmocka_unit_test_setup_teardown(half_uploads_are_swept_and_what_is_valid_stays, up, rig_down),
+        cmocka_unit_test_setup_teardown(expired_segments_leave_the_manifest_and_live_on_for_a_while, up, rig_down),
+        cmocka_unit_test_setup_teardown(offsets_by_time_are_found_in_remote_segments, up, rig_down),
+        cmocka_unit_test_setup_teardown(a_dropped_table_leaves_nothing, up, rig_down),
+        cmocka_unit_test_setup_teardown(a_bad_manifest_is_named_and_the_rest_goes_on, up, rig_down),
+        cmocka_unit_test_setup_teardown(places_that_cannot_be_are_refused, up, rig_down),
+        cmocka_unit_test_setup_teardown(a_first_start_that_was_cut_short_is_begun_again, up, rig_down),
+        cmocka_unit_test_setup_teardown(without_an_interval_nothing_goes, up, rig_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,11 @@
 /* The tables of each file of the catalogue. */
 extern const char fluss_catalogue_cluster_schema[];
 
+/* Rows of a table or partition that is no more. */
+#define CAT_IS_ORPHAN(of)                                                                                                          \
+    " WHERE NOT EXISTS(SELECT 1 FROM tables t WHERE t.id = " of ".table_id) OR (partition_id >= 0 AND NOT EXISTS("                 \
+    "SELECT 1 FROM partitions p WHERE p.id = " of ".partition_id AND p.table_id = " of ".table_id));"
+
 struct fluss_catalogue {
     const slu_env *env;
     sqlite3 *db;

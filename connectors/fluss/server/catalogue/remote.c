@@ -7,7 +7,9 @@ static const char remote_schema[] =
     " manifest TEXT NOT NULL, start INTEGER NOT NULL, copied_end INTEGER NOT NULL, PRIMARY KEY(table_id, partition_id, bucket))"
     " WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS remote_doomed(path TEXT PRIMARY KEY, due INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS remote_owner(one INTEGER PRIMARY KEY, id TEXT NOT NULL);";
+    "CREATE TABLE IF NOT EXISTS remote_owner(one INTEGER PRIMARY KEY, id TEXT NOT NULL);"
+    /* A kill between the end of a table or partition and that of its remote files: with the rows gone, the sweep finds the files. */
+    "DELETE FROM remote_logs" CAT_IS_ORPHAN("remote_logs");
 
 slu_status
 fluss_catalogue_remote_open(fluss_catalogue *c, char out_owner[FLUSS_UUID_BYTES], slu_error *err)
@@ -23,6 +25,31 @@ fluss_catalogue_remote_open(fluss_catalogue *c, char out_owner[FLUSS_UUID_BYTES]
         (void)snprintf(out_owner, FLUSS_UUID_BYTES, "%s", (const char *)sqlite3_column_text(stmt, 0));
     cat_finish(&stmt);
     return status == SLU_END ? SLU_OK : status;
+}
+
+static slu_status
+live_rows(fluss_catalogue *c, slu_arena *arena, fluss_catalogue_live *out, slu_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    slu_status status = cat_prepare(c, &stmt, err, "SELECT id AS t, -1 AS p FROM tables UNION ALL SELECT table_id, id FROM partitions ORDER BY t, p", "");
+    while (status == SLU_OK && (status = cat_step(c, &stmt, err)) == SLU_OK) {
+        out->rows = cat_grow(arena, out->rows, out->count, sizeof *out->rows);
+        if (out->rows == NULL)
+            break;
+        out->rows[out->count].table_id = sqlite3_column_int64(stmt, 0);
+        out->rows[out->count++].partition_id = sqlite3_column_int64(stmt, 1);
+    }
+    cat_finish(&stmt);
+    return status != SLU_END && status < 0 ? status : slu_arena_status(arena, err);
+}
+
+slu_status
+fluss_catalogue_list_live(fluss_catalogue *c, slu_arena *arena, fluss_catalogue_live *out, slu_error *err)
+{
+    memset(out, 0, sizeof *out);
+    SLU_TRY(cat_count(c, "table_id", 0, &out->table_id_end, err));
+    SLU_TRY(cat_count(c, "partition_id", 0, &out->partition_id_end, err));
+    return live_rows(c, arena, out, err);
 }
 
 slu_status

@@ -22,6 +22,18 @@ typedef struct fluss_remote_row {
 
 /* Once after fluss_catalogue_open. `out_owner`: an id of this data directory, the same for ever. */
 SLU_CHECK slu_status fluss_catalogue_remote_open(fluss_catalogue *c, char out_owner[FLUSS_UUID_BYTES], slu_error *err);
+/* The tables (with FLUSS_NO_PARTITION) and partitions that there are, in order, and where ids go on. */
+typedef struct fluss_catalogue_live_row {
+    int64_t table_id;
+    int64_t partition_id;
+} fluss_catalogue_live_row;
+typedef struct fluss_catalogue_live {
+    fluss_catalogue_live_row *rows;
+    size_t count;
+    int64_t table_id_end;
+    int64_t partition_id_end;
+} fluss_catalogue_live;
+SLU_CHECK slu_status fluss_catalogue_list_live(fluss_catalogue *c, slu_arena *arena, fluss_catalogue_live *out, slu_error *err);
 SLU_CHECK slu_status fluss_catalogue_get_remote(fluss_catalogue *c, int64_t table_id, int64_t partition_id, int32_t bucket,
                                                 fluss_remote_row *out, slu_error *err);
 SLU_CHECK slu_status fluss_catalogue_set_remote(fluss_catalogue *c, int64_t table_id, int64_t partition_id, int32_t bucket,

@@ -42,6 +42,7 @@ bucket_equal(const fluss_kv_bucket *a, const fluss_kv_bucket *b)
 typedef struct kv_job {
     fluss_job job;
     fluss_kv_snapshots *owner;
+    const fluss_store *store;
     slu_arena arena;
     const char *dir; /* a tablet's, or what is removed */
     /* a snapshot */
@@ -63,6 +64,7 @@ job_new(fluss_kv_snapshots *snapshots)
     kv_job *job = slu_alloc_zero(1, sizeof *job);
     if (job != NULL) {
         job->owner = snapshots;
+        job->store = fluss_remote_store(snapshots->server->remote);
         slu_arena_init(&job->arena, SNAPSHOTS_ARENA_BYTES_MAX);
     }
     return job;
@@ -97,21 +99,21 @@ static slu_status
 sweep_run(fluss_job *base, slu_error *err)
 {
     kv_job *job = (kv_job *)base;
-    return fluss_kv_files_sweep(job->dir, job->kept_ids, job->kept_count, err);
+    return fluss_kv_files_sweep(job->store, job->dir, job->kept_ids, job->kept_count, err);
 }
 
 static slu_status
 remove_run(fluss_job *base, slu_error *err)
 {
     kv_job *job = (kv_job *)base;
-    return slu_dir_remove(job->dir, err);
+    return job->store->ops->remove(job->store->self, job->dir, err);
 }
 
 static slu_status
 sweep_all_run(fluss_job *base, slu_error *err)
 {
     kv_job *job = (kv_job *)base;
-    return fluss_kv_files_sweep_all(job->dir, job->kept, job->kept_count, err);
+    return fluss_kv_files_sweep_all(job->store, job->dir, job->kept, job->kept_count, err);
 }
 
 static void
@@ -201,7 +203,7 @@ fluss_kv_snapshots_dropped(fluss_server *server, const fluss_table_row *table, i
         snapshots_warn(snapshots, "KV-SNAPSHOT-LEFTOVER", &why);
         return;
     }
-    if (!slu_path_exists(dir) && !snapshots->busy)
+    if (fluss_remote_store(server->remote)->local && !slu_path_exists(dir) && !snapshots->busy)
         return;
     kv_job *job = job_new(snapshots);
     if (job == NULL)
@@ -237,8 +239,8 @@ snapshot_store(kv_job *job, slu_error *err)
 {
     fluss_kv_snapshot before;
     job->write.before = NULL;
-    if (job->before_location != NULL && fluss_kv_files_load(job->before_location, &job->arena, &before, NULL) == SLU_OK &&
-        fluss_kv_files_check(&before, NULL) == SLU_OK)
+    if (job->before_location != NULL && fluss_kv_files_load(job->store, job->before_location, &job->arena, &before, NULL) == SLU_OK &&
+        fluss_kv_files_check(job->store, &before, NULL) == SLU_OK)
         job->write.before = &before;
     return fluss_kv_files_write(&job->write, &job->snapshot, &job->arena, err);
 }
@@ -362,8 +364,8 @@ snapshot_prepare(kv_job *job, fluss_tablet *tablet, slu_error *err)
     const fluss_kv_write write = {.env = server->env,
                                   .checkpoint_dir = local,
                                   .tablet_dir = job->dir,
-                                  .stop = &snapshots->stopping,
-                                  .sync = server->config->sync};
+                                  .store = job->store,
+                                  .stop = &snapshots->stopping};
     job->write = write;
     job->snapshot.table_id = of.table_id;
     job->snapshot.partition_id = of.partition_id;
@@ -453,6 +455,10 @@ snapshots_tick(void *context)
     pass_step step = {snapshots, NULL};
     if (snapshots->busy)
         return;
+    if (!fluss_remote_claimed(snapshots->server->remote)) { /* not to be had yet */
+        slu_timer_set(snapshots->timer, snapshots->server->config->kv_snapshot_interval_ms);
+        return;
+    }
     fluss_commits_flush(snapshots->server->commits); /* a snapshot holds no row that could still be taken back */
     if (!snapshots->in_pass)
         pass_begin(snapshots);
@@ -489,9 +495,10 @@ static slu_status
 snapshots_load(fluss_server *server, const fluss_kv_snapshot_row *row, slu_arena *arena, fluss_kv_snapshot *out, slu_error *err)
 {
     slu_error why = {0};
-    slu_status status = fluss_kv_files_load(row->location, arena, out, &why);
-    if (status == SLU_OK)
-        status = fluss_kv_files_check(out, &why);
+    const fluss_store *store = fluss_remote_store(server->remote);
+    slu_status status = fluss_kv_files_load(store, row->location, arena, out, &why);
+    if (status == SLU_OK && store->local) /* what lies beyond the network is looked at by whoever reads it */
+        status = fluss_kv_files_check(store, out, &why);
     if (status == SLU_NOTFOUND || status == SLU_CORRUPT) {
         snapshots_forget(server, row, &why);
         return slu_error_set(err, SLU_NOTFOUND, "%s", why.message);
@@ -599,7 +606,7 @@ fluss_kv_snapshots_restore(void *context, const fluss_tablet *tablet, int64_t lo
         if (status == SLU_NOTFOUND)
             continue;
         SLU_TRY(status);
-        SLU_TRY(fluss_kv_files_restore(&files, dir, err));
+        SLU_TRY(fluss_kv_files_restore(fluss_remote_store(server->remote), &files, dir, err));
         slu_log_info(server->env, "KV-RESTORED", "%s begins again from %s, at offset %" PRId64, dir, rows[i].location,
                      rows[i].log_offset);
         return SLU_OK;
@@ -637,7 +644,7 @@ snapshots_sweep_all(fluss_kv_snapshots *snapshots, slu_error *err)
     job->dir = slu_arena_strdup(&job->arena, snapshots->root);
     if (status == SLU_OK)
         status = slu_arena_status(&job->arena, err);
-    if (status == SLU_OK)
+    if (status == SLU_OK && fluss_remote_claimed(snapshots->server->remote))
         job_submit(job, sweep_all_run, sweep_done);
     else
         job_free(job);

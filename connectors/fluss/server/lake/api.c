@@ -69,7 +69,7 @@ fluss_lake_load(fluss_server *server, slu_error *err)
 static slu_status
 lake_dir(const fluss_server *server, const fluss_table_row *row, char *out, slu_error *err)
 {
-    const int n = snprintf(out, SLU_PATH_BYTES_MAX, "%s/lake/%s/%s-%" PRId64 "/metadata", fluss_remote_root(server->remote),
+    const int n = snprintf(out, SLU_PATH_BYTES_MAX, "%s/lake/%s/%s-%" PRId64 "/metadata", fluss_remote_near(server->remote),
                            row->database, row->name, row->id);
     return n < SLU_PATH_BYTES_MAX
                ? SLU_OK
@@ -80,7 +80,7 @@ lake_dir(const fluss_server *server, const fluss_table_row *row, char *out, slu_
 static const char *
 lake_path_kept(const fluss_server *server, const char *path)
 {
-    const char *root = fluss_remote_root(server->remote);
+    const char *root = fluss_remote_near(server->remote);
     const size_t bytes = strlen(root);
     return strncmp(path, root, bytes) == 0 && path[bytes] == '/' ? path + bytes + 1 : path;
 }
@@ -94,7 +94,7 @@ lake_path_found(const fluss_server *server, const char *kept, char *out, slu_err
     const bool whole = absolute && (slu_path_exists(kept) || below == NULL);
     const int n = whole
                       ? snprintf(out, SLU_PATH_BYTES_MAX, "%s", kept)
-                      : snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s", fluss_remote_root(server->remote), absolute ? below + 1 : kept);
+                      : snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s", fluss_remote_near(server->remote), absolute ? below + 1 : kept);
     return n < SLU_PATH_BYTES_MAX ? SLU_OK : slu_error_set(err, SLU_LIMIT, "the path %s is too long", kept);
 }
 

@@ -313,7 +313,7 @@ fetch_remote(fluss_fetch *fetch, const fetch_bucket *bucket, const fluss_tablet 
     if (info == NULL || list == NULL)
         return slu_arena_status(&fetch->arena, err);
     fluss__pb_remote_log_fetch_info__init(info);
-    info->remote_log_tablet_dir = slu_arena_printf(&fetch->arena, "file://%s", named.dir);
+    info->remote_log_tablet_dir = slu_arena_printf(&fetch->arena, "%s%s", named.dir[0] == '/' ? "file://" : "", named.dir);
     if (tablet->partition_id != FLUSS_NO_PARTITION)
         info->partition_name = slu_arena_strdup(&fetch->arena, fluss_tables_partition_name(tablet));
     info->has_first_start_pos = true;

@@ -1,8 +1,8 @@
 /*
- * files.h: what is done to files of remote storage, as jobs for the background thread.
+ * files.h: log segments copied to remote storage, and files there removed, as jobs for the background thread.
  *
- * Shape    a job is made with everything it needs, submitted, and tells `done` on the loop. Removing and sweeping have nothing to
- *          tell but a status; a copy says how far it came.
+ * Shape    a job is made with everything it needs, submitted, and tells `done` on the loop. Removing has nothing to tell but a
+ *          status; a copy says how far it came.
  * Owns     a job owns its strings; fluss_copy_free ends one that was not submitted, or is done.
  * Errors   IO, naming the file. A copy that fails half way keeps what is whole and takes the rest back.
  */
@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "fluss/remote/manifest.h"
 #include "fluss/server/background.h"
+#include "fluss/server/remote/log.h"
 
 #define FLUSS_COPY_SEGMENTS_MAX 32 /* of one job */
 
@@ -19,6 +20,7 @@
 typedef struct fluss_copy {
     fluss_job job;
     void *owner; /* whoever waits for it; the thread does not look at it */
+    const fluss_store *store;
     slu_arena arena;
     const char *from_dir;   /* the local log's */
     const char *bucket_dir; /* remote */
@@ -29,12 +31,11 @@ typedef struct fluss_copy {
     char manifest_id[FLUSS_UUID_BYTES];
     size_t added; /* of add */
     bool forget;  /* the manifest is to be written even if nothing is added: something has expired */
-    bool sync;
 } fluss_copy;
 
 /* Strings are copied into the arena. */
-SLU_CHECK slu_status fluss_copy_new(const fluss_remote_place *place, const char *from_dir, const char *bucket_dir, fluss_copy **out,
-                                    slu_error *err);
+SLU_CHECK slu_status fluss_copy_new(const fluss_remote *remote, const fluss_remote_place *place, const char *from_dir,
+                                    const char *bucket_dir, fluss_copy **out, slu_error *err);
 void fluss_copy_free(fluss_copy **copy);
 /* The job's `run`. */
 slu_status fluss_copy_run(fluss_job *job, slu_error *err);
@@ -42,18 +43,12 @@ slu_status fluss_copy_run(fluss_job *job, slu_error *err);
 /* Removes a directory with all below it, or a file. `done` is given a fluss_remove and frees it (slu_free); NULL: nobody asks. */
 typedef struct fluss_remove {
     fluss_job job;
-    void *owner;
+    fluss_remote *remote;
     char path[];
 } fluss_remove;
 
-SLU_CHECK slu_status fluss_remove_new(const char *path, void *owner,
+SLU_CHECK slu_status fluss_remove_new(fluss_remote *remote, const char *path,
                                       void (*done)(fluss_job *job, slu_status status, const slu_error *err), fluss_job **out,
                                       slu_error *err);
-
-/* Takes away what a killed server left in a bucket's remote directory: segments and manifests that are neither in the manifest nor
- * among `spared` (ids). `manifest` is copied. */
-SLU_CHECK slu_status fluss_sweep_new(const slu_env *env, const char *bucket_dir, const fluss_manifest *manifest,
-                                     const char *manifest_id, const char *const *spared, size_t spared_count, fluss_job **out,
-                                     slu_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * log.h: closed segments of the logs, copied to the remote directory, where clients read them.
+ * log.h: closed segments of the logs, copied to remote storage, where clients read them.
  *
  *   closed segment --copy (background)--> manifest written --catalogue--> valid: local copies beyond table.log.tiered.local-segments go
  *   remote segment older than table.log.ttl --next manifest without it--> doomed --ten minutes--> removed
@@ -9,7 +9,10 @@
  * Owns     everything below {remote.data.dir}/log; a file `_owner` there says whose it is, and a directory of another server is
  *          refused.
  * Threads  owner.
- * Errors   a copy that fails is tried again at the next interval. A manifest that cannot be read: its bucket's rows that are only
+ * Loop     what is asked of a store is asked by the background thread, but for two things: the search for a time (LIST_OFFSETS) and a
+ *          changelog that is read again are ranges of a segment; and a store is asked once at the start.
+ * Errors   a store that refuses us at the start (a wrong secret, no such bucket) ends it; one that cannot be reached is tried again each
+ *          interval, and until then nothing leaves this machine. A copy that fails is tried again at the next interval. A manifest that cannot be read: its bucket's rows that are only
  *          there cannot be had (the error names file and table), all else goes on; it is looked at again whenever it is asked for.
  * Limits   FLUSS_REMOTE_NAMED_MAX segments are named to a client at once.
  *
@@ -22,6 +25,7 @@
 
 #include "fluss/log/log.h"
 #include "fluss/remote/manifest.h"
+#include "fluss/remote/store.h"
 
 #define FLUSS_REMOTE_GRACE_MS ((int64_t)10 * 60 * 1000)
 #define FLUSS_REMOTE_NAMED_MAX 64
@@ -32,13 +36,20 @@ struct fluss_server;
 struct fluss_tablet;
 struct fluss_served;
 
+/* Also when it fails *out is what is to be closed. */
 SLU_CHECK slu_status fluss_remote_open(struct fluss_server *server, fluss_remote **out, slu_error *err);
 /* Lets go of the loop, which is about to end. NULL is fine. */
 void fluss_remote_stop(fluss_remote *remote);
 /* After the background thread has ended, and the tablets. */
 void fluss_remote_close(fluss_remote **remote);
-/* The directory, absolute; borrowed. */
+/* The place of all remote files, as clients are told: an absolute directory, or "s3://bucket/path"; borrowed. */
 const char *fluss_remote_root(const fluss_remote *remote);
+/* A directory of this machine, for files that only this server reads: the root itself, where that is one. */
+const char *fluss_remote_near(const fluss_remote *remote);
+/* Its small files are at hand: `get` of what was `put` asks no network, as a rule. All else is for the background thread. */
+const fluss_store *fluss_remote_store(const fluss_remote *remote);
+/* Is it known to be ours? Until then nothing is written there, and nothing removed. */
+bool fluss_remote_claimed(const fluss_remote *remote);
 /* Are segments copied at all (remote.log.task-interval-duration is not 0)? */
 bool fluss_remote_enabled(const fluss_remote *remote);
 

@@ -24,6 +24,7 @@ static const char partition_json[] =
 
 static char root[64];
 static slu_env env;
+static fluss_store files;
 
 static int
 make_root(void **state)
@@ -31,13 +32,14 @@ make_root(void **state)
     (void)state;
     slu_env_init_system(&env, SLU_LOG_ERROR);
     (void)snprintf(root, sizeof root, "/tmp/slu_snap_XXXXXX");
-    return mkdtemp(root) == NULL;
+    return mkdtemp(root) == NULL || fluss_store_dir_open(true, &files, NULL) != SLU_OK;
 }
 
 static int
 remove_root(void **state)
 {
     (void)state;
+    fluss_store_close(&files);
     return slu_dir_remove(root, NULL);
 }
 
@@ -141,11 +143,11 @@ take(const char *checkpoint, const char *tablet, int64_t id, const fluss_kv_snap
 {
     slu_error err;
     const fluss_kv_write write = {
-        .env = &env, .checkpoint_dir = checkpoint, .tablet_dir = tablet, .before = before, .sync = id % 2 == 0};
+        .env = &env, .store = &files, .checkpoint_dir = checkpoint, .tablet_dir = tablet, .before = before};
     const fluss_kv_snapshot facts = {.table_id = 4, .partition_id = 9, .bucket = 2, .snapshot_id = id, .log_offset = 10 + id};
     *out = facts;
     CHECK_OK(fluss_kv_files_write(&write, out, arena, &err));
-    CHECK_OK(fluss_kv_files_check(out, &err));
+    CHECK_OK(fluss_kv_files_check(&files, out, &err));
 }
 
 static void
@@ -175,16 +177,16 @@ files_are_shared_restored_and_swept(void **state)
     take(cp, tablet, 1, &s0, &arena, &s1);
     assert_int_equal(s1.shared_count, 2);
     assert_int_equal(s1.incremental_bytes, 8); /* the first file is only named */
-    CHECK_OK(fluss_kv_files_load(s1.location, &arena, &loaded, &err));
+    CHECK_OK(fluss_kv_files_load(&files, s1.location, &arena, &loaded, &err));
     assert_int_equal(loaded.log_offset, 11);
 
     (void)snprintf(dir, sizeof dir, "%s/r/kv/db/elsewhere", root);
     assert_int_equal(rename(tablet, dir), 0);
-    CHECK_STATUS(fluss_kv_files_check(&s1, &err), SLU_NOTFOUND);
+    CHECK_STATUS(fluss_kv_files_check(&files, &s1, &err), SLU_NOTFOUND);
     (void)snprintf(dir, sizeof dir, "%s/r/kv/db/elsewhere/snap-1", root);
-    CHECK_OK(fluss_kv_files_load(dir, &arena, &loaded, &err));
+    CHECK_OK(fluss_kv_files_load(&files, dir, &arena, &loaded, &err));
     CHECK_TEXT(loaded.location, dir);
-    CHECK_OK(fluss_kv_files_check(&loaded, &err));
+    CHECK_OK(fluss_kv_files_check(&files, &loaded, &err));
     (void)snprintf(dir, sizeof dir, "%s/r/kv/db/elsewhere", root);
     assert_int_equal(rename(dir, tablet), 0);
 
@@ -192,24 +194,24 @@ files_are_shared_restored_and_swept(void **state)
     (void)snprintf(dir, sizeof dir, "%s/snap-2", tablet);
     make_file(dir, "half", "x");
     const int64_t both[] = {0, 1};
-    CHECK_OK(fluss_kv_files_sweep(tablet, both, 2, &err));
+    CHECK_OK(fluss_kv_files_sweep(&files, tablet, both, 2, &err));
     assert_false(slu_path_exists(dir));
-    CHECK_OK(fluss_kv_files_check(&s0, &err));
+    CHECK_OK(fluss_kv_files_check(&files, &s0, &err));
     const int64_t newest[] = {1};
-    CHECK_OK(fluss_kv_files_sweep(tablet, newest, 1, &err));
-    CHECK_STATUS(fluss_kv_files_check(&s0, &err), SLU_NOTFOUND);
-    CHECK_OK(fluss_kv_files_check(&s1, &err)); /* with the first file in it */
+    CHECK_OK(fluss_kv_files_sweep(&files, tablet, newest, 1, &err));
+    CHECK_STATUS(fluss_kv_files_check(&files, &s0, &err), SLU_NOTFOUND);
+    CHECK_OK(fluss_kv_files_check(&files, &s1, &err)); /* with the first file in it */
 
     (void)snprintf(dir, sizeof dir, "%s/back", root);
-    CHECK_OK(fluss_kv_files_restore(&s1, dir, &err));
+    CHECK_OK(fluss_kv_files_restore(&files, &s1, dir, &err));
     has_text(dir, "000001.sst", "first");
     has_text(dir, "CURRENT", "c1");
 
     const fluss_kv_kept kept = {4, 9, 1, 2};
-    CHECK_OK(fluss_kv_files_sweep_all(store, &kept, 1, &err));
-    CHECK_OK(fluss_kv_files_check(&s1, &err));
+    CHECK_OK(fluss_kv_files_sweep_all(&files, store, &kept, 1, &err));
+    CHECK_OK(fluss_kv_files_check(&files, &s1, &err));
     const fluss_kv_kept another = {4, 8, 1, 2};
-    CHECK_OK(fluss_kv_files_sweep_all(store, &another, 1, &err));
+    CHECK_OK(fluss_kv_files_sweep_all(&files, store, &another, 1, &err));
     (void)snprintf(dir, sizeof dir, "%s/r/kv/db/t-4", root);
     assert_false(slu_path_exists(dir));
     slu_arena_fini(&arena);
@@ -232,16 +234,16 @@ damage_is_named(void **state)
     make_file(cp, "000001.sst", "first");
     take(cp, tablet, 0, NULL, &arena, &s);
     assert_int_equal(truncate(s.shared[0].path, 2), 0);
-    CHECK_STATUS(fluss_kv_files_check(&s, &err), SLU_CORRUPT);
+    CHECK_STATUS(fluss_kv_files_check(&files, &s, &err), SLU_CORRUPT);
     CHECK_MESSAGE(err, s.shared[0].path);
-    CHECK_STATUS(fluss_kv_files_restore(&s, dir, &err), SLU_CORRUPT);
+    CHECK_STATUS(fluss_kv_files_restore(&files, &s, dir, &err), SLU_CORRUPT);
     assert_false(slu_path_exists(dir));
     make_file(s.location, FLUSS_KV_METADATA_NAME, "{}");
-    CHECK_STATUS(fluss_kv_files_load(s.location, &arena, &s, &err), SLU_CORRUPT);
+    CHECK_STATUS(fluss_kv_files_load(&files, s.location, &arena, &s, &err), SLU_CORRUPT);
     CHECK_MESSAGE(err, "_METADATA");
     const int64_t kept[] = {0};
     make_file(tablet, "shared/named-by-nobody-knows-whom", "x");
-    CHECK_STATUS(fluss_kv_files_sweep(tablet, kept, 1, &err), SLU_CORRUPT);
+    CHECK_STATUS(fluss_kv_files_sweep(&files, tablet, kept, 1, &err), SLU_CORRUPT);
     has_text(tablet, "shared/named-by-nobody-knows-whom", "x");
     slu_arena_fini(&arena);
 }
