@@ -256,10 +256,10 @@ static struct {
 
 static int64_t memory_bytes = 128 << 20; /* what open files may hold */
 
-static void
-pipeline_open(pipeline *p)
+static inline void
+pipeline_open_at(pipeline *p, const char *address)
 {
-    source_options.bootstrap = committer_options.bootstrap = fluss_server_address(server);
+    source_options.bootstrap = committer_options.bootstrap = address;
     source_options.poll_ms = 20;
     source_options.pause_ms = 50;
     source_options.rounds = 4;
@@ -269,6 +269,12 @@ pipeline_open(pipeline *p)
     stage_open(&p->source, &tiering_source_plugin, &source_options, NULL);
     stage_open(&p->writer, &tiering_writer_plugin, &writer_options, NULL);
     stage_open(&p->committer, &tiering_committer_plugin, &committer_options, &p->writer.output);
+}
+
+static inline void
+pipeline_open(pipeline *p)
+{
+    pipeline_open_at(p, fluss_server_address(server));
 }
 
 static void
