@@ -64,6 +64,7 @@ tiering_round_add(tiering_round *round, const tiering_piece *piece, slu_view pay
     split->partition_id = piece->partition_id;
     split->bucket = piece->bucket;
     split->end_offset = piece->end_offset;
+    split->oldest_ms = piece->commit_timestamp;
     slu_buf_append(&split->files, payload.data, payload.bytes);
     SLU_TRY(slu_buf_status(&split->files, err));
     split->there = true;

@@ -47,6 +47,7 @@ typedef struct tiering_split_files {
     int64_t partition_id;
     int32_t bucket;
     int64_t end_offset;
+    int64_t oldest_ms; /* the commit time of its oldest row; 0: no rows, or those of a snapshot */
     slu_buf files; /* iceberg_data_files_encode */
 } tiering_split_files;
 

@@ -1,33 +1,34 @@
 /*
  * iceberg_committer: gathers the results of rounds, and commits each round when all its splits are there.
  *
- * Commits run one after another on a thread of their own, with a Fluss client of its own, so one table never has two under way.
+ * Commits run on a few threads (lanes.h), each with a catalog and a Fluss client of its own; one table never has two under way.
  * Nothing waits for checkpoints: the truth is in the lake and in Fluss (commit.h).
  */
 #include "commit.h"
 #include "fluss_calls.h"
-#include "lake.h"
+#include "lanes.h"
 #include "tiering.h"
-#include "work.h"
 
 #include "base/alloc.h"
+#include "base/sizes.h"
 
 #include <sluice/columns.h>
 
 #define ROUNDS_MAX 1024
+#define METRIC_NAME_BYTES 64 /* as long as a host keeps them; long names of tables are cut */
 #define COMMIT_CALL_TIMEOUT_MS 10000
 
 typedef struct committer_options {
     tiering_lake_options lake;
     const char *bootstrap_servers;
     fluss_login login;
+    int64_t commits;
 } committer_options;
 
 typedef struct iceberg_committer iceberg_committer;
 
 typedef struct committer_round {
-    tiering_job job; /* first: the job is the round */
-    iceberg_committer *owner;
+    tiering_lane_job job; /* first: the job is the round */
     tiering_round *round;
     bool committing;
     slu_status status;
@@ -40,9 +41,7 @@ struct iceberg_committer {
     slu_host *host;
     const committer_options *options;
     slu_env env;
-    iceberg_catalog catalog; /* the work thread's */
-    fluss_client *client;    /* the work thread's, once it runs */
-    tiering_work *work;
+    tiering_lanes *lanes;
     committer_round *rounds;
     uint32_t round_count;
     slu_metric *committed;
@@ -67,13 +66,20 @@ round_unlink(iceberg_committer *self, committer_round *round)
     self->round_count--;
 }
 
-/* On the work thread. */
+/* On its lane's thread. */
 static void
 round_run(tiering_job *job)
 {
     committer_round *round = (committer_round *)(void *)job;
-    const tiering_fluss fluss = tiering_fluss_of(round->owner->client);
-    round->status = tiering_round_commit(&fluss, &round->owner->catalog, round->round, &round->outcome, &round->failure);
+    iceberg_catalog *catalog = NULL;
+    fluss_client *client = NULL;
+    round->status = tiering_lane_client(round->job.lane, &client, &round->failure);
+    if (round->status == SLU_OK)
+        round->status = tiering_lane_catalog(round->job.lane, &catalog, &round->failure);
+    if (round->status != SLU_OK)
+        return;
+    const tiering_fluss fluss = tiering_fluss_of(client);
+    round->status = tiering_round_commit(&fluss, catalog, round->round, &round->outcome, &round->failure);
 }
 
 static slu_status
@@ -89,8 +95,8 @@ round_make(iceberg_committer *self, const tiering_piece *piece, committer_round 
         slu_free(round);
         return status;
     }
-    round->job.run = round_run;
-    round->owner = self;
+    round->job.job.run = round_run;
+    round->job.table_id = piece->table_id;
     round->next = self->rounds;
     self->rounds = round;
     self->round_count++;
@@ -128,7 +134,7 @@ committer_result(iceberg_committer *self, slu_view bytes, slu_error *err)
     SLU_TRY(tiering_round_add(round->round, &piece, payload, err));
     if (!tiering_round_complete(round->round))
         return SLU_OK;
-    SLU_TRY(tiering_work_submit(self->work, &round->job, err));
+    SLU_TRY(tiering_lanes_submit(self->lanes, &round->job, err));
     round->committing = true;
     return SLU_OK;
 }
@@ -148,6 +154,23 @@ committer_write(void *instance, const slu_batch *batch, slu_error *err)
     return SLU_OK;
 }
 
+/* How old the oldest row was when readers of the lake could see it: the freshness that the table really has. */
+static void
+committer_lag(iceberg_committer *self, const committer_round *round)
+{
+    char name[METRIC_NAME_BYTES];
+    int64_t oldest = INT64_MAX;
+    const tiering_round *r = round->round;
+    for (uint32_t i = 0; i < r->head.split_count; i++)
+        if (r->splits[i].oldest_ms > 0 && r->splits[i].oldest_ms < oldest)
+            oldest = r->splits[i].oldest_ms;
+    if (oldest == INT64_MAX)
+        return;
+    (void)snprintf(name, sizeof name, "lagMs.%.24s.%.24s", r->head.database, r->head.table);
+    self->host->metric_add(self->host, self->host->metric(self->host, SLU_METRIC_GAUGE, name),
+                           SLU_MAX(INT64_C(0), slu_wall_ms(&self->env) - oldest));
+}
+
 static void
 committer_tell(iceberg_committer *self, const committer_round *round)
 {
@@ -160,9 +183,11 @@ committer_tell(iceberg_committer *self, const committer_round *round)
     }
     self->host->metric_add(self->host, self->committed, 1);
     self->host->metric_add(self->host, self->rows, round->outcome.rows);
-    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: %lld rows and %lld deletes in %lld files are lake snapshot %lld",
-                   head->database, head->table, (long long)head->tiering_epoch, (long long)round->outcome.rows,
-                   (long long)round->outcome.deletes, (long long)round->outcome.files, (long long)round->outcome.snapshot);
+    committer_lag(self, round);
+    (void)snprintf(message, sizeof message,
+                   "table %s.%s, epoch %lld: %lld rows and %lld deletes in %lld files are lake snapshot %lld", head->database,
+                   head->table, (long long)head->tiering_epoch, (long long)round->outcome.rows, (long long)round->outcome.deletes,
+                   (long long)round->outcome.files, (long long)round->outcome.snapshot);
     self->host->log(self->host, SLU_HOST_LOG_INFO, "TIERING-COMMITTED", message);
 }
 
@@ -172,7 +197,7 @@ committer_ready(void *instance, uint64_t cookie, uint32_t events, slu_error *err
     iceberg_committer *self = instance;
     (void)cookie, (void)events, (void)err;
     bool ran = false;
-    for (tiering_job *job; (job = tiering_work_take(self->work, &ran)) != NULL;) {
+    for (tiering_lane_job *job; (job = tiering_lanes_take(self->lanes, &ran)) != NULL;) {
         committer_round *round = (committer_round *)(void *)job;
         if (ran)
             committer_tell(self, round);
@@ -214,8 +239,8 @@ committer_close(void *instance)
 {
     iceberg_committer *self = instance;
     slu_error err;
-    if (self->work != NULL) {
-        tiering_work_stop(self->work);
+    if (self->lanes != NULL) {
+        tiering_lanes_stop(self->lanes);
         (void)committer_ready(self, 0, 0, &err);
     }
     while (self->rounds != NULL) {
@@ -223,9 +248,7 @@ committer_close(void *instance)
         round_unlink(self, round);
         round_free(round);
     }
-    tiering_work_close(&self->work);
-    fluss_client_close(&self->client);
-    iceberg_catalog_close(&self->catalog);
+    tiering_lanes_close(&self->lanes);
 }
 
 static slu_status
@@ -241,11 +264,13 @@ committer_open(void *instance, const slu_open *open, slu_error *err)
     const fluss_client_options client = {.bootstrap_servers = self->options->bootstrap_servers,
                                          .request_timeout_ms = COMMIT_CALL_TIMEOUT_MS,
                                          .login = self->options->login};
-    slu_status status = tiering_lake_open(&self->env, &self->options->lake, &self->catalog, err);
-    if (status == SLU_OK)
-        status = fluss_client_open(&self->env, &client, &self->client, err);
-    if (status == SLU_OK)
-        status = tiering_work_open(committer_wake, self->host, &self->work, err);
+    const tiering_lanes_options lanes = {.env = &self->env,
+                                         .lake = &self->options->lake,
+                                         .client = &client,
+                                         .lanes_max = (uint32_t)self->options->commits,
+                                         .wake = committer_wake,
+                                         .context = self->host};
+    const slu_status status = tiering_lanes_open(&lanes, &self->lanes, err);
     if (status != SLU_OK)
         committer_close(self);
     return status;
@@ -256,6 +281,8 @@ static const slu_option committer_option_table[] = {
     SLU_OPTION("bootstrap.servers", STRING, committer_options, bootstrap_servers, NULL,
                "where Fluss is: host:port, several divided by commas", .param = "fluss.bootstrap.servers"),
     FLUSS_LOGIN_OPTIONS(committer_options, login),
+    SLU_OPTION("commits", I64, committer_options, commits, "4", "tables that are committed at the same time", .min = 1,
+               .max = TIERING_LANES_MAX),
 };
 
 static const slu_sink_ops committer_ops = {.size = sizeof committer_ops,

@@ -3,16 +3,17 @@
  *
  * A round's life here:
  *
- *   loading (the lake table, on the work thread) --loaded--> open --all splits ended, or ABORT--> gone
+ *   loading (the lake table, on a lane's thread; its pieces wait) --loaded--> open --all splits ended, or ABORT--> gone
  *                                                 \--any failure: one FAILED result--> failed: its pieces are dropped --ABORT or another epoch--> gone
  *
  * Output   (table_id BIGINT, result BYTES): results travel by table, so that one committer sees all of a table's.
+ * Waiting  pieces of a table that is being loaded wait here, in up to `memory`, so that other tables' pass: a table whose catalog answers
+ *          slowly holds up others only when it has more rows than that.
  * Nothing is kept for checkpoints: what a crash leaves are files that nothing references.
  */
-#include "lake.h"
 #include "lake_writer.h"
+#include "lanes.h"
 #include "tiering.h"
-#include "work.h"
 
 #include "base/alloc.h"
 
@@ -24,12 +25,14 @@
 typedef struct writer_options {
     tiering_lake_options lake;
     int64_t memory_bytes;
+    int64_t loads;
 } writer_options;
 
 typedef struct writer_split {
     uint16_t split;
     tiering_lake_writer *writer; /* NULL: cut short */
     int64_t next_offset;         /* behind the last row written */
+    int64_t oldest_ms;           /* commit time of the oldest row */
     slu_buf files;               /* cut short: what it came to */
     struct writer_split *next;
 } writer_split;
@@ -40,14 +43,22 @@ typedef struct writer_split {
 
 typedef struct iceberg_writer iceberg_writer;
 
+/* A batch that came while the table was loading. */
+typedef struct waiting {
+    const slu_batch *batch;
+    struct waiting *next;
+} waiting;
+
 typedef struct writer_round {
-    tiering_job job; /* first: the job is the round */
-    iceberg_writer *owner;
+    tiering_lane_job job; /* first: the job is the round */
     int state;
-    bool loading; /* the work thread has it */
+    waiting *first;
+    waiting **last;
+    bool loading; /* a lane has it */
     bool dropped; /* free it when it comes back */
     tiering_piece head;
     iceberg_table table;
+    const iceberg_store *store; /* the lane's catalog's, whose functions any thread may call */
     slu_status loaded;
     slu_error failure;
     writer_split *splits; /* those with rows so far */
@@ -59,8 +70,8 @@ struct iceberg_writer {
     slu_host *host;
     const writer_options *options;
     slu_env env;
-    iceberg_catalog catalog; /* used by the work thread to load, by the task for the store, whose functions any thread may call */
-    tiering_work *work;
+    tiering_lanes *lanes;
+    int64_t waiting_bytes;
     writer_round *rounds;
     uint32_t round_count;
     uint32_t subtask;
@@ -97,9 +108,27 @@ round_free_splits(writer_round *round)
     }
 }
 
-static void
-round_free(writer_round *round)
+/* The first of the batches that wait; the caller unrefs it. NULL: none. */
+static const slu_batch *
+round_next_waiting(iceberg_writer *self, writer_round *round)
 {
+    waiting *item = round->first;
+    if (item == NULL)
+        return NULL;
+    const slu_batch *batch = item->batch;
+    round->first = item->next;
+    if (round->first == NULL)
+        round->last = &round->first;
+    self->waiting_bytes -= batch->bytes;
+    slu_free(item);
+    return batch;
+}
+
+static void
+round_free(iceberg_writer *self, writer_round *round)
+{
+    for (const slu_batch *batch; (batch = round_next_waiting(self, round)) != NULL;)
+        self->host->batch_unref(self->host, &batch);
     round_free_splits(round);
     iceberg_table_fini(&round->table);
     slu_free(round);
@@ -116,7 +145,7 @@ round_drop(iceberg_writer *self, writer_round *round)
     if (round->loading)
         round->dropped = true;
     else
-        round_free(round);
+        round_free(self, round);
 }
 
 static writer_round *
@@ -141,14 +170,18 @@ round_drop_older(iceberg_writer *self, const tiering_piece *piece)
     }
 }
 
-/* On the work thread. */
+/* On its lane's thread. */
 static void
 round_load(tiering_job *job)
 {
     writer_round *round = (writer_round *)(void *)job;
-    round->loaded =
-        iceberg_catalog_load(&round->owner->catalog, round->head.database, round->head.table, &round->table, &round->failure);
-    if (round->loaded != SLU_OK)
+    iceberg_catalog *catalog = NULL;
+    round->loaded = tiering_lane_catalog(round->job.lane, &catalog, &round->failure);
+    if (round->loaded == SLU_OK)
+        round->loaded = iceberg_catalog_load(catalog, round->head.database, round->head.table, &round->table, &round->failure);
+    if (round->loaded == SLU_OK)
+        round->store = iceberg_catalog_store(catalog, &round->table);
+    else
         (void)slu_error_in(&round->failure, round->loaded, "the lake table");
 }
 
@@ -161,11 +194,12 @@ round_begin(iceberg_writer *self, const tiering_piece *piece, writer_round **out
     writer_round *round = slu_alloc_zero(1, sizeof *round);
     if (round == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a tiering round");
-    round->job.run = round_load;
-    round->owner = self;
+    round->job.job.run = round_load;
+    round->job.table_id = piece->table_id;
+    round->last = &round->first;
     round->head = *piece;
     round->state = ROUND_LOADING;
-    const slu_status status = tiering_work_submit(self->work, &round->job, err);
+    const slu_status status = tiering_lanes_submit(self->lanes, &round->job, err);
     if (status != SLU_OK) {
         slu_free(round);
         return status;
@@ -240,11 +274,8 @@ split_find(iceberg_writer *self, writer_round *round, const tiering_piece *piece
     writer_split *split = slu_alloc_zero(1, sizeof *split);
     if (split == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a split");
-    const tiering_lake_writer_options options = {.env = &self->env,
-                                                 .store = iceberg_catalog_store(&self->catalog, &round->table),
-                                                 .metadata = round->table.metadata,
-                                                 .piece = piece,
-                                                 .subtask = self->subtask};
+    const tiering_lake_writer_options options = {
+        .env = &self->env, .store = round->store, .metadata = round->table.metadata, .piece = piece, .subtask = self->subtask};
     const slu_status status = tiering_lake_writer_open(&options, &split->writer, err);
     if (status != SLU_OK) {
         slu_free(split);
@@ -307,6 +338,8 @@ round_rows(iceberg_writer *self, writer_round *round, const tiering_piece *piece
     if (split->writer == NULL || batch->rows == 0)
         return SLU_OK;
     SLU_TRY(tiering_lake_writer_append(split->writer, batch, piece->base_offset, piece->commit_timestamp, err));
+    if (split->oldest_ms == 0 && piece->commit_timestamp > 0)
+        split->oldest_ms = piece->commit_timestamp; /* rows come in the order of their time */
     split->next_offset = piece->base_offset + slu_batch_row(batch, batch->rows - 1) + 1;
     self->host->metric_add(self->host, self->rows, batch->rows);
     return writer_keep_budget(self, err);
@@ -326,6 +359,7 @@ round_end_split(writer_round *round, tiering_piece *piece, slu_buf *files, slu_e
             slu_buf_append(files, split->files.data, split->files.bytes);
             piece->end_offset = split->next_offset;
         }
+        piece->commit_timestamp = split->oldest_ms;
         *at = split->next;
         split_free(split);
         return slu_buf_status(files, err);
@@ -390,6 +424,42 @@ batch_piece(const slu_batch *batch, tiering_piece *out, slu_error *err)
                          TIERING_PIECE);
 }
 
+/* Until the table is there: the batch is kept, if there is room. */
+static slu_status
+round_wait(iceberg_writer *self, writer_round *round, const slu_batch *batch, slu_error *err)
+{
+    if (self->waiting_bytes + batch->bytes > self->options->memory_bytes)
+        return SLU_AGAIN;
+    waiting *item = slu_alloc_zero(1, sizeof *item);
+    if (item == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a batch that waits");
+    item->batch = self->host->batch_ref(self->host, batch);
+    self->waiting_bytes += batch->bytes;
+    *round->last = item;
+    round->last = &item->next;
+    return SLU_OK;
+}
+
+/* The table is there, or cannot be loaded: what waited goes its way. The last piece may end the round. */
+static slu_status
+round_loaded(iceberg_writer *self, writer_round *round, slu_error *err)
+{
+    const tiering_piece head = round->head;
+    slu_status status = SLU_OK;
+    round->state = ROUND_OPEN;
+    while (status == SLU_OK && round_find(self, &head) == round) {
+        tiering_piece piece;
+        const slu_batch *batch = round_next_waiting(self, round);
+        if (batch == NULL)
+            return SLU_OK;
+        status = batch_piece(batch, &piece, err);
+        if (status == SLU_OK)
+            status = round_piece(self, round, &piece, batch, err);
+        self->host->batch_unref(self->host, &batch);
+    }
+    return status;
+}
+
 static slu_status
 writer_process(void *instance, uint32_t input, const slu_batch *batch, slu_error *err)
 {
@@ -403,7 +473,7 @@ writer_process(void *instance, uint32_t input, const slu_batch *batch, slu_error
     if (round == NULL)
         SLU_TRY(round_begin(self, &piece, &round, err));
     if (round->state == ROUND_LOADING)
-        return SLU_AGAIN; /* wake follows when the table is there */
+        return round_wait(self, round, batch, err);
     return round_piece(self, round, &piece, batch, err);
 }
 
@@ -411,15 +481,15 @@ static slu_status
 writer_ready(void *instance, uint64_t cookie, uint32_t events, slu_error *err)
 {
     iceberg_writer *self = instance;
-    (void)cookie, (void)events, (void)err;
+    (void)cookie, (void)events;
     bool ran = false;
-    for (tiering_job *job; (job = tiering_work_take(self->work, &ran)) != NULL;) {
+    for (tiering_lane_job *job; (job = tiering_lanes_take(self->lanes, &ran)) != NULL;) {
         writer_round *round = (writer_round *)(void *)job;
         round->loading = false;
         if (round->dropped)
-            round_free(round);
+            round_free(self, round);
         else
-            round->state = ROUND_OPEN;
+            SLU_TRY(round_loaded(self, round, err));
     }
     return SLU_OK;
 }
@@ -451,19 +521,18 @@ writer_close(void *instance)
 {
     iceberg_writer *self = instance;
     bool ran = false;
-    if (self->work != NULL) {
-        tiering_work_stop(self->work);
-        for (tiering_job *job; (job = tiering_work_take(self->work, &ran)) != NULL;) {
+    if (self->lanes != NULL) {
+        tiering_lanes_stop(self->lanes);
+        for (tiering_lane_job *job; (job = tiering_lanes_take(self->lanes, &ran)) != NULL;) {
             writer_round *round = (writer_round *)(void *)job;
             round->loading = false;
             if (round->dropped)
-                round_free(round);
+                round_free(self, round);
         }
     }
     while (self->rounds != NULL)
         round_drop(self, self->rounds);
-    tiering_work_close(&self->work);
-    iceberg_catalog_close(&self->catalog);
+    tiering_lanes_close(&self->lanes);
 }
 
 static slu_status
@@ -476,9 +545,12 @@ writer_open(void *instance, const slu_open *open, slu_error *err)
     tiering_env_of_host(&self->env, open->host);
     self->rows = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRowsWritten");
     self->files = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringSplitsWritten");
-    slu_status status = tiering_lake_open(&self->env, &self->options->lake, &self->catalog, err);
-    if (status == SLU_OK)
-        status = tiering_work_open(writer_wake, self->host, &self->work, err);
+    const tiering_lanes_options lanes = {.env = &self->env,
+                                         .lake = &self->options->lake,
+                                         .lanes_max = (uint32_t)self->options->loads,
+                                         .wake = writer_wake,
+                                         .context = self->host};
+    const slu_status status = tiering_lanes_open(&lanes, &self->lanes, err);
     if (status != SLU_OK)
         writer_close(self);
     return status;
@@ -488,6 +560,8 @@ static const slu_option writer_option_table[] = {
     TIERING_LAKE_OPTIONS(writer_options),
     SLU_OPTION("memory", BYTES, writer_options, memory_bytes, "128mib",
                "what open data files may hold together before the fullest is ended", .min = 1 << 20, .max = INT64_C(1) << 40),
+    SLU_OPTION("loads", I64, writer_options, loads, "4", "lake tables that are looked up at the same time", .min = 1,
+               .max = TIERING_LANES_MAX),
 };
 
 static const slu_operator_ops writer_ops = {

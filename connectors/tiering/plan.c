@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 
+#include <fnmatch.h>
+
 #define STATE_LOADING 0
 #define STATE_LISTING 1
 #define STATE_ASKED 2
@@ -50,6 +52,24 @@ tiering_split_of(const tiering_bucket *bucket, int32_t number, tiering_split *ou
         out->end = bucket->snapshot.log_offset;
     }
     return true;
+}
+
+bool
+tiering_table_wanted(const char *patterns, const char *database, const char *table)
+{
+    char name[TIERING_NAME_BYTES_MAX * 2];
+    char pattern[TIERING_NAME_BYTES_MAX * 2];
+    (void)snprintf(name, sizeof name, "%s.%s", database, table);
+    if (patterns == NULL || patterns[0] == 0)
+        return true;
+    for (const char *at = patterns; *at != 0;) {
+        const size_t bytes = strcspn(at, ",");
+        (void)snprintf(pattern, sizeof pattern, "%.*s", (int)bytes, at);
+        if (fnmatch(pattern, name, 0) == 0)
+            return true;
+        at += bytes + (at[bytes] == ',');
+    }
+    return false;
 }
 
 slu_status

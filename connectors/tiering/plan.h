@@ -42,6 +42,9 @@ typedef struct tiering_bucket {
 /* Fills *out by the rules above; false: nothing to read. */
 bool tiering_split_of(const tiering_bucket *bucket, int32_t number, tiering_split *out);
 
+/* Whether a table's name fits one of the patterns ("fluss.*,shop.orders_?"; NULL or empty: all). */
+bool tiering_table_wanted(const char *patterns, const char *database, const char *table);
+
 typedef struct tiering_plan tiering_plan;
 
 /* `head`: table id and path; borrowed until close. */

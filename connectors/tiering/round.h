@@ -51,7 +51,7 @@ typedef struct tiering_piece {
     int32_t coordinator_epoch;
     int64_t known_snapshot;   /* the lake snapshot that Fluss named when the ranges were made; TIERING_NO_SNAPSHOT */
     int64_t base_offset;      /* ROWS: of row 0 of the array; -1: of every row (SNAPSHOT) */
-    int64_t commit_timestamp; /* ROWS: milliseconds; -1 (SNAPSHOT) */
+    int64_t commit_timestamp; /* ROWS: milliseconds; -1 (SNAPSHOT). RESULT: of the oldest row; 0: none */
     int64_t end_offset;       /* END, RESULT: the next offset to read */
     char database[TIERING_NAME_BYTES_MAX];
     char table[TIERING_NAME_BYTES_MAX];

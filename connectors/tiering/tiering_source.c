@@ -9,6 +9,7 @@
  *
  * Finishing is the committer's word to the coordinator; here it is noticed because renewing the table is then refused.
  */
+#include "plan.h"
 #include "reader.h"
 #include "tiering.h"
 
@@ -32,6 +33,7 @@ typedef struct source_options {
     int64_t pause_ms;
     int64_t rounds;
     int64_t stop_after_idle_ms; /* 0: never */
+    const char *tables;         /* patterns; NULL or empty: all */
 } source_options;
 
 #define ROUND_FREE 0
@@ -66,6 +68,7 @@ typedef struct tiering_source {
     bool known_epoch;
     int32_t coordinator_epoch;
     int64_t beat_at_ms; /* the next heartbeat */
+    int64_t ask_at_ms;  /* not before is a table asked for: one was given back */
     bool beat_failed;   /* the last one failed: said once */
     int64_t worked_ms;  /* when there last was work */
     source_round rounds[ROUNDS_MAX];
@@ -193,15 +196,19 @@ source_claimed(tiering_source *self, const Fluss__PbLakeTieringTableInfo *table)
             round = &self->rounds[i];
     if (round == NULL || strlen(database) >= TIERING_NAME_BYTES_MAX || strlen(name) >= TIERING_NAME_BYTES_MAX)
         return; /* its two minutes pass, and it is handed out again */
-    round->state = ROUND_CLAIMED;
-    round->start_ms = round_start_time(self, table->table_id);
+    const bool wanted = tiering_table_wanted(self->options->tables, database, name);
+    round->state = wanted ? ROUND_CLAIMED : ROUND_FAILED;
+    round->start_ms = wanted ? round_start_time(self, table->table_id) : 0;
     round->head.table_id = table->table_id;
     round->head.tiering_epoch = table->tiering_epoch;
     round->head.coordinator_epoch = self->coordinator_epoch;
     (void)snprintf(round->head.database, sizeof round->head.database, "%s", database);
     (void)snprintf(round->head.table, sizeof round->head.table, "%s", name);
-    self->host->metric_add(self->host, self->claimed, 1);
     self->beat_at_ms = source_now(self); /* there may be more */
+    if (wanted)
+        self->host->metric_add(self->host, self->claimed, 1);
+    else /* given back, to the end of the queue: others are given to whoever asks before it comes again */
+        self->ask_at_ms = source_now(self) + self->options->poll_interval_ms;
 }
 
 /* ---- the heartbeat ---- */
@@ -299,7 +306,8 @@ source_beat(tiering_source *self)
     uint32_t all = 0;
     const uint32_t working = rounds_working(self, &all);
     b.request.has_request_table = 1;
-    b.request.request_table = self->known_epoch && working < (uint32_t)self->options->rounds && all < ROUNDS_MAX;
+    b.request.request_table =
+        self->known_epoch && source_now(self) >= self->ask_at_ms && working < (uint32_t)self->options->rounds && all < ROUNDS_MAX;
     const slu_status status = fluss_client_call(self->client, FLUSS_TO_COORDINATOR, FLUSS_API_LAKE_TIERING_HEARTBEAT,
                                                 &b.request.base, on_heartbeat, self, &self->heartbeat, &err);
     if (status != SLU_OK) {
@@ -625,6 +633,9 @@ static const slu_option source_option_table[] = {
     SLU_OPTION("rounds", I64, source_options, rounds, "4", "tables in work at a time", .min = 1, .max = ROUNDS_MAX),
     SLU_OPTION("stop-after-idle", DURATION, source_options, stop_after_idle_ms, "0ms",
                "ends the job when no table had anything new for so long; 0ms: never", .min = 0, .max = 86400000),
+    SLU_OPTION("tables", STRING, source_options, tables, "",
+               "which tables are tiered: patterns of database.table with * and ?, several divided by commas; others are given back",
+               .param = "tables"),
 };
 
 static const slu_source_ops source_ops = {.size = sizeof source_ops,

@@ -15,6 +15,7 @@
 /* What the table holds. */
 typedef struct model {
     const char *table;
+    const char *custom; /* properties; NULL: none */
     bool keyed;
     bool partitioned;
     uint64_t random;
@@ -42,11 +43,11 @@ table_create(model *m, const char *properties)
                    "{\"name\":\"version\",\"data_type\":{\"type\":\"BIGINT\"},\"id\":1},"
                    "{\"name\":\"day\",\"data_type\":{\"type\":\"STRING\",\"nullable\":false},\"id\":2}],%s\"highest_field_id\":2},"
                    "\"partition_key\":[%s],\"bucket_key\":[\"id\"],\"bucket_count\":3,\"properties\":{"
-                   "\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":\"50ms\"%s},\"custom_properties\":{}}",
+                   "\"table.datalake.enabled\":\"true\",\"table.datalake.freshness\":\"50ms\"%s},\"custom_properties\":{%s}}",
                    !m->keyed        ? ""
                    : m->partitioned ? "\"primary_key\":[\"id\",\"day\"],"
                                     : "\"primary_key\":[\"id\"],",
-                   m->partitioned ? "\"day\"" : "", properties);
+                   m->partitioned ? "\"day\"" : "", properties, m->custom == NULL ? "" : m->custom);
     CHECK_OK(fluss_admin_create_database(client, "lake_test", true, &err));
     CHECK_OK(fluss_admin_create_table(client, "lake_test", m->table, slu_view_of_text(json), false, &err));
 }
@@ -136,6 +137,7 @@ typedef struct lake_rows {
     int64_t wrong; /* not the model's, or twice */
     int64_t missing;
     int64_t snapshots;
+    int64_t data_files;
     int64_t delete_files;
     bool from_kv; /* a row of a kv snapshot is among them */
 } lake_rows;
@@ -179,6 +181,7 @@ lake_look(const model *m, lake_rows *out)
     out->snapshots = table.metadata->snapshot_count;
     const iceberg_store *files = iceberg_catalog_store(&catalog, &table);
     CHECK_OK(iceberg_scan_plan(files, table.metadata, iceberg_metadata_snapshot(table.metadata), &with_deletes, &scan, &err));
+    out->data_files = (int64_t)scan.count;
     out->delete_files = (int64_t)scan.delete_count;
     CHECK_OK(iceberg_read_open(files, table.metadata, &options, &read, &err));
     while (iceberg_read_next(read, &batch, &err) == SLU_OK) {

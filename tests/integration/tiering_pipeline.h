@@ -47,7 +47,8 @@ static fluss_config *server_config; /* NULL: the defaults */
 /* ---- a host that runs one plugin: emitted batches wait in a queue for the next one ---- */
 
 typedef struct queued {
-    slu_batch batch;
+    slu_batch batch; /* first: the batch is the queued */
+    int refs;
     struct ArrowArray array;
     struct ArrowSchema schema;
     slu_attr attr;
@@ -55,6 +56,12 @@ typedef struct queued {
     int32_t *selection;
     uint8_t *kinds;
 } queued;
+
+struct slu_metric {
+    char name[64];
+    uint32_t kind;
+    int64_t value;
+};
 
 typedef struct stage {
     slu_host host; /* first */
@@ -68,6 +75,8 @@ typedef struct stage {
     atomic_int woken;
     int committed, failed;
     char last[2100];
+    slu_metric metrics[64];
+    uint32_t metric_count;
 } stage;
 
 static void
@@ -96,6 +105,7 @@ stage_emit(slu_host *host, slu_emit *emit, slu_error *e)
 {
     stage *self = (stage *)host;
     queued *q = calloc(1, sizeof *q);
+    q->refs = 1;
     (void)e;
     assert_true(self->tail < QUEUE_MAX);
     slu_array_move(emit->array, &q->array);
@@ -147,14 +157,40 @@ stage_wake(slu_host *host)
 static slu_metric *
 stage_metric(slu_host *host, uint32_t kind, const char *name)
 {
-    (void)host, (void)kind, (void)name;
-    return NULL;
+    stage *self = (stage *)host;
+    for (uint32_t i = 0; i < self->metric_count; i++)
+        if (strcmp(self->metrics[i].name, name) == 0)
+            return &self->metrics[i];
+    assert_true(self->metric_count < sizeof self->metrics / sizeof *self->metrics);
+    slu_metric *made = &self->metrics[self->metric_count++];
+    (void)snprintf(made->name, sizeof made->name, "%s", name);
+    made->kind = kind;
+    return made;
 }
 
 static void
 stage_metric_add(slu_host *host, slu_metric *metric, int64_t delta)
 {
-    (void)host, (void)metric, (void)delta;
+    (void)host;
+    metric->value = metric->kind == SLU_METRIC_GAUGE ? delta : metric->value + delta;
+}
+
+static void queued_free(queued *q);
+
+static const slu_batch *
+stage_batch_ref(slu_host *host, const slu_batch *batch)
+{
+    (void)host;
+    ((queued *)(uintptr_t)batch)->refs++;
+    return batch;
+}
+
+static void
+stage_batch_unref(slu_host *host, const slu_batch **batch)
+{
+    (void)host;
+    queued_free((queued *)(uintptr_t)*batch);
+    *batch = NULL;
 }
 
 static void
@@ -174,6 +210,8 @@ stage_open(stage *self, const slu_plugin *plugin, const void *options, const str
                             .log = stage_log,
                             .now_ms = stage_now,
                             .emit = stage_emit,
+                            .batch_ref = stage_batch_ref,
+                            .batch_unref = stage_batch_unref,
                             .watch = stage_watch,
                             .deadline = stage_deadline,
                             .wake = stage_wake,
@@ -195,6 +233,8 @@ stage_open(stage *self, const slu_plugin *plugin, const void *options, const str
 static void
 queued_free(queued *q)
 {
+    if (--q->refs != 0)
+        return;
     slu_array_release(&q->array);
     slu_schema_release(&q->schema);
     free(q->selection);
@@ -243,15 +283,18 @@ static struct {
     const char *bootstrap;
     fluss_login login;
     int64_t poll_ms, pause_ms, rounds, stop_after_idle_ms;
+    const char *tables;
 } source_options; /* the layout of fluss_tiering_source's options struct */
 static struct {
     tiering_lake_options lake;
     int64_t memory_bytes;
+    int64_t loads;
 } writer_options;
 static struct {
     tiering_lake_options lake;
     const char *bootstrap;
     fluss_login login;
+    int64_t commits;
 } committer_options;
 
 static int64_t memory_bytes = 128 << 20; /* what open files may hold */
@@ -266,6 +309,7 @@ pipeline_open_at(pipeline *p, const char *address)
     writer_options.lake = committer_options.lake =
         (tiering_lake_options){.format = "iceberg", .iceberg = {.type = "hadoop", .warehouse = warehouse}};
     writer_options.memory_bytes = memory_bytes;
+    writer_options.loads = committer_options.commits = 4;
     stage_open(&p->source, &tiering_source_plugin, &source_options, NULL);
     stage_open(&p->writer, &tiering_writer_plugin, &writer_options, NULL);
     stage_open(&p->committer, &tiering_committer_plugin, &committer_options, &p->writer.output);
