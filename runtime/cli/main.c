@@ -33,6 +33,7 @@ static const slu_verb *const verbs[] = {
     &slu_verb_cancel,
     &slu_verb_stop,
     &slu_verb_savepoint,
+    &slu_verb_rescale,
     &slu_verb_checkpoints_list,
     &slu_verb_checkpoints_show,
     &slu_verb_checkpoints_inspect,

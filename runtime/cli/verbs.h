@@ -46,6 +46,7 @@ extern const slu_verb slu_verb_wait;
 extern const slu_verb slu_verb_cancel;
 extern const slu_verb slu_verb_stop;
 extern const slu_verb slu_verb_savepoint;
+extern const slu_verb slu_verb_rescale;
 extern const slu_verb slu_verb_checkpoints_list;
 extern const slu_verb slu_verb_checkpoints_show;
 extern const slu_verb slu_verb_checkpoints_inspect;

@@ -212,6 +212,14 @@ slu_client_stop(slu_client *client, const char *job, uint64_t flags, const slu_m
 }
 
 slu_status
+slu_client_rescale(slu_client *client, const char *job, const slu_message *wants, uint32_t want_count, int64_t timeout_ms,
+                   const slu_message **out, slu_error *err)
+{
+    const slu_message request = {.kind = SLU_MESSAGE_RESCALE, .job = job, .items = wants, .item_count = want_count};
+    return call(client, request, timeout_ms, SLU_MESSAGE_DONE, out, err);
+}
+
+slu_status
 slu_client_savepoint(slu_client *client, const char *job, const char *dir, uint64_t flags, int64_t timeout_ms,
                      const slu_message **out, slu_error *err)
 {

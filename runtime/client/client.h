@@ -43,6 +43,10 @@ SLU_CHECK slu_status slu_client_wait(slu_client *client, const char *job, int64_
 SLU_CHECK slu_status slu_client_cancel(slu_client *client, const char *job, const slu_message **out, slu_error *err);
 /* A last checkpoint, then the end: FINISHED. `flags`: SLU_STOP_DRAIN or 0. */
 SLU_CHECK slu_status slu_client_stop(slu_client *client, const char *job, uint64_t flags, const slu_message **out, slu_error *err);
+/* DONE once every task runs again, duration_ms: since the barrier. `wants`: WANT. INVALID: beyond the max parallelism or the slots, no
+ * such operator, nothing to change, or the job does not run; IO: it runs on as it was. */
+SLU_CHECK slu_status slu_client_rescale(slu_client *client, const char *job, const slu_message *wants, uint32_t want_count,
+                                        int64_t timeout_ms, const slu_message **out, slu_error *err);
 /* SAVED once it is whole: path, checkpoint, size. `dir`: absolute, "" for the job manager's own place; `flags`: SLU_STOP_. INVALID: the
  * job does not run. */
 SLU_CHECK slu_status slu_client_savepoint(slu_client *client, const char *job, const char *dir, uint64_t flags, int64_t timeout_ms,

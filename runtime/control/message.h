@@ -131,6 +131,7 @@
     X(CANCEL, NONE, "end a job without ceremony")                                                                                  \
     X(STOP, NONE, "a last checkpoint, then the end; flags SLU_STOP_")                                                              \
     X(SAVEPOINT, NONE, "a checkpoint, whose files are also put below path (empty: the default place); flags SLU_STOP_")            \
+    X(RESCALE, WANT, "give a running job, or some of its operators, another parallelism; DONE: it runs so")                        \
     X(SAVED, NONE, "that is done, and this is its directory")                                                                      \
     X(OVERVIEW, NONE, "what does the cluster look like?")                                                                          \
     X(CLUSTER, NODE, "like that")                                                                                                  \
@@ -145,6 +146,7 @@
     /* Items: parts of other messages, never alone. */                                                                             \
     X(WORKER, NONE, "a worker a task manager runs")                                                                                \
     X(PEER, NONE, "where a worker listens")                                                                                        \
+    X(WANT, NONE, "an operator by name (empty: the job), and its parallelism")                                                     \
     X(VERTEX, TASK, "a chain of operators and its tasks")                                                                          \
     X(METRIC, NONE, "one number of one task")                                                                                      \
     X(JOB, NONE, "a job in a line")                                                                                                \

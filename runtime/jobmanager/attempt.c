@@ -483,6 +483,7 @@ task_take(slu_jobmanager *jm, job *j, const slu_message *message)
         slu_coordinator_running(j->coordinator, task);
     if (state == TASK_ENDED || state == TASK_FINISHED)
         slu_coordinator_ended(j->coordinator, task);
+    rescale_running(jm, j);
     for (uint32_t t = 0; t < j->layout->task_count; t++)
         finished = finished && j->tasks[t] == TASK_FINISHED;
     if (finished)
@@ -642,6 +643,8 @@ complete(slu_jobmanager *jm, job *j, const slu_action *action)
     j->completed_final = final;
     j->completed_here = true;
     j->completed_count++;
+    if (!final && rescale_cut(jm, j, action->checkpoint))
+        return;
     attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = action->checkpoint, .flags = final});
 }
 
@@ -680,6 +683,7 @@ abort_checkpoint(slu_jobmanager *jm, job *j, const slu_action *action)
     if (j->stop_after != action->checkpoint)
         return;
     j->stop_after = -1;
+    rescale_failed(jm, j, action->reason);
     if (j->stopping)
         slu_coordinator_request(j->coordinator, SLU_BARRIER_STOP);
 }

@@ -70,6 +70,7 @@ typedef struct waiter {
 } waiter;
 
 typedef struct savepoint savepoint; /* savepoints.c */
+typedef struct rescale rescale;     /* rescale.c */
 
 typedef struct metric {
     uint32_t task;
@@ -119,6 +120,7 @@ struct job {
     slu_coordinator *coordinator;
     waiter *waiters;
     savepoint *savepoints;
+    rescale *rescale;
     metric *metrics;
     uint32_t metric_count, metric_capacity;
 };
@@ -184,6 +186,9 @@ bool job_over(const job *j);
 SLU_CHECK slu_status job_submit(slu_jobmanager *jm, const slu_message *submit, slu_view bytes, job **out, slu_error *err);
 slu_status job_load(void *jm, const slu_job_record *record, slu_error *err);
 void job_free(job *j);
+/* What a SUBMIT would run: graph, layout and the rest of a plan, in a job that is in no list. Free with job_free. */
+SLU_CHECK slu_status job_plan_new(slu_view submit, job **out, slu_error *err);
+uint32_t job_slots(const job *j);
 void job_store(slu_jobmanager *jm, job *j);
 void job_set_state(slu_jobmanager *jm, job *j, uint32_t state);
 void job_tick(slu_jobmanager *jm, job *j);
@@ -231,6 +236,17 @@ bool savepoints_hold(job *j, int64_t checkpoint);
 void savepoints_tick(slu_jobmanager *jm, job *j);
 int64_t savepoints_deadline(const slu_jobmanager *jm, const job *j);
 void savepoints_free(job *j);
+
+/* ---- rescale.c */
+/* OK: the answer comes later. INVALID, CONFLICT, NOMEM. */
+SLU_CHECK slu_status rescale_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err);
+/* The checkpoint it waited for is whole. True: the attempt is being ended for it, and no task hears of the checkpoint. */
+bool rescale_cut(slu_jobmanager *jm, job *j, int64_t checkpoint);
+/* Every worker is dead. True: the job has its new plan, and begins at once. */
+bool rescale_take(slu_jobmanager *jm, job *j);
+void rescale_running(slu_jobmanager *jm, job *j); /* a task said something */
+void rescale_failed(slu_jobmanager *jm, job *j, const char *why);
+void rescale_free(job *j);
 
 /* ---- requests.c */
 void client_message(slu_jobmanager *jm, peer *from, const slu_message *message, slu_view bytes);

@@ -113,6 +113,8 @@ job_set_state(slu_jobmanager *jm, job *j, uint32_t state)
         j->end_ms = slu_wall_ms(jm->spec.env);
     job_store(jm, j);
     if (job_over(j))
+        rescale_failed(jm, j, j->failure[0] != 0 ? j->failure : "it is over");
+    if (job_over(j))
         waiters_answer(jm, j, true);
 }
 
@@ -123,6 +125,7 @@ job_free(job *j)
 {
     attempt_free(j);
     savepoints_free(j);
+    rescale_free(j);
     while (j->waiters != NULL) {
         waiter *next = j->waiters->next;
         slu_free(j->waiters);
@@ -199,7 +202,21 @@ job_new(void)
     return j;
 }
 
-static uint32_t
+slu_status
+job_plan_new(slu_view submit, job **out, slu_error *err)
+{
+    job *j = job_new();
+    if (j == NULL)
+        return slu_error_set(err, SLU_NOMEM, "a job");
+    const slu_status status = job_fill(j, submit, true, err);
+    if (status == SLU_OK)
+        *out = j;
+    else
+        job_free(j);
+    return status;
+}
+
+uint32_t
 job_slots(const job *j)
 {
     uint32_t slots = 1;
@@ -349,9 +366,10 @@ job_after(slu_jobmanager *jm, job *j)
     j->deadline = INT64_MAX;
     attempt_free(j);
     if (j->after == JOB_RESTARTING) {
-        j->restarts++;
+        const bool rescaled = rescale_take(jm, j);
+        j->restarts += !rescaled;
         memset(j->tasks, TASK_CREATED, j->layout->task_count);
-        j->deadline = jm_now(jm) + j->restart.delay_ms;
+        j->deadline = jm_now(jm) + (rescaled ? 0 : j->restart.delay_ms);
     }
     for (uint32_t i = 0; j->after != JOB_RESTARTING && j->layout != NULL && i < j->layout->task_count; i++)
         if (j->tasks[i] != TASK_FINISHED && j->tasks[i] != TASK_FAILED)
@@ -388,6 +406,7 @@ job_failed(slu_jobmanager *jm, job *j, slu_status status, bool fatal, const char
     const bool again = !fatal && restart_allowed(jm, j, status);
     slu_log_warn(jm->spec.env, "ATTEMPT-FAILED", "job %s attempt %" PRIu64 ": %s%s", j->name, j->attempt, j->failure,
                  again ? "" : "; no restart is left");
+    rescale_failed(jm, j, j->failure);
     job_end(jm, j, JOB_FAILING, again ? JOB_RESTARTING : JOB_FAILED, true);
     job_members_check(jm, j);
 }

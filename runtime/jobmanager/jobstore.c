@@ -221,6 +221,16 @@ slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_erro
 }
 
 slu_status
+slu_jobstore_set_submit(slu_jobstore *store, const char *job, slu_view submit, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store, "UPDATE job SET submit=?, placed=NULL WHERE id=?", &s, err));
+    bind_view(s, 1, submit);
+    bind_text(s, 2, job);
+    return finish(store, s, job, err);
+}
+
+slu_status
 slu_jobstore_remove_job(slu_jobstore *store, const char *job, slu_error *err)
 {
     static const char *const deletes[] = {"DELETE FROM checkpoint WHERE job=?", "DELETE FROM attempt WHERE job=?",

@@ -377,6 +377,8 @@ job_request(slu_jobmanager *jm, peer *from, const slu_message *message, slu_erro
         return slu_error_set(err, SLU_INVALID, "job %s is %s already", j->name, job_state_name(j->state));
     if (message->kind == SLU_MESSAGE_SAVEPOINT)
         return savepoint_ask(jm, from, message, j, err);
+    if (message->kind == SLU_MESSAGE_RESCALE)
+        return rescale_ask(jm, from, message, j, err);
     if (message->kind == SLU_MESSAGE_CANCEL)
         job_cancel(jm, j);
     else
@@ -401,6 +403,7 @@ request_take(slu_jobmanager *jm, peer *from, const slu_message *message, slu_vie
     case SLU_MESSAGE_CANCEL:
     case SLU_MESSAGE_STOP:
     case SLU_MESSAGE_SAVEPOINT:
+    case SLU_MESSAGE_RESCALE:
     case SLU_MESSAGE_LOGS:
     case SLU_MESSAGE_MEASURE:
     case SLU_MESSAGE_HISTORY: return job_request(jm, from, message, err);
@@ -422,7 +425,7 @@ slu_jobmanager_ask(slu_jobmanager *jm, const slu_message *request, slu_buf *answ
 {
     peer asking = {.number = PEER_HERE, .version = SLU_CONTROL_VERSION_MAX};
     if (request->kind == SLU_MESSAGE_WAIT || request->kind == SLU_MESSAGE_LOGS || request->kind == SLU_MESSAGE_SUBMIT ||
-        request->kind == SLU_MESSAGE_SAVEPOINT)
+        request->kind == SLU_MESSAGE_SAVEPOINT || request->kind == SLU_MESSAGE_RESCALE)
         return slu_error_set(err, SLU_UNSUPPORTED, "%s is answered later, and over a link only", slu_message_name(request->kind));
     jm->here = answer;
     client_message(jm, &asking, request, slu_view_of(NULL, 0));

@@ -515,6 +515,7 @@ operator_read(making *m, const slu_value *node, slu_operator *op)
                          .module_sha256 = "",
                          .parallelism = keys->parallelism != 0 ? (uint32_t)keys->parallelism : m->graph->parallelism,
                          .parallelism_origin = parallelism_origin,
+                         .flags = keys->parallelism != 0 ? SLU_OPERATOR_OWN_PARALLELISM : 0,
                          .with = keys->with,
                          .line = node->line,
                          .column = node->column,

@@ -35,13 +35,16 @@ typedef struct slu_edge {
     const slu_value *partition_value; /* as written, for positions; NULL: not written, or after decode */
 } slu_edge;
 
+#define SLU_OPERATOR_OWN_PARALLELISM 0x40000000u /* written at the operator: the job's does not change it */
+#define SLU_OPERATOR_BUCKETS 0x80000000u         /* its plugin has a bucket function */
+
 typedef struct slu_operator {
     const char *id;
     const char *use;           /* plugin name */
     const char *module;        /* module name the plugin lives in ("fluss") */
     const char *module_sha256; /* 64 hex digits; "" before the planner filled it */
     uint32_t kind;             /* SLU_KIND_ */
-    uint32_t flags;            /* SLU_PLUGIN_ flags */
+    uint32_t flags;            /* SLU_PLUGIN_ flags and SLU_OPERATOR_ ones */
     uint32_t parallelism;
     uint32_t parallelism_origin;
     uint32_t input_count;

@@ -76,7 +76,7 @@ plugin_find(planning *p, slu_operator *op, slu_registered *out)
     op->module = slu_arena_strdup(&p->graph->arena, out->module->name);
     op->module_sha256 = slu_arena_strdup(&p->graph->arena, out->sha256);
     op->kind = plugin->kind;
-    op->flags = plugin->flags;
+    op->flags |= plugin->flags | (plugin->partitioner != NULL ? SLU_OPERATOR_BUCKETS : 0);
     op->output_count = plugin->kind == SLU_KIND_SINK ? 0 : plugin->output_count;
     return slu_arena_status(&p->graph->arena, p->err);
 }

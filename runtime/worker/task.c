@@ -552,6 +552,8 @@ complete_checkpoint(slu_task_loop *task, const slu_worker_command *command, slu_
 {
     task->held = false;
     task->final = task->final || command->final;
+    if (!command->final && task->stopped <= command->checkpoint) /* what it stopped for will not be: it goes on */
+        task->stopped = -1;
     for (uint32_t i = 0; i < task->node_count; i++) {
         const slu_status status = slu_node_complete(task->nodes[i], command->checkpoint, err);
         if (status != SLU_OK) {

@@ -18,6 +18,7 @@
 
 #define WORKERS_MAX 16
 #define TASKS 4 /* source x2, sink x2, joined by a hash edge */
+#define TASKS_MAX 8
 
 /* A worker that does what it is told: acknowledges checkpoints, unless told to be mute. */
 typedef struct script {
@@ -26,7 +27,8 @@ typedef struct script {
     slu_link *link;
     char job[33];
     uint64_t attempt, attempt_id, worker;
-    uint32_t placement[TASKS];
+    uint32_t placement[TASKS_MAX];
+    uint32_t tasks;
     char restore[256];
     bool begun;
     bool mute;
@@ -56,6 +58,7 @@ struct world {
     uint64_t pids;
     uint64_t sigkills; /* that the job manager sent */
     bool unkillable;
+    uint32_t tasks_failing; /* attempts of so many tasks fail at their beginning; 0: none */
     slu_link *client;
     uint64_t request;
     slu_arena arena;
@@ -86,7 +89,7 @@ about(const script *s, uint32_t kind)
 static void
 task_tell(const script *s, const char *state)
 {
-    for (uint32_t t = 0; t < TASKS; t++) {
+    for (uint32_t t = 0; t < s->tasks; t++) {
         slu_message m = about(s, SLU_MESSAGE_TASK);
         m.task = t;
         m.state = state;
@@ -98,7 +101,7 @@ task_tell(const script *s, const char *state)
 static void
 script_ack(const script *s, int64_t checkpoint, const char *dir)
 {
-    for (uint32_t t = 0; t < TASKS; t++) {
+    for (uint32_t t = 0; t < s->tasks; t++) {
         slu_message m = about(s, SLU_MESSAGE_ACK);
         m.task = t;
         m.checkpoint = checkpoint;
@@ -113,7 +116,7 @@ script_take(world *w, script *s, const slu_message *m)
 {
     if (m->kind == SLU_MESSAGE_PEERS && !s->begun) {
         s->begun = true;
-        task_tell(s, "RUNNING");
+        task_tell(s, w->tasks_failing != 0 && s->tasks == w->tasks_failing ? "FAILED" : "RUNNING");
     } else if (m->kind == SLU_MESSAGE_TRIGGER && !s->mute) {
         if (s->ended)
             task_tell(s, "ENDED");
@@ -184,8 +187,9 @@ fake_spawn(void *context, const slu_message *deploy, uint64_t *out_pid, slu_erro
                   .last_complete = -1};
     (void)snprintf(s->job, sizeof s->job, "%s", deploy->job);
     (void)snprintf(s->restore, sizeof s->restore, "%s", deploy->restore);
-    assert_int_equal(deploy->placement.bytes, sizeof s->placement);
-    memcpy(s->placement, deploy->placement.data, sizeof s->placement);
+    assert_true(deploy->placement.bytes <= sizeof s->placement);
+    memcpy(s->placement, deploy->placement.data, deploy->placement.bytes);
+    s->tasks = (uint32_t)(deploy->placement.bytes / sizeof s->placement[0]);
     *out_pid = s->pid;
     return w->transport->dial(w->transport, deploy->address, &options, &s->link, err);
 }
@@ -773,6 +777,62 @@ the_next_job_manager_takes_the_job_up(void **state)
     world_close(&w);
 }
 
+/* The new plan is in the store: the next job manager goes on with it. */
+static void
+a_rescaled_job_keeps_its_new_plan(void **state)
+{
+    world w;
+    char job[33];
+    const slu_message want = {.kind = SLU_MESSAGE_WANT, .name = "", .parallelism = 1};
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 2500);
+    const slu_message mine = {.kind = SLU_MESSAGE_RESCALE, .job = job, .items = &want, .item_count = 1, .request = ++w.request};
+    w.answered = false;
+    tell(w.client, &mine);
+    run(&w, 500);
+    assert_true(w.answered);
+    assert_int_equal(w.answer.kind, SLU_MESSAGE_DONE);
+    const slu_message *details = ask(&w, (slu_message){.kind = SLU_MESSAGE_DESCRIBE, .job = job});
+    assert_int_equal(details->tasks, 2);
+    assert_int_equal(details->restarts, 0);
+    assert_int_equal(living(&w, 0)->tasks, 2);
+    assert_int_equal(living(&w, 0)->attempt, 2);
+    jm_close(&w);
+    run(&w, 500);
+    jm_open(&w);
+    run(&w, 3000);
+    CHECK_TEXT(state_of(&w, job), "RUNNING");
+    assert_int_equal(w.answer.tasks, 2);
+    assert_int_equal(living(&w, 0)->attempt, 2);
+    world_close(&w);
+}
+
+/* What does not even begin under its new plan goes back to the old one, and the user hears why. */
+static void
+a_plan_that_does_not_run_is_taken_back(void **state)
+{
+    world w;
+    char job[33];
+    const slu_message want = {.kind = SLU_MESSAGE_WANT, .name = "sink", .parallelism = 1};
+    world_open(&w);
+    w.tasks_failing = 3;
+    submit(&w, job);
+    run(&w, 2500);
+    const slu_message mine = {.kind = SLU_MESSAGE_RESCALE, .job = job, .items = &want, .item_count = 1, .request = ++w.request};
+    w.answered = false;
+    tell(w.client, &mine);
+    run(&w, 3000);
+    assert_true(w.answered);
+    assert_int_equal(w.answer.kind, SLU_MESSAGE_FAILED);
+    assert_non_null(strstr(w.answer.text, "was not rescaled"));
+    run(&w, 3000);
+    CHECK_TEXT(state_of(&w, job), "RUNNING");
+    assert_int_equal(w.answer.tasks, 4);
+    assert_int_equal(living(&w, 0)->tasks, 4);
+    world_close(&w);
+}
+
 static void
 old_attempts_are_fenced(void **state)
 {
@@ -894,6 +954,8 @@ main(void)
         cmocka_unit_test(cancel_and_stop),
         cmocka_unit_test(waits_are_answered_at_the_end),
         cmocka_unit_test(the_next_job_manager_takes_the_job_up),
+        cmocka_unit_test(a_rescaled_job_keeps_its_new_plan),
+        cmocka_unit_test(a_plan_that_does_not_run_is_taken_back),
         cmocka_unit_test(old_attempts_are_fenced),
         cmocka_unit_test(a_death_is_told_by_the_worker_s_own_node),
         cmocka_unit_test(old_jobs_are_forgotten),
