@@ -323,20 +323,26 @@ snapshot_whole(const char *location, int64_t log_offset)
     return slu_dir_remove(dir, &err) == SLU_OK && rows == snapshot.row_count;
 }
 
+static const Fluss__PbKvSnapshot *
+newest_snapshot(wire_peer *p)
+{
+    Fluss__GetLatestKvSnapshotsRequest request = FLUSS__GET_LATEST_KV_SNAPSHOTS_REQUEST__INIT;
+    Fluss__PbTablePath path = peer_path("fluss", "k");
+    request.table_path = &path;
+    const Fluss__GetLatestKvSnapshotsResponse *latest = peer_call(p, FLUSS_API_GET_LATEST_KV_SNAPSHOTS, &request.base);
+    assert_non_null(latest);
+    return latest->latest_snapshots[0]->has_snapshot_id ? latest->latest_snapshots[0] : NULL;
+}
+
 /* The newest snapshot is whole. 1 when there is one. In a process of its own, for RocksDB's threads do not live through the fork of the
  * next server. */
 static int
 check_snapshot(wire_peer *p, int64_t table_id)
 {
-    Fluss__GetLatestKvSnapshotsRequest request = FLUSS__GET_LATEST_KV_SNAPSHOTS_REQUEST__INIT;
-    Fluss__PbTablePath path = peer_path("fluss", "k");
     char location[200];
     int how = 0;
-    request.table_path = &path;
-    const Fluss__GetLatestKvSnapshotsResponse *latest = peer_call(p, FLUSS_API_GET_LATEST_KV_SNAPSHOTS, &request.base);
-    assert_non_null(latest);
-    const Fluss__PbKvSnapshot *at = latest->latest_snapshots[0];
-    if (!at->has_snapshot_id)
+    const Fluss__PbKvSnapshot *at = newest_snapshot(p);
+    if (at == NULL)
         return 0;
     (void)snprintf(location, sizeof location, "%s/remote/kv/fluss/k-%lld/0/snap-%lld", root, (long long)table_id,
                    (long long)at->snapshot_id);
@@ -363,7 +369,7 @@ static void
 rows_are_those_of_the_last_acknowledged_write(void **state)
 {
     (void)state;
-    enum { KEYS = 50 };
+    enum { KEYS = 50, WRITES_MAX = 100000 }; /* on a slow machine the first snapshot takes its time */
     int64_t acked[KEYS];
     int64_t tried[KEYS];
     wire_peer p;
@@ -376,7 +382,7 @@ rows_are_those_of_the_last_acknowledged_write(void **state)
     int snapshots = 0;
     for (int round = 0; round < 8; round++) {
         const int64_t writes = 100 + (int64_t)(next_random() % 400);
-        for (int64_t i = 0; i < writes; i++) {
+        for (int64_t i = 0; i < writes || (round == 0 && i < WRITES_MAX && newest_snapshot(&p) == NULL); i++) {
             const int32_t k = (int32_t)(next_random() % KEYS);
             tried[k] = acked[k] + 1;
             assert_true(put_one(&p, id, k, tried[k]));
