@@ -317,6 +317,8 @@ fluss_server_open(const slu_env *env, const fluss_server_options *options, fluss
     if (status == SLU_OK)
         status = fluss_auto_partitions_open(server, &server->auto_partitions, err);
     if (status == SLU_OK)
+        status = fluss_alters_finish(server, err);
+    if (status == SLU_OK)
         status = server_listen(server, err);
     if (status != SLU_OK) {
         fluss_server_close(&server);

@@ -114,6 +114,8 @@ void fluss_sessions_sweep(void *server);
 
 /* lake/api.c. Puts the lake tables of the catalogue under tiering. */
 SLU_CHECK slu_status fluss_lake_load(fluss_server *server, slu_error *err);
+/* Finishes what a crash left between a lake and the catalogue (tables/alter.c). */
+SLU_CHECK slu_status fluss_alters_finish(fluss_server *server, slu_error *err);
 /* A lake table: its freshness comes from the descriptor. */
 SLU_CHECK slu_status fluss_lake_add(fluss_server *server, const fluss_table_row *row, const fluss_descriptor *descriptor,
                                     int64_t last_tiered_ms, slu_error *err);

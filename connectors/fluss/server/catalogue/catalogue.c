@@ -138,7 +138,7 @@ cat_grow(slu_arena *arena, void *rows, size_t count, size_t row_bytes)
 static slu_status
 catalogue_make_tables(fluss_catalogue *c, slu_error *err)
 {
-    const char *const schemas[] = {catalogue_schema, fluss_catalogue_cluster_schema};
+    const char *const schemas[] = {catalogue_schema, fluss_catalogue_cluster_schema, fluss_catalogue_alters_schema};
     for (size_t i = 0; i < SLU_COUNT_OF(schemas); i++)
         if (sqlite3_exec(c->db, schemas[i], NULL, NULL, NULL) != SQLITE_OK)
             return cat_sql_error(c, err);

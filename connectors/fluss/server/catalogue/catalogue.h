@@ -76,6 +76,21 @@ SLU_CHECK slu_status fluss_catalogue_get_table_by_id(fluss_catalogue *c, int64_t
                                                      slu_error *err);
 SLU_CHECK slu_status fluss_catalogue_list_tables(fluss_catalogue *c, const char *database, slu_arena *arena, fluss_table_row **out,
                                                  size_t *out_count, slu_error *err);
+
+/* A change that a table's lake is told of before it is stored: begun here first, so that a crash between the two is seen at the next
+ * start. fluss_catalogue_alter_table ends it; forget is for one that the lake refused. */
+typedef struct fluss_alter_row {
+    int64_t table_id;
+    const char *json;
+    const char *schema_json; /* NULL: the schema stays */
+} fluss_alter_row;
+
+SLU_CHECK slu_status fluss_catalogue_begin_alter(fluss_catalogue *c, int64_t table_id, const char *json, const char *schema_json,
+                                                 slu_error *err);
+SLU_CHECK slu_status fluss_catalogue_forget_alter(fluss_catalogue *c, int64_t table_id, slu_error *err);
+/* Those of tables that are there. */
+SLU_CHECK slu_status fluss_catalogue_list_alters(fluss_catalogue *c, slu_arena *arena, fluss_alter_row **out, size_t *out_count,
+                                                 slu_error *err);
 /* Replaces the descriptor; with schema_json the table gets that schema under the next id. */
 SLU_CHECK slu_status fluss_catalogue_alter_table(fluss_catalogue *c, int64_t table_id, const char *json, const char *schema_json,
                                                  slu_error *err);

@@ -8,6 +8,7 @@
 
 /* The tables of each file of the catalogue. */
 extern const char fluss_catalogue_cluster_schema[];
+extern const char fluss_catalogue_alters_schema[];
 
 /* Rows of a table or partition that is no more. */
 #define CAT_IS_ORPHAN(of)                                                                                                          \

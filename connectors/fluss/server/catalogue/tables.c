@@ -132,6 +132,7 @@ table_update(fluss_catalogue *c, int64_t table_id, const char *json, const char 
                     table_id, json, now, (int64_t)(schema_json != NULL)));
     if (sqlite3_changes(c->db) == 0)
         return slu_error_set_coded(err, SLU_NOTFOUND, 7, "Table with id %" PRId64 " does not exist.", table_id);
+    SLU_TRY(fluss_catalogue_forget_alter(c, table_id, err));
     if (schema_json == NULL)
         return SLU_OK;
     return cat_run(c, err, "INSERT INTO schemas SELECT id, schema_id, ?2 FROM tables WHERE id = ?1", "it", table_id, schema_json);

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 
+#define ALTERS_ARENA_BYTES_MAX ((size_t)256 << 20)
 #define ALTER_SET 0
 #define ALTER_DELETE 1
 #define ALTER_TYPE_MAX 3
@@ -145,28 +146,36 @@ alter_check(const Fluss__AlterTableRequest *request, slu_error *err)
     return SLU_OK;
 }
 
-/* The lake's table follows: made when the lake is switched on, altered while it is on. */
+/* ---- the lake first ---- */
+
+/* Whether a lake's table has to follow. */
 static slu_status
-alter_lake(const fluss_request *r, const fluss_served *table, const fluss_descriptor *now, const char *json, slu_error *err)
+alter_needs_lake(const fluss_server *server, const fluss_served *table, const fluss_descriptor *now, bool *out, slu_error *err)
 {
-    const fluss_server *server = r->server;
+    const fluss_table_row *row = &table->row;
     const bool before = fluss_lake_enabled(&table->descriptor);
-    if (!fluss_lake_enabled(now))
-        return SLU_OK;
-    if (!server->has_lake)
-        return before ? SLU_OK
-                      : alter_fail(err, slu_error_set(err, SLU_INVALID,
-                                                      "Cannot alter table %s.%s in data lake, because the Fluss cluster doesn't "
-                                                      "enable datalake tables.",
-                                                      table->row.database, table->row.name));
-    if (before && server->lake.alter_table == NULL)
+    *out = fluss_lake_enabled(now) && server->has_lake;
+    if (!server->has_lake && fluss_lake_enabled(now) && !before)
+        return alter_fail(err, slu_error_set(err, SLU_INVALID,
+                                             "Cannot alter table %s.%s in data lake, because the Fluss cluster doesn't "
+                                             "enable datalake tables.",
+                                             row->database, row->name));
+    if (*out && before && server->lake.alter_table == NULL)
         return alter_fail(err, slu_error_set(err, SLU_UNSUPPORTED,
                                              "table %s.%s is a lake table, and its lake table cannot be altered by this "
                                              "server yet",
-                                             table->row.database, table->row.name));
-    const slu_status status =
-        before ? server->lake.alter_table(server->lake.context, table->row.database, table->row.name, json, err)
-               : server->lake.create_table(server->lake.context, table->row.database, table->row.name, json, err);
+                                             row->database, row->name));
+    return SLU_OK;
+}
+
+/* Made when the lake is switched on, altered while it is on; either does nothing when it was done before. */
+static slu_status
+alter_lake(const fluss_server *server, const fluss_served *table, const char *json, slu_error *err)
+{
+    const fluss_table_row *row = &table->row;
+    const bool before = fluss_lake_enabled(&table->descriptor);
+    const slu_status status = before ? server->lake.alter_table(server->lake.context, row->database, row->name, json, err)
+                                     : server->lake.create_table(server->lake.context, row->database, row->name, json, err);
     if (status < 0 && err != NULL)
         err->code =
             status == SLU_CONFLICT && !before ? FLUSS_ERROR_LAKE_TABLE_ALREADY_EXIST : FLUSS_ERROR_INVALID_ALTER_TABLE_EXCEPTION;
@@ -174,9 +183,79 @@ alter_lake(const fluss_request *r, const fluss_served *table, const fluss_descri
 }
 
 static slu_status
+alter_store(fluss_server *server, fluss_served *table, const char *json, const char *schema_json, slu_error *err)
+{
+    SLU_TRY(fluss_catalogue_alter_table(server->catalogue, table->row.id, json, schema_json, err));
+    fluss_fetches_wake_table(server->fetches, table); /* their projections may mean other columns now */
+    SLU_TRY(fluss_tables_altered(server->tables, table, err));
+    fluss_tiering_remove(server->tiering, table->row.id);
+    fluss_auto_partitions_changed(server->auto_partitions, table->row.id);
+    return fluss_lake_enabled(&table->descriptor)
+               ? fluss_lake_add(server, &table->row, &table->descriptor, slu_wall_ms(server->env), err)
+               : SLU_OK;
+}
+
+/* Begun in the catalogue, done in the lake, ended in the catalogue: whatever a crash leaves between is finished at the next start. */
+static slu_status
+alter_both(fluss_server *server, fluss_served *table, const char *json, const char *schema_json, slu_error *err)
+{
+    slu_error why;
+    SLU_TRY(fluss_catalogue_begin_alter(server->catalogue, table->row.id, json, schema_json, err));
+    const slu_status status = alter_lake(server, table, json, err);
+    if (status == SLU_OK)
+        return alter_store(server, table, json, schema_json, err);
+    if (fluss_catalogue_forget_alter(server->catalogue, table->row.id, &why) != SLU_OK)
+        slu_log_warn(server->env, "LAKE-ALTER-LEFT", "table %s.%s: %s; the next start tries what was refused now",
+                     table->row.database, table->row.name, why.message);
+    return status;
+}
+
+static bool
+lake_is_away(slu_status status)
+{
+    return status == SLU_IO || status == SLU_TIMEOUT || status == SLU_CLOSED;
+}
+
+/* One that a crash left. While the lake cannot be reached it is kept for a later start. */
+static void
+alter_finish(fluss_server *server, const fluss_alter_row *row)
+{
+    slu_error why = {0};
+    fluss_served *table = NULL;
+    slu_status status = fluss_tables_get_by_id(server->tables, row->table_id, &table, &why);
+    if (status == SLU_OK)
+        status = alter_lake(server, table, row->json, &why);
+    if (status == SLU_OK)
+        status = alter_store(server, table, row->json, row->schema_json, &why);
+    if (status == SLU_OK) {
+        slu_log_info(server->env, "LAKE-ALTER", "table %s.%s: an ALTER TABLE that had begun is finished", table->row.database,
+                     table->row.name);
+        return;
+    }
+    slu_log_warn(server->env, "LAKE-ALTER-LEFT", "an ALTER TABLE of table %" PRId64 " that had begun is not finished: %s",
+                 row->table_id, why.message);
+    if (!lake_is_away(status) && fluss_catalogue_forget_alter(server->catalogue, row->table_id, &why) != SLU_OK)
+        slu_log_warn(server->env, "LAKE-ALTER-LEFT", "%s", why.message);
+}
+
+slu_status
+fluss_alters_finish(fluss_server *server, slu_error *err)
+{
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    fluss_alter_row *rows = NULL;
+    size_t count = 0;
+    slu_arena_init(&arena, ALTERS_ARENA_BYTES_MAX);
+    SLU_TRY(fluss_catalogue_list_alters(server->catalogue, &arena, &rows, &count, err));
+    for (size_t i = 0; i < count && server->has_lake && server->lake.alter_table != NULL; i++)
+        alter_finish(server, &rows[i]);
+    return SLU_OK;
+}
+
+static slu_status
 alter_table(const fluss_request *r, fluss_served *table, const Fluss__AlterTableRequest *request, slu_error *err)
 {
     fluss_descriptor descriptor;
+    bool lake = false;
     SLU_AUTO(slu_buf_fini) slu_buf json = {0};
     SLU_AUTO(slu_buf_fini) slu_buf schema = {0};
     const bool columns =
@@ -190,16 +269,10 @@ alter_table(const fluss_request *r, fluss_served *table, const Fluss__AlterTable
     SLU_TRY(fluss_rules_altered_table(&descriptor, err));
     SLU_TRY(fluss_descriptor_encode(&descriptor, &json, err));
     SLU_TRY(fluss_schema_encode(&descriptor.schema, &schema, err));
-    SLU_TRY(alter_lake(r, table, &descriptor, slu_buf_cstr(&json), err));
-    SLU_TRY(fluss_catalogue_alter_table(r->server->catalogue, table->row.id, slu_buf_cstr(&json),
-                                        columns ? slu_buf_cstr(&schema) : NULL, err));
-    fluss_fetches_wake_table(r->server->fetches, table); /* their projections may mean other columns now */
-    SLU_TRY(fluss_tables_altered(r->server->tables, table, err));
-    fluss_tiering_remove(r->server->tiering, table->row.id);
-    fluss_auto_partitions_changed(r->server->auto_partitions, table->row.id);
-    return fluss_lake_enabled(&table->descriptor)
-               ? fluss_lake_add(r->server, &table->row, &table->descriptor, slu_wall_ms(r->server->env), err)
-               : SLU_OK;
+    SLU_TRY(alter_needs_lake(r->server, table, &descriptor, &lake, err));
+    const char *schema_json = columns ? slu_buf_cstr(&schema) : NULL;
+    return lake ? alter_both(r->server, table, slu_buf_cstr(&json), schema_json, err)
+                : alter_store(r->server, table, slu_buf_cstr(&json), schema_json, err);
 }
 
 slu_status
