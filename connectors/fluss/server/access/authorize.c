@@ -153,6 +153,7 @@ typedef struct api_right {
         FLUSS_API_##api, FLUSS_OPERATION_##operation, OF_TABLE_ID, offsetof(Fluss__##type, table_id)                               \
     }
 
+/* LAKE_TIERING_HEARTBEAT, PREPARE_ and COMMIT_LAKE_TABLE_SNAPSHOT are not here: Fluss 0.9.1 asks for no right there, either. */
 static const api_right rights[] = {
     CLUSTER(CREATE_DATABASE, CREATE),
     DATABASE(DROP_DATABASE, DROP, DropDatabaseRequest, database_name),

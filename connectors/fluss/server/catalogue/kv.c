@@ -191,12 +191,22 @@ fluss_catalogue_stale_kv_snapshots(fluss_catalogue *c, int64_t retained, slu_are
     return read_snapshots(c, &stmt, arena, out, out_count, err);
 }
 
-slu_status
-fluss_catalogue_pin_kv_snapshot(fluss_catalogue *c, const fluss_kv_bucket *of, int64_t snapshot_id, int64_t until_ms,
-                                slu_error *err)
+static slu_status
+pin_snapshots(fluss_catalogue *c, const fluss_kv_snapshot_row *rows, size_t count, int64_t until_ms, slu_error *err)
 {
-    return cat_run(c, err, "UPDATE kv_snapshots SET pinned = max(pinned, ?5) WHERE " KV_BUCKET_IS " AND snapshot_id = ?4", "iiiii",
-                   of->table_id, of->partition_id, (int64_t)of->bucket, snapshot_id, until_ms);
+    for (size_t i = 0; i < count; i++)
+        SLU_TRY(cat_run(c, err, "UPDATE kv_snapshots SET pinned = max(pinned, ?5) WHERE " KV_BUCKET_IS " AND snapshot_id = ?4",
+                        "iiiii", rows[i].of.table_id, rows[i].of.partition_id, (int64_t)rows[i].of.bucket, rows[i].snapshot_id,
+                        until_ms));
+    return SLU_OK;
+}
+
+slu_status
+fluss_catalogue_pin_kv_snapshots(fluss_catalogue *c, const fluss_kv_snapshot_row *rows, size_t count, int64_t until_ms,
+                                 slu_error *err)
+{
+    SLU_TRY(cat_begin(c, err));
+    return cat_end(c, pin_snapshots(c, rows, count, until_ms, err), err);
 }
 
 static slu_status

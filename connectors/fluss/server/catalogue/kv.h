@@ -55,8 +55,9 @@ SLU_CHECK slu_status fluss_catalogue_all_kv_snapshots(fluss_catalogue *c, slu_ar
 /* Those that are not among the `retained` newest of their bucket, and that nobody holds. */
 SLU_CHECK slu_status fluss_catalogue_stale_kv_snapshots(fluss_catalogue *c, int64_t retained, slu_arena *arena,
                                                         fluss_kv_snapshot_row **out, size_t *out_count, slu_error *err);
-SLU_CHECK slu_status fluss_catalogue_pin_kv_snapshot(fluss_catalogue *c, const fluss_kv_bucket *of, int64_t snapshot_id,
-                                                     int64_t until_ms, slu_error *err);
+/* In one transaction. */
+SLU_CHECK slu_status fluss_catalogue_pin_kv_snapshots(fluss_catalogue *c, const fluss_kv_snapshot_row *rows, size_t count,
+                                                      int64_t until_ms, slu_error *err);
 /* All of a table, or of one partition (-1: the table). */
 SLU_CHECK slu_status fluss_catalogue_forget_kv_snapshots(fluss_catalogue *c, int64_t table_id, int64_t partition_id,
                                                          slu_error *err);

@@ -48,20 +48,20 @@ latest_place(const fluss_request *r, const Fluss__GetLatestKvSnapshotsRequest *r
 }
 
 static slu_status
-latest_bucket(const fluss_request *r, const fluss_kv_bucket *of, Fluss__PbKvSnapshot *out, slu_error *err)
+latest_bucket(const fluss_request *r, const fluss_kv_bucket *of, Fluss__PbKvSnapshot *out, fluss_kv_snapshot_row *row,
+              slu_error *err)
 {
-    fluss_kv_snapshot_row row;
     fluss__pb_kv_snapshot__init(out);
     out->bucket_id = of->bucket;
-    const slu_status status = fluss_kv_snapshots_newest(r->server, of, r->arena, &row, err);
+    const slu_status status = fluss_kv_snapshots_newest(r->server, of, r->arena, row, err);
     if (status == SLU_NOTFOUND)
         return SLU_OK; /* the changelog has all rows */
     SLU_TRY(status);
     out->has_snapshot_id = true;
-    out->snapshot_id = row.snapshot_id;
+    out->snapshot_id = row->snapshot_id;
     out->has_log_offset = true;
-    out->log_offset = row.log_offset;
-    return fluss_kv_snapshots_pin(r->server, &row, err);
+    out->log_offset = row->log_offset;
+    return SLU_OK;
 }
 
 slu_status
@@ -74,11 +74,15 @@ fluss_handle_latest_kv_snapshots(fluss_request *r, slu_error *err)
     SLU_TRY(latest_place(r, request, &table, &partition_id, err));
     const size_t count = (size_t)table->table.bucket_count;
     Fluss__PbKvSnapshot **list = (Fluss__PbKvSnapshot **)fluss_reply_list(r->arena, count, sizeof **list);
+    fluss_kv_snapshot_row *named = slu_arena_array(r->arena, count, sizeof *named);
+    size_t named_count = 0;
     SLU_TRY(slu_arena_status(r->arena, err));
     for (size_t i = 0; i < count; i++) {
         const fluss_kv_bucket of = {table->row.id, partition_id, (int32_t)i};
-        SLU_TRY(latest_bucket(r, &of, list[i], err));
+        SLU_TRY(latest_bucket(r, &of, list[i], &named[named_count], err));
+        named_count += list[i]->has_snapshot_id ? 1 : 0;
     }
+    SLU_TRY(fluss_kv_snapshots_pin(r->server, named, named_count, err));
     response.table_id = table->row.id;
     response.has_partition_id = partition_id != FLUSS_NO_PARTITION;
     response.partition_id = partition_id;

@@ -13,7 +13,10 @@
 struct fluss_kv_snapshots {
     fluss_server *server;
     slu_timer *timer;
-    uint64_t pass;
+    fluss_kv_bucket *changed; /* of this pass: those to be looked at, up to changed_count */
+    size_t changed_count;
+    size_t changed_room;
+    size_t changed_next;
     int64_t leases_looked_ms; /* when leases were looked at last */
     bool in_pass;
     bool busy; /* one snapshot is on its way to storage: this one */
@@ -415,20 +418,40 @@ tablet_snapshot_offset(fluss_server *server, fluss_tablet *tablet)
     return tablet->snapshot_offset;
 }
 
-typedef struct pass_step {
-    fluss_kv_snapshots *snapshots;
-    fluss_tablet *changed;
-} pass_step;
+static bool
+tablet_changed(fluss_server *server, fluss_tablet *tablet)
+{
+    return tablet->kv != NULL && fluss_kv_tablet_applied(tablet->kv) > tablet_snapshot_offset(server, tablet);
+}
 
+/* One for which there is no memory is looked at in the next pass. */
 static void
 pass_look(void *context, fluss_tablet *tablet)
 {
-    pass_step *step = context;
-    if (step->changed != NULL || tablet->kv == NULL || tablet->snapshot_pass == step->snapshots->pass)
+    fluss_kv_snapshots *snapshots = context;
+    if (!tablet_changed(snapshots->server, tablet))
         return;
-    tablet->snapshot_pass = step->snapshots->pass;
-    if (fluss_kv_tablet_applied(tablet->kv) > tablet_snapshot_offset(step->snapshots->server, tablet))
-        step->changed = tablet;
+    if (snapshots->changed_count == snapshots->changed_room) {
+        const size_t room = snapshots->changed_room == 0 ? 64 : 2 * snapshots->changed_room;
+        fluss_kv_bucket *changed = slu_realloc(snapshots->changed, room * sizeof *changed);
+        if (changed == NULL)
+            return;
+        snapshots->changed = changed;
+        snapshots->changed_room = room;
+    }
+    snapshots->changed[snapshots->changed_count++] = bucket_of(tablet);
+}
+
+static fluss_tablet *
+pass_next(fluss_kv_snapshots *snapshots)
+{
+    while (snapshots->changed_next < snapshots->changed_count) {
+        const fluss_kv_bucket *of = &snapshots->changed[snapshots->changed_next++];
+        fluss_tablet *tablet = fluss_tables_peek(snapshots->server->tables, of->table_id, of->partition_id, of->bucket);
+        if (tablet != NULL && tablet_changed(snapshots->server, tablet))
+            return tablet;
+    }
+    return NULL;
 }
 
 static void
@@ -438,7 +461,9 @@ pass_begin(fluss_kv_snapshots *snapshots)
     const fluss_server *server = snapshots->server;
     const int64_t now_ms = slu_now_ms(server->env);
     snapshots->in_pass = true;
-    snapshots->pass++;
+    snapshots->changed_count = 0;
+    snapshots->changed_next = 0;
+    fluss_tables_each(snapshots->server->tables, pass_look, snapshots);
     if (now_ms - snapshots->leases_looked_ms >= server->config->kv_snapshot_lease_check_interval_ms) {
         snapshots->leases_looked_ms = now_ms; /* one that has expired holds nothing in any case: here its rows go */
         if (fluss_catalogue_expire_kv_leases(server->catalogue, &why) != SLU_OK)
@@ -452,7 +477,6 @@ static void
 snapshots_tick(void *context)
 {
     fluss_kv_snapshots *snapshots = context;
-    pass_step step = {snapshots, NULL};
     if (snapshots->busy)
         return;
     if (!fluss_remote_claimed(snapshots->server->remote)) { /* not to be had yet */
@@ -462,13 +486,13 @@ snapshots_tick(void *context)
     fluss_commits_flush(snapshots->server->commits); /* a snapshot holds no row that could still be taken back */
     if (!snapshots->in_pass)
         pass_begin(snapshots);
-    fluss_tables_each(snapshots->server->tables, pass_look, &step);
-    if (step.changed == NULL) {
+    fluss_tablet *changed = pass_next(snapshots);
+    if (changed == NULL) {
         snapshots->in_pass = false;
         slu_timer_set(snapshots->timer, snapshots->server->config->kv_snapshot_interval_ms);
         return;
     }
-    snapshot_begin(snapshots, step.changed);
+    snapshot_begin(snapshots, changed);
     if (!snapshots->busy)
         slu_timer_set(snapshots->timer, 0);
 }
@@ -560,18 +584,19 @@ fluss_kv_snapshots_get(fluss_server *server, const fluss_kv_bucket *of, int64_t 
         if (status == SLU_NOTFOUND)
             snapshots_replace(server, of);
         SLU_TRY(status);
-        return fluss_kv_snapshots_pin(server, &rows[i], err);
+        return fluss_kv_snapshots_pin(server, &rows[i], 1, err);
     }
     return slu_error_set(err, SLU_NOTFOUND, "Kv snapshot not found");
 }
 
 slu_status
-fluss_kv_snapshots_pin(fluss_server *server, const fluss_kv_snapshot_row *row, slu_error *err)
+fluss_kv_snapshots_pin(fluss_server *server, const fluss_kv_snapshot_row *rows, size_t count, slu_error *err)
 {
     const int64_t until = slu_wall_ms(server->env) + FLUSS_KV_PIN_MS + SNAPSHOTS_PIN_SLACK_MS;
-    return row->pinned_ms + SNAPSHOTS_PIN_SLACK_MS >= until
-               ? SLU_OK
-               : fluss_catalogue_pin_kv_snapshot(server->catalogue, &row->of, row->snapshot_id, until, err);
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].pinned_ms + SNAPSHOTS_PIN_SLACK_MS < until)
+            return fluss_catalogue_pin_kv_snapshots(server->catalogue, rows, count, until, err);
+    return SLU_OK;
 }
 
 int64_t
@@ -682,6 +707,7 @@ fluss_kv_snapshots_close(fluss_kv_snapshots **snapshots)
         return;
     if ((*snapshots)->timer != NULL)
         slu_timer_close(&(*snapshots)->timer);
+    slu_free((*snapshots)->changed);
     slu_free(*snapshots);
     *snapshots = NULL;
 }

@@ -41,8 +41,8 @@ SLU_CHECK slu_status fluss_kv_snapshots_newest(fluss_server *server, const fluss
 /* A snapshot by id, with its files; NOTFOUND: there is none, or it was damaged and is forgotten now. */
 SLU_CHECK slu_status fluss_kv_snapshots_get(fluss_server *server, const fluss_kv_bucket *of, int64_t snapshot_id, slu_arena *arena,
                                             fluss_kv_snapshot *out, slu_error *err);
-/* Was named to a client. */
-SLU_CHECK slu_status fluss_kv_snapshots_pin(fluss_server *server, const fluss_kv_snapshot_row *row, slu_error *err);
+/* Were named to a client. */
+SLU_CHECK slu_status fluss_kv_snapshots_pin(fluss_server *server, const fluss_kv_snapshot_row *rows, size_t count, slu_error *err);
 /* A lease ended: what nobody holds any more goes. */
 void fluss_kv_snapshots_retire(fluss_server *server);
 

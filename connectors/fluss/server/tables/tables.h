@@ -36,7 +36,6 @@ typedef struct fluss_tablet {
     fluss_wait *waiting;      /* fetches that wait for an append (fetch.c) */
     bool committing;          /* in commits.h's list of this turn */
     int64_t snapshot_offset;  /* of the newest snapshot of the rows, where known (kv/snapshots.c); -1: there is none */
-    uint64_t snapshot_pass;
     bool snapshot_known;
 } fluss_tablet;
 
