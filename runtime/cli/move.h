@@ -5,8 +5,8 @@
  *          anything of the destination.
  * Owns     all but the clients, the directories' names and args; slu_move_close lets go of it, from any state.
  * Threads  owner.
- * Errors   CONFLICT: something is there already. LIMIT: a bucket of a primary-key table whose rows do not fit into memory (fold.h). What
- *          was begun at the destination when another comes is not whole, and is for the user to remove.
+ * Errors   CONFLICT: something is there already. LIMIT: a bucket of a primary-key table whose changed keys do not fit into memory
+ *          (move_last.h). What was begun at the destination when another comes is not whole, and is for the user to remove.
  */
 #ifndef SLU_CLI_MOVE_H
 #define SLU_CLI_MOVE_H

@@ -1,9 +1,9 @@
 /* move_rows.c: the rows of a table, out of a cluster or a directory, into the other; see move.h. */
 #include "move.h"
+#include "move_last.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "catalog/fold.h"
 #include "catalog/scan_log.h"
 #include "fluss/client/scanner.h"
 #include "fluss/client/snapshot_reader.h"
@@ -127,55 +127,20 @@ bucket_end(slu_move *m, slu_error *err)
 
 /* ---- Out of a cluster ------------------------------------------------------------------------------------------------------------ */
 
-/* The rows of the bucket's kv snapshot into the fold; *start is where its changelog goes on. */
-static slu_status
-snapshot_fold(slu_move *m, cli_fold *fold, const fluss_snapshot_at *at, slu_error *err)
-{
-    fluss_snapshot_reader *reader = NULL;
-    SLU_TRY(fluss_snapshot_reader_open(m->source, at->bucket, at->snapshot_id, NULL, &reader, err));
-    slu_status status = SLU_OK;
-    while (status >= 0 && status != SLU_END) {
-        fluss_scan_batch batch = {.bucket = at->bucket};
-        status = fluss_snapshot_reader_poll(reader, &batch.array, err);
-        batch.count = batch.array.length;
-        if (status == SLU_OK)
-            status = cli_fold_add(fold, &batch, err);
-        else if (status == SLU_AGAIN)
-            fluss_client_step(m->from, 100);
-    }
-    fluss_snapshot_reader_close(&reader);
-    return status == SLU_END ? SLU_OK : status;
-}
+typedef slu_status (*log_take)(slu_move *m, slu_last_rows *last, int32_t number, fluss_scan_batch *batch, slu_error *err);
 
+/* The log of one bucket from start to stop. */
 static slu_status
-fold_put(slu_move *m, cli_fold *fold, int32_t slot, int32_t bucket, slu_error *err)
-{
-    slu_sql_batch rows;
-    slu_status status;
-    while ((status = cli_fold_next(fold, &rows, err)) == SLU_OK) {
-        status = rows_put(m, slot, bucket, &rows.array, rows.selection, 0, rows.rows, err);
-        slu_array_release(&rows.array);
-        slu_free(rows.selection);
-        SLU_TRY(status);
-    }
-    return status == SLU_END ? SLU_OK : status;
-}
-
-/* The log of one bucket from start to stop: appended rows go on at once, changes are folded. */
-static slu_status
-log_put(slu_move *m, cli_fold *fold, int32_t number, int64_t start, int64_t stop, slu_error *err)
+log_each(slu_move *m, slu_last_rows *last, int32_t number, const int64_t span[2], log_take take, slu_error *err)
 {
     fluss_scanner *scanner = NULL;
     fluss_scan_batch batch;
-    const int32_t buckets = m->table.bucket_count;
+    if (span[0] >= span[1])
+        return SLU_OK;
     SLU_TRY(fluss_scanner_open(m->source, NULL, &scanner, err));
-    slu_status status = fluss_scanner_add(scanner, number, start, stop, err);
+    slu_status status = fluss_scanner_add(scanner, number, span[0], span[1], err);
     while (status == SLU_OK && (status = cli_scan_log_next(m->source, scanner, &batch, err)) == SLU_OK) {
-        if (fold != NULL) {
-            status = cli_fold_add(fold, &batch, err);
-            continue;
-        }
-        status = rows_put(m, number / buckets, number % buckets, &batch.array, NULL, batch.first, batch.count, err);
+        status = take(m, last, number, &batch, err);
         fluss_scan_batch_fini(&batch);
     }
     fluss_scanner_close(&scanner);
@@ -183,27 +148,84 @@ log_put(slu_move *m, cli_fold *fold, int32_t number, int64_t start, int64_t stop
 }
 
 static slu_status
+log_all(slu_move *m, slu_last_rows *last, int32_t number, fluss_scan_batch *batch, slu_error *err)
+{
+    const int32_t buckets = m->table.bucket_count;
+    (void)last;
+    return rows_put(m, number / buckets, number % buckets, &batch->array, NULL, batch->first, batch->count, err);
+}
+
+static slu_status
+log_note(slu_move *m, slu_last_rows *last, int32_t number, fluss_scan_batch *batch, slu_error *err)
+{
+    (void)m;
+    (void)number;
+    return slu_last_rows_note(last, batch, err);
+}
+
+static slu_status
+log_last(slu_move *m, slu_last_rows *last, int32_t number, fluss_scan_batch *batch, slu_error *err)
+{
+    const int32_t *selection = NULL;
+    int64_t count = 0;
+    const int32_t buckets = m->table.bucket_count;
+    SLU_TRY(slu_last_rows_of_log(last, batch, &selection, &count, err));
+    return rows_put(m, number / buckets, number % buckets, &batch->array, selection, 0, count, err);
+}
+
+/* The rows of the bucket's kv snapshot that are the last of their key. */
+static slu_status
+snapshot_last(slu_move *m, slu_last_rows *last, int32_t number, const fluss_snapshot_at *at, slu_error *err)
+{
+    fluss_snapshot_reader *reader = NULL;
+    const int32_t buckets = m->table.bucket_count;
+    SLU_TRY(fluss_snapshot_reader_open(m->source, at->bucket, at->snapshot_id, NULL, &reader, err));
+    slu_status status = SLU_OK;
+    while (status >= 0 && status != SLU_END) {
+        struct ArrowArray array = {0};
+        const int32_t *selection = NULL;
+        int64_t count = 0;
+        status = fluss_snapshot_reader_poll(reader, &array, err);
+        if (status == SLU_AGAIN)
+            fluss_client_step(m->from, 100);
+        if (status != SLU_OK)
+            continue;
+        status = slu_last_rows_of_snapshot(last, &array, &selection, &count, err);
+        if (status == SLU_OK)
+            status = rows_put(m, number / buckets, number % buckets, &array, selection, 0, count, err);
+        slu_array_release(&array);
+    }
+    fluss_snapshot_reader_close(&reader);
+    return status == SLU_END ? SLU_OK : status;
+}
+
+/* The changelog is read twice, so that of a bucket no more than the keys that it touches are held. */
+static slu_status
+bucket_fold(slu_move *m, int32_t number, const fluss_snapshot_at *at, const int64_t span[2], slu_error *err)
+{
+    slu_last_rows *last = NULL;
+    SLU_TRY(slu_last_rows_new(fluss_target_table(m->source), &last, err));
+    slu_status status = log_each(m, last, number, span, log_note, err);
+    if (status == SLU_OK && at->snapshot_id != FLUSS_NO_SNAPSHOT)
+        status = snapshot_last(m, last, number, at, err);
+    if (status == SLU_OK)
+        status = log_each(m, last, number, span, log_last, err);
+    slu_last_rows_free(&last);
+    return status;
+}
+
+/* `at` NULL: a log table's bucket, all of whose rows go on. */
+static slu_status
 bucket_move(slu_move *m, int32_t number, const fluss_snapshot_at *at, int64_t start, int64_t stop, slu_error *err)
 {
-    cli_fold *fold = NULL;
-    const int32_t buckets = m->table.bucket_count;
-    slu_status status = SLU_OK;
-    if (at != NULL)
-        SLU_TRY(cli_fold_new(fluss_target_table(m->source), &fluss_target_table(m->source)->arrow, &fold, err));
-    if (at != NULL && at->snapshot_id != FLUSS_NO_SNAPSHOT) {
-        start = at->log_offset;
-        status = snapshot_fold(m, fold, at, err);
-    } else if (at != NULL && start > 0) {
-        status =
-            slu_error_set(err, SLU_UNSUPPORTED, "bucket %d: its changelog begins at offset %lld and there is no kv snapshot of it",
-                          number % buckets, (long long)start);
-    }
-    if (status == SLU_OK && start < stop)
-        status = log_put(m, fold, number, start, stop, err);
-    if (status == SLU_OK && fold != NULL)
-        status = fold_put(m, fold, number / buckets, number % buckets, err);
-    cli_fold_free(&fold);
-    return status == SLU_OK ? bucket_end(m, err) : status;
+    const bool snapshot = at != NULL && at->snapshot_id != FLUSS_NO_SNAPSHOT;
+    const int64_t span[2] = {snapshot ? at->log_offset : start, stop};
+    if (at != NULL && !snapshot && start > 0)
+        return slu_error_set(err, SLU_UNSUPPORTED,
+                             "bucket %d: its changelog begins at offset %lld and there is no kv snapshot of it",
+                             number % m->table.bucket_count, (long long)start);
+    SLU_TRY(at == NULL ? log_each(m, NULL, number, span, log_all, err) : bucket_fold(m, number, at, span, err));
+    return bucket_end(m, err);
 }
 
 static slu_status

@@ -1,9 +1,9 @@
 #include "fold.h"
 
 #include "base/alloc.h"
-#include "base/hash.h"
 #include "batch/batch.h"
 #include "fluss/record/key.h"
+#include "key_map.h"
 #include "log_table.h"
 
 #include <stdlib.h>
@@ -12,14 +12,6 @@
 #define BATCHES_MAX 1000000
 #define ROW_GONE (-1)
 
-typedef struct entry {
-    uint64_t hash;
-    size_t key_at;
-    uint32_t key_bytes;
-    int32_t batch;
-    int32_t row; /* ROW_GONE: deleted */
-} entry;
-
 struct cli_fold {
     const fluss_table *table;
     const struct ArrowSchema *schema;
@@ -27,13 +19,8 @@ struct cli_fold {
     int32_t batch_count;
     int32_t batch_capacity;
     int64_t rows_bytes;
-    slu_buf keys;
-    entry *entries;
-    uint32_t entry_count;
-    uint32_t entry_capacity;
-    uint32_t *slots; /* entry number + 1; 0: free */
-    uint32_t slot_count;
-    int32_t next; /* of cli_fold_next */
+    cli_key_map *keys; /* the value: where the last row of the key is */
+    int32_t next;      /* of cli_fold_next */
     bool selected;
 };
 
@@ -45,9 +32,11 @@ cli_fold_new(const fluss_table *table, const struct ArrowSchema *schema, cli_fol
         return slu_error_set(err, SLU_NOMEM, "no memory to fold a changelog");
     fold->table = table;
     fold->schema = schema;
-    slu_buf_init(&fold->keys, KEY_BYTES_MAX);
+    const slu_status status = cli_key_map_new(&fold->keys, err);
+    if (status != SLU_OK)
+        cli_fold_free(&fold);
     *out = fold;
-    return SLU_OK;
+    return status;
 }
 
 static void
@@ -67,77 +56,24 @@ cli_fold_free(cli_fold **fold)
         return;
     for (int32_t i = 0; i < mine->batch_count; i++)
         batch_drop(&mine->batches[i]);
-    slu_buf_fini(&mine->keys);
+    cli_key_map_free(&mine->keys);
     slu_free(mine->batches);
-    slu_free(mine->entries);
-    slu_free(mine->slots);
     slu_free(mine);
-}
-
-/* The slot of a key, or the free one where it belongs. */
-static uint32_t
-slot_find(const cli_fold *fold, uint64_t hash, slu_view key)
-{
-    uint32_t slot = (uint32_t)hash & (fold->slot_count - 1);
-    while (fold->slots[slot] != 0) {
-        const entry *at = &fold->entries[fold->slots[slot] - 1];
-        if (at->hash == hash && slu_view_equal(slu_view_of(fold->keys.data + at->key_at, at->key_bytes), key))
-            break;
-        slot = (slot + 1) & (fold->slot_count - 1);
-    }
-    return slot;
-}
-
-static bool
-slots_grow(cli_fold *fold)
-{
-    const uint32_t count = fold->slot_count == 0 ? 1024 : fold->slot_count * 2;
-    uint32_t *slots = slu_alloc_zero(count, sizeof *slots);
-    if (slots == NULL)
-        return false;
-    for (uint32_t i = 0; i < fold->entry_count; i++) {
-        uint32_t slot = (uint32_t)fold->entries[i].hash & (count - 1);
-        while (slots[slot] != 0)
-            slot = (slot + 1) & (count - 1);
-        slots[slot] = i + 1;
-    }
-    slu_free(fold->slots);
-    fold->slots = slots;
-    fold->slot_count = count;
-    return true;
-}
-
-static bool
-entries_grow(cli_fold *fold)
-{
-    const uint32_t capacity = fold->entry_capacity == 0 ? 1024 : fold->entry_capacity * 2;
-    entry *entries = slu_realloc(fold->entries, capacity * sizeof *entries);
-    if (entries == NULL)
-        return false;
-    fold->entries = entries;
-    fold->entry_capacity = capacity;
-    return true;
 }
 
 static slu_status
 key_set(cli_fold *fold, slu_view key, int32_t batch, int32_t row, slu_error *err)
 {
-    const uint64_t hash = slu_hash64(key.data, key.bytes);
-    if ((fold->entry_count + 1) * 2 > fold->slot_count && !slots_grow(fold))
-        return slu_error_set(err, SLU_NOMEM, "no memory to fold %u keys", fold->entry_count);
-    const uint32_t slot = slot_find(fold, hash, key);
-    if (fold->slots[slot] == 0) {
-        if (fold->entry_count == fold->entry_capacity && !entries_grow(fold))
-            return slu_error_set(err, SLU_NOMEM, "no memory to fold %u keys", fold->entry_count);
-        fold->entries[fold->entry_count] = (entry){.hash = hash, .key_at = fold->keys.bytes, .key_bytes = (uint32_t)key.bytes};
-        slu_buf_append(&fold->keys, key.data, key.bytes);
-        SLU_TRY(slu_buf_status(&fold->keys, err));
-        fold->slots[slot] = ++fold->entry_count;
-    }
-    entry *at = &fold->entries[fold->slots[slot] - 1];
-    at->batch = batch;
-    at->row = row;
-    return SLU_OK;
+    return cli_key_map_set(fold->keys, key, (int64_t)((uint64_t)batch << 32 | (uint32_t)row), err);
+}
+
+/* The batch of the at-th key, and in *row its last row there. */
+static slu_sql_batch *
+key_place(const cli_fold *fold, uint32_t at, int32_t *row)
+{
+    const uint64_t place = (uint64_t)cli_key_map_value(fold->keys, at);
+    *row = (int32_t)(uint32_t)place;
+    return &fold->batches[place >> 32];
 }
 
 static slu_status
@@ -215,7 +151,8 @@ cli_fold_add(cli_fold *fold, fluss_scan_batch *batch, slu_error *err)
 bool
 cli_fold_touched(const cli_fold *fold, slu_view key)
 {
-    return fold->slot_count > 0 && fold->slots[slot_find(fold, slu_hash64(key.data, key.bytes), key)] != 0;
+    int64_t place;
+    return cli_key_map_get(fold->keys, key, &place);
 }
 
 static int
@@ -230,19 +167,21 @@ row_order(const void *a, const void *b)
 static slu_status
 rows_select(cli_fold *fold, slu_error *err)
 {
-    for (uint32_t i = 0; i < fold->entry_count; i++)
-        if (fold->entries[i].row != ROW_GONE)
-            fold->batches[fold->entries[i].batch].rows++;
+    int32_t row = 0;
+    for (uint32_t i = 0; i < cli_key_map_count(fold->keys); i++) {
+        slu_sql_batch *of = key_place(fold, i, &row);
+        of->rows += row != ROW_GONE;
+    }
     for (int32_t i = 0; i < fold->batch_count; i++) {
         fold->batches[i].selection = slu_alloc((size_t)fold->batches[i].rows * sizeof *fold->batches[i].selection);
         if (fold->batches[i].selection == NULL)
             return slu_error_set(err, SLU_NOMEM, "no memory to select rows");
         fold->batches[i].rows = 0;
     }
-    for (uint32_t i = 0; i < fold->entry_count; i++) {
-        slu_sql_batch *of = &fold->batches[fold->entries[i].batch];
-        if (fold->entries[i].row != ROW_GONE)
-            of->selection[of->rows++] = fold->entries[i].row;
+    for (uint32_t i = 0; i < cli_key_map_count(fold->keys); i++) {
+        slu_sql_batch *of = key_place(fold, i, &row);
+        if (row != ROW_GONE)
+            of->selection[of->rows++] = row;
     }
     for (int32_t i = 0; i < fold->batch_count; i++)
         qsort(fold->batches[i].selection, (size_t)fold->batches[i].rows, sizeof *fold->batches[i].selection, row_order);
