@@ -64,7 +64,9 @@ SLU_CHECK slu_status iceberg_rest_table_decode(slu_view text, iceberg_rest_loade
 
 /* The bodies are appended. `ns` has levels divided by '.'. */
 SLU_CHECK slu_status iceberg_rest_namespace_encode(const char *ns, slu_buf *out, slu_error *err);
-SLU_CHECK slu_status iceberg_rest_create_encode(const char *name, const iceberg_create *create, slu_buf *out, slu_error *err);
+/* `stage`: the table is only prepared (staged.h). */
+SLU_CHECK slu_status iceberg_rest_create_encode(const char *name, const iceberg_create *create, bool stage, slu_buf *out,
+                                                slu_error *err);
 SLU_CHECK slu_status iceberg_rest_commit_encode(const iceberg_table *base, const iceberg_change *change, slu_buf *out,
                                                 slu_error *err);
 SLU_CHECK slu_status iceberg_rest_rename_encode(const char *from_ns, const char *from, const char *to_ns, const char *to,

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "iceberg/catalog_parts.h"
 #include "iceberg/manifest.h"
+#include "iceberg/rest/staged.h"
 #include "iceberg/rest/vended.h"
 
 #define PATH_BYTES_MAX ((size_t)64 << 10)
@@ -134,15 +135,49 @@ answer_lost(slu_error *err)
 }
 
 static slu_status
-create_once(const rest_catalog *catalog, const char *ns, const char *name, const slu_buf *body, iceberg_table *out, slu_error *err)
+create_post(const rest_catalog *catalog, const char *ns, const char *name, const iceberg_create *create, bool stage,
+            iceberg_rest_reply *reply, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf path = {0};
-    SLU_AUTO(iceberg_rest_reply_fini) iceberg_rest_reply reply = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf body = {0};
     slu_buf_init(&path, PATH_BYTES_MAX);
+    slu_buf_init(&body, BODY_BYTES_MAX);
     SLU_TRY(path_ns(catalog, ns, &path, err));
     slu_buf_text(&path, "/tables");
-    SLU_TRY(call(catalog, "POST", &path, body, ICEBERG_METADATA_BYTES_MAX, &reply, err));
+    SLU_TRY(iceberg_rest_create_encode(name, create, stage, &body, err));
+    return call(catalog, "POST", &path, &body, ICEBERG_METADATA_BYTES_MAX, reply, err);
+}
+
+static slu_status
+create_staged(const rest_catalog *catalog, const char *ns, const char *name, const iceberg_create *create, iceberg_table *out,
+              slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf body = {0};
+    SLU_AUTO(iceberg_rest_reply_fini) iceberg_rest_reply staged = {0};
+    SLU_AUTO(iceberg_rest_reply_fini) iceberg_rest_reply reply = {0};
+    slu_buf_init(&body, BODY_BYTES_MAX);
+    SLU_TRY(create_post(catalog, ns, name, create, true, &staged, err));
+    SLU_TRY(iceberg_rest_staged_encode(slu_buf_view(&staged.body), ns, name, &body, err));
+    SLU_TRY(call_table(catalog, "POST", ns, name, &body, &reply, err));
     return table_take(catalog, ns, name, &reply, out, err) == SLU_OK ? SLU_OK : answer_lost(err);
+}
+
+/* Does the refusal say that tables are to be staged first? */
+static bool
+wants_stage(slu_status status, const iceberg_rest_fault *fault)
+{
+    return status == SLU_UNSUPPORTED || (status == SLU_INVALID && strcasestr(fault->message, "stage") != NULL);
+}
+
+static slu_status
+create_once(const rest_catalog *catalog, const char *ns, const char *name, const iceberg_create *create, iceberg_table *out,
+            slu_error *err)
+{
+    SLU_AUTO(iceberg_rest_reply_fini) iceberg_rest_reply reply = {0};
+    const slu_status status = create_post(catalog, ns, name, create, false, &reply, err);
+    if (status == SLU_OK)
+        return table_take(catalog, ns, name, &reply, out, err) == SLU_OK ? SLU_OK : answer_lost(err);
+    return wants_stage(status, &reply.fault) ? create_staged(catalog, ns, name, create, out, err) : status;
 }
 
 static slu_status
@@ -163,16 +198,13 @@ namespace_create(const rest_catalog *catalog, const char *ns, slu_error *err)
 static slu_status
 rest_create(void *self, const char *ns, const char *name, const iceberg_create *create, iceberg_table *out, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf body = {0};
-    slu_buf_init(&body, BODY_BYTES_MAX);
     SLU_TRY(name_check("table", name, err));
-    SLU_TRY(iceberg_rest_create_encode(name, create, &body, err));
     slu_error own = {0};
-    slu_status status = create_once(self, ns, name, &body, out, &own);
+    slu_status status = create_once(self, ns, name, create, out, &own);
     if (status == SLU_NOTFOUND) {
         status = namespace_create(self, ns, &own);
         if (status == SLU_OK || status == SLU_CONFLICT)
-            status = create_once(self, ns, name, &body, out, &own);
+            status = create_once(self, ns, name, create, out, &own);
     }
     return failed_in(&own, status, err, "create table", ns, name);
 }

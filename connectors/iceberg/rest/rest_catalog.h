@@ -7,13 +7,13 @@
  *          cannot be read. A 409 and a 400 are settled here, and any definite answer that follows a try in doubt: the own snapshot is
  *          looked for, and when it is there the commit is OK. After a try in doubt, that it is not there is believed only when the
  *          history from the ref back to the base is shown without a gap, since some servers list the current snapshot alone.
- * Create   makes the namespace when it is missing.
+ * Create   makes the namespace when it is missing; in two steps (staged.h) where the server refuses to make a table in one.
  * Given    what comes with a table is used for that table: settings and keys for its files, a token for its calls (vended.h).
  * Files    the stores are made with the server's settings over and under ours (session.h).
  * Owns     the maker is taken over and closed with the catalog.
  * Threads  any; calls to the server wait for each other.
  * Errors   those of session.h and catalog.h.
- * Not yet  stage-create, token exchange, remote signing, rest.auth.type sigv4 and basic.
+ * Not yet  token exchange, remote signing, rest.auth.type sigv4 and basic.
  */
 #ifndef ICEBERG_REST_CATALOG_H
 #define ICEBERG_REST_CATALOG_H

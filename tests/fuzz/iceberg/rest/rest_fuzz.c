@@ -1,5 +1,6 @@
 /* Answers of a REST catalog from outside: the first byte chooses the decoder. */
 #include "iceberg/rest/codec.h"
+#include "iceberg/rest/staged.h"
 
 #include <stdlib.h>
 
@@ -29,6 +30,14 @@ fault_see(slu_view text)
         abort(); /* it becomes a line of a log */
 }
 
+static slu_status
+staged_see(slu_view text, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf body = {0};
+    slu_buf_init(&body, (size_t)1 << 20);
+    return iceberg_rest_staged_encode(text, "a.b", "t", &body, err);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
@@ -43,12 +52,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     const slu_view text = slu_view_of(data + 1, bytes - 1);
     slu_arena_init(&arena, (size_t)1 << 20);
     slu_status status = SLU_OK;
-    switch (data[0] % 6) {
+    switch ((data[0] & 0x80) != 0 ? 6 : data[0] % 6) {
     case 0: status = iceberg_rest_config_decode(text, &arena, &config, &err); break;
     case 1: token_see(text, &arena, &err); break;
     case 2: fault_see(text); break;
     case 3: status = iceberg_rest_tables_decode(text, &arena, name_see, &seen, &next, &err); break;
     case 4: status = iceberg_rest_namespaces_decode(text, &arena, name_see, &seen, &next, &err); break;
+    case 6: status = staged_see(text, &err); break;
     default: status = iceberg_rest_table_decode(text, &loaded, &err); break;
     }
     if (status != SLU_OK && err.message[0] == 0)

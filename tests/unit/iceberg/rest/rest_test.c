@@ -580,6 +580,35 @@ tables_go_and_move(void **state)
     script_done();
 }
 
+/* A server that makes tables only from staged ones. */
+static void
+create_is_staged_where_it_must_be(void **state)
+{
+    slu_error err = {0};
+    iceberg_table table = {0};
+    iceberg_field column = {.id = 1, .name = "a", .type = {.kind = ICEBERG_LONG}};
+    const iceberg_schema schema = {.schema_id = 0, .root = {.kind = ICEBERG_STRUCT, .field_count = 1, .fields = &column}};
+    const iceberg_create create = {.schema = &schema};
+    open_plain("{}");
+    char *text = answer_of(table_new());
+    SCRIPT({"POST /v1/namespaces/db/tables", 400,
+            "{\"error\":{\"message\":\"Only stage-create is supported\",\"type\":\"BadRequestException\",\"code\":400}}", NULL},
+           {"POST /v1/namespaces/db/tables", 200, text, NULL}, {"POST " TABLE, 200, text, NULL},
+           {"POST /v1/namespaces/db/tables", 406, "{}", NULL},
+           {"POST /v1/namespaces/db/tables", 200, "{\"metadata\":{\"location\":\"x\"}}", NULL});
+    CHECK_OK(iceberg_catalog_create(&catalog, "db", "t", &create, &table, &err));
+    iceberg_table_fini(&table);
+    assert_non_null(strstr(server.seen[0].body, "\"stage-create\":false"));
+    assert_non_null(strstr(server.seen[1].body, "\"stage-create\":true"));
+    assert_non_null(strstr(server.seen[2].body, "\"requirements\":[{\"type\":\"assert-create\"}],\"updates\":[{\"action\":"
+                                                "\"assign-uuid\",\"uuid\":\"0b25a36c-56a4-4f8e-9d2c-1f3c5a1f0e77\"}"));
+    assert_non_null(strstr(server.seen[2].body, "{\"action\":\"set-default-sort-order\",\"sort-order-id\":-1}"));
+    CHECK_STATUS(iceberg_catalog_create(&catalog, "db", "t", &create, &table, &err), SLU_CORRUPT);
+    CHECK_MESSAGE(err, "staged table");
+    script_done();
+    free(text);
+}
+
 static void
 bad_settings_are_refused(void **state)
 {
@@ -617,6 +646,7 @@ main(void)
         cmocka_unit_test_setup_teardown(lists_have_pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(create_makes_the_namespace, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tables_go_and_move, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(create_is_staged_where_it_must_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_settings_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("iceberg.rest", tests, NULL, NULL);
