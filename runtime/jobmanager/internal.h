@@ -214,12 +214,18 @@ void attempt_hello(slu_jobmanager *jm, job *j, peer *from, const slu_message *me
 /* A heartbeat to a worker repeats what it must not have missed. */
 void attempt_beat(slu_jobmanager *jm, job *j, const peer *to);
 void attempt_message(slu_jobmanager *jm, job *j, const slu_message *message);
-void attempt_drain(slu_jobmanager *jm, job *j); /* the coordinator's actions */
 void attempt_tell(slu_jobmanager *jm, job *j, slu_message message);
 void attempt_kill(slu_jobmanager *jm, job *j);
 /* Asks for the last checkpoint of a job that is being stopped, or for the end of its sources. */
 void attempt_stop(slu_jobmanager *jm, job *j);
 const char *attempt_checkpoint_dir(const slu_jobmanager *jm, const job *j);
+
+/* ---- placement.c */
+/* Fills the job's members and its placement. AGAIN: not enough slots. */
+SLU_CHECK slu_status attempt_place(slu_jobmanager *jm, job *j, slu_error *err);
+
+/* ---- checkpoints.c */
+void attempt_drain(slu_jobmanager *jm, job *j); /* the coordinator's actions */
 /* Removes a checkpoint that is not needed any more. */
 void attempt_drop(slu_jobmanager *jm, job *j, int64_t checkpoint);
 /* A job that finished by itself has nothing to go on from. */

@@ -1,72 +1,11 @@
-#include "node.h"
+/* node.c: the life of a node, and what comes in and goes out. */
+#include "node_internal.h"
 
 #include "base/alloc.h"
-#include "base/assert.h"
 #include "base/crash.h"
-#include "base/key_group.h"
 #include "base/limits.h"
 
-#define OUTPUTS_MAX 16u
-
-#define STAGE_NEW 0u
-#define STAGE_CALLED 1u /* watermark or end was called (perhaps MORE), timers and forwarding remain */
-
-typedef struct queued {
-    slu_item item;
-    uint32_t input;
-} queued;
-
-typedef struct child {
-    uint32_t output;
-    uint32_t input;
-    slu_node *node;
-} child;
-
-typedef struct exit_edge {
-    uint32_t output;
-    slu_partition *partition;
-} exit_edge;
-
-/* What a sink prepared for a checkpoint, until it is committed. */
-typedef struct committable {
-    struct committable *next;
-    int64_t checkpoint;
-    bool whole;    /* its checkpoint is whole: commit it */
-    bool restored; /* rows wait for it */
-    size_t bytes;
-    uint8_t data[];
-} committable;
-
-struct slu_node {
-    slu_node_spec spec;
-    slu_node_runner runner;
-    const slu_source_ops *source;
-    const slu_operator_ops *op;
-    const slu_sink_ops *sink;
-    void *self;
-    bool open;
-    slu_services *services;
-    slu_arena arena;
-    const void *options;
-    child *children;
-    uint32_t child_count;
-    exit_edge *exits;
-    uint32_t exit_count;
-    queued *queue; /* a ring */
-    uint32_t queue_first, queue_count, queue_capacity;
-    uint32_t stage; /* of the first queued item */
-    bool more;
-    bool refused;
-    bool handling;
-    int64_t watermark_ms;
-    committable *staged, **staged_last;
-    bool commit_refused;
-    uint32_t assigned; /* splits of a source */
-    bool restore_over; /* the files of the checkpoint may be gone */
-    _Atomic int64_t rows_out, bytes_out, batches_out;
-};
-
-static slu_status
+slu_status
 node_failed(const slu_node *node, slu_status status, slu_error *err)
 {
     return slu_error_in(err, status, "%s[%u]", node->spec.op->id, node->spec.subtask);
@@ -137,253 +76,6 @@ on_watermark(void *owner, int64_t event_ms, slu_error *err)
     return slu_node_forward(node, &(slu_item){.kind = SLU_ITEM_WATERMARK, .value = event_ms}, err);
 }
 
-/* ---- Restoring */
-
-typedef slu_status (*restore_entry)(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes,
-                                    void *to, slu_error *err);
-
-static uint32_t
-group_first(const slu_node *node)
-{
-    return slu_key_group_first(node->spec.subtask, node->spec.op->parallelism, node->spec.graph->max_parallelism);
-}
-
-static uint32_t
-group_last(const slu_node *node)
-{
-    return slu_key_group_last(node->spec.subtask, node->spec.op->parallelism, node->spec.graph->max_parallelism);
-}
-
-/* Whether state without a key group, of a file, is this subtask's: its own at equal parallelism; after a rescale `each` (by index). */
-static bool
-owns_file(const slu_node *node, uint32_t file)
-{
-    return node->spec.restore->parallelisms[file] != node->spec.op->parallelism ||
-           node->spec.restore->subtasks[file] == node->spec.subtask;
-}
-
-static slu_status
-restore_section(slu_node *node, uint32_t file, uint32_t index, restore_entry each, void *to, slu_error *err)
-{
-    const slu_snapshot_reader *reader = node->spec.restore->readers[file];
-    const slu_section *section = slu_snapshot_section(reader, index);
-    for (uint32_t e = 0; e < section->entry_count; e++) {
-        uint32_t key_group;
-        int64_t tag;
-        slu_view bytes;
-        SLU_TRY(slu_snapshot_entry(reader, index, e, &key_group, &tag, &bytes, err));
-        const bool mine = key_group == SLU_KEY_GROUP_NONE ? owns_file(node, file)
-                                                          : key_group >= group_first(node) && key_group <= group_last(node);
-        if (mine)
-            SLU_TRY(each(node, section, key_group, tag, bytes, to, err));
-    }
-    return SLU_OK;
-}
-
-/* Calls `each` for the entries of this operator's sections of a kind (and name, when given) that belong to this subtask. */
-static slu_status
-restore_each(slu_node *node, uint32_t kind, const char *name, restore_entry each, void *to, slu_error *err)
-{
-    for (uint32_t file = 0; node->spec.restore != NULL && file < node->spec.restore->count; file++) {
-        const slu_snapshot_reader *reader = node->spec.restore->readers[file];
-        for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++) {
-            const slu_section *section = slu_snapshot_section(reader, s);
-            if (section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0 &&
-                (name == NULL || strcmp(section->name, name) == 0))
-                SLU_TRY(restore_section(node, file, s, each, to, err));
-        }
-    }
-    return SLU_OK;
-}
-
-static slu_status
-restore_keyed_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
-                    slu_error *err)
-{
-    (void)section;
-    (void)key_group;
-    (void)tag;
-    return slu_state_restore(to, bytes, slu_wall_ms(node->spec.env), err);
-}
-
-static slu_status
-on_restore_state(void *owner, slu_state *state, slu_error *err)
-{
-    const slu_node *node = owner;
-    if (node->restore_over) /* the bytes are gone; to begin empty would be a lie */
-        return slu_error_set(err, SLU_INVALID, "state %s: after a restore, states can be opened in open and restore only",
-                             slu_state_get_spec(state)->name);
-    return restore_each(owner, SLU_SECTION_KEYED, slu_state_get_spec(state)->name, restore_keyed_entry, state, err);
-}
-
-static slu_status
-restore_timers_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
-                     slu_error *err)
-{
-    (void)node;
-    (void)section;
-    (void)key_group;
-    (void)tag;
-    return slu_timers_restore(to, bytes, err);
-}
-
-static slu_status
-on_restore_timers(void *owner, slu_timers *timers, slu_error *err)
-{
-    const slu_node *node = owner;
-    if (node->restore_over) /* there were none, or they would be there already */
-        return SLU_OK;
-    return restore_each(owner, SLU_SECTION_TIMERS, NULL, restore_timers_entry, timers, err);
-}
-
-static slu_status
-restore_operator_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
-                       slu_error *err)
-{
-    (void)tag;
-    (void)to;
-    if (section->state_version > node->spec.plugin->state_version)
-        return slu_error_set(err, SLU_UNSUPPORTED, "the checkpoint holds state of version %u; this plugin knows up to %u",
-                             section->state_version, node->spec.plugin->state_version);
-    slu_status (*restore)(void *, uint32_t, uint32_t, const void *, uint64_t, slu_error *) =
-        node->op != NULL ? node->op->restore : node->sink->restore;
-    if (restore == NULL)
-        return slu_error_set(err, SLU_INVALID, "the checkpoint holds state for it, which it cannot restore");
-    return restore(node->self, section->state_version, key_group, bytes.data, bytes.bytes, err);
-}
-
-static slu_status
-stage(slu_node *node, int64_t checkpoint, const void *data, size_t bytes, bool restored, slu_error *err)
-{
-    committable *made = slu_alloc(sizeof *made + bytes);
-    if (made == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a committable of %zu bytes", bytes);
-    *made = (committable){.checkpoint = checkpoint, .whole = restored, .restored = restored, .bytes = bytes};
-    if (bytes != 0)
-        memcpy(made->data, data, bytes);
-    *node->staged_last = made;
-    node->staged_last = &made->next;
-    return SLU_OK;
-}
-
-/* Whether the checkpoint was written at another parallelism of this operator. */
-static bool
-rescaled(const slu_node *node)
-{
-    for (uint32_t i = 0; node->spec.restore != NULL && i < node->spec.restore->count; i++) {
-        const slu_snapshot_reader *reader = node->spec.restore->readers[i];
-        for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++)
-            if (strcmp(slu_snapshot_section(reader, s)->operator_id, node->spec.op->id) == 0 &&
-                node->spec.restore->parallelisms[i] != node->spec.op->parallelism)
-                return true;
-    }
-    return false;
-}
-
-static slu_status
-restore_committable_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
-                          slu_error *err)
-{
-    uint32_t *index = to;
-    (void)section;
-    (void)key_group;
-    /* After a rescale every subtask sees all of them; they are dealt out, so that each is committed once. */
-    const bool mine = (*index)++ % node->spec.op->parallelism == node->spec.subtask;
-    return mine || !rescaled(node) ? stage(node, tag, bytes.data, bytes.bytes, true, err) : SLU_OK;
-}
-
-typedef struct split_list {
-    slu_split *items;
-    uint32_t count, capacity;
-} split_list;
-
-static slu_status
-split_list_add(slu_node *node, split_list *list, const slu_split *split, slu_error *err)
-{
-    if (list->count == list->capacity) {
-        const uint32_t capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
-        slu_split *grown = slu_realloc(list->items, capacity * sizeof *grown);
-        if (grown == NULL)
-            return slu_error_set(err, SLU_NOMEM, "no memory for %u splits", capacity);
-        list->items = grown;
-        list->capacity = capacity;
-    }
-    (void)node;
-    list->items[list->count++] = *split;
-    return SLU_OK;
-}
-
-static slu_status
-restore_split_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
-                    slu_error *err)
-{
-    (void)section;
-    (void)key_group;
-    const size_t id_bytes = (size_t)tag;
-    if (id_bytes > bytes.bytes || id_bytes >= SLU_PATH_BYTES_MAX)
-        return slu_error_set(err, SLU_CORRUPT, "a split whose id is longer than itself");
-    const char *id = slu_arena_strndup(&node->arena, (const char *)bytes.data, id_bytes);
-    if (id == NULL)
-        return slu_arena_status(&node->arena, err);
-    const slu_split split = {
-        .size = sizeof split, .id = id, .data = bytes.data + id_bytes, .data_bytes = (uint32_t)(bytes.bytes - id_bytes)};
-    return split_list_add(node, to, &split, err);
-}
-
-static int
-split_order(const void *a, const void *b)
-{
-    return strcmp(((const slu_split *)a)->id, ((const slu_split *)b)->id);
-}
-
-static bool
-has_section(const slu_node *node, uint32_t kind)
-{
-    for (uint32_t f = 0; node->spec.restore != NULL && f < node->spec.restore->count; f++)
-        for (uint32_t s = 0; s < slu_snapshot_section_count(node->spec.restore->readers[f]); s++) {
-            const slu_section *section = slu_snapshot_section(node->spec.restore->readers[f], s);
-            if (section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0)
-                return true;
-        }
-    return false;
-}
-
-/* The splits of this subtask: of the checkpoint (after a rescale dealt out anew, by id), or of the plan where the source is new. */
-static slu_status
-collect_splits(slu_node *node, split_list *list, slu_error *err)
-{
-    const slu_operator *op = node->spec.op;
-    if (!has_section(node, SLU_SECTION_SPLITS)) {
-        for (uint32_t i = 0; i < op->split_count; i++)
-            if (slu_split_subtask(i, op->parallelism) == node->spec.subtask)
-                SLU_TRY(split_list_add(node, list, &op->splits[i], err));
-        return SLU_OK;
-    }
-    SLU_TRY(restore_each(node, SLU_SECTION_SPLITS, NULL, restore_split_entry, list, err));
-    if (!rescaled(node))
-        return SLU_OK;
-    if (list->count > 0)
-        qsort(list->items, list->count, sizeof *list->items, split_order);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < list->count; i++)
-        if (slu_split_subtask(i, op->parallelism) == node->spec.subtask)
-            list->items[kept++] = list->items[i];
-    list->count = kept;
-    return SLU_OK;
-}
-
-static slu_status
-assign_splits(slu_node *node, slu_error *err)
-{
-    split_list list = {0};
-    slu_status status = collect_splits(node, &list, err);
-    if (status == SLU_OK && node->source->assign != NULL)
-        status = node->source->assign(node->self, list.items, list.count, err);
-    node->assigned = list.count;
-    slu_free(list.items);
-    return status;
-}
-
 /* ---- Life */
 
 static slu_status
@@ -407,8 +99,8 @@ make_services(slu_node *node, slu_error *err)
                                     .owner = node,
                                     .deliver = on_emit,
                                     .watermark = on_watermark,
-                                    .restore_state = node->spec.restore == NULL ? NULL : on_restore_state,
-                                    .restore_timers = node->spec.restore == NULL ? NULL : on_restore_timers,
+                                    .restore_state = node->spec.restore == NULL ? NULL : node_restore_state,
+                                    .restore_timers = node->spec.restore == NULL ? NULL : node_restore_timers,
                                     .wake_owner = node->spec.wake_owner,
                                     .wake = node->spec.wake};
     return slu_services_new(&spec, &node->services, err);
@@ -479,8 +171,8 @@ call_open(slu_node *node, slu_error *err)
                            .max_parallelism = node->spec.graph->max_parallelism,
                            .keys = keyed ? op->inputs[0].keys : NULL,
                            .key_count = keyed ? op->inputs[0].key_count : 0,
-                           .key_group_first = group_first(node),
-                           .key_group_last = group_last(node),
+                           .key_group_first = node_group_first(node),
+                           .key_group_last = node_group_last(node),
                            .attempt = node->spec.attempt,
                            .inputs = node->spec.inputs,
                            .outputs = outputs,
@@ -492,15 +184,6 @@ call_open(slu_node *node, slu_error *err)
                                                    : node->sink->open(node->self, &open, err);
     slu_crash_leave(before);
     return status;
-}
-
-static slu_status
-restore_all(slu_node *node, slu_error *err)
-{
-    uint32_t index = 0;
-    SLU_TRY(restore_each(node, SLU_SECTION_OPERATOR, NULL, restore_operator_entry, NULL, err));
-    SLU_TRY(restore_each(node, SLU_SECTION_COMMITTABLES, NULL, restore_committable_entry, &index, err));
-    return has_section(node, SLU_SECTION_TIMERS) ? slu_services_need_timers(node->services, err) : SLU_OK;
 }
 
 static slu_status
@@ -517,8 +200,8 @@ open_steps(slu_node *node, slu_error *err)
                       node->source != NULL ? node->source->ready
                       : node->op != NULL   ? node->op->ready
                                            : node->sink->ready);
-    SLU_TRY(restore_all(node, err));
-    return node->source != NULL ? assign_splits(node, err) : SLU_OK;
+    SLU_TRY(node_restore(node, err));
+    return node->source != NULL ? node_assign_splits(node, err) : SLU_OK;
 }
 
 slu_status
@@ -580,125 +263,6 @@ void
 slu_node_set_runner(slu_node *node, const slu_node_runner *runner)
 {
     node->runner = *runner;
-}
-
-/* ---- Snapshots */
-
-typedef struct plugin_snapshot {
-    slu_snapshot shown;
-    slu_node *node;
-    slu_snapshot_writer *writer;
-} plugin_snapshot;
-
-static slu_status
-plugin_write(slu_snapshot *snapshot, uint32_t key_group, const void *data, uint64_t bytes, slu_error *err)
-{
-    return slu_snapshot_writer_entry(((plugin_snapshot *)(void *)snapshot)->writer, key_group, 0, data, (size_t)bytes, err);
-}
-
-typedef struct entry_target {
-    slu_snapshot_writer *writer;
-} entry_target;
-
-static slu_status
-write_group(void *to, uint32_t key_group, slu_view bytes, slu_error *err)
-{
-    return slu_snapshot_writer_entry(((entry_target *)to)->writer, key_group, 0, bytes.data, bytes.bytes, err);
-}
-
-static slu_status
-snapshot_host_state(slu_node *node, slu_snapshot_writer *writer, slu_error *err)
-{
-    entry_target target = {writer};
-    for (uint32_t i = 0; i < slu_services_state_count(node->services); i++) {
-        const slu_state *state = slu_services_state(node->services, i);
-        const slu_state_spec *spec = slu_state_get_spec(state);
-        const slu_section section = {node->spec.op->id, spec->name,        SLU_SECTION_KEYED, node->spec.plugin->state_version,
-                                     spec->key_bytes,   spec->value_bytes, spec->ttl_ms,      0};
-        SLU_TRY(slu_snapshot_writer_section(writer, &section, err));
-        SLU_TRY(slu_state_snapshot(state, write_group, &target, err));
-    }
-    if (slu_services_timers(node->services) == NULL)
-        return SLU_OK;
-    SLU_TRY(slu_snapshot_writer_section(
-        writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_TIMERS}, err));
-    return slu_timers_snapshot(slu_services_timers(node->services), write_group, &target, err);
-}
-
-typedef struct plugin_splits {
-    slu_split_list shown;
-    slu_snapshot_writer *writer;
-} plugin_splits;
-
-static slu_status
-plugin_add_split(slu_split_list *list, const slu_split *split, slu_error *err)
-{
-    slu_snapshot_writer *writer = ((plugin_splits *)(void *)list)->writer;
-    const size_t id_bytes = strlen(split->id);
-    uint8_t *room = slu_snapshot_writer_extend(writer, id_bytes + split->data_bytes);
-    if (room != NULL) {
-        memcpy(room, split->id, id_bytes);
-        if (split->data_bytes != 0)
-            memcpy(room + id_bytes, split->data, split->data_bytes);
-    }
-    return slu_snapshot_writer_close_entry(writer, SLU_KEY_GROUP_NONE, (int64_t)id_bytes, err);
-}
-
-static slu_status
-snapshot_source(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
-{
-    plugin_splits list = {{sizeof list.shown, 0, plugin_add_split}, writer};
-    SLU_TRY(slu_snapshot_writer_section(
-        writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_SPLITS}, err));
-    return node->source->snapshot(node->self, checkpoint, &list.shown, err);
-}
-
-static slu_status
-snapshot_plugin(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
-{
-    slu_status (*call)(void *, slu_snapshot *, slu_error *) = node->op != NULL ? node->op->snapshot : node->sink->snapshot;
-    if (call == NULL)
-        return SLU_OK;
-    plugin_snapshot snapshot = {{sizeof snapshot.shown, 0, checkpoint, plugin_write}, node, writer};
-    SLU_TRY(slu_snapshot_writer_section(writer,
-                                        &(slu_section){.operator_id = node->spec.op->id,
-                                                       .name = "",
-                                                       .kind = SLU_SECTION_OPERATOR,
-                                                       .state_version = node->spec.plugin->state_version},
-                                        err));
-    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
-    const slu_status status = call(node->self, &snapshot.shown, err);
-    slu_crash_leave(before);
-    return status;
-}
-
-/* Everything staged and not yet committed: the completion of its own checkpoint may be lost. */
-static slu_status
-snapshot_committables(slu_node *node, slu_snapshot_writer *writer, slu_error *err)
-{
-    if (node->staged == NULL)
-        return SLU_OK;
-    SLU_TRY(slu_snapshot_writer_section(
-        writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_COMMITTABLES}, err));
-    for (const committable *c = node->staged; c != NULL; c = c->next)
-        SLU_TRY(slu_snapshot_writer_entry(writer, SLU_KEY_GROUP_NONE, c->checkpoint, c->data, c->bytes, err));
-    return SLU_OK;
-}
-
-slu_status
-slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
-{
-    slu_status status =
-        node->source != NULL ? snapshot_source(node, checkpoint, writer, err) : snapshot_plugin(node, checkpoint, writer, err);
-    if (status == SLU_OK)
-        status = snapshot_host_state(node, writer, err);
-    if (status == SLU_OK)
-        status = snapshot_committables(node, writer, err);
-    return status == SLU_OK
-               ? SLU_OK
-               : node_failed(node,
-                             status < 0 ? status : slu_error_set(err, SLU_INVALID, "snapshot answered %s", slu_status_name(status)),
-                             err);
 }
 
 /* ---- Items */
@@ -783,45 +347,6 @@ handle_watermark(slu_node *node, const slu_item *item, slu_error *err)
     return slu_node_forward(node, item, err);
 }
 
-typedef struct prepare_call {
-    slu_snapshot shown;
-    slu_node *node;
-} prepare_call;
-
-static slu_status
-prepare_write(slu_snapshot *snapshot, uint32_t key_group, const void *data, uint64_t bytes, slu_error *err)
-{
-    slu_node *node = ((prepare_call *)(void *)snapshot)->node;
-    (void)key_group;
-    return stage(node, snapshot->checkpoint, data, (size_t)bytes, false, err);
-}
-
-/* What a prepare that was not finished wrote: it will write it again. */
-static void
-unstage(slu_node *node, committable **from)
-{
-    committable *dropped = *from;
-    *from = NULL;
-    node->staged_last = from;
-    while (dropped != NULL) {
-        committable *next = dropped->next;
-        slu_free(dropped);
-        dropped = next;
-    }
-}
-
-static slu_status
-call_prepare(slu_node *node, int64_t checkpoint, slu_error *err)
-{
-    committable **from = node->staged_last;
-    prepare_call call = {{sizeof call.shown, 0, checkpoint, prepare_write}, node};
-    const slu_status status = node->sink->prepare(node->self, &call.shown, err);
-    node->refused = status == SLU_AGAIN;
-    if (status != SLU_OK)
-        unstage(node, from);
-    return status;
-}
-
 static slu_status
 handle_barrier(slu_node *node, const slu_item *item, slu_error *err)
 {
@@ -829,7 +354,7 @@ handle_barrier(slu_node *node, const slu_item *item, slu_error *err)
     if (node_pending(node) > 0)
         return SLU_AGAIN;
     if (node->sink != NULL && node->sink->prepare != NULL)
-        SLU_TRY(call_prepare(node, item->value, err));
+        SLU_TRY(node_prepare(node, item->value, err));
     SLU_TRY(node->runner.snapshot_begin(node->runner.owner, item->value, &writer, err));
     SLU_TRY(slu_node_forward(node, item, err));
     if (writer != NULL)
@@ -934,34 +459,11 @@ call_more(slu_node *node, slu_error *err)
     return answer < 0 ? node_failed(node, answer, err) : SLU_OK;
 }
 
-/* Commits, in order, what belongs to whole checkpoints. */
-static slu_status
-commit_staged(slu_node *node, bool *did, slu_error *err)
-{
-    while (node->staged != NULL && node->staged->whole && !node->commit_refused) {
-        committable *first = node->staged;
-        const slu_status status =
-            node->sink->commit == NULL ? SLU_OK : node->sink->commit(node->self, first->checkpoint, first->data, first->bytes, err);
-        if (status < 0)
-            return node_failed(node, status, err);
-        if (status == SLU_AGAIN) {
-            node->commit_refused = true;
-            return SLU_OK;
-        }
-        *did = true;
-        node->staged = first->next;
-        if (node->staged == NULL)
-            node->staged_last = &node->staged;
-        slu_free(first);
-    }
-    return SLU_OK;
-}
-
 slu_status
 slu_node_pump(slu_node *node, bool *did, slu_error *err)
 {
     if (node->sink != NULL)
-        SLU_TRY(commit_staged(node, did, err));
+        SLU_TRY(node_commit(node, did, err));
     while (node->more && below_clear(node)) {
         *did = true;
         SLU_TRY(call_more(node, err));
@@ -1050,12 +552,6 @@ slu_node_flush(slu_node *node, int64_t now_ms, bool all, bool *sent, slu_error *
     for (uint32_t i = 0; i < node->exit_count; i++)
         SLU_TRY(slu_partition_flush(node->exits[i].partition, now_ms, all, sent, err));
     return SLU_OK;
-}
-
-bool
-slu_node_committed(const slu_node *node)
-{
-    return node->staged == NULL;
 }
 
 bool
