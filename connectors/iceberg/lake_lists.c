@@ -175,9 +175,9 @@ slu_status
 iceberg_files_batch(const iceberg_store *store, const iceberg_metadata *metadata, const iceberg_snapshot *snapshot,
                     struct ArrowSchema *schema, struct ArrowArray *array, slu_error *err)
 {
-    static const list_column COLUMNS[] = {{"path", "u"},        {"format", "u"},  {"partition", "u"},
-                                          {"records", "l"},     {"bytes", "l"},   {"sequence_number", "l"},
-                                          {"snapshot_id", "l"}, {"spec_id", "i"}, {"content", "u"}};
+    static const list_column COLUMNS[] = {
+        {"file_path", "u"},       {"file_format", "u"}, {"partition", "u"}, {"record_count", "l"}, {"file_size_in_bytes", "l"},
+        {"sequence_number", "l"}, {"snapshot_id", "l"}, {"spec_id", "i"},   {"content", "u"}};
     const iceberg_scan_options options = {.deletes = true};
     SLU_AUTO(iceberg_scan_fini) iceberg_scan scan = {0};
     list_build build;

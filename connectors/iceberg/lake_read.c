@@ -28,6 +28,7 @@ struct iceberg_read {
     struct ArrowSchema arrow;
     iceberg_scan scan;
     size_t next_file;
+    size_t groups_skipped;
     const iceberg_scan_file *file; /* being read */
     parquet_reader *parquet;
     iceberg_store_file store_file;
@@ -186,6 +187,12 @@ iceberg_read_rows(const iceberg_read *read)
     return read->scan.delete_count == 0 && read->deletes == NULL ? read->scan.row_count : -1;
 }
 
+iceberg_read_stats
+iceberg_read_stats_of(const iceberg_read *read)
+{
+    return (iceberg_read_stats){read->scan.count, read->scan.skipped_files, read->scan.skipped_manifests, read->groups_skipped};
+}
+
 /* ---- a file ---- */
 
 /* A Parquet statistic is the same bytes as an Iceberg bound, but for decimals. */
@@ -209,11 +216,13 @@ group_keeps(const parquet_reader *reader, size_t group, const iceberg_predicate 
 static bool
 keep_group(void *context, const parquet_reader *reader, size_t group)
 {
-    const iceberg_read *read = context;
+    iceberg_read *read = context;
     for (size_t i = 0; i < read->predicate_count; i++) {
         const iceberg_field *column = iceberg_schema_field(read->schema, read->predicates[i].field_id);
-        if (column != NULL && !group_keeps(reader, group, &read->predicates[i], column))
-            return false;
+        if (column == NULL || group_keeps(reader, group, &read->predicates[i], column))
+            continue;
+        read->groups_skipped++;
+        return false;
     }
     return true;
 }

@@ -41,6 +41,15 @@ SLU_CHECK slu_status iceberg_read_open(const iceberg_store *store, const iceberg
                                        const iceberg_read_options *options, iceberg_read **out, slu_error *err);
 void iceberg_read_free(iceberg_read **read);
 const struct ArrowSchema *iceberg_read_schema(const iceberg_read *read); /* borrowed until free */
+/* How much of the snapshot was planned, and left out by predicates. */
+typedef struct iceberg_read_stats {
+    size_t files;             /* read, or to be read */
+    size_t files_skipped;     /* by their bounds or partition; those of manifests that were not opened are not counted */
+    size_t manifests_skipped; /* by their partitions */
+    size_t groups_skipped;    /* row groups of files read so far */
+} iceberg_read_stats;
+
+iceberg_read_stats iceberg_read_stats_of(const iceberg_read *read);
 int64_t iceberg_read_rows(const iceberg_read *read); /* of the files that were planned; -1: rows of them are deleted */
 SLU_CHECK slu_status iceberg_read_next(iceberg_read *read, struct ArrowArray *out, slu_error *err);
 
@@ -65,7 +74,7 @@ bool iceberg_predicate_make(const iceberg_field *column, uint8_t compare, const 
  * (JSON text), is_current BOOLEAN, added_records, total_records BIGINT, refs STRING; oldest first. */
 SLU_CHECK slu_status iceberg_snapshots_batch(const iceberg_metadata *metadata, struct ArrowSchema *schema, struct ArrowArray *array,
                                              slu_error *err);
-/* t$files: path, format STRING, partition STRING, records, bytes, sequence_number, snapshot_id BIGINT, spec_id INT,
+/* t$files, named as Iceberg names them: file_path, file_format, partition STRING, record_count, file_size_in_bytes, sequence_number, snapshot_id BIGINT, spec_id INT,
  * content STRING; the data files, then the delete files; snapshot NULL: current. */
 SLU_CHECK slu_status iceberg_files_batch(const iceberg_store *store, const iceberg_metadata *metadata,
                                          const iceberg_snapshot *snapshot, struct ArrowSchema *schema, struct ArrowArray *array,

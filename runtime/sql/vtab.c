@@ -137,6 +137,16 @@ filter_op(int op)
     }
 }
 
+/* Whether a constraint compares as tables do: numbers by value, DECIMAL by its collation, texts by bytes; with NOCASE more rows are equal
+ * than a table would give. */
+static bool
+compares_so(const slu_sql_table *table, sqlite3_index_info *info, int constraint)
+{
+    const char *collation = sqlite3_vtab_collation(info, constraint);
+    const char *format = table->schema->children[info->aConstraint[constraint].iColumn]->format;
+    return collation == NULL || strcmp(collation, format[0] == 'd' ? "DECIMAL" : "BINARY") == 0;
+}
+
 /* Takes the usable comparisons as hints and, if nothing else is left to SQLite, the LIMIT. The plan goes to xFilter as text: the
  * column mask, then "column:op" for each argument in order, or "limit". */
 static int
@@ -146,7 +156,6 @@ best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     int arguments = 0;
     int left_to_sqlite = 0;
     int limit = -1;
-    (void)base;
     slu_buf_init(&plan, 4096);
     slu_buf_printf(&plan, "%llx", (unsigned long long)info->colUsed);
     for (int i = 0; i < info->nConstraint; i++) {
@@ -157,6 +166,8 @@ best_index(sqlite3_vtab *base, sqlite3_index_info *info)
         }
         left_to_sqlite++;
         if (op == 0 || !info->aConstraint[i].usable || info->aConstraint[i].iColumn < 0 || arguments >= SLU_SQL_FILTERS_MAX)
+            continue;
+        if (!compares_so(((const vtab *)base)->table, info, i))
             continue;
         info->aConstraintUsage[i].argvIndex = ++arguments;
         slu_buf_printf(&plan, " %d:%u", info->aConstraint[i].iColumn, op);

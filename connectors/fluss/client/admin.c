@@ -1,6 +1,7 @@
 #include "admin.h"
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "fluss/wire/error.h"
 #include "fluss/wire/message.h"
 
@@ -288,17 +289,23 @@ fluss_admin_target_offsets(fluss_target *target, int32_t offset_type, int64_t ti
     return SLU_OK;
 }
 
+static slu_status
+lake_snapshot_ask(fluss_client *client, const char *database, const char *table, bool readable, fluss_answer **out, slu_error *err)
+{
+    Fluss__GetLakeSnapshotRequest request = FLUSS__GET_LAKE_SNAPSHOT_REQUEST__INIT;
+    Fluss__PbTablePath path = table_path(database, table);
+    request.table_path = &path;
+    request.has_readable = readable;
+    request.readable = readable;
+    return fluss_client_ask(client, FLUSS_TO_ANY, FLUSS_API_GET_LAKE_SNAPSHOT, &request.base, out, err);
+}
+
 slu_status
 fluss_admin_lake_snapshot(fluss_client *client, const char *database, const char *table, bool readable, int64_t *out_snapshot,
                           int64_t *offsets, int32_t bucket_count, slu_error *err)
 {
-    Fluss__GetLakeSnapshotRequest request = FLUSS__GET_LAKE_SNAPSHOT_REQUEST__INIT;
-    Fluss__PbTablePath path = table_path(database, table);
     SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
-    request.table_path = &path;
-    request.has_readable = readable;
-    request.readable = readable;
-    SLU_TRY(fluss_client_ask(client, FLUSS_TO_ANY, FLUSS_API_GET_LAKE_SNAPSHOT, &request.base, &answer, err));
+    SLU_TRY(lake_snapshot_ask(client, database, table, readable, &answer, err));
     const Fluss__GetLakeSnapshotResponse *snapshot = (const Fluss__GetLakeSnapshotResponse *)answer->message;
     for (int32_t bucket = 0; bucket < bucket_count; bucket++)
         offsets[bucket] = -1;
@@ -306,6 +313,29 @@ fluss_admin_lake_snapshot(fluss_client *client, const char *database, const char
         const Fluss__PbLakeSnapshotForBucket *bucket = snapshot->bucket_snapshots[i];
         if (!bucket->has_partition_id && bucket->has_log_offset && bucket->bucket_id >= 0 && bucket->bucket_id < bucket_count)
             offsets[bucket->bucket_id] = bucket->log_offset;
+    }
+    *out_snapshot = snapshot->snapshot_id;
+    return SLU_OK;
+}
+
+slu_status
+fluss_admin_target_lake_snapshot(fluss_target *target, bool readable, int64_t *out_snapshot, int64_t *offsets, slu_error *err)
+{
+    SLU_AUTO(fluss_answer_unref) fluss_answer *answer = NULL;
+    char database[SLU_NAME_BYTES_MAX];
+    const char *name = fluss_target_name(target);
+    const size_t dot = strcspn(name, ".");
+    (void)snprintf(database, sizeof database, "%.*s", (int)dot, name);
+    SLU_TRY(lake_snapshot_ask(fluss_target_client(target), database, name + dot + 1, readable, &answer, err));
+    const Fluss__GetLakeSnapshotResponse *snapshot = (const Fluss__GetLakeSnapshotResponse *)answer->message;
+    for (int32_t number = 0; number < fluss_target_bucket_numbers(target); number++)
+        offsets[number] = -1;
+    for (size_t i = 0; i < snapshot->n_bucket_snapshots; i++) {
+        const Fluss__PbLakeSnapshotForBucket *bucket = snapshot->bucket_snapshots[i];
+        const int32_t number =
+            fluss_target_bucket_find(target, bucket->has_partition_id ? bucket->partition_id : -1, bucket->bucket_id);
+        if (number >= 0 && bucket->has_log_offset)
+            offsets[number] = bucket->log_offset;
     }
     *out_snapshot = snapshot->snapshot_id;
     return SLU_OK;

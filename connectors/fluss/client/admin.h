@@ -67,4 +67,8 @@ SLU_CHECK slu_status fluss_admin_target_offsets(fluss_target *target, int32_t of
 SLU_CHECK slu_status fluss_admin_lake_snapshot(fluss_client *client, const char *database, const char *table, bool readable,
                                                int64_t *out_snapshot, int64_t *offsets, int32_t bucket_count, slu_error *err);
 
+/* The same by bucket number of an opened table, whose partitions are known; partitions that are gone are left out. */
+SLU_CHECK slu_status fluss_admin_target_lake_snapshot(fluss_target *target, bool readable, int64_t *out_snapshot, int64_t *offsets,
+                                                      slu_error *err);
+
 #endif

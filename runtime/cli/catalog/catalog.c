@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "change.h"
+#include "changelog_table.h"
 #include "fluss/client/admin.h"
 #include "fluss/client/scanner.h"
 #include "lake_table.h"
@@ -71,7 +72,7 @@ log_bounds(const cli_catalog *catalog, fluss_target *target, int64_t *start, int
 }
 
 static slu_status
-log_open(const cli_catalog *catalog, fluss_target **target, slu_sql_table **out, slu_error *err)
+log_open(const cli_catalog *catalog, fluss_target **target, bool changes, slu_sql_table **out, slu_error *err)
 {
     const size_t buckets = (size_t)fluss_target_bucket_numbers(*target);
     int64_t *start = slu_alloc((buckets + 1) * sizeof *start);
@@ -81,7 +82,8 @@ log_open(const cli_catalog *catalog, fluss_target **target, slu_sql_table **out,
     if (status == SLU_OK)
         status = log_bounds(catalog, *target, start, stop, err);
     if (status == SLU_OK)
-        status = cli_log_table_new(target, start, stop, true, out, err);
+        status = changes ? cli_changelog_table_new(target, start, stop, out, err)
+                         : cli_log_table_new(target, start, stop, true, out, err);
     slu_free(start);
     slu_free(stop);
     return status;
@@ -130,31 +132,15 @@ lake_suffix(const char *suffix, int64_t *snapshot_id)
 
 /* The lake snapshot that the table's cluster calls readable, and the log behind it. NOTFOUND: there is none yet. */
 static slu_status
-union_bounds(const cli_catalog *catalog, const char *database, const char *table, fluss_target *target, int64_t *snapshot_id,
-             int64_t *start, int64_t *stop, slu_error *err)
+union_bounds(fluss_target *target, int64_t *snapshot_id, int64_t *start, int64_t *stop, slu_error *err)
 {
-    const int32_t buckets = fluss_target_table(target)->bucket_count;
-    if (fluss_target_partitioned(target)) { /* whose offsets are by partition */
-        slu_error ignored;
-        int64_t *one = slu_alloc((size_t)buckets * sizeof *one);
-        if (one == NULL)
-            return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", buckets);
-        const slu_status there =
-            fluss_admin_lake_snapshot(catalog->client, database, table, true, snapshot_id, one, buckets, &ignored);
-        slu_free(one);
-        return there == SLU_NOTFOUND
-                   ? there
-                   : slu_error_set(err, SLU_UNSUPPORTED,
-                                   "table %s.%s is partitioned and has rows in the lake: this build reads $log and "
-                                   "$lake of it, but not their union",
-                                   database, table);
-    }
-    SLU_TRY(fluss_admin_lake_snapshot(catalog->client, database, table, true, snapshot_id, start, buckets, err));
-    for (int32_t bucket = 0; bucket < buckets; bucket++)
+    const int32_t numbers = fluss_target_bucket_numbers(target);
+    SLU_TRY(fluss_admin_target_lake_snapshot(target, true, snapshot_id, start, err));
+    SLU_TRY(fluss_admin_target_offsets(target, FLUSS_OFFSETS_LATEST, 0, stop, err));
+    for (int32_t bucket = 0; bucket < numbers; bucket++)
         if (start[bucket] < 0)
-            start[bucket] = FLUSS_OFFSET_EARLIEST;
-    return fluss_admin_list_offsets(catalog->client, fluss_target_table(target)->table_id, -1, FLUSS_OFFSETS_LATEST, 0,
-                                    fluss_target_leaders(target), buckets, stop, err);
+            start[bucket] = stop[bucket] == 0 ? 0 : FLUSS_OFFSET_EARLIEST;
+    return SLU_OK;
 }
 
 static slu_status
@@ -163,7 +149,7 @@ union_open_at(const cli_catalog *catalog, const char *database, const char *tabl
 {
     int64_t snapshot_id = -1;
     slu_sql_table *lake = NULL;
-    const slu_status bounds = union_bounds(catalog, database, table, *target, &snapshot_id, start, stop, err);
+    const slu_status bounds = union_bounds(*target, &snapshot_id, start, stop, err);
     if (bounds == SLU_NOTFOUND) {
         SLU_TRY(log_bounds(catalog, *target, start, stop, err));
         return cli_log_table_new(target, start, stop, true, out, err);
@@ -210,13 +196,14 @@ catalog_open(const slu_sql_catalog *sql, const char *database, const char *table
     }
     if (strcmp(suffix, "partitions") == 0)
         return cli_partitions_table_new(catalog->client, database, table, out, err);
-    if (strcmp(suffix, "") != 0 && strcmp(suffix, "log") != 0)
+    if (strcmp(suffix, "") != 0 && strcmp(suffix, "log") != 0 && strcmp(suffix, "changelog") != 0)
         return slu_error_set(err, SLU_UNSUPPORTED,
-                             "%s$%s: there are $log, $partitions, $lake, $lake@SNAPSHOT, $snapshots and $files", table, suffix);
+                             "%s$%s: there are $log, $changelog, $partitions, $lake, $lake@SNAPSHOT, $snapshots and $files", table,
+                             suffix);
     SLU_TRY(cli_target_open(catalog->client, database, table, &target, err));
     const bool with_lake = *suffix == 0 && fluss_target_table(target)->lake_enabled;
-    const slu_status status =
-        with_lake ? union_open(catalog, database, table, &target, out, err) : log_open(catalog, &target, out, err);
+    const slu_status status = with_lake ? union_open(catalog, database, table, &target, out, err)
+                                        : log_open(catalog, &target, strcmp(suffix, "changelog") == 0, out, err);
     fluss_target_close(&target);
     return status;
 }

@@ -1,7 +1,7 @@
 /*
  * catalog.h: the tables of a Fluss cluster and of its lake, as the SQL room wants them.
  *
- * Names    t: the union of lake and log (a primary-key table: its last state); t$log: what the log still holds; t$lake: the lake alone
+ * Names    t: the union of lake and log (a primary-key table: its last state); t$log: what the log still holds; t$changelog: every change of it; t$lake: the lake alone
  *          (t$lake@SNAPSHOT: as of a snapshot); t$partitions: which there are; t$snapshots, t$files: of its Iceberg table.
  * Union    fixed once at open: the lake snapshot that Fluss calls readable with its offsets, and the log's ends; no snapshot yet
  *          means the log alone.

@@ -20,6 +20,7 @@ struct cli_fold {
     int32_t batch_capacity;
     int64_t rows_bytes;
     cli_key_map *keys; /* the value: where the last row of the key is */
+    slu_buf placed;    /* room for one key */
     int32_t next;      /* of cli_fold_next */
     bool selected;
 };
@@ -32,6 +33,7 @@ cli_fold_new(const fluss_table *table, const struct ArrowSchema *schema, cli_fol
         return slu_error_set(err, SLU_NOMEM, "no memory to fold a changelog");
     fold->table = table;
     fold->schema = schema;
+    slu_buf_init(&fold->placed, KEY_BYTES_MAX);
     const slu_status status = cli_key_map_new(&fold->keys, err);
     if (status != SLU_OK)
         cli_fold_free(&fold);
@@ -57,6 +59,7 @@ cli_fold_free(cli_fold **fold)
     for (int32_t i = 0; i < mine->batch_count; i++)
         batch_drop(&mine->batches[i]);
     cli_key_map_free(&mine->keys);
+    slu_buf_fini(&mine->placed);
     slu_free(mine->batches);
     slu_free(mine);
 }
@@ -92,35 +95,30 @@ batch_keep(cli_fold *fold, struct ArrowArray *array, slu_error *err)
     return SLU_OK;
 }
 
-/* The same key in another partition is another row: its bucket's number says which. */
-static slu_status
-rows_set_partitioned(cli_fold *fold, const fluss_scan_batch *batch, const slu_buf *keys, const uint32_t *offsets, slu_error *err)
+/* The same key in another partition is another row: there the slot stands in front of it, in `room`. */
+static slu_view
+key_placed(const cli_fold *fold, int32_t slot, slu_view key, slu_buf *room)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf key = {0};
-    slu_buf_init(&key, KEY_BYTES_MAX);
-    for (int64_t row = batch->first; row < batch->first + batch->count; row++) {
-        const uint8_t kind = batch->kinds == NULL ? SLU_ROW_INSERT : batch->kinds[row];
-        if (kind == SLU_ROW_UPDATE_BEFORE)
-            continue;
-        slu_buf_reset(&key);
-        slu_buf_u32le(&key, (uint32_t)(batch->bucket / fold->table->bucket_count));
-        slu_buf_append(&key, keys->data + offsets[row], offsets[row + 1] - offsets[row]);
-        SLU_TRY(slu_buf_status(&key, err));
-        SLU_TRY(key_set(fold, slu_buf_view(&key), fold->batch_count, kind == SLU_ROW_DELETE ? ROW_GONE : (int32_t)row, err));
-    }
-    return SLU_OK;
+    if (fold->table->partition_column_count == 0)
+        return key;
+    slu_buf_reset(room);
+    slu_buf_u32le(room, (uint32_t)slot);
+    slu_buf_append(room, key.data, key.bytes);
+    return slu_buf_view(room);
 }
 
 static slu_status
 rows_set(cli_fold *fold, const fluss_scan_batch *batch, const slu_buf *keys, const uint32_t *offsets, slu_error *err)
 {
-    if (fold->table->partition_column_count > 0)
-        return rows_set_partitioned(fold, batch, keys, offsets, err);
+    const int32_t slot = batch->bucket / fold->table->bucket_count;
     for (int64_t row = batch->first; row < batch->first + batch->count; row++) {
         const uint8_t kind = batch->kinds == NULL ? SLU_ROW_INSERT : batch->kinds[row];
         const slu_view key = slu_view_of(keys->data + offsets[row], offsets[row + 1] - offsets[row]);
-        if (kind != SLU_ROW_UPDATE_BEFORE)
-            SLU_TRY(key_set(fold, key, fold->batch_count, kind == SLU_ROW_DELETE ? ROW_GONE : (int32_t)row, err));
+        if (kind == SLU_ROW_UPDATE_BEFORE)
+            continue;
+        SLU_TRY(key_set(fold, key_placed(fold, slot, key, &fold->placed), fold->batch_count,
+                        kind == SLU_ROW_DELETE ? ROW_GONE : (int32_t)row, err));
+        SLU_TRY(slu_buf_status(&fold->placed, err));
     }
     return SLU_OK;
 }
@@ -149,10 +147,10 @@ cli_fold_add(cli_fold *fold, fluss_scan_batch *batch, slu_error *err)
 }
 
 bool
-cli_fold_touched(const cli_fold *fold, slu_view key)
+cli_fold_touched(cli_fold *fold, int32_t slot, slu_view of)
 {
     int64_t place;
-    return cli_key_map_get(fold->keys, key, &place);
+    return cli_key_map_get(fold->keys, key_placed(fold, slot, of, &fold->placed), &place);
 }
 
 static int

@@ -19,9 +19,9 @@ SLU_CHECK slu_status cli_fold_new(const fluss_table *table, const struct ArrowSc
 void cli_fold_free(cli_fold **fold);
 /* Takes the batch (also on failure). */
 SLU_CHECK slu_status cli_fold_add(cli_fold *fold, fluss_scan_batch *batch, slu_error *err);
-/* Whether the key (encoded as the table encodes it) was touched by what was fed: then an older copy of it does not count.
- * Not for partitioned tables, whose keys lack the partition. */
-bool cli_fold_touched(const cli_fold *fold, slu_view key);
+/* Whether the key (encoded as the table encodes it; `slot`: its partition, client/target.h) was touched by what was fed: then an older
+ * copy of it does not count. */
+bool cli_fold_touched(cli_fold *fold, int32_t slot, slu_view key);
 /* The next batch with live rows; END behind the last. The caller owns it. */
 SLU_CHECK slu_status cli_fold_next(cli_fold *fold, slu_sql_batch *out, slu_error *err);
 

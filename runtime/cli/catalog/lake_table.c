@@ -44,6 +44,31 @@ scan_close(slu_sql_scan *base)
     slu_free(scan);
 }
 
+static void
+scan_say(const slu_sql_scan *base, slu_buf *out)
+{
+    const iceberg_read_stats stats = iceberg_read_stats_of(((const lake_scan *)base)->read);
+    slu_buf_printf(out, "lake: %zu of %zu files", stats.files, stats.files + stats.files_skipped);
+    if (stats.manifests_skipped > 0)
+        slu_buf_printf(out, ", %zu manifests left out", stats.manifests_skipped);
+    if (stats.groups_skipped > 0)
+        slu_buf_printf(out, ", %zu row groups left out", stats.groups_skipped);
+}
+
+/* The records of the files' metadata, where no row of them is deleted. */
+static slu_status
+table_count(slu_sql_table *base, int64_t *rows, slu_error *err)
+{
+    const lake_table *self = (const lake_table *)base;
+    SLU_AUTO(iceberg_read_free) iceberg_read *read = NULL;
+    static const char *const none[1];
+    const iceberg_read_options options = {.snapshot = self->snapshot, .columns = none, .column_count = 0};
+    SLU_TRY(iceberg_read_open(iceberg_catalog_store(cli_lake_catalog(self->lake), &self->moment), self->moment.metadata, &options,
+                              &read, err));
+    *rows = iceberg_read_rows(read);
+    return *rows < 0 ? SLU_UNSUPPORTED : SLU_OK;
+}
+
 static uint8_t
 compare_of(uint32_t op)
 {
@@ -91,7 +116,7 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
                                           .column_count = spec->column_count,
                                           .predicates = predicates,
                                           .predicate_count = predicates_of(self, spec, predicates, room)};
-    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close};
+    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close, .say = scan_say};
     const slu_status status = iceberg_read_open(iceberg_catalog_store(cli_lake_catalog(self->lake), &self->moment),
                                                 self->moment.metadata, &options, &scan->read, err);
     if (status != SLU_OK) {
@@ -131,7 +156,7 @@ cli_lake_table_new(const cli_lake *lake, const char *database, const char *table
         table_close(&self->base);
         return status;
     }
-    self->base = (slu_sql_table){.schema = &self->schema, .scan = table_scan, .close = table_close};
+    self->base = (slu_sql_table){.schema = &self->schema, .count = table_count, .scan = table_scan, .close = table_close};
     *out = &self->base;
     return SLU_OK;
 }

@@ -1,9 +1,12 @@
 #include "log_table.h"
 
 #include "base/alloc.h"
+#include "few_scan.h"
 #include "fold.h"
 #include "scan_log.h"
 #include "snapshot_rows.h"
+
+#include <inttypes.h>
 
 typedef struct log_table {
     slu_sql_table base; /* first */
@@ -20,6 +23,7 @@ typedef struct log_scan {
     fluss_scanner *scanner;
     cli_fold *fold; /* a primary-key table's */
     bool folded;
+    int64_t rows_read;
     uint32_t column_count; /* wanted ones; what the scanner reads beyond them is dropped */
 } log_scan;
 
@@ -32,26 +36,15 @@ columns_cut(struct ArrowArray *array, uint32_t count)
     array->n_children = count;
 }
 
-/* Rows [first, first + count) by moving the children's windows. */
-static void
-rows_cut(struct ArrowArray *array, int64_t first, int64_t count)
-{
-    for (int64_t i = 0; i < array->n_children; i++) {
-        array->children[i]->offset += first;
-        array->children[i]->length = count;
-        if (array->children[i]->null_count != 0)
-            array->children[i]->null_count = -1;
-    }
-    array->length = count;
-}
-
 static slu_status
 fold_all(log_scan *scan, slu_error *err)
 {
     fluss_scan_batch batch;
     slu_status status;
-    while ((status = cli_scan_log_next(scan->of->target, scan->scanner, &batch, err)) == SLU_OK)
+    while ((status = cli_scan_log_next(scan->of->target, scan->scanner, &batch, err)) == SLU_OK) {
+        scan->rows_read += batch.count;
         SLU_TRY(cli_fold_add(scan->fold, &batch, err));
+    }
     scan->folded = status == SLU_END;
     return status == SLU_END ? SLU_OK : status;
 }
@@ -64,9 +57,9 @@ cli_log_scan_fold(slu_sql_scan *scan, slu_error *err)
 }
 
 bool
-cli_log_scan_touched(const slu_sql_scan *scan, slu_view key)
+cli_log_scan_touched(const slu_sql_scan *scan, int32_t slot, slu_view key)
 {
-    return cli_fold_touched(((const log_scan *)scan)->fold, key);
+    return cli_fold_touched(((const log_scan *)scan)->fold, slot, key);
 }
 
 static slu_status
@@ -85,7 +78,10 @@ scan_next(slu_sql_scan *base, slu_sql_batch *out, slu_error *err)
     *out = (slu_sql_batch){.array = batch.array, .rows = batch.count};
     batch.array.release = NULL;
     columns_cut(&out->array, scan->column_count);
-    rows_cut(&out->array, batch.first, batch.count);
+    for (int64_t i = 0; i < out->array.n_children; i++)
+        cli_rows_cut(out->array.children[i], batch.first, batch.count);
+    out->array.length = batch.count;
+    scan->rows_read += batch.count;
     fluss_scan_batch_fini(&batch);
     return SLU_OK;
 }
@@ -97,6 +93,14 @@ scan_close(slu_sql_scan *base)
     cli_fold_free(&scan->fold);
     fluss_scanner_close(&scan->scanner);
     slu_free(scan);
+}
+
+static void
+scan_say(const slu_sql_scan *base, slu_buf *out)
+{
+    const log_scan *scan = (const log_scan *)base;
+    if (scan->rows_read > 0)
+        slu_buf_printf(out, "%" PRId64 " log rows read", scan->rows_read);
 }
 
 static bool
@@ -186,6 +190,11 @@ static slu_status
 table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **out, slu_error *err)
 {
     log_table *self = (log_table *)base;
+    if (self->whole) {
+        SLU_TRY(cli_few_scan_new(self->target, spec, false, out, err));
+        if (*out != NULL)
+            return SLU_OK;
+    }
     log_scan *scan = slu_alloc_zero(1, sizeof *scan);
     int64_t *range = slu_alloc(((size_t)self->numbers * 2 + 1) * sizeof *range);
     if (scan == NULL || range == NULL) {
@@ -193,7 +202,7 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
         slu_free(range);
         return slu_error_set(err, SLU_NOMEM, "no memory for a scan");
     }
-    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close};
+    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close, .say = scan_say};
     scan->of = self;
     scan->column_count = spec->column_count;
     const slu_status status = scan_begin(scan, spec, range, range + self->numbers, err);
@@ -203,6 +212,21 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
         return status;
     }
     *out = &scan->base;
+    return SLU_OK;
+}
+
+/* Each offset of a log table is a row: Fluss's own connector counts so, too. */
+static slu_status
+table_count(slu_sql_table *base, int64_t *rows, slu_error *err)
+{
+    const log_table *self = (const log_table *)base;
+    (void)err;
+    *rows = 0;
+    for (int32_t bucket = 0; bucket < self->numbers; bucket++) {
+        if (self->start[bucket] < 0)
+            return SLU_UNSUPPORTED; /* where it begins is not known */
+        *rows += self->stop[bucket] > self->start[bucket] ? self->stop[bucket] - self->start[bucket] : 0;
+    }
     return SLU_OK;
 }
 
@@ -221,27 +245,23 @@ cli_log_table_new(fluss_target **target, const int64_t *start, const int64_t *st
 {
     const fluss_table *table = fluss_target_table(*target);
     const int32_t numbers = fluss_target_bucket_numbers(*target);
-    const size_t bytes = (size_t)numbers * sizeof *start;
-    log_table *self = slu_alloc_zero(1, sizeof *self);
-    if (table->arrow.n_children > SLU_SQL_COLUMNS_MAX) {
-        slu_free(self);
+    if (table->arrow.n_children > SLU_SQL_COLUMNS_MAX)
         return slu_error_set(err, SLU_LIMIT, "table %s has more than %d columns", fluss_target_name(*target), SLU_SQL_COLUMNS_MAX);
-    }
-    if (self != NULL) {
-        self->start = slu_alloc(bytes + 1);
-        self->stop = slu_alloc(bytes + 1);
-    }
-    if (self == NULL || self->start == NULL || self->stop == NULL) {
-        if (self != NULL)
-            table_close(&self->base);
+    log_table *self = slu_alloc_zero(1, sizeof *self);
+    if (self == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for table %s", fluss_target_name(*target));
+    const slu_status status = cli_range_copy(start, stop, numbers, &self->start, &self->stop, err);
+    if (status != SLU_OK) {
+        table_close(&self->base);
+        return status;
     }
-    memcpy(self->start, start, bytes);
-    memcpy(self->stop, stop, bytes);
     self->numbers = numbers;
     self->whole = whole && table->key_column_count > 0;
     self->target = slu_take(target);
-    self->base = (slu_sql_table){.schema = &table->arrow, .scan = table_scan, .close = table_close};
+    self->base = (slu_sql_table){.schema = &table->arrow,
+                                 .count = table->key_column_count > 0 ? NULL : table_count,
+                                 .scan = table_scan,
+                                 .close = table_close};
     *out = &self->base;
     return SLU_OK;
 }

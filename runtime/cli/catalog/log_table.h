@@ -19,7 +19,7 @@
 
 /* A primary-key table's scan: reads it all now (what next would do first), then says which keys it touched. */
 SLU_CHECK slu_status cli_log_scan_fold(slu_sql_scan *scan, slu_error *err);
-bool cli_log_scan_touched(const slu_sql_scan *scan, slu_view key);
+bool cli_log_scan_touched(const slu_sql_scan *scan, int32_t slot, slu_view key);
 
 /* `target` (ready) is taken on success. start[bucket] may be FLUSS_OFFSET_EARLIEST. `whole`: the range is all that the log has, so that of
  * a primary-key table kv snapshots may stand for its older part. */

@@ -1,5 +1,7 @@
 #include "scan_log.h"
 
+#include "base/alloc.h"
+#include "key_filter.h"
 #include "log_table.h"
 
 #include <stdlib.h>
@@ -74,13 +76,37 @@ cli_slots_wanted(const fluss_target *target, const slu_sql_filter *filters, uint
 }
 
 slu_status
+cli_range_copy(const int64_t *start, const int64_t *stop, int32_t numbers, int64_t **out_start, int64_t **out_stop, slu_error *err)
+{
+    const size_t bytes = (size_t)numbers * sizeof *start;
+    *out_start = slu_alloc(bytes + 1);
+    *out_stop = slu_alloc(bytes + 1);
+    if (*out_start == NULL || *out_stop == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", numbers);
+    memcpy(*out_start, start, bytes);
+    memcpy(*out_stop, stop, bytes);
+    return SLU_OK;
+}
+
+void
+cli_rows_cut(struct ArrowArray *column, int64_t first, int64_t count)
+{
+    column->offset += first;
+    column->length = count;
+    if (column->null_count != 0)
+        column->null_count = -1;
+}
+
+slu_status
 cli_scan_log_open(fluss_target *target, const cli_range *range, const slu_sql_filter *filters, uint32_t filter_count,
                   const int32_t *columns, uint32_t column_count, fluss_scanner **out, slu_error *err)
 {
     fluss_scanner *scanner = NULL;
+    const int32_t only = cli_bucket_wanted(fluss_target_table(target), filters, filter_count);
+    const int32_t bucket_count = fluss_target_table(target)->bucket_count;
     SLU_TRY(fluss_scanner_open(target, &(fluss_scanner_options){.columns = columns, .column_count = column_count}, &scanner, err));
     for (int32_t bucket = 0; bucket < range->numbers; bucket++) {
-        if (range->start[bucket] >= range->stop[bucket] ||
+        if (range->start[bucket] >= range->stop[bucket] || (only >= 0 && bucket % bucket_count != only) ||
             !slot_wanted(target, fluss_target_slot_of(target, bucket), filters, filter_count))
             continue;
         const slu_status status = fluss_scanner_add(scanner, bucket, range->start[bucket], range->stop[bucket], err);

@@ -13,7 +13,13 @@ typedef struct cli_range {
     int32_t numbers;
 } cli_range;
 
-/* A scanner over [start, stop) of every bucket that has rows there; partitions that the filters leave out are not read. */
+/* Copies of both, which the caller frees (slu_free), also where one of them failed. */
+SLU_CHECK slu_status cli_range_copy(const int64_t *start, const int64_t *stop, int32_t numbers, int64_t **out_start,
+                                    int64_t **out_stop, slu_error *err);
+/* Rows [first, first + count) of a column, by moving its window. */
+void cli_rows_cut(struct ArrowArray *column, int64_t first, int64_t count);
+/* A scanner over [start, stop) of every bucket that has rows there; partitions and buckets that the filters leave out are
+ * not read. */
 SLU_CHECK slu_status cli_scan_log_open(fluss_target *target, const cli_range *range, const slu_sql_filter *filters,
                                        uint32_t filter_count, const int32_t *columns, uint32_t column_count, fluss_scanner **out,
                                        slu_error *err);

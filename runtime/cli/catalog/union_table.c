@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "batch/batch.h"
+#include "few_scan.h"
 #include "fluss/record/key.h"
 #include "log_table.h"
 
@@ -9,13 +10,15 @@ typedef struct union_table {
     slu_sql_table base; /* first */
     slu_sql_table *lake;
     slu_sql_table *log; /* owns the target */
+    fluss_target *target;
     const fluss_table *table;
 } union_table;
 
 typedef struct union_scan {
     slu_sql_scan base; /* first */
     const union_table *of;
-    slu_sql_scan *lake; /* NULL: at its end */
+    slu_sql_scan *lake;
+    bool lake_over;
     slu_sql_scan *log;
     uint32_t column_count;    /* wanted; what lake batches hold beyond them are key columns */
     struct ArrowSchema keyed; /* of the lake's batches, when keys are compared */
@@ -33,25 +36,43 @@ scan_close(slu_sql_scan *base)
     slu_free(scan);
 }
 
+typedef struct key_rows {
+    slu_buf keys;
+    uint32_t *offsets;
+    int32_t *slots; /* the partition of each */
+} key_rows;
+
+static slu_status
+keys_find(const union_scan *scan, const struct ArrowArray *array, key_rows *out, slu_error *err)
+{
+    const int64_t rows = array->length;
+    slu_buf_init(&out->keys, (size_t)1 << 31);
+    out->offsets = slu_alloc((size_t)(rows + 1) * sizeof *out->offsets);
+    out->slots = slu_alloc((size_t)(rows + 1) * sizeof *out->slots);
+    if (out->offsets == NULL || out->slots == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %lld keys", (long long)rows);
+    SLU_TRY(fluss_table_keys(scan->of->table, &scan->keyed, array, NULL, rows, &out->keys, out->offsets, err));
+    return fluss_target_slots(scan->of->target, &scan->keyed, array, NULL, rows, out->slots, err);
+}
+
 /* Keeps the rows whose key the log did not touch. */
 static slu_status
 untouched_select(const union_scan *scan, slu_sql_batch *batch, slu_error *err)
 {
     const int64_t rows = batch->array.length;
-    SLU_AUTO(slu_buf_fini) slu_buf keys;
-    uint32_t *offsets = slu_alloc((size_t)(rows + 1) * sizeof *offsets);
-    batch->selection = slu_alloc((size_t)rows * sizeof *batch->selection);
-    slu_buf_init(&keys, (size_t)1 << 31);
-    slu_status status = offsets == NULL || batch->selection == NULL
-                            ? slu_error_set(err, SLU_NOMEM, "no memory for %lld keys", (long long)rows)
-                            : SLU_OK;
-    if (status == SLU_OK)
-        status = fluss_table_keys(scan->of->table, &scan->keyed, &batch->array, NULL, rows, &keys, offsets, err);
+    key_rows of = {0};
+    slu_status status = keys_find(scan, &batch->array, &of, err);
+    batch->selection = slu_alloc((size_t)(rows + 1) * sizeof *batch->selection);
+    if (status == SLU_OK && batch->selection == NULL)
+        status = slu_error_set(err, SLU_NOMEM, "no memory for %lld rows", (long long)rows);
     batch->rows = 0;
     for (int64_t row = 0; status == SLU_OK && row < rows; row++)
-        if (!cli_log_scan_touched(scan->log, slu_view_of(keys.data + offsets[row], offsets[row + 1] - offsets[row])))
+        if (!cli_log_scan_touched(scan->log, of.slots[row],
+                                  slu_view_of(of.keys.data + of.offsets[row], of.offsets[row + 1] - of.offsets[row])))
             batch->selection[batch->rows++] = (int32_t)row;
-    slu_free(offsets);
+    slu_buf_fini(&of.keys);
+    slu_free(of.offsets);
+    slu_free(of.slots);
     return status;
 }
 
@@ -87,31 +108,56 @@ static slu_status
 scan_next(slu_sql_scan *base, slu_sql_batch *out, slu_error *err)
 {
     union_scan *scan = (union_scan *)base;
-    if (scan->lake != NULL) {
+    if (!scan->lake_over) {
         const slu_status status = lake_next(scan, out, err);
         if (status != SLU_END)
             return status;
-        scan->lake->close(scan->lake);
-        scan->lake = NULL;
+        scan->lake_over = true;
     }
     return scan->log->next(scan->log, out, err);
 }
 
-/* The lake's columns that a scan needs: the wanted ones, then key columns that are not among them. */
+static void
+scan_say(const slu_sql_scan *base, slu_buf *out)
+{
+    const union_scan *scan = (const union_scan *)base;
+    if (scan->lake->say != NULL)
+        scan->lake->say(scan->lake, out);
+    const size_t before = out->bytes;
+    slu_buf_text(out, ", ");
+    const size_t from = out->bytes;
+    if (scan->log->say != NULL)
+        scan->log->say(scan->log, out);
+    if (out->bytes == from)
+        out->bytes = before;
+}
+
+static uint32_t
+columns_add(const int32_t *more, size_t more_count, uint32_t *columns, uint32_t count)
+{
+    for (size_t k = 0; k < more_count; k++) {
+        bool there = false;
+        for (uint32_t i = 0; i < count; i++)
+            there = there || columns[i] == (uint32_t)more[k];
+        if (!there)
+            columns[count++] = (uint32_t)more[k];
+    }
+    return count;
+}
+
+/* The lake's columns that a scan needs: the wanted ones, then of a primary-key table those of the key and the partition, that are not among
+ * them. */
 static uint32_t
 lake_columns(const union_table *self, const slu_sql_scan_spec *spec, uint32_t *columns)
 {
+    const fluss_table *table = self->table;
     uint32_t count = 0;
     for (; count < spec->column_count; count++)
         columns[count] = spec->columns[count];
-    for (size_t key = 0; key < self->table->key_column_count; key++) {
-        bool there = false;
-        for (uint32_t i = 0; i < count; i++)
-            there = there || columns[i] == (uint32_t)self->table->key_columns[key];
-        if (!there)
-            columns[count++] = (uint32_t)self->table->key_columns[key];
-    }
-    return count;
+    if (table->key_column_count == 0)
+        return count;
+    count = columns_add(table->key_columns, table->key_column_count, columns, count);
+    return columns_add(table->partition_columns, table->partition_column_count, columns, count);
 }
 
 static slu_status
@@ -130,10 +176,15 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
     const union_table *self = (const union_table *)base;
     uint32_t columns[2 * SLU_SQL_COLUMNS_MAX];
     slu_sql_scan_spec lake_spec = *spec;
+    if (self->table->key_column_count > 0) {
+        SLU_TRY(cli_few_scan_new(self->target, spec, fluss_target_partitioned(self->target), out, err));
+        if (*out != NULL)
+            return SLU_OK;
+    }
     union_scan *scan = slu_alloc_zero(1, sizeof *scan);
     if (scan == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a scan");
-    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close};
+    scan->base = (slu_sql_scan){.next = scan_next, .close = scan_close, .say = scan_say};
     scan->of = self;
     scan->column_count = spec->column_count;
     lake_spec.columns = columns;
@@ -150,6 +201,18 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
         return status;
     }
     *out = &scan->base;
+    return SLU_OK;
+}
+
+/* Of a log table: what the lake has, and what the log has behind it. */
+static slu_status
+table_count(slu_sql_table *base, int64_t *rows, slu_error *err)
+{
+    const union_table *self = (const union_table *)base;
+    int64_t in_lake = 0;
+    SLU_TRY(self->log->count(self->log, rows, err));
+    SLU_TRY(self->lake->count(self->lake, &in_lake, err));
+    *rows += in_lake;
     return SLU_OK;
 }
 
@@ -183,6 +246,7 @@ cli_union_table_new(slu_sql_table **lake, fluss_target **target, const int64_t *
     union_table *self = slu_alloc_zero(1, sizeof *self);
     if (self == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for table %s", fluss_target_name(*target));
+    self->target = *target;
     self->table = fluss_target_table(*target);
     const slu_status status = cli_log_table_new(target, start, stop, false, &self->log, err);
     if (status != SLU_OK) {
@@ -190,7 +254,10 @@ cli_union_table_new(slu_sql_table **lake, fluss_target **target, const int64_t *
         return status;
     }
     self->lake = slu_take(lake);
-    self->base = (slu_sql_table){.schema = &self->table->arrow, .scan = table_scan, .close = table_close};
+    self->base = (slu_sql_table){.schema = &self->table->arrow,
+                                 .count = self->table->key_column_count > 0 ? NULL : table_count,
+                                 .scan = table_scan,
+                                 .close = table_close};
     *out = &self->base;
     return SLU_OK;
 }

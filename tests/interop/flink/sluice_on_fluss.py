@@ -104,7 +104,7 @@ def walk(ours, name):
             stop(process)
     got = [ours.sql(f"SELECT count(*), count(DISTINCT transactionId), sum(transactionId), sum(accountId), count(name) FROM fluss.fraud{part}")
            .split()[-1] for part in ("$log", "$lake", "")]
-    files = int(ours.sql("SELECT sum(records) FROM fluss.fraud$files").split()[-1])
+    files = int(ours.sql("SELECT sum(record_count) FROM fluss.fraud$files").split()[-1])
     if files != ROWS // 10 or ours.count("fluss.fraud$snapshots") < 1:
         raise AssertionError(f"{name}: the files of the lake's snapshot say {files} rows")
     print(f"ok: {name}: {got[0]} (rows, distinct, sums, names) in log, lake and union", flush=True)

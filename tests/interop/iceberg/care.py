@@ -65,7 +65,7 @@ def cared_for(table):
           [would.get(k) for k in ("files_before", "delete_files")])
     check(f"{table}: compact keeps the rows, and pyiceberg reads them", rows(table), (before, None))
     sound(table, "compacted")
-    check(f"{table}: no delete is left", [file["path"] for file in lake("files", table) if file["content"] != "data"], [])
+    check(f"{table}: no delete is left", [file["file_path"] for file in lake("files", table) if file["content"] != "data"], [])
     check(f"{table}: a second compact has nothing to do", lake("compact", table).get("files_before"), 0)
     snapshots = lake("snapshots", table)
     if did.get("files_before"):

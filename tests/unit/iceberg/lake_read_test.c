@@ -102,7 +102,7 @@ listings(void **state)
     slu_schema_release(&schema);
     CHECK_OK(iceberg_files_batch(&store, table.metadata, NULL, &schema, &array, &err));
     assert_int_equal(array.length, 2);
-    column = slu_column_child(&schema, &array, slu_schema_find(&schema, "records"));
+    column = slu_column_child(&schema, &array, slu_schema_find(&schema, "record_count"));
     assert_int_equal(slu_column_i64s(&column)[0] + slu_column_i64s(&column)[1], 100);
     slu_array_release(&array);
     slu_schema_release(&schema);
