@@ -3,14 +3,14 @@
  *
  * Shape    a pool (one cache, one write-buffer budget, one set of background threads) shared by many stores; a store has rows in
  *          the default column family and, in a second one, a few words of its owner (meta), written in the same atomic batch.
- *          Written rows are piled up and given to RocksDB in bulk; reads see them at once.
+ *          Written rows are piled up and given to RocksDB as whole table files; reads see them at once.
  * Durable  there is no write-ahead log: what was written since the last flush is lost when the process dies. Meta is never newer
  *          than the rows it was written with; it may be older. The owner replays from what its meta says (for the table server:
  *          the changelog), which must do no harm to rows that are there already.
  * Foreign  a checkpoint is a RocksDB directory that version 6.20 opens: CRC32C block checksums, format_version 5.
  * Owns     the pool outlives its stores. Views given to callbacks are valid for the call.
- * Threads  a pool and its stores belong to one thread; RocksDB's own threads flush and compact. Only slu_kv_checkpoint_take and the
- *          readers of checkpoints are for any thread.
+ * Threads  a pool and its stores belong to one thread; the pool's own gives rows to RocksDB, whose threads compact. Only
+ *          slu_kv_checkpoint_take and the readers of checkpoints are for any thread.
  * Errors   IO and CORRUPT with RocksDB's words; NOTFOUND for a meta word that is not there; NOMEM.
  */
 #ifndef SLU_KV_KV_H
@@ -23,11 +23,10 @@ typedef struct slu_kv slu_kv;
 typedef struct slu_kv_batch slu_kv_batch;
 
 typedef struct slu_kv_pool_options {
-    size_t cache_bytes;        /* block cache of all stores; 0: 8 MiB */
-    size_t write_buffer_bytes; /* unflushed rows of all stores: above it the largest store is flushed; one alone
-                                * flushes in the background at 4 MiB. 0: 16 MiB */
-    int threads;               /* background threads; 0: 2 */
-    size_t row_cache_bytes;    /* rows that were read or written lately, beside the block cache, and a quarter more; 0: 16 MiB */
+    size_t cache_bytes; /* block cache of all stores; 0: 8 MiB */
+    size_t rows_bytes;  /* rows of all stores in memory, those that were written and are not stored yet (half of it of one store at most)
+                         * and those that were read or written lately; a quarter more while some are being stored. 0: 20 MiB */
+    int threads;        /* background threads; 0: 2 */
 } slu_kv_pool_options;
 
 SLU_CHECK slu_status slu_kv_pool_open(const slu_kv_pool_options *options, slu_kv_pool **out, slu_error *err);
@@ -41,22 +40,16 @@ bool slu_kv_failed(const slu_kv *kv);
 /* Flushes and closes. */
 void slu_kv_close(slu_kv **kv);
 
-typedef struct slu_kv_slot {
-    size_t at;    /* offset of the value in the buffer */
-    size_t bytes; /* its length */
-    bool found;
-} slu_kv_slot;
-
-/* Values are appended to `values`, their places written to slots[count]. */
-SLU_CHECK slu_status slu_kv_get_many(slu_kv *kv, const slu_view *keys, size_t count, slu_buf *values, slu_kv_slot *slots,
-                                     slu_error *err);
+/* A value without data: there is no such row. Borrowed until the next call for any store of the pool, but for batches. */
+SLU_CHECK slu_status slu_kv_get_many(slu_kv *kv, const slu_view *keys, size_t count, slu_view *out_values, slu_error *err);
 SLU_CHECK slu_status slu_kv_get_meta(slu_kv *kv, slu_view key, slu_buf *value, slu_error *err);
 
 SLU_CHECK slu_status slu_kv_batch_new(slu_kv_batch **out, slu_error *err);
 void slu_kv_batch_free(slu_kv_batch **batch);
 void slu_kv_batch_reset(slu_kv_batch *batch);
 void slu_kv_batch_put(slu_kv_batch *batch, slu_view key, slu_view value);
-/* The value in two parts, one behind the other. */
+/* The value in two parts, one behind the other. Key and tail are not copied: they are looked at until the batch is reset. */
+#define SLU_KV_HEAD_BYTES_MAX 6
 void slu_kv_batch_put_parts(slu_kv_batch *batch, slu_view key, slu_view head, slu_view tail);
 void slu_kv_batch_erase(slu_kv_batch *batch, slu_view key);
 /* Goes to the second column family of the store that the batch is written to. */

@@ -2,27 +2,30 @@
 #include "kv/kv_checkpoint.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
+#include "base/sizes.h"
 #include "kv/kv_error.h"
+#include "kv/kv_internal.h"
 #include "kv/kv_text_log.h"
 
 #define KV_META_OPEN_FILES_MAX 16
 
-slu_status
-kv_checkpoint_new(slu_kv *kv, rocksdb_t *db, size_t flushed_bytes, slu_kv_checkpoint **out, slu_error *err)
+static slu_status
+checkpoint_new(slu_kv *kv, slu_kv_checkpoint **out, slu_error *err)
 {
     slu_kv_checkpoint *checkpoint = slu_alloc_zero(1, sizeof *checkpoint);
     if (checkpoint == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a checkpoint");
     (void)pthread_mutex_init(&checkpoint->mutex, NULL);
     checkpoint->kv = kv;
-    checkpoint->db = db;
-    checkpoint->flushed_bytes = flushed_bytes;
+    checkpoint->db = kv->db;
+    checkpoint->flushed_bytes = kv->memtable_bytes;
     *out = checkpoint;
     return SLU_OK;
 }
 
-void
-kv_checkpoint_free(slu_kv_checkpoint **checkpoint)
+static void
+checkpoint_free(slu_kv_checkpoint **checkpoint)
 {
     if (*checkpoint == NULL)
         return;
@@ -34,13 +37,15 @@ kv_checkpoint_free(slu_kv_checkpoint **checkpoint)
 void
 kv_checkpoint_lock(slu_kv_checkpoint *checkpoint)
 {
-    (void)pthread_mutex_lock(&checkpoint->mutex);
+    if (checkpoint != NULL)
+        (void)pthread_mutex_lock(&checkpoint->mutex);
 }
 
 void
 kv_checkpoint_unlock(slu_kv_checkpoint *checkpoint)
 {
-    (void)pthread_mutex_unlock(&checkpoint->mutex);
+    if (checkpoint != NULL)
+        (void)pthread_mutex_unlock(&checkpoint->mutex);
 }
 
 void
@@ -64,17 +69,50 @@ checkpoint_create(rocksdb_t *db, const char *dir, slu_error *err)
     return text == NULL ? SLU_OK : kv_error(err, text, dir);
 }
 
+/* What was written before begin and is not stored is first. Under the mutex, by which the store is open. */
+static slu_status
+checkpoint_take(slu_kv_checkpoint *checkpoint, const char *dir, slu_error *err)
+{
+    if (checkpoint->db == NULL)
+        return slu_error_set(err, SLU_CLOSED, "the store was closed before its checkpoint was taken");
+    SLU_TRY(kv_store_sealed(checkpoint->kv, err));
+    return checkpoint_create(checkpoint->db, dir, err);
+}
+
+slu_status
+slu_kv_checkpoint_begin(slu_kv *kv, slu_kv_checkpoint **out, slu_error *err)
+{
+    SLU_ASSERT(kv->checkpoint == NULL);
+    SLU_TRY(kv_hand_over_soon(kv, err));
+    SLU_TRY(checkpoint_new(kv, &kv->checkpoint, err));
+    *out = kv->checkpoint;
+    return SLU_OK;
+}
+
 slu_status
 slu_kv_checkpoint_take(slu_kv_checkpoint *checkpoint, const char *dir, slu_error *err)
 {
     kv_checkpoint_lock(checkpoint);
-    const slu_status status = checkpoint->db == NULL
-                                  ? slu_error_set(err, SLU_CLOSED, "the store was closed before its checkpoint was taken")
-                                  : checkpoint_create(checkpoint->db, dir, err);
+    const slu_status status = checkpoint_take(checkpoint, dir, err);
     checkpoint->taken = status == SLU_OK;
     checkpoint->failed = status != SLU_OK && status != SLU_CLOSED;
     kv_checkpoint_unlock(checkpoint);
     return status;
+}
+
+bool
+slu_kv_checkpoint_end(slu_kv_checkpoint **checkpoint)
+{
+    slu_kv *kv = *checkpoint == NULL ? NULL : (*checkpoint)->kv;
+    if (kv != NULL) {
+        (void)kv_sealed_wait(kv); /* the storer may wait for our mutex */
+        kv->memtable_bytes -= (*checkpoint)->taken ? SLU_MIN((*checkpoint)->flushed_bytes, kv->memtable_bytes) : 0;
+        if ((*checkpoint)->failed)
+            kv->failed = true;
+        kv->checkpoint = NULL;
+    }
+    checkpoint_free(checkpoint);
+    return kv != NULL;
 }
 
 static slu_status

@@ -7,19 +7,16 @@
 #include <pthread.h>
 #include <rocksdb/c.h>
 
-#define KV_META_FAMILY "meta"
-
 struct slu_kv_checkpoint {
     slu_kv *kv;            /* NULL: closed meanwhile. The owner's */
-    pthread_mutex_t mutex; /* held while it is taken, and by whoever flushes one family at a time */
+    pthread_mutex_t mutex; /* held while it is taken, and by whoever stores rows and meta one after the other */
     rocksdb_t *db;         /* under the mutex; NULL: closed meanwhile */
     size_t flushed_bytes;  /* that the store had in memory at begin */
     bool taken;
     bool failed; /* by RocksDB */
 };
 
-SLU_CHECK slu_status kv_checkpoint_new(slu_kv *kv, rocksdb_t *db, size_t flushed_bytes, slu_kv_checkpoint **out, slu_error *err);
-void kv_checkpoint_free(slu_kv_checkpoint **checkpoint);
+/* Of none (NULL) there is nothing to lock. */
 void kv_checkpoint_lock(slu_kv_checkpoint *checkpoint);
 void kv_checkpoint_unlock(slu_kv_checkpoint *checkpoint);
 /* The store closes: waits until nobody copies from it. */

@@ -134,12 +134,9 @@ tablet_round(slu_kv_pool *pool, const slu_buf *batch, const char *dir, slu_error
     for (int i = 0; status == SLU_OK && i < 2; i++)
         status = fluss_kv_tablet_put(kv, &put, &appended, err);
     if (status == SLU_OK) {
-        slu_buf values;
-        slu_kv_slot slots[1];
-        const slu_view keys[1] = {slu_view_of("\1", 1)};
-        slu_buf_init(&values, 1000);
-        status = fluss_kv_tablet_get(kv, keys, 1, &values, slots, err);
-        slu_buf_fini(&values);
+        slu_view value;
+        const slu_view key = slu_view_of("\1", 1);
+        status = fluss_kv_tablet_get(kv, &key, 1, &value, err);
     }
     fluss_tables_close(&tables);
     fluss_catalogue_close(&catalogue);
@@ -195,14 +192,11 @@ static void
 check_one(fluss_kv_tablet *kv, int32_t sequence)
 {
     slu_error err;
-    slu_buf values;
-    slu_kv_slot slot;
+    slu_view value;
     const slu_view key = slu_view_of("\1", 1);
-    slu_buf_init(&values, 1000);
-    CHECK_OK(fluss_kv_tablet_get(kv, &key, 1, &values, &slot, &err));
-    assert_true(slot.found && slot.bytes == 5);
-    assert_int_equal(values.data[slot.at + 4], sequence % 100);
-    slu_buf_fini(&values);
+    CHECK_OK(fluss_kv_tablet_get(kv, &key, 1, &value, &err));
+    assert_int_equal(value.bytes, 5);
+    assert_int_equal(value.data[4], sequence % 100);
 }
 
 /* A put fails at every allocation in turn; a writer snapshot follows each append. What is in the log is not refused; sent again it is a

@@ -128,7 +128,7 @@ static const fluss_setting table[] = {
     SIZE("kv.rocksdb.block.cache-size", 0, NULL, KIB, INT64_MAX / 2, AT(kv_rocksdb_block_cache_bytes),
          "block cache, shared by all buckets"),
     SIZE("kv.rocksdb.writebuffer.size", 0, NULL, 64 * KIB, INT64_MAX / 2, AT(kv_rocksdb_writebuffer_bytes),
-         "write buffers, shared by all buckets"),
+         "rows in memory, written or read, shared by all buckets"),
 
     /* Coordinator. */
     TIME("coordinator.producer-offsets.ttl", 0, "24h", 1, AT(producer_offsets_ttl_ms), "how long a producer's offsets are kept"),

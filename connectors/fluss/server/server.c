@@ -138,7 +138,7 @@ static slu_status
 server_open_stores(fluss_server *server, slu_error *err)
 {
     const slu_kv_pool_options pool = {.cache_bytes = (size_t)server->config->kv_rocksdb_block_cache_bytes,
-                                      .write_buffer_bytes = (size_t)server->config->kv_rocksdb_writebuffer_bytes};
+                                      .rows_bytes = (size_t)server->config->kv_rocksdb_writebuffer_bytes};
     SLU_TRY(server_lock(server, err));
     SLU_TRY(fluss_catalogue_open(server->env, server->options.data_dir, server->config->sync, &server->catalogue, err));
     SLU_TRY(fluss_catalogue_security_open(server->catalogue, err));

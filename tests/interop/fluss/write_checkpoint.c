@@ -12,7 +12,7 @@ main(int argc, char **argv)
     slu_kv_checkpoint *checkpoint = NULL;
     slu_kv_batch *batch = NULL;
     char dir[400];
-    const slu_kv_pool_options options = {.write_buffer_bytes = 300000};
+    const slu_kv_pool_options options = {.rows_bytes = 300000};
     if (argc != 3)
         return 2;
     (void)snprintf(dir, sizeof dir, "%s/live", argv[1]);

@@ -126,7 +126,7 @@ fluss_handle_put_kv(fluss_request *r, slu_error *err)
 /* Inserts rows that have nothing but the keys that were not found, and looks again. */
 static slu_status
 lookup_insert(const fluss_request *r, fluss_tablet *tablet, fluss_kv_tablet *kv, const slu_view *keys, size_t count,
-              slu_buf *values, slu_kv_slot *slots, slu_error *err)
+              slu_view *values, slu_error *err)
 {
     const fluss_schema *schema = &tablet->table->descriptor.schema;
     fluss_appended appended;
@@ -135,7 +135,7 @@ lookup_insert(const fluss_request *r, fluss_tablet *tablet, fluss_kv_tablet *kv,
     if (absent == NULL)
         return slu_arena_status(r->arena, err);
     for (size_t i = 0; i < count; i++)
-        if (!slots[i].found)
+        if (values[i].data == NULL)
             absent[missing++] = keys[i];
     if (missing == 0)
         return SLU_OK;
@@ -144,8 +144,31 @@ lookup_insert(const fluss_request *r, fluss_tablet *tablet, fluss_kv_tablet *kv,
     SLU_TRY(fluss_kv_tablet_put(kv, &put, &appended, err));
     SLU_TRY(fluss_log_sync(tablet->log, err));
     fluss_fetches_wake(r->server->fetches, tablet);
-    slu_buf_reset(values);
-    return fluss_kv_tablet_get(kv, keys, count, values, slots, err);
+    return fluss_kv_tablet_get(kv, keys, count, values, err);
+}
+
+/* The rows are the store's, which may not keep them until the answer is sent. */
+static slu_status
+lookup_copy(slu_arena *arena, const slu_view *values, size_t count, Fluss__PbValue **list, slu_error *err)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += values[i].bytes;
+    if (bytes > KV_VALUES_BYTES_MAX)
+        return slu_error_set(err, SLU_LIMIT, "%zu bytes of rows in one lookup, at most %zu", bytes, KV_VALUES_BYTES_MAX);
+    uint8_t *copy = slu_arena_alloc(arena, bytes + 1);
+    if (copy == NULL)
+        return slu_arena_status(arena, err);
+    for (size_t i = 0; i < count; i++) {
+        fluss__pb_value__init(list[i]);
+        list[i]->has_values = values[i].data != NULL;
+        if (values[i].data == NULL)
+            continue;
+        memcpy(copy, values[i].data, values[i].bytes);
+        list[i]->values = fluss_bytes_of(slu_view_of(copy, values[i].bytes));
+        copy += values[i].bytes;
+    }
+    return SLU_OK;
 }
 
 static slu_status
@@ -155,32 +178,20 @@ lookup_bucket(const fluss_request *r, const Fluss__LookupRequest *request, const
     fluss_tablet *tablet = NULL;
     fluss_kv_tablet *kv = NULL;
     const size_t count = bucket->n_keys;
-    SLU_AUTO(slu_buf_fini) slu_buf values = {0};
-    slu_buf_init(&values, KV_VALUES_BYTES_MAX);
     if (!(request->has_insert_if_not_exists && request->insert_if_not_exists))
         SLU_TRY(fluss_authorize_part(r, FLUSS_OPERATION_READ, request->table_id, err));
     SLU_TRY(kv_bucket(r, request->table_id, bucket->has_partition_id, bucket->partition_id, bucket->bucket_id, &tablet, &kv, err));
     slu_view *keys = slu_arena_array(r->arena, count + 1, sizeof *keys);
-    slu_kv_slot *slots = slu_arena_array(r->arena, count + 1, sizeof *slots);
+    slu_view *values = slu_arena_array(r->arena, count + 1, sizeof *values);
     Fluss__PbValue **list = (Fluss__PbValue **)fluss_reply_list(r->arena, count, sizeof **list);
-    if (keys == NULL || slots == NULL || list == NULL)
+    if (keys == NULL || values == NULL || list == NULL)
         return slu_arena_status(r->arena, err);
     for (size_t i = 0; i < count; i++)
         keys[i] = fluss_bytes_view(&bucket->keys[i]);
-    SLU_TRY(bucket_named(tablet, fluss_kv_tablet_get(kv, keys, count, &values, slots, err), err));
+    SLU_TRY(bucket_named(tablet, fluss_kv_tablet_get(kv, keys, count, values, err), err));
     if (request->has_insert_if_not_exists && request->insert_if_not_exists)
-        SLU_TRY(lookup_insert(r, tablet, kv, keys, count, &values, slots, err));
-    uint8_t *copy = slu_arena_alloc(r->arena, values.bytes + 1);
-    if (copy == NULL)
-        return slu_arena_status(r->arena, err);
-    if (values.bytes != 0)
-        memcpy(copy, values.data, values.bytes);
-    for (size_t i = 0; i < count; i++) {
-        fluss__pb_value__init(list[i]);
-        list[i]->has_values = slots[i].found;
-        if (slots[i].found)
-            list[i]->values = fluss_bytes_of(slu_view_of(copy + slots[i].at, slots[i].bytes));
-    }
+        SLU_TRY(lookup_insert(r, tablet, kv, keys, count, values, err));
+    SLU_TRY(lookup_copy(r->arena, values, count, list, err));
     out->n_values = count;
     out->values = list;
     return SLU_OK;

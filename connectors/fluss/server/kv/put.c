@@ -11,7 +11,7 @@
 
 #define PUT_NONE SIZE_MAX
 
-/* A key's row as it is now. It is where it was read, where it came in, or in the put's arena. */
+/* A key's row as it is now. It is in the store's memory, where it came in, or in the put's arena. */
 typedef struct put_value {
     fluss_kv_row at; /* without data: there is none */
     int16_t schema_id;
@@ -34,7 +34,6 @@ typedef struct put_state {
     size_t count;
     size_t *slots;
     size_t slot_count;
-    slu_buf values; /* old values as read */
     slu_buf made;   /* one row while it is made */
     slu_arena rows; /* the rows that were made */
     uint8_t *kinds; /* of the changelog rows: at most two per record */
@@ -50,7 +49,6 @@ put_fini(put_state *state)
     slu_free(state->records);
     slu_free(state->slots);
     slu_free(state->kinds);
-    slu_buf_fini(&state->values);
     slu_buf_fini(&state->made);
     slu_arena_fini(&state->rows);
 }
@@ -141,22 +139,21 @@ put_value_of(const put_state *state, slu_view stored, put_value *out, slu_error 
     return kv_written_columns(state->kv, out->schema_id, &out->at.columns, err);
 }
 
-/* The state of every key before the batch. */
+/* The state of every key before the batch. The store lends its rows until the batch is written to it. */
 static slu_status
 put_load_old(put_state *state, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf memory = {0};
     slu_buf_init(&memory, KV_PUT_BYTES_MAX);
-    slu_view *keys = (slu_view *)(void *)slu_buf_extend(&memory, state->count * (sizeof(slu_view) + sizeof(slu_kv_slot)) + 1);
+    slu_view *keys = (slu_view *)(void *)slu_buf_extend(&memory, 2 * state->count * sizeof(slu_view) + 1);
     SLU_TRY(slu_buf_status(&memory, err));
-    slu_kv_slot *slots = (slu_kv_slot *)(void *)(keys + state->count);
+    slu_view *values = keys + state->count;
     for (size_t i = 0; i < state->count; i++)
         keys[i] = state->records[i].key;
-    SLU_TRY(slu_kv_get_many(state->kv->store, keys, state->count, &state->values, slots, err));
+    SLU_TRY(slu_kv_get_many(state->kv->store, keys, state->count, values, err));
     for (size_t i = 0; i < state->count; i++)
-        if (slots[i].found && state->records[i].first == i)
-            SLU_TRY(
-                put_value_of(state, slu_view_of(state->values.data + slots[i].at, slots[i].bytes), &state->records[i].now, err));
+        if (values[i].data != NULL && state->records[i].first == i)
+            SLU_TRY(put_value_of(state, values[i], &state->records[i].now, err));
     return SLU_OK;
 }
 
@@ -394,7 +391,6 @@ fluss_kv_tablet_put(fluss_kv_tablet *kv, const fluss_kv_put *put, fluss_appended
 {
     put_state state = {.kv = kv, .put = put};
     memset(out, 0, sizeof *out);
-    slu_buf_init(&state.values, KV_PUT_BYTES_MAX);
     slu_buf_init(&state.made, KV_PUT_BYTES_MAX);
     slu_arena_init(&state.rows, KV_PUT_BYTES_MAX);
     slu_status status = kv->stale ? kv_replay(kv, err) : SLU_OK;

@@ -182,11 +182,11 @@ kv_written_columns(fluss_kv_tablet *kv, int16_t schema_id, size_t *out, slu_erro
 }
 
 slu_status
-fluss_kv_tablet_get(fluss_kv_tablet *kv, const slu_view *keys, size_t count, slu_buf *values, slu_kv_slot *slots, slu_error *err)
+fluss_kv_tablet_get(fluss_kv_tablet *kv, const slu_view *keys, size_t count, slu_view *out_values, slu_error *err)
 {
     if (kv->stale)
         SLU_TRY(kv_replay(kv, err));
-    return slu_kv_get_many(kv->store, keys, count, values, slots, err);
+    return slu_kv_get_many(kv->store, keys, count, out_values, err);
 }
 
 typedef struct kv_scan {

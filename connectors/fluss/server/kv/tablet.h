@@ -47,8 +47,9 @@ typedef struct fluss_kv_put {
 
 /* *out: as the log says; next_offset is what the client is told. */
 SLU_CHECK slu_status fluss_kv_tablet_put(fluss_kv_tablet *kv, const fluss_kv_put *put, fluss_appended *out, slu_error *err);
-SLU_CHECK slu_status fluss_kv_tablet_get(fluss_kv_tablet *kv, const slu_view *keys, size_t count, slu_buf *values,
-                                         slu_kv_slot *slots, slu_error *err);
+/* As slu_kv_get_many says: values (schema id and row) are lent until the next call for any tablet's rows. */
+SLU_CHECK slu_status fluss_kv_tablet_get(fluss_kv_tablet *kv, const slu_view *keys, size_t count, slu_view *out_values,
+                                         slu_error *err);
 /* Values (schema id and row) of the rows whose key begins with prefix, at most `limit` of them, in key order. */
 SLU_CHECK slu_status fluss_kv_tablet_scan(fluss_kv_tablet *kv, slu_view prefix, size_t limit,
                                           slu_status (*value)(void *context, slu_view value), void *context, slu_error *err);
