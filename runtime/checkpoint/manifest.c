@@ -290,3 +290,32 @@ slu_checkpoint_remove(const char *dir, const char *job_id, int64_t checkpoint, s
     SLU_TRY(slu_file_remove(manifest, err));
     return slu_dir_remove(path, err);
 }
+
+/* Whether it is the directory of a checkpoint that was never made whole. */
+static bool
+is_remains(const char *job_dir, const char *name, int64_t below, char path[SLU_PATH_BYTES_MAX])
+{
+    const int64_t number = checkpoint_number(name);
+    if (number < 0 || number >= below ||
+        (size_t)snprintf(path, SLU_PATH_BYTES_MAX, "%s/%s/%s", job_dir, name, SLU_MANIFEST_NAME) >= SLU_PATH_BYTES_MAX ||
+        slu_path_exists(path))
+        return false;
+    (void)snprintf(path, SLU_PATH_BYTES_MAX, "%s/%s", job_dir, name);
+    return true;
+}
+
+slu_status
+slu_checkpoint_sweep(const char *dir, const char *job_id, int64_t below, slu_error *err)
+{
+    char job_dir[SLU_PATH_BYTES_MAX / 2];
+    char path[SLU_PATH_BYTES_MAX];
+    slu_status status = SLU_OK;
+    (void)snprintf(job_dir, sizeof job_dir, "%s/%s", dir, job_id);
+    DIR *listing = opendir(job_dir);
+    for (struct dirent *entry; listing != NULL && status == SLU_OK && (entry = readdir(listing)) != NULL;)
+        if (is_remains(job_dir, entry->d_name, below, path))
+            status = slu_dir_remove(path, err);
+    if (listing != NULL)
+        (void)closedir(listing);
+    return status;
+}

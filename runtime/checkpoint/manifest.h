@@ -65,6 +65,8 @@ SLU_CHECK slu_status slu_manifest_load_latest(const char *dir, const char *job_i
 
 /* Appends "<dir>/<job id>/chk-<n>" (zero-terminated through slu_buf_cstr). */
 void slu_checkpoint_path(slu_buf *out, const char *dir, const char *job_id, int64_t checkpoint);
+/* Removes what aborted checkpoints with smaller numbers left behind: directories without a manifest. */
+SLU_CHECK slu_status slu_checkpoint_sweep(const char *dir, const char *job_id, int64_t below, slu_error *err);
 /* Removes the directory of a checkpoint; its manifest first, so that a half-removed one is no checkpoint. */
 SLU_CHECK slu_status slu_checkpoint_remove(const char *dir, const char *job_id, int64_t checkpoint, slu_error *err);
 

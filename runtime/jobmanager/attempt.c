@@ -152,6 +152,7 @@ attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
     }
     j->begun = false;
     j->completed_here = false;
+    j->sweep = true;
     j->metric_count = 0;
     j->stop_after = -1;
     j->running_since = jm_now(jm);

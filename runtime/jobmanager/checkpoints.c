@@ -116,6 +116,16 @@ trigger(slu_jobmanager *jm, job *j, const slu_action *action)
             .kind = SLU_MESSAGE_TRIGGER, .checkpoint = action->checkpoint, .start_ms = action->wall_ms, .flags = action->flags});
 }
 
+/* Every task is beyond the aborted ones when a later one is whole: nobody writes there any more. */
+static void
+sweep(slu_jobmanager *jm, job *j, int64_t below)
+{
+    slu_error err = {0};
+    if (j->sweep && slu_checkpoint_sweep(attempt_checkpoint_dir(jm, j), j->id, below, &err) != SLU_OK)
+        slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
+    j->sweep = false;
+}
+
 /* The last checkpoint of a job that is being stopped is final: its tasks finish when they have committed. */
 static void
 complete(slu_jobmanager *jm, job *j, const slu_action *action)
@@ -125,6 +135,7 @@ complete(slu_jobmanager *jm, job *j, const slu_action *action)
     j->completed_final = final;
     j->completed_here = true;
     j->completed_count++;
+    sweep(jm, j, action->checkpoint);
     if (!final && rescale_cut(jm, j, action->checkpoint))
         return;
     attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = action->checkpoint, .flags = final});
@@ -161,6 +172,7 @@ abort_checkpoint(slu_jobmanager *jm, job *j, const slu_action *action)
 {
     checkpoint_note(jm, j, action->checkpoint, "FAILED", 0, action->reason);
     attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_ABORT, .checkpoint = action->checkpoint});
+    j->sweep = true;
     savepoints_aborted(jm, j, action->checkpoint, action->reason);
     if (j->stop_after != action->checkpoint)
         return;

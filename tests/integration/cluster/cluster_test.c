@@ -379,6 +379,82 @@ stopped_and_gone_on(void **state)
     cluster_close(&c);
 }
 
+/* The pid of any worker of the job; 0: none runs now. */
+static pid_t
+any_worker(cluster *c)
+{
+    const slu_message *details = NULL;
+    CHECK_OK(slu_client_describe(c->client, c->job, &details, &err));
+    for (uint32_t i = 0; i < details->item_count; i++)
+        for (uint32_t k = 0; k < details->items[i].item_count; k++)
+            if (details->items[i].items[k].pid != 0)
+                return (pid_t)details->items[i].items[k].pid;
+    return 0;
+}
+
+/* Somebody is killed in the middle of a rescale: whether it was done or not, every row comes once. */
+static void
+killed_while_it_is_rescaled(void **state)
+{
+    cluster c;
+    cluster_open(&c);
+    submit(&c, 25000);
+    (void)worker_pid(&c, 0, 1);
+    for (int i = 0; i < 6; i++) {
+        const char *const words[] = {"rescale", c.job, i % 4 < 2 ? "1" : "2", "-m", c.address, NULL};
+        const pid_t asking = start(&c, "rescale.log", words);
+        sleep_ms(30 + i * 40);
+        if (i % 2 == 0) {
+            slu_client_close(&c.client);
+            stop(&c.jm, SIGKILL);
+            jm_start(&c);
+            CHECK_OK(slu_client_open(&env, c.address, 5000, &c.client, &err));
+        } else {
+            const pid_t worker = any_worker(&c);
+            if (worker > 0)
+                (void)kill(worker, SIGKILL);
+        }
+        sleep_ms(300);
+        (void)kill(asking, SIGKILL);
+        (void)waitpid(asking, NULL, 0);
+    }
+    finish(&c, "FINISHED");
+    check_once(&c);
+    cluster_close(&c);
+}
+
+/* The job manager dies over a stop: the sources, which stand still for it, go on. */
+static void
+killed_while_it_is_stopped(void **state)
+{
+    cluster c;
+    cluster_open(&c);
+    submit(&c, 50000);
+    (void)worker_pid(&c, 0, 1);
+    for (int i = 0; i < 4; i++) {
+        const char *const words[] = {"stop", c.job, "--savepoint", "-m", c.address, NULL};
+        const pid_t asking = start(&c, "stop.log", words);
+        sleep_ms(10 + i * 15);
+        slu_client_close(&c.client);
+        stop(&c.jm, SIGKILL);
+        (void)kill(asking, SIGKILL);
+        (void)waitpid(asking, NULL, 0);
+        jm_start(&c);
+        sleep_ms(200);
+    }
+    finish(&c, "FINISHED"); /* stopped, or at its end */
+    char last[1024];
+    const slu_message *answer = NULL;
+    CHECK_OK(slu_client_describe(c.client, c.job, &answer, &err));
+    (void)snprintf(last, sizeof last, "%s", answer->path);
+    if (last[0] != 0) {
+        submit_again(&c, last);
+        finish(&c, "FINISHED");
+    }
+    check_once(&c);
+    cluster_close(&c);
+}
+
 int
 main(int count, char **arguments)
 {
@@ -389,6 +465,8 @@ main(int count, char **arguments)
         cmocka_unit_test(a_task_manager_killed),
         cmocka_unit_test(canceled),
         cmocka_unit_test(stopped_and_gone_on),
+        cmocka_unit_test(killed_while_it_is_rescaled),
+        cmocka_unit_test(killed_while_it_is_stopped),
     };
     if (count != 3)
         return 2;

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/sizes.h"
 #include "checkpoint/manifest.h"
 #include "checkpoint/snapshot.h"
 
@@ -230,6 +231,34 @@ the_first_to_finish_a_checkpoint_wins_and_the_newest_whole_one_is_found(void **s
     slu_buf_fini(&path);
 }
 
+/* What an aborted checkpoint left goes; whole ones, later ones and other people's folders stay. */
+static void
+remains_of_aborted_checkpoints_are_swept(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"chk-3", "chk-4", "chk-9", "chk-", "chk-2x", "mine"};
+    static const bool stays[] = {false, true, true, true, true, true};
+    char dir[64] = "/tmp/sluice-sweep-XXXXXX";
+    char path[160];
+    const slu_manifest manifest = make_manifest(4);
+    assert_non_null(mkdtemp(dir));
+    for (size_t i = 0; i < SLU_COUNT_OF(names); i++) {
+        (void)snprintf(path, sizeof path, "%s/job/%s", dir, names[i]);
+        CHECK_OK(slu_dir_make(path, &err));
+        if (strcmp(names[i], "chk-4") == 0)
+            CHECK_OK(slu_manifest_create(&manifest, path, false, &err));
+        (void)snprintf(path, sizeof path, "%s/job/%s/task-0-1.state", dir, names[i]);
+        CHECK_OK(slu_file_write(path, slu_view_of_text("x"), false, &err));
+    }
+    CHECK_OK(slu_checkpoint_sweep(dir, "job", 9, &err));
+    CHECK_OK(slu_checkpoint_sweep(dir, "no job", 9, &err));
+    for (size_t i = 0; i < SLU_COUNT_OF(names); i++) {
+        (void)snprintf(path, sizeof path, "%s/job/%s", dir, names[i]);
+        assert_int_equal(slu_path_exists(path), stays[i]);
+    }
+    CHECK_OK(slu_dir_remove(dir, &err));
+}
+
 int
 main(void)
 {
@@ -239,6 +268,7 @@ main(void)
         cmocka_unit_test(a_manifest_survives_and_its_damage_does_not_pass),
         cmocka_unit_test(a_path_out_of_the_directory_is_refused),
         cmocka_unit_test(the_first_to_finish_a_checkpoint_wins_and_the_newest_whole_one_is_found),
+        cmocka_unit_test(remains_of_aborted_checkpoints_are_swept),
     };
     return cmocka_run_group_tests_name("checkpoint.files", tests, NULL, NULL);
 }
