@@ -18,7 +18,7 @@
 #include "base/host_env.h"
 #include "iceberg/commit.h"
 #include "iceberg/data_writer.h"
-#include "lake/plugin_options.h"
+#include "iceberg/face.h"
 
 #include <sluice/columns.h>
 #include <sluice/plugin.h>
@@ -93,25 +93,6 @@ static const slu_option SINK_OPTIONS[] = {
 /* ---- the table ---- */
 
 static slu_status
-catalog_open(const slu_env *env, const sink_options *options, iceberg_catalog *out, slu_error *err)
-{
-    iceberg_property settings[LAKE_SETTINGS_MAX];
-    const size_t count = lake_plugin_settings(&options->lake, settings);
-    return lake_open(env, &(lake_options){.settings = settings, .setting_count = count}, out, err);
-}
-
-static slu_status
-name_split(const sink_options *options, char ns[256], char name[256], slu_error *err)
-{
-    const char *dot = strrchr(options->table, '.');
-    if (dot == NULL || dot == options->table || dot[1] == 0 || strlen(options->table) >= 256)
-        return slu_error_set(err, SLU_INVALID, "table \"%.64s\": write namespace.table", options->table);
-    (void)snprintf(ns, 256, "%.*s", (int)(dot - options->table), options->table);
-    (void)snprintf(name, 256, "%s", dot + 1);
-    return SLU_OK;
-}
-
-static slu_status
 table_create(const iceberg_catalog *catalog, const char *ns, const char *name, const struct ArrowSchema *input, iceberg_table *out,
              slu_error *err)
 {
@@ -148,9 +129,9 @@ sink_plan(slu_plan_call *call, slu_error *err)
     iceberg_schema schema;
     char ns[256];
     char name[256];
-    slu_status status = name_split(options, ns, name, err);
+    slu_status status = iceberg_face_name(options->table, ns, name, err);
     if (status == SLU_OK)
-        status = catalog_open(&env, options, &catalog, err);
+        status = iceberg_face_catalog(&env, &options->lake, &catalog, err);
     if (status == SLU_OK)
         status = table_open(options, &catalog, ns, name, call->inputs[0], false, &table, err);
     if (status == SLU_OK)
@@ -184,8 +165,8 @@ partition_sources(iceberg_sink *self, slu_error *err)
 static slu_status
 sink_begin(iceberg_sink *self, slu_error *err)
 {
-    SLU_TRY(name_split(self->options, self->ns, self->name, err));
-    SLU_TRY(catalog_open(&self->env, self->options, &self->catalog, err));
+    SLU_TRY(iceberg_face_name(self->options->table, self->ns, self->name, err));
+    SLU_TRY(iceberg_face_catalog(&self->env, &self->options->lake, &self->catalog, err));
     SLU_TRY(table_open(self->options, &self->catalog, self->ns, self->name, self->input, true, &self->table, err));
     return partition_sources(self, err);
 }
@@ -602,7 +583,7 @@ static const slu_sink_ops SINK_OPS = {
     .close = sink_close,
 };
 
-static const slu_plugin SINK = {
+const slu_plugin iceberg_sink_plugin = {
     .size = sizeof(slu_plugin),
     .kind = SLU_KIND_SINK,
     .name = "iceberg_sink",
@@ -617,19 +598,3 @@ static const slu_plugin SINK = {
     .plan = sink_plan,
     .ops = &SINK_OPS,
 };
-
-static const slu_plugin *const PLUGINS[] = {&SINK};
-
-SLU_EXPORT const slu_module *
-slu_plugin_entry(void)
-{
-    static const slu_module MODULE = {
-        .size = sizeof(slu_module),
-        .abi = SLU_ABI,
-        .name = "iceberg",
-        .version = "0.1.0",
-        .plugins = PLUGINS,
-        .plugin_count = 1,
-    };
-    return &MODULE;
-}
