@@ -284,6 +284,8 @@ slu_args_duration(const slu_args *args, const char *flag, int64_t *out_ms, slu_e
     return slu_error_in(err, slu_duration_parse(text, out_ms, err), "--%s", flag);
 }
 
+#define HELP_COLUMN 33 /* where what a flag does begins */
+
 /* ---- Help ---------------------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -295,7 +297,31 @@ flag_help(const slu_flag *flag, slu_buf *out)
         (void)snprintf(letter, sizeof letter, "-%c, ", flag->letter);
     (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, flag->name, flag->value == NULL ? "" : " ",
                    flag->value == NULL ? "" : flag->value);
-    slu_buf_printf(out, "  %-30s %s\n", left, flag->help);
+    slu_buf_printf(out, "  %-30s ", left);
+    slu_help_text(out, flag->help, strlen(left) > 30 ? 3 + strlen(left) : HELP_COLUMN, HELP_COLUMN);
+}
+
+void
+slu_help_text(slu_buf *out, const char *text, size_t column, size_t indent)
+{
+    while (*text != 0) {
+        const size_t bytes = strcspn(text, " \n");
+        if (column > indent && column + bytes > SLU_HELP_COLUMNS) {
+            if (out->bytes > 0 && out->data[out->bytes - 1] == ' ')
+                out->bytes--;
+            slu_buf_printf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        }
+        slu_buf_append(out, text, bytes);
+        column += bytes;
+        text += bytes;
+        if (*text == 0)
+            break;
+        slu_buf_u8(out, (uint8_t)*text);
+        column = *text == '\n' ? 0 : column + 1;
+        text++;
+    }
+    slu_buf_u8(out, '\n');
 }
 
 void
@@ -305,7 +331,9 @@ slu_args_help(const slu_verb *verb, slu_buf *out)
     static const slu_flag json = {"json", 0, NULL, "the result as JSON"};
     static const slu_flag setting = {"a.b.c", 0, "VALUE", "a setting: over environment and file"};
     static const slu_flag own_setting = {"a.b.c", 0, "VALUE", "a setting, over the file's"};
-    slu_buf_printf(out, "sluice %s%s%s: %s\n\n", verb->name, verb->usage[0] == 0 ? "" : " ", verb->usage, verb->summary);
+    slu_buf_printf(out, "sluice %s%s%s: ", verb->name, verb->usage[0] == 0 ? "" : " ", verb->usage);
+    slu_help_text(out, verb->summary, out->bytes, 0);
+    slu_buf_u8(out, '\n');
     for (uint32_t i = 0; i < verb->flag_count; i++)
         flag_help(&verb->flags[i], out);
     if (verb->settings)
@@ -313,6 +341,8 @@ slu_args_help(const slu_verb *verb, slu_buf *out)
     if (verb->json)
         flag_help(&json, out);
     flag_help(&help, out);
-    if (verb->more != NULL)
-        slu_buf_printf(out, "\n%s", verb->more);
+    if (verb->more == NULL)
+        return;
+    slu_buf_u8(out, '\n');
+    slu_help_text(out, verb->more, 0, 0);
 }

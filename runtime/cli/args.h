@@ -50,6 +50,11 @@ slu_args_has(const slu_args *args, const char *flag)
 /* A whole number within bounds; *out is left alone when the flag is not given. */
 SLU_CHECK slu_status slu_args_i64(const slu_args *args, const char *flag, int64_t min, int64_t max, int64_t *out, slu_error *err);
 SLU_CHECK slu_status slu_args_duration(const slu_args *args, const char *flag, int64_t *out_ms, slu_error *err);
+#define SLU_HELP_COLUMNS 80
+
+/* Appends a text and a newline, broken between words where it would pass SLU_HELP_COLUMNS; it begins at `column`, and lines that are broken at
+ * `indent`. */
+void slu_help_text(slu_buf *out, const char *text, size_t column, size_t indent);
 void slu_args_help(const slu_verb *verb, slu_buf *out);
 
 #endif

@@ -138,11 +138,18 @@ slu_cli_print(slu_buf *out)
 static void
 overview(FILE *to, const char *group)
 {
-    (void)fprintf(to, "sluice VERB ...: streaming tables, jobs of C plugins, and tiering into Iceberg\n\n");
+    slu_buf text;
+    slu_buf_init(&text, 1 << 20);
+    slu_buf_text(&text, "sluice VERB ...: streaming tables, jobs of C plugins, and tiering into Iceberg\n\n");
     for (size_t i = 0; i < SLU_COUNT_OF(verbs); i++)
-        if (!verbs[i]->hidden && (group == NULL || strncmp(verbs[i]->name, group, strlen(group)) == 0))
-            (void)fprintf(to, "  %-17s %s\n", verbs[i]->name, verbs[i]->summary);
-    (void)fprintf(to, "\n`sluice VERB --help` says more; `sluice --version` the version.\n");
+        if (!verbs[i]->hidden && (group == NULL || strncmp(verbs[i]->name, group, strlen(group)) == 0)) {
+            const size_t bytes = strlen(verbs[i]->name);
+            slu_buf_printf(&text, "  %-17s ", verbs[i]->name);
+            slu_help_text(&text, verbs[i]->summary, bytes > 17 ? 3 + bytes : 20, 20);
+        }
+    slu_buf_text(&text, "\n`sluice VERB --help` says more; `sluice --version` the version.\n");
+    (void)fputs(slu_buf_cstr(&text), to);
+    slu_buf_fini(&text);
 }
 
 /* ---- Finding the verb ----------------------------------------------------------------------------------------------------------- */

@@ -50,12 +50,13 @@ scalar_take(reading *r, const char *key, const yaml_node_t *node, const char *te
 static slu_status
 list_take(reading *r, const char *key, const yaml_node_t *node)
 {
+    const char *between = strcmp(key, "super.users") == 0 ? ";" : ","; /* what separates them where they are one text */
     slu_buf_reset(&r->list);
     for (const yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++) {
         const yaml_node_t *part = yaml_document_get_node(&r->document, *item);
         if (part->type != YAML_SCALAR_NODE || ++r->nodes > FILE_NODES_MAX)
             return file_fail(r, SLU_INVALID, part->start_mark, "a list holds single values, and a file not too many");
-        slu_buf_printf(&r->list, "%s%s", r->list.bytes == 0 ? "" : ",", (const char *)part->data.scalar.value);
+        slu_buf_printf(&r->list, "%s%s", r->list.bytes == 0 ? "" : between, (const char *)part->data.scalar.value);
     }
     SLU_TRY(slu_buf_status(&r->list, r->err));
     return scalar_take(r, key, node, slu_buf_cstr(&r->list));
@@ -122,6 +123,18 @@ document_take(reading *r, yaml_parser_t *parser)
 }
 
 static slu_status
+second_document_check(reading *r, yaml_parser_t *parser)
+{
+    if (yaml_parser_load(parser, &r->document) == 0)
+        return parser_fail(parser, r->name, r->err);
+    const yaml_node_t *root = yaml_document_get_root_node(&r->document);
+    const slu_status status =
+        root == NULL ? SLU_OK : file_fail(r, SLU_INVALID, root->start_mark, "a second document: a file of settings is one");
+    yaml_document_delete(&r->document);
+    return status;
+}
+
+static slu_status
 brackets_check(slu_view yaml, const char *name, slu_error *err)
 {
     size_t open = 0;
@@ -148,7 +161,9 @@ fluss_config_parse(fluss_config *config, slu_view yaml, const char *name, slu_er
         return slu_error_set(err, SLU_NOMEM, "no memory for the YAML parser");
     slu_buf_init(&r.list, FLUSS_CONFIG_FILE_BYTES_MAX);
     yaml_parser_set_input_string(&parser, yaml.data, yaml.bytes);
-    const slu_status status = document_take(&r, &parser);
+    slu_status status = document_take(&r, &parser);
+    if (status == SLU_OK && yaml.bytes > 0)
+        status = second_document_check(&r, &parser);
     yaml_parser_delete(&parser);
     slu_buf_fini(&r.list);
     return status;

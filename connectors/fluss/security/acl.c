@@ -302,6 +302,10 @@ fluss_super_users_check(const char *super_users, slu_error *err)
         const char *colon = memchr(item, ':', bytes);
         if (bytes != 0 && (colon == NULL || colon == item || colon + 1 == item + bytes))
             return slu_error_set(err, SLU_INVALID, "super.users: '%.*s' is not TYPE:NAME, such as User:admin", (int)bytes, item);
+        const char *comma = memchr(item, ',', bytes);
+        if (comma != NULL && memchr(comma, ':', bytes - (size_t)(comma - item)) != NULL)
+            return slu_error_set(err, SLU_INVALID, "super.users: '%.*s' would be one user: put ';' between users", (int)bytes,
+                                 item);
     }
     return SLU_OK;
 }

@@ -185,6 +185,14 @@ fluss_sasl_check_users(const fluss_config *config, const char *listener, slu_err
     return config->sasl_plain_credentials == NULL ? SLU_OK : fluss_sasl_check_credentials(config->sasl_plain_credentials, err);
 }
 
+bool
+fluss_sasl_has_users(const fluss_config *config, const char *listener)
+{
+    const char *own = users_of_listener(config, listener);
+    const char *jaas = own != NULL ? own : config->sasl_plain_jaas_config;
+    return (jaas != NULL && strstr(jaas, "user_") != NULL) || config->sasl_plain_credentials != NULL;
+}
+
 slu_status
 fluss_sasl_client_token(const char *user, const char *password, slu_buf *out, slu_error *err)
 {

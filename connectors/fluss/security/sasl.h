@@ -32,6 +32,8 @@ SLU_CHECK slu_status fluss_sasl_step(fluss_sasl *sasl, const fluss_config *confi
                                      slu_view token, slu_error *err);
 /* Everything that a step will read must be readable: said at the start instead of at the first login. */
 SLU_CHECK slu_status fluss_sasl_check_users(const fluss_config *config, const char *listener, slu_error *err);
+/* Whether anybody can log in at all: Fluss starts without users, and so do we, but it is worth a word. */
+bool fluss_sasl_has_users(const fluss_config *config, const char *listener);
 /* As ALTER_CLUSTER_CONFIGS checks security.sasl.plain.credentials. */
 SLU_CHECK slu_status fluss_sasl_check_credentials(const char *credentials, slu_error *err);
 

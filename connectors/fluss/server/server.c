@@ -246,6 +246,9 @@ server_listen_at(fluss_server *server, fluss_server_listener *at, slu_error *err
     at->server = server;
     if (at->spec.sasl)
         SLU_TRY(fluss_sasl_check_users(server->config, at->spec.name, err));
+    if (at->spec.sasl && !fluss_sasl_has_users(server->config, at->spec.name))
+        slu_log_warn(server->env, "NO-USERS", "listener %s asks for a login and no user_NAME is said: nobody can log in",
+                     at->spec.name);
     SLU_TRY_IN(
         slu_listener_open(server->loop, at->spec.host, at->spec.port, &options, fluss_session_accept, at, &at->listener, err), err,
         "listener %s", at->spec.name);

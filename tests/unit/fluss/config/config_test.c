@@ -143,6 +143,7 @@ a_wrong_file_says_where(void **state)
                  {"{[a]: b}", "a key is one word"},
                  {"max.bucket.num: \"1\\0\"\n", "zero character"},
                  {"max.bucket.num: 'x", "YAML"},
+                 {"max.bucket.num: 1\n---\nmax.bucket.num: 2\n", "f:3: a second document"},
                  {"\xff\xfe\xff", "UTF-8"},
                  {"{a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: {a: 1}}}}}}}}}}}}}}}}}", "too deep"}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -163,6 +164,8 @@ an_empty_file_is_no_settings(void **state)
     CHECK_OK(fluss_config_parse(config, slu_view_of_text("# nothing\n"), "f", &err));
     CHECK_OK(fluss_config_parse(config, slu_view_of_text("~\n"), "f", &err));
     assert_int_equal(config->entry_count, 0);
+    CHECK_OK(fluss_config_parse(config, slu_view_of_text("---\nsuper.users: [User:a, User:b]\n...\n"), "g", &err));
+    CHECK_TEXT(fluss_config_get(config, "super.users"), "User:a;User:b");
 }
 
 static void

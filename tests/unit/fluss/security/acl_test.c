@@ -152,6 +152,8 @@ super_users(void **state)
     CHECK_OK(fluss_super_users_check("User:root; User:alice;", &err));
     CHECK_STATUS(fluss_super_users_check("root", &err), SLU_INVALID);
     CHECK_STATUS(fluss_super_users_check("User:", &err), SLU_INVALID);
+    CHECK_STATUS(fluss_super_users_check("User:root,User:alice", &err), SLU_INVALID);
+    CHECK_MESSAGE(err, "put ';' between users");
 }
 
 int
