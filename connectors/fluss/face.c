@@ -2,6 +2,7 @@
 #include "face.h"
 
 #include "base/host_env.h"
+#include "fluss/s3/fluss_s3.h"
 
 #include <stdio.h>
 
@@ -23,9 +24,11 @@ name_split(fluss_face *face, const face_options *options, const slu_value *with,
 static slu_status
 client_start(fluss_face *face, const face_options *options, bool watch, slu_error *err)
 {
-    const fluss_client_options client = {.bootstrap_servers = options->bootstrap_servers,
+    fluss_client_options client = {.bootstrap_servers = options->bootstrap_servers,
                                          .request_timeout_ms = options->request_timeout_ms,
-                                         .login = options->login};
+                                         .login = options->login,
+                                         .files = options->files};
+    client.files.open = fluss_s3_open;
     SLU_TRY(fluss_client_open(&face->env, &client, &face->client, err));
     SLU_TRY(fluss_target_open(face->client, face->database, face->table, &face->target, err));
     if (!watch)

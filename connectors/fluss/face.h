@@ -24,6 +24,7 @@ typedef struct face_options {
     const char *table; /* database.table */
     int64_t request_timeout_ms;
     fluss_login login;
+    fluss_files_options files;
 } face_options;
 
 /* The options every face has, as lines of its option table. `options_struct` holds a face_options named `face`. */
@@ -34,7 +35,7 @@ typedef struct face_options {
                    .flags = SLU_OPTION_REQUIRED),                                                                                  \
         SLU_OPTION("request-timeout", DURATION, options_struct, face.request_timeout_ms, "30s",                                    \
                    "how long a request to Fluss may take", .min = 1000, .max = 600000),                                            \
-        FLUSS_LOGIN_OPTIONS(options_struct, face.login)
+        FLUSS_LOGIN_OPTIONS(options_struct, face.login), FLUSS_FILES_OPTIONS(options_struct, face.files)
 
 typedef struct fluss_face {
     slu_env env; /* the host's clocks, randomness and log */

@@ -13,6 +13,7 @@
 #include "reader.h"
 #include "tiering.h"
 
+#include "fluss/s3/fluss_s3.h"
 #include "fluss/wire/error.h"
 #include "fluss/wire/message.h"
 
@@ -29,6 +30,7 @@
 typedef struct source_options {
     const char *bootstrap_servers;
     fluss_login login;
+    fluss_files_options files;
     int64_t poll_interval_ms;
     int64_t pause_ms;
     int64_t rounds;
@@ -609,7 +611,9 @@ source_open(void *instance, const slu_open *open, slu_error *err)
     self->worked_ms = source_now(self);
     self->rows = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringRows");
     self->claimed = self->host->metric(self->host, SLU_METRIC_COUNTER, "tieringTablesClaimed");
-    const fluss_client_options options = {.bootstrap_servers = self->options->bootstrap_servers, .login = self->options->login};
+    fluss_client_options options = {
+        .bootstrap_servers = self->options->bootstrap_servers, .login = self->options->login, .files = self->options->files};
+    options.files.open = fluss_s3_open;
     slu_status status = slu_schema_init_struct(&self->marker_schema);
     if (status == SLU_OK)
         status = slu_schema_add(&self->marker_schema, "c", "marker", false);
@@ -626,6 +630,7 @@ static const slu_option source_option_table[] = {
     SLU_OPTION("bootstrap.servers", STRING, source_options, bootstrap_servers, NULL,
                "where Fluss is: host:port, several divided by commas", .param = "fluss.bootstrap.servers"),
     FLUSS_LOGIN_OPTIONS(source_options, login),
+    FLUSS_FILES_OPTIONS(source_options, files),
     SLU_OPTION("poll-interval", DURATION, source_options, poll_interval_ms, "500ms",
                "how often the coordinator is asked for work and told of it", .min = 10, .max = 60000),
     SLU_OPTION("pause", DURATION, source_options, pause_ms, "1s", "the shortest time between two rounds of one table", .min = 0,

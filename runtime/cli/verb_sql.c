@@ -6,6 +6,7 @@
 #include "cli/shell/interrupt.h"
 #include "cli/shell/shell.h"
 #include "lake_settings.h"
+#include "fluss/s3/fluss_s3.h"
 
 #include <unistd.h>
 
@@ -89,7 +90,13 @@ catalog_options(const slu_args *args, const cli_lake_settings *lake)
                                            .mechanism = cli_setting(args, "fluss.client.security.sasl.mechanism"),
                                            .username = cli_setting(args, "fluss.client.security.sasl.username"),
                                            .password = cli_setting(args, "fluss.client.security.sasl.password"),
-                                           .jaas_config = cli_setting(args, "fluss.client.security.sasl.jaas.config")}};
+                                           .jaas_config = cli_setting(args, "fluss.client.security.sasl.jaas.config")},
+                                 .files = {.open = fluss_s3_open,
+                                           .endpoint = cli_setting(args, "fluss.client.fs.s3.endpoint"),
+                                           .region = cli_setting(args, "fluss.client.fs.s3.region"),
+                                           .access_key = cli_setting(args, "fluss.client.fs.s3.access-key"),
+                                           .secret_key = cli_setting(args, "fluss.client.fs.s3.secret-key"),
+                                           .path_style = cli_setting(args, "fluss.client.fs.s3.path-style-access")}};
 }
 
 static int

@@ -4,6 +4,7 @@
 #include "cli/catalog/descriptor_words.h"
 #include "fluss/record/type_parse.h"
 #include "table.h"
+#include "fluss/s3/fluss_s3.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -26,6 +27,17 @@ tables_login(const slu_args *args)
                              password != NULL ? password : slu_setting_environment(environ, "fluss.client.security.sasl.password")};
 }
 
+static fluss_files_options
+tables_files(void)
+{
+    return (fluss_files_options){.open = fluss_s3_open,
+                                 .endpoint = slu_setting_environment(environ, "fluss.client.fs.s3.endpoint"),
+                                 .region = slu_setting_environment(environ, "fluss.client.fs.s3.region"),
+                                 .access_key = slu_setting_environment(environ, "fluss.client.fs.s3.access-key"),
+                                 .secret_key = slu_setting_environment(environ, "fluss.client.fs.s3.secret-key"),
+                                 .path_style = slu_setting_environment(environ, "fluss.client.fs.s3.path-style-access")};
+}
+
 slu_status
 slu_tables_client(const slu_args *args, fluss_client **out, slu_error *err)
 {
@@ -38,7 +50,8 @@ slu_tables_client_at(const slu_args *args, const char *servers, fluss_client **o
     const fluss_client_options options = {.bootstrap_servers = servers == NULL ? SERVERS_DEFAULT : servers,
                                           .connect_timeout_ms = 5000,
                                           .stopped = slu_cli_interrupted,
-                                          .login = tables_login(args)};
+                                          .login = tables_login(args),
+                                          .files = tables_files()};
     return fluss_client_open(slu_cli_env(), &options, out, err);
 }
 

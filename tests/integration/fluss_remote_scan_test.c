@@ -273,10 +273,10 @@ other_stores_are_refused_by_name(void **state)
     info.remote_log_tablet_dir = (char *)(uintptr_t) "s3://bucket/log/db/t-1/0";
     info.n_remote_log_segments = 1;
     info.remote_log_segments = segments;
-    CHECK_STATUS(fluss_remote_reader_open(&info, &reader, &err), SLU_UNSUPPORTED);
+    CHECK_STATUS(fluss_remote_reader_open(client, &info, &reader, &err), SLU_UNSUPPORTED);
     CHECK_MESSAGE(err, "scheme 's3'");
     info.remote_log_tablet_dir = (char *)(uintptr_t) "file:///tmp";
-    CHECK_STATUS(fluss_remote_reader_open(&info, &reader, &err), SLU_CORRUPT);
+    CHECK_STATUS(fluss_remote_reader_open(client, &info, &reader, &err), SLU_CORRUPT);
 }
 
 int

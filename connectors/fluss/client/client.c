@@ -80,6 +80,8 @@ fluss_client_open(const slu_env *env, const fluss_client_options *options, fluss
         status = slu_loop_open(env, &client->loop, err);
     if (status == SLU_OK)
         status = slu_timer_open(client->loop, timer_fired, client, &client->timer, err);
+    if (status == SLU_OK)
+        status = fluss_files_open(client, &options->files, &client->files, err);
     if (status != SLU_OK) {
         fluss_client_close(&client);
         return status;
@@ -94,6 +96,7 @@ fluss_client_close(fluss_client **client)
     fluss_client *mine = slu_take(client);
     if (mine == NULL)
         return;
+    fluss_files_close(&mine->files);
     for (uint32_t i = 0; i < mine->link_count; i++)
         link_free(mine->links[i]);
     call_list_move(&mine->failed, &mine->waiting);

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/env.h"
+#include "fluss/client/files.h"
 #include "fluss/client/login.h"
 #include "fluss/wire/api.h"
 
@@ -35,6 +36,7 @@ typedef struct fluss_client_options {
     int64_t connect_timeout_ms;    /* 0: FLUSS_CONNECT_TIMEOUT_MS_DEFAULT */
     bool (*stopped)(void);         /* NULL: never. True ends every wait of this room with CLOSED: somebody pressed Ctrl-C */
     fluss_login login; /* a refused one fails every call, now and later, with the server's words; it is not tried again */
+    fluss_files_options files; /* remote files in S3 */
 } fluss_client_options;
 
 /* Connects to nothing yet. `env` is borrowed. */

@@ -3,6 +3,7 @@
 #define FLUSS_CLIENT_INTERNAL_H
 
 #include "client.h"
+#include "fluss/background/background.h"
 #include "net/loop.h"
 #include "net/tcp.h"
 
@@ -70,9 +71,12 @@ typedef struct server_node {
     link_t *link;
 } server_node;
 
+typedef struct fluss_files fluss_files;
+
 struct fluss_client {
     const slu_env *env;
     slu_loop *loop;
+    fluss_files *files;
     slu_timer *timer;
     int64_t request_timeout_ms;
     int64_t connect_timeout_ms;
@@ -141,5 +145,9 @@ bool login_is_refused(const slu_error *why);
 /* cluster.c */
 void cluster_ask(fluss_client *client);
 link_t *cluster_link(fluss_client *client, int32_t id);
+
+/* files.c. Also when it fails *out is what is to be closed; before the loop is. */
+slu_status fluss_files_open(fluss_client *client, const fluss_files_options *options, fluss_files **out, slu_error *err);
+void fluss_files_close(fluss_files **files);
 
 #endif

@@ -94,12 +94,12 @@ remote_failed(fluss_scanner *scanner, int32_t bucket, slu_error *why)
     bucket_scan *scan = &scanner->buckets[bucket];
     fluss_remote_reader_close(&scan->remote);
     (void)slu_error_in(why, why->status, "bucket %d: offset %lld lies in remote storage", bucket, (long long)scan->fetch_from);
-    if (why->status != SLU_NOTFOUND && why->status != SLU_IO) {
+    if (why->status != SLU_NOTFOUND && why->status != SLU_IO && why->status != SLU_TIMEOUT) {
         scanner_fail(scanner, why);
         return;
     }
     if (++scan->remote_tries >= REMOTE_TRIES_MAX) {
-        (void)slu_error_in(why, why->status, "is the server's remote.data.dir to be seen on this machine, under the same path?");
+        (void)slu_error_in(why, why->status, "is the server's remote.data.dir to be seen from this machine?");
         scanner_fail(scanner, why);
         return;
     }
@@ -112,7 +112,7 @@ remote_start(fluss_scanner *scanner, int32_t bucket, const Fluss__PbRemoteLogFet
 {
     slu_error err = {0};
     fluss_remote_reader_close(&scanner->buckets[bucket].remote);
-    if (fluss_remote_reader_open(info, &scanner->buckets[bucket].remote, &err) != SLU_OK)
+    if (fluss_remote_reader_open(fluss_target_client(scanner->target), info, &scanner->buckets[bucket].remote, &err) != SLU_OK)
         remote_failed(scanner, bucket, &err);
 }
 
@@ -153,7 +153,7 @@ bool
 scan_remotes_wait(const fluss_scanner *scanner)
 {
     for (int32_t bucket = 0; bucket < scanner->bucket_count; bucket++)
-        if (scanner->buckets[bucket].remote != NULL)
+        if (scanner->buckets[bucket].remote != NULL && !fluss_remote_reader_waits(scanner->buckets[bucket].remote))
             return true;
     return false;
 }

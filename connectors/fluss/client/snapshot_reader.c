@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define READER_BATCH_BYTES_DEFAULT ((size_t)1 << 20)
+#define FILE_TRY_MS 60000
 
 struct fluss_snapshot_reader {
     fluss_target *target;
@@ -33,6 +34,8 @@ struct fluss_snapshot_reader {
     slu_error failure;    /* of the call */
     char dir[SLU_PATH_BYTES_MAX];
     bool has_dir;
+    size_t placed;            /* of the answer's files, in that directory */
+    fluss_fetching *fetching; /* the one behind them, from a store beyond the network */
     slu_kv_reader *kv;
     slu_view value; /* of the row that the reader stands on and has not given, if has_row */
     bool has_row;
@@ -51,10 +54,19 @@ file_path(const Fluss__PbRemotePathAndLocalFile *file, const char **out, slu_err
     return fluss_remote_local_path(file->remote_path, out, err);
 }
 
+/* Of a file that is fetched nothing is known before it is. */
+static bool
+file_fetched(const fluss_client *client, const Fluss__PbRemotePathAndLocalFile *file)
+{
+    return fluss_files_known(client) && fluss_store_is_foreign(file->remote_path) && fluss_kv_local_name_ok(file->local_file_name);
+}
+
 static slu_status
-file_readable(const Fluss__PbRemotePathAndLocalFile *file, slu_error *err)
+file_readable(const fluss_client *client, const Fluss__PbRemotePathAndLocalFile *file, slu_error *err)
 {
     const char *path = NULL;
+    if (file_fetched(client, file))
+        return SLU_OK;
     SLU_TRY(file_path(file, &path, err));
     if (access(path, R_OK) == 0)
         return SLU_OK;
@@ -74,6 +86,29 @@ metadata_request(const fluss_target *target, int32_t bucket, int64_t snapshot_id
     request->snapshot_id = snapshot_id;
 }
 
+/* Its first byte is fetched: keys and place are right, then. */
+static slu_status
+file_try(fluss_client *client, const char *location, slu_error *err)
+{
+    fluss_fetching *fetching = NULL;
+    fluss_answer *piece = NULL;
+    const uint8_t *data = NULL;
+    slu_status status = SLU_AGAIN;
+    if (!fluss_store_is_foreign(location))
+        return SLU_OK;
+    SLU_TRY(fluss_files_read(client, location, 0, 1, &fetching, err));
+    for (const int64_t until_ms = slu_now_ms(fluss_client_env(client)) + FILE_TRY_MS; status == SLU_AGAIN;) {
+        status = fluss_fetching_poll(&fetching, &piece, &data, err);
+        if (status == SLU_AGAIN && slu_now_ms(fluss_client_env(client)) > until_ms)
+            status = slu_error_set(err, SLU_TIMEOUT, "'%s' was not fetched within %d s", location, FILE_TRY_MS / 1000);
+        if (status == SLU_AGAIN)
+            fluss_client_step(client, 100);
+    }
+    fluss_fetching_cancel(&fetching);
+    fluss_answer_unref(&piece);
+    return status;
+}
+
 slu_status
 fluss_snapshot_reachable(fluss_target *target, const fluss_snapshot_at *at, slu_error *err)
 {
@@ -84,8 +119,9 @@ fluss_snapshot_reachable(fluss_target *target, const fluss_snapshot_at *at, slu_
                              err));
     const Fluss__GetKvSnapshotMetadataResponse *metadata = (const Fluss__GetKvSnapshotMetadataResponse *)answer->message;
     for (size_t i = 0; i < metadata->n_snapshot_files; i++)
-        SLU_TRY(file_readable(metadata->snapshot_files[i], err));
-    return SLU_OK;
+        SLU_TRY(file_readable(fluss_target_client(target), metadata->snapshot_files[i], err));
+    return metadata->n_snapshot_files == 0 ? SLU_OK
+                                           : file_try(fluss_target_client(target), metadata->snapshot_files[0]->remote_path, err);
 }
 
 /* ---- open ---- */
@@ -173,6 +209,7 @@ fluss_snapshot_reader_close(fluss_snapshot_reader **out)
     if (reader == NULL)
         return;
     slu_kv_reader_close(&reader->kv);
+    fluss_fetching_cancel(&reader->fetching);
     if (reader->has_dir && slu_dir_remove(reader->dir, &why) != SLU_OK)
         slu_log_warn(fluss_client_env(fluss_target_client(reader->target)), "KV-SNAPSHOT-LINKS", "%s", why.message);
     fluss_call_cancel(&reader->call);
@@ -206,11 +243,23 @@ file_link(const fluss_snapshot_reader *reader, const Fluss__PbRemotePathAndLocal
 {
     const char *path = NULL;
     char name[SLU_PATH_BYTES_MAX];
-    SLU_TRY(file_readable(file, err));
+    SLU_TRY(file_readable(fluss_target_client(reader->target), file, err));
     SLU_TRY(file_path(file, &path, err));
     if (snprintf(name, sizeof name, "%s/%s", reader->dir, file->local_file_name) >= (int)sizeof name)
         return slu_error_set(err, SLU_LIMIT, "the path %s is too long", reader->dir);
     return symlink(path, name) == 0 ? SLU_OK : slu_errno_set(err, errno, "link", name);
+}
+
+/* AGAIN: it is on its way. */
+static slu_status
+file_fetch(fluss_snapshot_reader *reader, const Fluss__PbRemotePathAndLocalFile *file, slu_error *err)
+{
+    char name[SLU_PATH_BYTES_MAX];
+    if (snprintf(name, sizeof name, "%s/%s", reader->dir, file->local_file_name) >= (int)sizeof name)
+        return slu_error_set(err, SLU_LIMIT, "the path %s is too long", reader->dir);
+    if (reader->fetching == NULL)
+        SLU_TRY(fluss_files_copy(fluss_target_client(reader->target), file->remote_path, name, &reader->fetching, err));
+    return fluss_fetching_poll(&reader->fetching, NULL, NULL, err);
 }
 
 static slu_status
@@ -232,9 +281,15 @@ static slu_status
 files_open(fluss_snapshot_reader *reader, slu_error *err)
 {
     const Fluss__GetKvSnapshotMetadataResponse *metadata = (const Fluss__GetKvSnapshotMetadataResponse *)reader->answer->message;
-    SLU_TRY(dir_make(reader, err));
-    for (size_t i = 0; i < metadata->n_snapshot_files; i++)
-        SLU_TRY(file_link(reader, metadata->snapshot_files[i], err));
+    if (!reader->has_dir)
+        SLU_TRY(dir_make(reader, err));
+    for (; reader->placed < metadata->n_snapshot_files; reader->placed++) {
+        const Fluss__PbRemotePathAndLocalFile *file = metadata->snapshot_files[reader->placed];
+        const slu_status status = file_fetched(fluss_target_client(reader->target), file) ? file_fetch(reader, file, err)
+                                                                                         : file_link(reader, file, err);
+        if (status != SLU_OK)
+            return status;
+    }
     reader->log_offset = metadata->log_offset;
     SLU_TRY(slu_kv_reader_open(reader->dir, &reader->kv, err));
     fluss_answer_unref(&reader->answer);
@@ -306,7 +361,9 @@ reader_poll(fluss_snapshot_reader *reader, struct ArrowArray *out, slu_error *er
     if (reader->kv == NULL) {
         if (reader->answer == NULL)
             return SLU_AGAIN;
-        SLU_TRY(files_open(reader, err));
+        const slu_status status = files_open(reader, err);
+        if (status != SLU_OK)
+            return status;
     }
     if (!reader->ended)
         SLU_TRY(batch_fill(reader, err));

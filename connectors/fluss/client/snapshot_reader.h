@@ -1,16 +1,17 @@
 /*
  * snapshot_reader.h: the rows of a bucket of a primary-key table as its kv snapshot has them; the changelog goes on at log_offset.
  *
- *   ASKED (GET_KV_SNAPSHOT_METADATA) --answered: links to the files in a directory of its own--> OPEN --last row--> ENDED
+ *   ASKED (GET_KV_SNAPSHOT_METADATA) --answered: its files in a directory of its own--> OPEN --last row--> ENDED
  *
  * Shape    poll gives batches in the order of the keys, always the same rows in the same order for the same snapshot: a position is
  *          the number of rows behind, and `skip_rows` goes back to one.
- * Files    are read where they lie: a directory of this machine, or mounted under the same path. Nothing is copied.
+ * Files    in a directory of this machine, or mounted under the same path, are read where they lie: links, no copies. Those in S3 are
+ *          fetched whole first, beside the client's thread (files.h), and go with the reader.
  * Columns  as in scanner.h; rows of an earlier schema have null in columns added since, rows of a later one lose theirs.
- * Owns     the reader borrows its target. A batch is the caller's. Close removes the directory of links.
+ * Owns     the reader borrows its target. A batch is the caller's. Close removes the directory.
  * Threads  the client's owner. Reading blocks as a file does; nothing else does.
- * Errors   poll: OK a batch, AGAIN (step the client), END. NOTFOUND (41): the snapshot is gone. UNSUPPORTED: files in storage that this
- *          client does not read (s3://). IO, CORRUPT: a file that is missing or damaged, by name.
+ * Errors   poll: OK a batch, AGAIN (step the client), END. NOTFOUND (41): the snapshot is gone. UNSUPPORTED: files in a store that is not
+ *          known here. IO, CORRUPT: a file that is missing or damaged, by name.
  */
 #ifndef FLUSS_CLIENT_SNAPSHOT_READER_H
 #define FLUSS_CLIENT_SNAPSHOT_READER_H
@@ -27,7 +28,7 @@ typedef struct fluss_snapshot_options {
     int64_t skip_rows;
     int64_t batch_rows;     /* 0: FLUSS_SNAPSHOT_ROWS_DEFAULT */
     size_t batch_bytes_max; /* of stored values; 0: 1 MiB */
-    const char *directory;  /* for links; NULL: $TMPDIR, else /tmp */
+    const char *directory;  /* for links and copies; NULL: $TMPDIR, else /tmp */
 } fluss_snapshot_options;
 
 /* The target must be ready. `bucket` is a bucket number. */

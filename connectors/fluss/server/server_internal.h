@@ -3,7 +3,7 @@
 #define FLUSS_SERVER_INTERNAL_H
 
 #include "base/arena.h"
-#include "fluss/server/background.h"
+#include "fluss/background/background.h"
 #include "fluss/server/catalogue/catalogue.h"
 #include "fluss/config/listeners.h"
 #include "fluss/security/acl.h"

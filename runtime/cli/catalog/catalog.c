@@ -258,6 +258,7 @@ cli_catalog_open(const slu_env *env, const cli_catalog_options *options, cli_cat
         status = fluss_client_open(env,
                                    &(fluss_client_options){.bootstrap_servers = options->bootstrap_servers,
                                                            .login = options->login,
+                                                           .files = options->files,
                                                            .stopped = options->stopped},
                                    &catalog->client, err);
     if (status != SLU_OK) {

@@ -21,6 +21,7 @@ typedef struct cli_catalog cli_catalog;
 
 typedef struct cli_catalog_options {
     fluss_login login;
+    fluss_files_options files;
     const char *bootstrap_servers;
     const char *database;  /* NULL: "fluss" */
     bool (*stopped)(void); /* NULL: never. True ends waits with CLOSED */

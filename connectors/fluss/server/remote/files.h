@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "fluss/remote/manifest.h"
-#include "fluss/server/background.h"
+#include "fluss/background/background.h"
 #include "fluss/server/remote/log.h"
 
 #define FLUSS_COPY_SEGMENTS_MAX 32 /* of one job */

@@ -9,7 +9,7 @@
 #define FLUSS_SERVER_REMOTE_SWEEP_H
 
 #include "fluss/remote/manifest.h"
-#include "fluss/server/background.h"
+#include "fluss/background/background.h"
 #include "fluss/server/remote/log.h"
 
 /* Segments and manifests of a bucket that are neither in the manifest nor among `spared` (ids). `manifest` is copied. */

@@ -1,13 +1,13 @@
 /*
- * background.h: work that must not hold up the clients (copying and removing files), on one thread beside the loop.
+ * background.h: work that must not hold up a loop (copying, fetching and removing files), on one thread beside it.
  *
  * Shape    jobs run one after the other, in the order of their submission; `run` on the thread, then `done` on the loop's.
  * Owns     a job from submit until `done` begins; `done` ends its life. Close drops what has not begun: those jobs get `done` without
  *          `run`, with `status` CLOSED, and so do those whose run is over.
  * Threads  open, submit, step, close: owner. run: the thread, which touches nothing but the job.
  */
-#ifndef FLUSS_SERVER_BACKGROUND_H
-#define FLUSS_SERVER_BACKGROUND_H
+#ifndef FLUSS_BACKGROUND_BACKGROUND_H
+#define FLUSS_BACKGROUND_BACKGROUND_H
 
 #include "net/loop.h"
 

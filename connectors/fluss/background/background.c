@@ -1,4 +1,4 @@
-#include "fluss/server/background.h"
+#include "fluss/background/background.h"
 
 #include "base/alloc.h"
 
