@@ -12,6 +12,7 @@
 #include "fluss/client/writer.h"
 #include "fluss/server/server.h"
 #include "integration/fluss_rows.h"
+#include "integration/fluss_s3.h"
 
 #include <sluice/columns.h>
 
@@ -38,7 +39,10 @@ server_start(void)
     CHECK_OK(fluss_config_new(&config, &err));
     CHECK_OK(fluss_config_set(config, "log.segment.file-size", "64kb", "test", &err));
     CHECK_OK(fluss_config_set(config, "remote.log.task-interval-duration", "50 ms", "test", &err));
-    CHECK_OK(fluss_server_open(&env, &(fluss_server_options){.config = config, .port = 0, .data_dir = server_dir}, &server, &err));
+    if (s3 != NULL)
+        config_s3(config);
+    const fluss_server_options options = {.config = config, .port = 0, .data_dir = server_dir, .open_store = fluss_s3_open};
+    CHECK_OK(fluss_server_open(&env, &options, &server, &err));
     CHECK_OK(fluss_server_start(server, &err));
     fluss_config_free(&config);
 }
@@ -56,7 +60,8 @@ setup(void **state)
         server_start();
         bootstrap = fluss_server_address(server);
     }
-    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = bootstrap}, &client, &err));
+    CHECK_OK(
+        fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = bootstrap, .files = client_files()}, &client, &err));
     CHECK_OK(fluss_admin_create_database(client, "sluice_test", true, &err));
     return 0;
 }
@@ -269,6 +274,8 @@ other_stores_are_refused_by_name(void **state)
     Fluss__PbRemoteLogSegment segment = FLUSS__PB_REMOTE_LOG_SEGMENT__INIT;
     Fluss__PbRemoteLogSegment *segments[1] = {&segment};
     (void)state;
+    if (getenv("FLUSS_S3_ENDPOINT") != NULL) /* then S3 is none of the others */
+        skip();
     segment.remote_log_segment_id = (char *)(uintptr_t) "../../../../../../../../etc/passwd00";
     info.remote_log_tablet_dir = (char *)(uintptr_t) "s3://bucket/log/db/t-1/0";
     info.n_remote_log_segments = 1;
@@ -279,14 +286,81 @@ other_stores_are_refused_by_name(void **state)
     CHECK_STATUS(fluss_remote_reader_open(client, &info, &reader, &err), SLU_CORRUPT);
 }
 
+static int
+setup_s3(void **state)
+{
+    s3 = stand_in_open();
+    return setup(state);
+}
+
+static int
+teardown_s3(void **state)
+{
+    const int status = teardown(state);
+    stand_in_close(s3);
+    return status;
+}
+
+/* It says no for a while: the scan waits, and goes on; or it does so for ever: the scan ends, with its words. */
+static void
+a_store_that_says_no_is_asked_again(void **state)
+{
+    slu_error err = {0};
+    fluss_scanner *scanner = NULL;
+    fluss_scan_batch batch = {0};
+    slu_status status = SLU_AGAIN;
+    (void)state;
+    fluss_target *target = make_table("unwilling", "\"table.log.arrow.compression.type\":\"NONE\"");
+    wait_remote(target);
+    atomic_store(&s3->mood, 503);
+    CHECK_OK(fluss_scanner_open(target, NULL, &scanner, &err));
+    CHECK_OK(fluss_scanner_add(scanner, 0, 0, ROWS / 2, &err));
+    for (int i = 0; i < 20 && (status = fluss_scanner_poll(scanner, &batch, &err)) == SLU_AGAIN; i++)
+        fluss_client_step(client, 20);
+    assert_int_equal(status, SLU_AGAIN);
+    atomic_store(&s3->mood, 0);
+    for (int i = 0; i < 3000 && (status = fluss_scanner_poll(scanner, &batch, &err)) == SLU_AGAIN; i++)
+        fluss_client_step(client, 20);
+    CHECK_OK(status);
+    fluss_scan_batch_fini(&batch);
+    fluss_scanner_close(&scanner); /* while the next piece is on its way */
+    atomic_store(&s3->mood, 403);
+    CHECK_OK(fluss_scanner_open(target, NULL, &scanner, &err));
+    CHECK_OK(fluss_scanner_add(scanner, 0, 0, ROWS / 2, &err));
+    for (int i = 0; i < 3000 && (status = fluss_scanner_poll(scanner, &batch, &err)) == SLU_AGAIN; i++)
+        fluss_client_step(client, 20);
+    CHECK_STATUS(status, SLU_INVALID);
+    CHECK_MESSAGE(err, "AccessDenied");
+    atomic_store(&s3->mood, 0);
+    fluss_scanner_close(&scanner);
+    fluss_target_close(&target);
+}
+
+static int
+setup_token(void **state)
+{
+    by_token = true;
+    return setup_s3(state);
+}
+
 int
 main(void)
 {
+    const struct CMUnitTest with_token[] = {cmocka_unit_test(remote_arrow_is_read)};
+    const struct CMUnitTest in_s3[] = {
+        cmocka_unit_test(remote_arrow_is_read),
+        cmocka_unit_test(remote_rows_are_read),
+        cmocka_unit_test(a_store_that_says_no_is_asked_again),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(remote_arrow_is_read),
         cmocka_unit_test(remote_rows_are_read),
         cmocka_unit_test(files_that_are_gone_are_an_error_that_names_them),
         cmocka_unit_test(other_stores_are_refused_by_name),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const int failed = cmocka_run_group_tests(tests, setup, teardown);
+    if (getenv("FLUSS_BOOTSTRAP") != NULL)
+        return failed;
+    const int failed_s3 = cmocka_run_group_tests(in_s3, setup_s3, teardown_s3);
+    return failed + failed_s3 + cmocka_run_group_tests(with_token, setup_token, teardown_s3);
 }

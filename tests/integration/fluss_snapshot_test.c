@@ -17,6 +17,7 @@
 #include "fluss/snapshot/kv_files.h"
 #include "fluss/wire/message.h"
 #include "integration/fluss_rows.h"
+#include "integration/fluss_s3.h"
 #include "sql/session.h"
 
 #include <sluice/columns.h>
@@ -64,7 +65,9 @@ server_start(void)
     CHECK_OK(fluss_config_set(config, "kv.snapshot.interval", "100ms", "test", &err));
     CHECK_OK(fluss_config_set(config, "log.segment.file-size", "64kb", "test", &err));
     CHECK_OK(fluss_config_set(config, "remote.log.task-interval-duration", "100ms", "test", &err));
-    const fluss_server_options options = {.config = config, .port = 0, .data_dir = dir};
+    if (s3 != NULL)
+        config_s3(config);
+    const fluss_server_options options = {.config = config, .port = 0, .data_dir = dir, .open_store = fluss_s3_open};
     CHECK_OK(fluss_server_open(&env, &options, &server, &err));
     CHECK_OK(fluss_server_start(server, &err));
     fluss_config_free(&config);
@@ -75,7 +78,7 @@ static void
 client_start(void)
 {
     slu_error err = {0};
-    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = address}, &client, &err));
+    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = address, .files = client_files()}, &client, &err));
 }
 
 static int
@@ -661,9 +664,29 @@ a_dropped_table_leaves_nothing(void **state)
     assert_true(await_gone(path));
 }
 
+static int
+setup_s3(void **state)
+{
+    s3 = stand_in_open();
+    return setup(state);
+}
+
+static int
+teardown_s3(void **state)
+{
+    const int status = teardown(state);
+    stand_in_close(s3);
+    return status;
+}
+
 int
 main(void)
 {
+    const struct CMUnitTest in_s3[] = {
+        cmocka_unit_test(rows_of_a_later_schema_are_read),
+        cmocka_unit_test(a_snapshot_and_its_changelog_are_the_rows),
+        cmocka_unit_test(a_lost_store_begins_again_from_its_snapshot),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_a_later_schema_are_read),
         cmocka_unit_test(a_snapshot_and_its_changelog_are_the_rows),
@@ -675,5 +698,6 @@ main(void)
         cmocka_unit_test(a_changelog_expires_below_its_snapshots),
         cmocka_unit_test(a_dropped_table_leaves_nothing),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const int failed = cmocka_run_group_tests(tests, setup, teardown);
+    return getenv("FLUSS_BOOTSTRAP") != NULL ? failed : failed + cmocka_run_group_tests(in_s3, setup_s3, teardown_s3);
 }

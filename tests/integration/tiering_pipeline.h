@@ -282,6 +282,7 @@ typedef struct pipeline {
 static struct {
     const char *bootstrap;
     fluss_login login;
+    fluss_files_options files;
     int64_t poll_ms, pause_ms, rounds, stop_after_idle_ms;
     const char *tables;
 } source_options; /* the layout of fluss_tiering_source's options struct */

@@ -219,7 +219,7 @@ stand_in_close(s3_stand_in *s)
 }
 
 /* How many objects have this in their path. */
-static int
+static inline int
 stand_in_count(s3_stand_in *s, const char *text)
 {
     int count = 0;

@@ -167,6 +167,8 @@ static const fluss_setting table[] = {
     TEXT("s3.secret.key", 0, NULL, KEPT, "the same"),
     TRUTH("s3.path-style-access", 0, NULL, KEPT, "http://host/bucket instead of http://bucket.host"),
     TRUTH("s3.path.style.access", 0, NULL, KEPT, "the same"),
+    TEXT("s3.client.access-key", OURS, NULL, KEPT, "who clients are for S3: they are told, as a token"),
+    TEXT("s3.client.secret-key", OURS, NULL, KEPT, "and their secret; it may suffice to read"),
     TEXT("s3.ca-file", OURS, NULL, KEPT, "PEM of who vouches for s3.endpoint"),
     FAMILY("s3.*", UNUSED, "other settings of Fluss's file system for S3"),
     FAMILY("fs.*", UNUSED, "other file systems"),

@@ -81,8 +81,10 @@ half_uploads_are_swept_and_what_is_valid_stays(void **state)
     produce(&p, table, 35);
     wait_remote(&p, table, 200);
     peer_close(&p);
-    stop();
     (void)snprintf(dir, sizeof dir, "%s/remote/log/fluss/half-%lld/0", root, (long long)table);
+    for (int i = 0; i < 200 && count_files(dir) < 4; i++) /* three segments, and the manifests */
+        (void)usleep(20000);
+    stop();
     const int before = count_files(dir);
     (void)snprintf(left, sizeof left, "%s/a4421366-4a1d-4c3b-a0f8-0be2e77b1368", dir);
     assert_int_equal(mkdir(left, 0755), 0);

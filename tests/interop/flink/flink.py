@@ -38,21 +38,8 @@ rest.bind-address: 127.0.0.1
 """
 
 
-def beside(artifact):
-    """A jar whose pom cannot be resolved: fetched alone."""
-    folder = os.path.join(jars.cache(), "beside")
-    jar = os.path.join(folder, f"{artifact}-{FLUSS_VERSION}.jar")
-    if not os.path.exists(jar):
-        run = subprocess.run(["mvn", "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:2.10:copy",
-                              f"-Dartifact=org.apache.fluss:{artifact}:{FLUSS_VERSION}", f"-DoutputDirectory={folder}"],
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL, timeout=jars.FETCH_SECONDS)
-        if run.returncode != 0 or not os.path.exists(jar):
-            raise jars.Missing(f"Maven cannot bring {artifact}: {(run.stdout.strip().splitlines() or ['no word from it'])[0]}")
-    return jar
-
-
 def class_path():
-    return ":".join([jars.class_path(os.path.join(here, "pom.xml")), beside("fluss-lake-iceberg"), beside("fluss-flink-tiering")])
+    return ":".join([jars.class_path(os.path.join(here, "pom.xml")), jars.beside("fluss-lake-iceberg", FLUSS_VERSION), jars.beside("fluss-flink-tiering", FLUSS_VERSION)])
 
 
 class Flink:

@@ -59,3 +59,16 @@ def class_path(pom):
         os.replace(kept + ".part", kept)
     with open(kept) as file:
         return file.read().strip()
+
+
+def beside(artifact, version):
+    """A jar of Fluss whose pom cannot be resolved: fetched alone."""
+    folder = os.path.join(cache(), "beside")
+    jar = os.path.join(folder, f"{artifact}-{version}.jar")
+    if not os.path.exists(jar):
+        run = subprocess.run(["mvn", "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:2.10:copy",
+                              f"-Dartifact=org.apache.fluss:{artifact}:{version}", f"-DoutputDirectory={folder}"],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL, timeout=FETCH_SECONDS)
+        if run.returncode != 0 or not os.path.exists(jar):
+            raise Missing(f"Maven cannot bring {artifact}: {(run.stdout.strip().splitlines() or ['no word from it'])[0]}")
+    return jar

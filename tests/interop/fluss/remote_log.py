@@ -1,9 +1,11 @@
-"""remote_log.py SERVER: the Java client and the Rust client (by pyfluss) read logs of our server whose old segments are remote.
+"""remote_log.py SERVER [s3]: the Java client and the Rust client (by pyfluss) read logs of our server whose old segments are remote.
 
 Every log format and compression, changelogs, partitions; whole and projected; from the first offset and from the middle of a segment;
-before and after kill -9. What is remote is gone locally before it is read. Skipped (77) where there is no JDK or Maven.
+before and after kill -9. What is remote is gone locally before it is read. With "s3" it is in a real S3 server, whose place and keys the Java
+client has from our server's token (the Rust client is left out). Skipped (77) where there is no JDK, Maven or, for S3, Go.
 """
 import asyncio
+import contextlib
 import glob
 import os
 import subprocess
@@ -14,6 +16,7 @@ import time
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, here)
 import jars  # noqa: E402
+import s3_server  # noqa: E402
 
 SETTINGS = ["log.segment.file-size=128kb", "remote.log.task-interval-duration=100 ms"]
 ROWS = 12000
@@ -21,11 +24,16 @@ LOGS = ["zstd", "lz4_frame", "none", "indexed", "compacted"]
 
 
 class Server:
-    def __init__(self, program, data):
-        self.program, self.data, self.address = program, data, "127.0.0.1:0"
+    def __init__(self, program, data, s3):
+        self.program, self.data, self.address, self.settings = program, data, "127.0.0.1:0", list(SETTINGS)
+        self.remote = data + "/remote"  # where remote files can be looked at
+        if s3:
+            self.remote = s3.files + "/remote"
+            more = {**s3.settings(), "s3.client.access-key": s3_server.ACCESS, "s3.client.secret-key": s3_server.SECRET}
+            self.settings += [f"{key}={value}" for key, value in more.items()]
 
     def start(self):
-        self.process = subprocess.Popen([self.program, self.data, self.address, *SETTINGS], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([self.program, self.data, self.address, *self.settings], stdout=subprocess.PIPE,
                                         stderr=open(self.data + ".log", "a"), text=True)
         self.address = self.process.stdout.readline().strip()
 
@@ -34,7 +42,7 @@ class Server:
         self.process.wait()
 
 
-def wait_remote(data):
+def wait_remote(data, remote):
     """Until no bucket that is large enough has more than two local segments."""
     for _ in range(200):
         counts = [len(glob.glob(place + "/*.log")) for place in glob.glob(data + "/remote/**/log-*", recursive=True)
@@ -44,8 +52,8 @@ def wait_remote(data):
         time.sleep(0.1)
     else:
         raise AssertionError(f"local segments that did not go: {counts}")
-    manifests = glob.glob(data + "/remote/log/**/*.manifest", recursive=True)
-    segments = glob.glob(data + "/remote/log/remote/**/*.log", recursive=True)
+    manifests = glob.glob(remote + "/log/**/*.manifest", recursive=True)
+    segments = glob.glob(remote + "/log/remote/**/*.log", recursive=True)
     print(f"{len(segments)} remote segments, {len(manifests)} manifests")
     if len(segments) < 30:
         raise AssertionError("too little is remote for a test")
@@ -71,9 +79,12 @@ async def rust(server):
     print("judged by the Rust client")
 
 
-def main(program):
+def main(program, in_s3):
     try:
         path = jars.class_path(os.path.join(here, "pom.xml"))
+        if in_s3:
+            path += ":" + jars.beside("fluss-fs-s3", "0.9.1-incubating")
+        s3_open = s3_server.S3() if in_s3 else contextlib.nullcontext()
     except jars.Missing as why:
         print("SKIPPED:", why)
         sys.exit(77)
@@ -82,21 +93,23 @@ def main(program):
         subprocess.run([jars.java(), *jars.JVM, "-XX:+UseSerialGC", "-Xmx512m", "-cp", path, os.path.join(here, "Remote.java"), mode,
                         server.address], check=True, timeout=180)
 
-    with tempfile.TemporaryDirectory() as work:
-        server = Server(program, work + "/data")
+    with tempfile.TemporaryDirectory() as work, s3_open as s3:
+        server = Server(program, work + "/data", s3)
         server.start()
         try:
             judge("write")
-            wait_remote(server.data)
+            wait_remote(server.data, server.remote)
             judge("read")
             server.kill()
             server.start()
             judge("read")
             judge("tail")
             try:
+                if in_s3:
+                    raise ImportError("it reads directories here")
                 import fluss  # noqa: F401
             except ImportError as missing:
-                print("the Rust client is left out: pyfluss is not installed:", missing)
+                print("the Rust client is left out:", missing)
             else:
                 asyncio.run(rust(server))
         except BaseException:
@@ -106,4 +119,4 @@ def main(program):
             server.kill()
 
 
-main(sys.argv[1])
+main(sys.argv[1], "s3" in sys.argv[2:])

@@ -242,13 +242,3 @@ fluss_handle_list_partition_infos(fluss_request *r, slu_error *err)
     response.partitions_info = list;
     return fluss_request_answer(r, &response.base, err);
 }
-
-/* Our remote files are local ones: there is no secret to hand out. Java asks before every scan and waits for the answer. */
-slu_status
-fluss_handle_security_token(fluss_request *r, slu_error *err)
-{
-    Fluss__GetFileSystemSecurityTokenResponse response = FLUSS__GET_FILE_SYSTEM_SECURITY_TOKEN_RESPONSE__INIT;
-    response.schema = fluss_reply_text("file");
-    response.token = fluss_bytes_of(slu_view_of("", 0));
-    return fluss_request_answer(r, &response.base, err);
-}

@@ -1,6 +1,7 @@
 /* Paths and manifests of remote storage, against what Fluss's own tests expect. */
 #include "support/check.h"
 
+#include "fluss/remote/token.h"
 #include "fluss/remote/manifest.h"
 
 /* The two texts of Fluss's RemoteLogManifestJsonSerdeTest. */
@@ -157,6 +158,34 @@ uuids(void **state)
     assert_false(fluss_uuid_is("a4421366/4a1d-4c3b-a0f8-0be2e77b1368"));
 }
 
+static void
+tokens_are_read_and_written(void **state)
+{
+    (void)state;
+    static const char whole[] = "{\"version\":1,\"access_key_id\":\"AK\",\"access_key_secret\":\"SK\",\"security_token\":\"T\"}";
+    static const char *const bad[] = {"", "[]", "{\"version\":2,\"access_key_id\":\"AK\",\"access_key_secret\":\"SK\"}",
+                                      "{\"version\":1,\"access_key_id\":\"AK\",\"security_token\":null}",
+                                      "{\"version\":1,\"access_key_id\":1,\"access_key_secret\":\"SK\"}",
+                                      "{\"version\":1,\"access_key_id\":\"AK\",\"access_key_secret\":\"SK\",\"security_token\":1}"};
+    slu_error err;
+    fluss_token token;
+    SLU_AUTO(slu_buf_fini) slu_buf json = {0};
+    slu_buf_init(&json, FLUSS_TOKEN_BYTES_MAX);
+    CHECK_OK(fluss_token_decode(slu_view_of_text(whole), &token, &err));
+    CHECK_TEXT(token.session_token, "T");
+    fluss_token_encode(&token, &json);
+    CHECK_TEXT(slu_buf_cstr(&json), whole);
+    token.session_token[0] = 0;
+    slu_buf_reset(&json);
+    fluss_token_encode(&token, &json);
+    CHECK_TEXT(slu_buf_cstr(&json),
+               "{\"version\":1,\"access_key_id\":\"AK\",\"access_key_secret\":\"SK\",\"security_token\":null}");
+    CHECK_OK(fluss_token_decode(slu_view_of_text(slu_buf_cstr(&json)), &token, &err));
+    CHECK_TEXT(token.session_token, "");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK_STATUS(fluss_token_decode(slu_view_of_text(bad[i]), &token, &err), SLU_CORRUPT);
+}
+
 int
 main(void)
 {
@@ -168,6 +197,7 @@ main(void)
         cmocka_unit_test(paths_of_fluss),
         cmocka_unit_test(places_that_clients_are_told),
         cmocka_unit_test(uuids),
+        cmocka_unit_test(tokens_are_read_and_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
