@@ -3,9 +3,11 @@
 #include "base/alloc.h"
 
 #include <sluice/columns.h>
+#include <stdatomic.h>
 
-/* Everything of one batch that its release frees. */
+/* Everything of one batch; freed when the batch and every column that was moved out of it are released. */
 typedef struct batch_memory {
+    atomic_size_t refs;        /* the batch's own, and one of each column of it */
     struct ArrowArray *arrays; /* one per slot */
     struct ArrowArray **pointers;
     const void **buffers; /* 3 per slot, and one for the struct */
@@ -33,22 +35,37 @@ batch_memory_auto(batch_memory **memory)
         batch_memory_free(*memory);
 }
 
-/* A child dies with its batch. */
+static void
+batch_memory_unref(batch_memory *memory)
+{
+    if (atomic_fetch_sub(&memory->refs, 1) == 1)
+        batch_memory_free(memory);
+}
+
+/* What is below a column dies with it. */
 static void
 child_release(struct ArrowArray *array)
 {
     array->release = NULL;
 }
 
-/* A column may have been replaced by one with a release of its own. */
+/* A column of the batch, which whoever took it may keep longer than the batch. */
+static void
+column_release(struct ArrowArray *array)
+{
+    array->release = NULL;
+    batch_memory_unref(array->private_data);
+}
+
+/* A column may have been moved out, or replaced by one with a release of its own. */
 static void
 batch_release(struct ArrowArray *array)
 {
     batch_memory *memory = array->private_data;
+    array->release = NULL;
     for (size_t i = 0; i < memory->top_count; i++)
         slu_array_release(memory->pointers[i]);
-    batch_memory_free(memory);
-    array->release = NULL;
+    batch_memory_unref(memory);
 }
 
 static batch_memory *
@@ -176,7 +193,9 @@ array_make(batch_memory *memory, const parquet_pick *pick)
     buffers[2] = column->data.data != NULL ? column->data.data : nothing;
     memory->arrays[pick->slot] = (struct ArrowArray){.length = column->rows,
                                                      .null_count = column->null_count,
-                                                     .n_buffers = bytes ? 3 : pick->column.kind == PARQUET_KIND_STRUCT ? 1 : 2,
+                                                     .n_buffers = bytes                                      ? 3
+                                                                  : pick->column.kind == PARQUET_KIND_STRUCT ? 1
+                                                                                                             : 2,
                                                      .buffers = buffers,
                                                      .n_children = pick->child_count,
                                                      .children = memory->pointers + pick->first_child,
@@ -194,6 +213,13 @@ batch_give(const parquet_picks *picks, batch_memory *memory, int64_t rows, struc
         memory->pointers[i] = &memory->arrays[picks->tops[i].slot];
         array_make(memory, &picks->tops[i]);
     }
+    size_t refs = 1;
+    for (size_t i = 0; i < picks->top_count; i++) {
+        refs += memory->pointers[i]->private_data == NULL; /* a column that was picked twice counts once */
+        memory->pointers[i]->release = column_release;
+        memory->pointers[i]->private_data = memory;
+    }
+    atomic_init(&memory->refs, refs);
     *out = (struct ArrowArray){.length = rows,
                                .n_buffers = 1,
                                .buffers = memory->buffers,

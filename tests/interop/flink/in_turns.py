@@ -112,7 +112,8 @@ class Turns:
         finally:
             stop(job)
         batch = self.use + "USE shop;\nSET 'execution.runtime-mode' = 'batch';\n"
-        out = self.engine.sql("lake", batch + "".join(f"SELECT '{table}', {columns} FROM {table}$lake;\n" for table, columns in COLUMNS.items()))
+        out = self.engine.sql("lake", batch + "".join(f"SELECT '{table}', {columns} FROM {table}$lake;\n" for table, columns in COLUMNS.items()),
+                              600)
         cells = flink.rows(out)
         for table in COLUMNS:
             same([row[1:] for row in cells if row[0] == table], self.tables.rows(table), f"{name}: Flink's {table}$lake")

@@ -448,6 +448,39 @@ a_file_of_java_is_read(void **state)
     slu_schema_release(&schema);
 }
 
+/* As Arrow has it: a column that was moved out of a batch outlives the batch. */
+static void
+a_column_outlives_its_batch(void **state)
+{
+    (void)state;
+    struct ArrowSchema schema, in_schema;
+    struct ArrowArray in, batch, column;
+    struct ArrowArray *children[1] = {&column};
+    slu_buf bytes;
+    SLU_AUTO(parquet_reader_free) parquet_reader *reader = NULL;
+    make_sample(&bytes, 100, 1 << 20);
+    const slu_view view = slu_buf_view(&bytes);
+    const parquet_source source = parquet_source_of_view(&view);
+    CHECK_OK(parquet_reader_open(&source, NULL, &reader, &err));
+    CHECK_OK(parquet_reader_schema(reader, &schema, &err));
+    CHECK_OK(parquet_reader_next(reader, &batch, NULL, &err));
+    const int64_t rows = batch.length;
+    slu_array_move(batch.children[0], &column);
+    slu_array_release(&batch);
+    sample_rows(0, rows, &in);
+    sample_schema(&in_schema);
+    const struct ArrowArray alone = {.length = rows, .n_children = 1, .children = children};
+    const slu_column wanted = slu_column_child(&in_schema, &in, 0);
+    const slu_column got = slu_column_child(&schema, &alone, 0);
+    for (int64_t i = 0; i < rows; i++)
+        assert_true(values_equal(0, &wanted, i, &got, i));
+    slu_array_release(&column);
+    slu_array_release(&in);
+    slu_schema_release(&in_schema);
+    slu_schema_release(&schema);
+    slu_buf_fini(&bytes);
+}
+
 int
 main(void)
 {
@@ -464,6 +497,7 @@ main(void)
         cmocka_unit_test(an_error_names_the_file_position),
         cmocka_unit_test(failing_allocations_leave_nothing_behind),
         cmocka_unit_test(a_file_of_java_is_read),
+        cmocka_unit_test(a_column_outlives_its_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
