@@ -6,7 +6,7 @@
 static const char *const NAMES[] = {LAKE_SETTINGS(SETTING_NAME, , )};
 static const size_t PLACES[] = {LAKE_SETTINGS(SETTING_PLACE, , )};
 
-_Static_assert(sizeof NAMES / sizeof *NAMES == sizeof(lake_plugin_options) / sizeof(char *), "every field has a name");
+_Static_assert(sizeof NAMES == offsetof(lake_plugin_options, more), "every field has a name");
 _Static_assert(sizeof NAMES / sizeof *NAMES <= LAKE_SETTINGS_MAX, "they fit");
 
 const char *const *
@@ -26,5 +26,8 @@ lake_plugin_settings(const lake_plugin_options *options, iceberg_property out[LA
         if (value != NULL && value[0] != 0)
             out[count++] = (iceberg_property){NAMES[i], value};
     }
+    for (uint32_t i = 0; options->more != NULL && i < options->more->count && count < LAKE_SETTINGS_MAX; i++)
+        if (options->more->items[i].kind == SLU_VALUE_SCALAR)
+            out[count++] = (iceberg_property){options->more->keys[i].text, options->more->items[i].text};
     return count;
 }

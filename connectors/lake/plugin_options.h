@@ -57,15 +57,18 @@ typedef struct lake_plugin_options {
     const char *s3_path_style_access;
     const char *s3_profile;
     const char *s3_ca_file;
+    const slu_value *more; /* NULL: none */
 } lake_plugin_options;
 
 #define LAKE_PLUGIN_OPTION(s, m, field, option, initial, option_flags, text)                                                       \
     SLU_OPTION(option, STRING, s, m.field, initial, text, .param = LAKE_SETTING_PREFIX option, .flags = (option_flags))
-#define LAKE_PLUGIN_OPTIONS(s, m) LAKE_SETTINGS(LAKE_PLUGIN_OPTION, s, m)
+#define LAKE_PLUGIN_OPTIONS(s, m)                                                                                                  \
+    LAKE_SETTINGS(LAKE_PLUGIN_OPTION, s, m),                                                                                       \
+        SLU_OPTION("settings", MAP, s, m.more, NULL, "more settings of the catalog, such as header.NAME", .flags = SLU_OPTION_SECRET)
 
 /* The names, without the prefix. */
 const char *const *lake_setting_names(size_t *out_count);
-/* What the plugin was told: at most LAKE_SETTINGS_MAX. */
+/* What the plugin was told; of `settings` as many as fit. */
 size_t lake_plugin_settings(const lake_plugin_options *options, iceberg_property out[LAKE_SETTINGS_MAX]);
 
 #endif

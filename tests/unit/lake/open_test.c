@@ -62,9 +62,15 @@ the_later_setting_counts(void **state)
 static void
 a_plugin_hands_on_what_it_was_told(void **state)
 {
-    const lake_plugin_options options = {.type = "rest", .uri = "", .s3_secret_access_key = "k", .s3_ca_file = "/ca"};
+    const slu_value key = {.kind = SLU_VALUE_SCALAR, .text = "header.X"};
+    const slu_value item = {.kind = SLU_VALUE_SCALAR, .text = "y"};
+    const slu_value more = {.kind = SLU_VALUE_MAP, .count = 1, .keys = &key, .items = &item};
+    const lake_plugin_options options = {
+        .type = "rest", .uri = "", .s3_secret_access_key = "k", .s3_ca_file = "/ca", .more = &more};
     iceberg_property settings[LAKE_SETTINGS_MAX];
-    assert_int_equal(lake_plugin_settings(&options, settings), 3);
+    assert_int_equal(lake_plugin_settings(&options, settings), 4);
+    assert_string_equal(settings[3].key, "header.X");
+    assert_string_equal(settings[3].value, "y");
     assert_string_equal(settings[1].key, "s3.secret-access-key");
     assert_string_equal(settings[2].key, "s3.ca-file");
     assert_string_equal(settings[2].value, "/ca");
