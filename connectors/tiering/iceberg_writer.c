@@ -11,8 +11,8 @@
  *          slowly holds up others only when it has more rows than that.
  * Nothing is kept for checkpoints: what a crash leaves are files that nothing references.
  */
-#include "lake_writer.h"
 #include "lanes.h"
+#include "splits.h"
 #include "tiering.h"
 
 #include "base/alloc.h"
@@ -20,22 +20,12 @@
 #include <sluice/sdk/columns_build.h>
 
 #define ROUNDS_MAX 256
-#define RESULT_BYTES_MAX ((size_t)64 << 20)
 
 typedef struct writer_options {
     tiering_lake_options lake;
     int64_t memory_bytes;
     int64_t loads;
 } writer_options;
-
-typedef struct writer_split {
-    uint16_t split;
-    tiering_lake_writer *writer; /* NULL: cut short */
-    int64_t next_offset;         /* behind the last row written */
-    int64_t oldest_ms;           /* commit time of the oldest row */
-    slu_buf files;               /* cut short: what it came to */
-    struct writer_split *next;
-} writer_split;
 
 #define ROUND_LOADING 1
 #define ROUND_OPEN 2
@@ -61,7 +51,7 @@ typedef struct writer_round {
     const iceberg_store *store; /* the lane's catalog's, whose functions any thread may call */
     slu_status loaded;
     slu_error failure;
-    writer_split *splits; /* those with rows so far */
+    tiering_open_split *splits; /* those with rows so far */
     uint32_t ended;
     struct writer_round *next;
 } writer_round;
@@ -90,24 +80,6 @@ writer_log(iceberg_writer *self, int level, const char *event, const tiering_pie
 
 /* ---- rounds ---- */
 
-static void
-split_free(writer_split *split)
-{
-    tiering_lake_writer_free(&split->writer);
-    slu_buf_fini(&split->files);
-    slu_free(split);
-}
-
-static void
-round_free_splits(writer_round *round)
-{
-    while (round->splits != NULL) {
-        writer_split *split = round->splits;
-        round->splits = split->next;
-        split_free(split);
-    }
-}
-
 /* The first of the batches that wait; the caller unrefs it. NULL: none. */
 static const slu_batch *
 round_next_waiting(iceberg_writer *self, writer_round *round)
@@ -129,7 +101,7 @@ round_free(iceberg_writer *self, writer_round *round)
 {
     for (const slu_batch *batch; (batch = round_next_waiting(self, round)) != NULL;)
         self->host->batch_unref(self->host, &batch);
-    round_free_splits(round);
+    tiering_splits_free(&round->splits);
     iceberg_table_fini(&round->table);
     slu_free(round);
 }
@@ -245,7 +217,7 @@ writer_send(iceberg_writer *self, const tiering_piece *piece, uint8_t kind, slu_
     struct ArrowArray array;
     tiering_piece sent = *piece;
     sent.kind = kind;
-    slu_buf_init(&result, RESULT_BYTES_MAX + 4096);
+    slu_buf_init(&result, TIERING_RESULT_BYTES_MAX + 4096);
     tiering_result_encode(&sent, payload, &result);
     SLU_TRY(slu_buf_status(&result, err));
     SLU_TRY(result_array(piece, slu_buf_view(&result), &array, err));
@@ -259,48 +231,26 @@ round_fail(iceberg_writer *self, writer_round *round, const tiering_piece *piece
 {
     writer_log(self, SLU_HOST_LOG_WARN, "TIERING-ROUND-FAILED", &round->head, failure->message);
     round->state = ROUND_FAILED;
-    round_free_splits(round);
+    tiering_splits_free(&round->splits);
     return writer_send(self, piece, TIERING_FAILED, slu_view_of_text(failure->message), err);
 }
 
 /* ---- pieces ---- */
 
-static slu_status
-split_find(iceberg_writer *self, writer_round *round, const tiering_piece *piece, writer_split **out, slu_error *err)
-{
-    for (*out = round->splits; *out != NULL; *out = (*out)->next)
-        if ((*out)->split == piece->split)
-            return SLU_OK;
-    writer_split *split = slu_alloc_zero(1, sizeof *split);
-    if (split == NULL)
-        return slu_error_set(err, SLU_NOMEM, "no memory for a split");
-    const tiering_lake_writer_options options = {
-        .env = &self->env, .store = round->store, .metadata = round->table.metadata, .piece = piece, .subtask = self->subtask};
-    const slu_status status = tiering_lake_writer_open(&options, &split->writer, err);
-    if (status != SLU_OK) {
-        slu_free(split);
-        return status;
-    }
-    slu_buf_init(&split->files, RESULT_BYTES_MAX);
-    split->split = piece->split;
-    split->next = round->splits;
-    round->splits = split;
-    *out = split;
-    return SLU_OK;
-}
-
 /* What the splits hold by one measure together, and the one that holds most. */
 static int64_t
-writer_held(const iceberg_writer *self, int64_t (*measure)(const tiering_lake_writer *writer), writer_split **fullest)
+writer_held(const iceberg_writer *self, int64_t (*measure)(const tiering_lake_writer *writer), writer_round **out_round,
+            tiering_open_split **fullest)
 {
     int64_t held = 0;
     int64_t most = -1;
-    for (const writer_round *round = self->rounds; round != NULL; round = round->next) {
-        for (writer_split *split = round->splits; split != NULL; split = split->next) {
+    for (writer_round *round = self->rounds; round != NULL; round = round->next) {
+        for (tiering_open_split *split = round->splits; split != NULL; split = split->next) {
             const int64_t bytes = split->writer == NULL ? 0 : measure(split->writer);
             held += bytes;
             if (split->writer != NULL && bytes > most) {
                 most = bytes;
+                *out_round = round;
                 *fullest = split;
             }
         }
@@ -308,62 +258,31 @@ writer_held(const iceberg_writer *self, int64_t (*measure)(const tiering_lake_wr
     return held;
 }
 
-/* Its files end here; what is left of its range is read by the table's next round. */
-static slu_status
-split_cut(writer_split *split, slu_error *err)
-{
-    SLU_TRY(tiering_lake_writer_finish(split->writer, &split->files, err));
-    tiering_lake_writer_free(&split->writer);
-    return SLU_OK;
-}
-
 /* Open files may hold so much together; beyond it the fullest one ends, and its split goes on with another. Keys that are remembered may
- * hold as much again; beyond it the split with most of them is cut short. */
+ * hold as much again; beyond it the split with most of them is cut short. A failure is the fullest's, whosever rows these were. */
 static slu_status
 writer_keep_budget(iceberg_writer *self, slu_error *err)
 {
-    writer_split *fullest = NULL;
-    if (writer_held(self, tiering_lake_writer_held, &fullest) > self->options->memory_bytes)
-        SLU_TRY(tiering_lake_writer_roll(fullest->writer, err));
-    if (writer_held(self, tiering_lake_writer_keys, &fullest) > self->options->memory_bytes)
-        return split_cut(fullest, err);
-    return SLU_OK;
+    slu_error failure;
+    writer_round *round = NULL;
+    tiering_open_split *fullest = NULL;
+    slu_status status = SLU_OK;
+    if (writer_held(self, tiering_lake_writer_held, &round, &fullest) > self->options->memory_bytes)
+        status = tiering_lake_writer_roll(fullest->writer, &failure);
+    if (status == SLU_OK && writer_held(self, tiering_lake_writer_keys, &round, &fullest) > self->options->memory_bytes)
+        status = tiering_split_cut(fullest, &failure);
+    return status == SLU_OK ? SLU_OK : round_fail(self, round, &round->head, &failure, err);
 }
 
 static slu_status
 round_rows(iceberg_writer *self, writer_round *round, const tiering_piece *piece, const slu_batch *batch, slu_error *err)
 {
-    writer_split *split = NULL;
-    SLU_TRY(split_find(self, round, piece, &split, err));
-    if (split->writer == NULL || batch->rows == 0)
-        return SLU_OK;
-    SLU_TRY(tiering_lake_writer_append(split->writer, batch, piece->base_offset, piece->commit_timestamp, err));
-    if (split->oldest_ms == 0 && piece->commit_timestamp > 0)
-        split->oldest_ms = piece->commit_timestamp; /* rows come in the order of their time */
-    split->next_offset = piece->base_offset + slu_batch_row(batch, batch->rows - 1) + 1;
+    tiering_open_split *split = NULL;
+    const tiering_lake_writer_options options = {
+        .env = &self->env, .store = round->store, .metadata = round->table.metadata, .piece = piece, .subtask = self->subtask};
+    SLU_TRY(tiering_splits_find(&round->splits, &options, &split, err));
+    SLU_TRY(tiering_split_write(split, piece, batch, err));
     self->host->metric_add(self->host, self->rows, batch->rows);
-    return writer_keep_budget(self, err);
-}
-
-/* The split's files as bytes; a split without rows has none. One that was cut short ends earlier. */
-static slu_status
-round_end_split(writer_round *round, tiering_piece *piece, slu_buf *files, slu_error *err)
-{
-    for (writer_split **at = &round->splits; *at != NULL; at = &(*at)->next) {
-        writer_split *split = *at;
-        if (split->split != piece->split)
-            continue;
-        if (split->writer != NULL) {
-            SLU_TRY(tiering_lake_writer_finish(split->writer, files, err));
-        } else {
-            slu_buf_append(files, split->files.data, split->files.bytes);
-            piece->end_offset = split->next_offset;
-        }
-        piece->commit_timestamp = split->oldest_ms;
-        *at = split->next;
-        split_free(split);
-        return slu_buf_status(files, err);
-    }
     return SLU_OK;
 }
 
@@ -373,8 +292,8 @@ round_end(iceberg_writer *self, writer_round *round, const tiering_piece *piece,
     SLU_AUTO(slu_buf_fini) slu_buf files;
     slu_error failure;
     tiering_piece end = *piece;
-    slu_buf_init(&files, RESULT_BYTES_MAX);
-    const slu_status status = round_end_split(round, &end, &files, &failure);
+    slu_buf_init(&files, TIERING_RESULT_BYTES_MAX);
+    const slu_status status = tiering_splits_end(&round->splits, &end, &files, &failure);
     if (status != SLU_OK)
         return round_fail(self, round, piece, &failure, err);
     self->host->metric_add(self->host, self->files, files.bytes != 0);
@@ -398,7 +317,7 @@ round_piece(iceberg_writer *self, writer_round *round, const tiering_piece *piec
         return slu_error_set(err, SLU_CORRUPT, "a piece of kind %d in front of a writer", piece->kind);
     if (round_rows(self, round, piece, batch, &failure) != SLU_OK)
         return round_fail(self, round, piece, &failure, err);
-    return SLU_OK;
+    return writer_keep_budget(self, err);
 }
 
 static slu_status

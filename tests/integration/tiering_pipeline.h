@@ -31,7 +31,7 @@
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 #define QUEUE_MAX 4096
 
 static slu_env env;
