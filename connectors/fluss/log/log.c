@@ -1,4 +1,5 @@
-#include "fluss/log/log.h"
+/* log.c: opening, recovery, appending, and what is dropped; reading is log_read.c. */
+#include "fluss/log/log_internal.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -7,53 +8,15 @@
 #include "base/limits.h"
 #include "base/sizes.h"
 #include "fluss/log/log_files.h"
-#include "fluss/log/segment.h"
-#include "fluss/log/writers.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
 
-#define LOG_PLACES 8                                                        /* remembered read positions */
 #define LOG_SEGMENT_BYTES_MAX ((uint64_t)INT32_MAX - ((uint64_t)128 << 20)) /* positions in an index are 32 bits */
 #define LOG_ERROR_UNSUPPORTED 2
 #define LOG_ERROR_CORRUPT_RECORD 14
 #define LOG_ERROR_TOO_LARGE 13
-#define LOG_ERROR_OUT_OF_RANGE 19
-
-/* Readers go forward: where a read ended the next one begins, without a look into the index. */
-typedef struct log_place {
-    int64_t offset;
-    int64_t segment_base;
-    uint64_t position;
-} log_place;
-
-struct fluss_log {
-    const slu_env *env;
-    char *dir;
-    char *name;
-    fluss_log_options options;
-    fluss_segment *segments; /* ascending, never empty once open */
-    size_t segment_count;
-    size_t segment_room;
-    fluss_writers *writers;
-    int64_t max_time_ms;
-    uint64_t bytes_since_snapshot;
-    int64_t snapshot_offset; /* newest snapshot; -1: none */
-    log_place places[LOG_PLACES];
-    unsigned place_next;
-    fluss_log_archive archive; /* zeroed: none */
-    int64_t unsynced_records;
-    int64_t synced_offset; /* of the active segment, with `sync` */
-    uint64_t synced_bytes;
-    bool sync_failed; /* for good: it is to be abandoned */
-};
-
-static fluss_segment *
-log_active(const fluss_log *log)
-{
-    return &log->segments[log->segment_count - 1];
-}
 
 int64_t
 fluss_log_start(const fluss_log *log)
@@ -474,120 +437,6 @@ fluss_log_abandon(fluss_log **log)
     log_free(log);
 }
 
-/* ---- reading ---- */
-
-static fluss_segment *
-log_segment_of(fluss_log *log, int64_t offset)
-{
-    size_t low = 0;
-    size_t high = log->segment_count;
-    while (high - low > 1) {
-        const size_t middle = low + (high - low) / 2;
-        if (log->segments[middle].base_offset <= offset)
-            low = middle;
-        else
-            high = middle;
-    }
-    return &log->segments[low];
-}
-
-static slu_status
-log_position(fluss_log *log, fluss_segment *segment, int64_t offset, uint64_t *out, slu_error *err)
-{
-    for (size_t i = 0; i < LOG_PLACES; i++) {
-        if (log->places[i].offset == offset && log->places[i].segment_base == segment->base_offset) {
-            *out = log->places[i].position;
-            return SLU_OK;
-        }
-    }
-    return fluss_segment_find(segment, offset, out, err);
-}
-
-static slu_status
-log_check_range(const fluss_log *log, int64_t offset, slu_error *err)
-{
-    if (offset >= fluss_log_start(log) && offset <= fluss_log_end(log))
-        return SLU_OK;
-    return slu_error_coded(err,
-                           slu_error_set(err, SLU_NOTFOUND,
-                                         "The fetch offset %" PRId64 " is out of range for table bucket %s: it has %" PRId64
-                                         " to %" PRId64,
-                                         offset, log->name, fluss_log_start(log), fluss_log_end(log)),
-                           LOG_ERROR_OUT_OF_RANGE);
-}
-
-static uint64_t
-log_visible_bytes(const fluss_log *log, const fluss_segment *segment)
-{
-    return log->options.sync && segment == log_active(log) ? log->synced_bytes : segment->bytes;
-}
-
-static slu_status
-log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, bool committed, slu_buf *out,
-         int64_t *out_next_offset, slu_error *err)
-{
-    uint64_t position = 0;
-    const size_t before = out->bytes;
-    int64_t next = offset;
-    if (offset >= (committed ? fluss_log_committed(log) : fluss_log_end(log))) {
-        *out_next_offset = next;
-        return SLU_OK;
-    }
-    fluss_segment *segment = log_segment_of(log, offset);
-    SLU_TRY(log_position(log, segment, offset, &position, err));
-    const uint64_t bytes = segment->bytes;
-    if (committed)
-        segment->bytes = log_visible_bytes(log, segment); /* no further than that */
-    const slu_status status = fluss_segment_read(segment, position, bytes_max, one_at_least, out, &next, err);
-    segment->bytes = bytes;
-    SLU_TRY(status);
-    if (out->bytes != before) {
-        const log_place place = {next, segment->base_offset, position + (out->bytes - before)};
-        if (place.position < segment->bytes || segment == log_active(log))
-            log->places[log->place_next++ % LOG_PLACES] = place;
-    }
-    *out_next_offset = next;
-    return SLU_OK;
-}
-
-slu_status
-fluss_log_read(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
-               slu_error *err)
-{
-    SLU_TRY(log_check_range(log, offset, err));
-    SLU_TRY_IN(log_read(log, offset, bytes_max, one_at_least, true, out, out_next_offset, err), err, "bucket %s", log->name);
-    return SLU_OK;
-}
-
-slu_status
-fluss_log_available(fluss_log *log, int64_t offset, uint64_t enough, uint64_t *out_bytes, slu_error *err)
-{
-    uint64_t position = 0;
-    SLU_TRY(log_check_range(log, offset, err));
-    *out_bytes = 0;
-    if (offset >= fluss_log_committed(log))
-        return SLU_OK;
-    fluss_segment *segment = log_segment_of(log, offset);
-    SLU_TRY(log_position(log, segment, offset, &position, err));
-    uint64_t bytes = log_visible_bytes(log, segment) - position;
-    for (segment++; bytes < enough && segment <= log_active(log); segment++)
-        bytes += log_visible_bytes(log, segment);
-    *out_bytes = SLU_MIN(bytes, enough);
-    return SLU_OK;
-}
-
-slu_status
-fluss_log_offset_at(fluss_log *log, int64_t time_ms, int64_t *out_offset, slu_error *err)
-{
-    for (size_t i = 0; i < log->segment_count; i++) {
-        const slu_status status = fluss_segment_find_time(&log->segments[i], time_ms, out_offset, err);
-        if (status != SLU_NOTFOUND)
-            return status;
-    }
-    *out_offset = fluss_log_end(log);
-    return SLU_OK;
-}
-
 bool
 fluss_log_has_closed(const fluss_log *log)
 {
@@ -658,24 +507,4 @@ void
 fluss_log_set_archive(fluss_log *log, const fluss_log_archive *archive)
 {
     log->archive = *archive;
-}
-
-int64_t
-fluss_log_first(const fluss_log *log)
-{
-    const int64_t far = log->archive.start == NULL ? -1 : log->archive.start(log->archive.context);
-    return far >= 0 ? SLU_MIN(far, fluss_log_start(log)) : fluss_log_start(log);
-}
-
-slu_status
-fluss_log_read_any(fluss_log *log, int64_t offset, size_t bytes_max, bool one_at_least, slu_buf *out, int64_t *out_next_offset,
-                   slu_error *err)
-{
-    if (offset >= fluss_log_start(log) || log->archive.read == NULL) {
-        SLU_TRY(log_check_range(log, offset, err));
-        SLU_TRY_IN(log_read(log, offset, bytes_max, one_at_least, false, out, out_next_offset, err), err, "bucket %s", log->name);
-        return SLU_OK;
-    }
-    const slu_status status = log->archive.read(log->archive.context, offset, bytes_max, one_at_least, out, out_next_offset, err);
-    return status == SLU_NOTFOUND ? log_check_range(log, offset, err) : status;
 }
