@@ -5,6 +5,7 @@
 #include "base/uuid.h"
 #include "iceberg/fluss_spec.h"
 #include "iceberg/names.h"
+#include "iceberg/parquet_columns.h"
 #include "parquet/writer.h"
 
 #include <sluice/columns.h>
@@ -59,6 +60,25 @@ sink_write(void *context, const void *data, size_t bytes, slu_error *err)
 
 /* ---- columns ---- */
 
+/* Parquet's writer goes by position inside a nested column: a field of another name would land in the wrong place. */
+static slu_status
+nested_names_match(const iceberg_type *type, const struct ArrowSchema *input, const char *column, slu_error *err)
+{
+    if (type->kind == ICEBERG_MAP && input->n_children == 1)
+        input = input->children[0];
+    if (type->field_count != 0 && (int64_t)type->field_count != input->n_children)
+        return slu_error_set(err, SLU_INVALID, "column \"%s\": the table has %u fields inside it, the input %lld", column,
+                             type->field_count, (long long)input->n_children);
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        const char *name = input->children[i]->name;
+        if (type->kind == ICEBERG_STRUCT && (name == NULL || strcmp(name, type->fields[i].name) != 0))
+            return slu_error_set(err, SLU_INVALID, "column \"%s\": field %u is \"%s\" in the table and \"%s\" in the input", column, i,
+                                 type->fields[i].name, name == NULL ? "" : name);
+        SLU_TRY(nested_names_match(&type->fields[i].type, input->children[i], column, err));
+    }
+    return SLU_OK;
+}
+
 static slu_status
 column_add(iceberg_data_writer *writer, const iceberg_field *field, const struct ArrowSchema *input, slu_error *err)
 {
@@ -68,20 +88,13 @@ column_add(iceberg_data_writer *writer, const iceberg_field *field, const struct
     if (source < 0)
         return slu_error_set(err, SLU_INVALID, "the table's column \"%s\" is required, and the input does not have it",
                              field->name);
-    if (field->type.kind >= ICEBERG_UNKNOWN)
-        return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\": nested types are not written yet", field->name);
+    SLU_TRY(nested_names_match(&field->type, input->children[source], field->name, err));
     /* Iceberg's own vectorized reader, which Spark uses, reads no DELTA page before 1.10 ("Cannot support vectorized reads"). */
     const char *delta = iceberg_metadata_property(writer->metadata, "sluice.parquet.delta-encoding");
     const bool rising = strcmp(field->name, ICEBERG_OFFSET_COLUMN) == 0 || strcmp(field->name, ICEBERG_TIMESTAMP_COLUMN) == 0;
     parquet_column *column = &writer->columns[writer->column_count];
-    *column = (parquet_column){.name = field->name,
-                               .field_id = field->id,
-                               .kind = field->type.kind,
-                               .required = field->required,
-                               .delta = rising && delta != NULL && strcmp(delta, "true") == 0,
-                               .precision = field->type.precision,
-                               .scale = field->type.scale,
-                               .length = field->type.length};
+    SLU_TRY(iceberg_parquet_column(field, &writer->arena, column, err));
+    column->delta = rising && delta != NULL && strcmp(delta, "true") == 0;
     writer->sources[writer->column_count++] = source;
     return SLU_OK;
 }

@@ -12,8 +12,7 @@
  *          as DELTA_BINARY_PACKED, which is smaller and which older Spark readers refuse.
  * Owns     the writer owns the file until finish: free before that removes it. Batches are borrowed for the call.
  * Threads  owner; calls block.
- * Errors   INVALID: a required column is missing, a null in one, a type that does not fit; UNSUPPORTED: nested columns, another
- *          file format.
+ * Errors   INVALID: a required column is missing, a null in one, a type that does not fit; UNSUPPORTED: another file format.
  */
 #ifndef ICEBERG_DATA_WRITER_H
 #define ICEBERG_DATA_WRITER_H

@@ -1,5 +1,7 @@
 #include "iceberg/deletes.h"
 
+#include "iceberg/parquet_columns.h"
+
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/sizes.h"
@@ -346,20 +348,6 @@ equality_batch(iceberg_deletes *deletes, const iceberg_scan_file *from, const st
     return SLU_OK;
 }
 
-static parquet_want
-want_of(const iceberg_field *field)
-{
-    const parquet_want want = {.field_id = field->id,
-                               .name = field->name,
-                               .column = {.name = field->name,
-                                          .field_id = field->id,
-                                          .kind = field->type.kind,
-                                          .precision = field->type.precision,
-                                          .scale = field->type.scale,
-                                          .length = field->type.length}};
-    return want;
-}
-
 static slu_status
 equality_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_error *err)
 {
@@ -369,7 +357,9 @@ equality_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_error
     equality_set *set = &deletes->sets[which];
     set->has_global = set->has_global || is_global(deletes, from);
     for (uint32_t i = 0; i < set->count; i++)
-        wants[i] = want_of(set->fields[i]);
+        SLU_TRY(iceberg_parquet_want(set->fields[i], &deletes->arena, &wants[i], err));
+    for (uint32_t i = 0; i < set->count; i++)
+        wants[i].optional = false;
     return file_each(deletes, from, wants, set->count, equality_batch, &which, err);
 }
 

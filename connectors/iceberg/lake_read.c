@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "iceberg/deletes.h"
+#include "iceberg/parquet_columns.h"
 #include "iceberg/prune.h"
 #include "iceberg/store_parquet.h"
 
@@ -48,21 +49,6 @@ struct iceberg_read {
 
 /* ---- opening ---- */
 
-static parquet_want
-want_of(const iceberg_field *field)
-{
-    const parquet_want want = {.field_id = field->id,
-                               .name = field->name,
-                               .optional = true,
-                               .column = {.name = field->name,
-                                          .field_id = field->id,
-                                          .kind = field->type.kind,
-                                          .precision = field->type.precision,
-                                          .scale = field->type.scale,
-                                          .length = field->type.length}};
-    return want;
-}
-
 static slu_status
 columns_find(iceberg_read *read, const iceberg_read_options *options, slu_error *err)
 {
@@ -76,10 +62,8 @@ columns_find(iceberg_read *read, const iceberg_read_options *options, slu_error 
         const iceberg_field *field = all ? &read->schema->root.fields[i] : iceberg_schema_column(read->schema, options->columns[i]);
         if (field == NULL)
             return slu_error_set(err, SLU_NOTFOUND, "there is no column \"%s\"", options->columns[i]);
-        if (field->type.kind >= ICEBERG_UNKNOWN)
-            return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" is nested, which is not read yet", field->name);
         read->columns[i] = field;
-        read->wants[i] = want_of(field);
+        SLU_TRY(iceberg_parquet_want(field, &read->arena, &read->wants[i], err));
     }
     return SLU_OK;
 }
@@ -89,9 +73,10 @@ arrow_make(iceberg_read *read, slu_error *err)
 {
     slu_status status = slu_schema_init_struct(&read->arrow);
     for (size_t i = 0; i < read->column_count && status == SLU_OK; i++) {
-        char format[32];
-        iceberg_type_format(&read->columns[i]->type, format, sizeof format);
-        status = slu_schema_add(&read->arrow, format, read->columns[i]->name, true); /* an old file may hold nulls even here */
+        iceberg_field field = *read->columns[i];
+        struct ArrowSchema *child = slu_schema_grow(&read->arrow);
+        field.required = false; /* an old file may hold nulls even here */
+        status = child == NULL ? SLU_NOMEM : iceberg_field_to_arrow(&field, child);
     }
     return status == SLU_OK ? SLU_OK : slu_error_set(err, status, "no memory for a schema");
 }
@@ -287,7 +272,7 @@ deletes_begin(iceberg_read *read, slu_error *err)
                                   err));
     for (size_t i = 0; i < read->delete_field_count; i++) {
         read->delete_columns[i] = read->column_count + i;
-        read->wants[read->want_count++] = want_of(read->delete_fields[i]);
+        SLU_TRY(iceberg_parquet_want(read->delete_fields[i], &read->arena, &read->wants[read->want_count++], err));
     }
     return SLU_OK;
 }
@@ -298,7 +283,7 @@ any_column(iceberg_read *read)
 {
     for (size_t i = 0; i < parquet_reader_column_count(read->parquet) && read->want_count == 0; i++) {
         const parquet_column *column = parquet_reader_column(read->parquet, i);
-        if (column->kind != PARQUET_KIND_UNKNOWN)
+        if (column->kind != PARQUET_KIND_UNKNOWN && !parquet_column_is_nested(column))
             read->wants[read->want_count++] = (parquet_want){.field_id = column->field_id, .name = column->name, .column = *column};
     }
 }

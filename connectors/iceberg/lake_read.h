@@ -9,7 +9,7 @@
  *          receiver's.
  * Threads  owner; calls block.
  * Deletes  position and equality deletes and deletion vectors are applied (deletes.h).
- * Errors   UNSUPPORTED: nested columns that were asked for, a v3 default of a column that a file does not have;
+ * Errors   UNSUPPORTED: a v3 default of a column that a file does not have, a type that is not stored;
  *          NOTFOUND: a column or snapshot that is not there; CORRUPT and others from the files. END after the last batch.
  */
 #ifndef ICEBERG_LAKE_READ_H

@@ -460,8 +460,6 @@ arrow_field_id(struct ArrowSchema *out, int32_t id)
     return SLU_OK;
 }
 
-static slu_status field_to_arrow(const iceberg_field *field, struct ArrowSchema *out);
-
 static slu_status
 fields_to_arrow(const iceberg_type *type, struct ArrowSchema *out)
 {
@@ -469,13 +467,13 @@ fields_to_arrow(const iceberg_type *type, struct ArrowSchema *out)
         struct ArrowSchema *child = slu_schema_grow(out);
         if (child == NULL)
             return SLU_NOMEM;
-        SLU_TRY(field_to_arrow(&type->fields[i], child));
+        SLU_TRY(iceberg_field_to_arrow(&type->fields[i], child));
     }
     return SLU_OK;
 }
 
-static slu_status
-field_to_arrow(const iceberg_field *field, struct ArrowSchema *out)
+slu_status
+iceberg_field_to_arrow(const iceberg_field *field, struct ArrowSchema *out)
 {
     char format[FORMAT_BYTES];
     iceberg_type_format(&field->type, format, sizeof format);

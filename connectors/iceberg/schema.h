@@ -77,6 +77,8 @@ SLU_CHECK slu_status iceberg_schema_of_arrow(const struct ArrowSchema *arrow, sl
                                              slu_error *err);
 /* The Arrow struct schema of what a reader gives; with Parquet's PARQUET:field_id metadata. The receiver releases it. */
 SLU_CHECK slu_status iceberg_schema_to_arrow(const iceberg_schema *schema, struct ArrowSchema *out, slu_error *err);
+/* One field of it; *out is released by the receiver, also after NOMEM. */
+SLU_CHECK slu_status iceberg_field_to_arrow(const iceberg_field *field, struct ArrowSchema *out);
 /* One primitive type's Arrow format string, into `out` of at least 32 bytes. */
 void iceberg_type_format(const iceberg_type *type, char *out, size_t out_bytes);
 

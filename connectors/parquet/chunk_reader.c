@@ -9,6 +9,10 @@
 #define WINDOW_BYTES ((size_t)256 << 10)
 #define PAGE_HEADER_BYTES_MAX ((size_t)16 << 20) /* a header can carry statistics of long strings */
 
+#define INT96_BYTES 12
+#define INT96_EPOCH_DAY 2440588 /* the Julian day of 1970-01-01 */
+#define DAY_MICROS UINT64_C(86400000000)
+
 #define FORM_PLAIN 0
 #define FORM_DICTIONARY 1
 #define FORM_NUMBERS 2
@@ -88,6 +92,7 @@ chunk_plain_width(const parquet_chunk_reader *reader)
     case PARQUET_FLOAT: return 4;
     case PARQUET_INT64:
     case PARQUET_DOUBLE: return 8;
+    case PARQUET_INT96: return INT96_BYTES;
     case PARQUET_FIXED_LEN_BYTE_ARRAY: return (size_t)reader->element.type_length;
     default: return 0;
     }
@@ -113,7 +118,7 @@ parquet_chunk_reader_open(parquet_chunk_reader *reader, const parquet_chunk *chu
 {
     const int64_t start = parquet_chunk_start(chunk);
     reader->page_at = start;
-    if (!chunk->has_meta || chunk->foreign_file)
+    if (!chunk->has_meta || chunk->foreign_file || chunk->encrypted)
         return slu_error_set(err, SLU_UNSUPPORTED, "column %.*s has its data in another file or encrypted",
                              (int)reader->element.name.bytes, (const char *)reader->element.name.data);
     if (chunk->type != reader->element.type)
@@ -232,6 +237,29 @@ plain_view(const parquet_chunk_reader *reader, slu_cursor *c)
     return slu_cursor_view(c, bytes);
 }
 
+/* Nanoseconds of the day and the Julian day, little endian, as microseconds since 1970. It wraps around as Spark does when it writes. */
+static int64_t
+int96_micros(const uint8_t *in)
+{
+    int64_t nanos;
+    int32_t day;
+    memcpy(&nanos, in, sizeof nanos);
+    memcpy(&day, in + sizeof nanos, sizeof day);
+    const uint64_t micros = (uint64_t)((int64_t)day - INT96_EPOCH_DAY) * DAY_MICROS;
+    return (int64_t)(micros + (uint64_t)(nanos / 1000));
+}
+
+static int64_t
+dictionary_number(const parquet_chunk_reader *reader, slu_cursor *c, size_t width)
+{
+    if (reader->element.type == PARQUET_INT32)
+        return (int32_t)slu_cursor_u32le(c);
+    if (reader->element.type != PARQUET_INT96)
+        return (int64_t)slu_cursor_le(c, width);
+    const uint8_t *in = slu_cursor_bytes(c, width);
+    return in == NULL ? 0 : int96_micros(in);
+}
+
 static bool
 dictionary_decode(parquet_chunk_reader *reader, size_t count)
 {
@@ -247,8 +275,7 @@ dictionary_decode(parquet_chunk_reader *reader, size_t count)
         if (bytes)
             ((slu_view *)to)[i] = plain_view(reader, &c);
         else
-            ((int64_t *)to)[i] = width == 4 && reader->element.type == PARQUET_INT32 ? (int32_t)slu_cursor_u32le(&c)
-                                                                                     : (int64_t)slu_cursor_le(&c, width);
+            ((int64_t *)to)[i] = dictionary_number(reader, &c, width);
     }
     reader->dictionary_count = count;
     return slu_cursor_ok(&c) && to != NULL;
@@ -312,6 +339,23 @@ page_delta_numbers(parquet_chunk_reader *reader, int64_t page_values, slu_error 
     return SLU_OK;
 }
 
+/* FIXED values in PLAIN have no lengths before them. */
+static bool
+plain_drop_lengths(slu_buf *plain, size_t width, size_t count)
+{
+    if (plain->bytes != count * (width + 4))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t length;
+        memcpy(&length, plain->data + i * (width + 4), sizeof length);
+        if (length != width)
+            return false;
+        memmove(plain->data + i * width, plain->data + i * (width + 4) + 4, width);
+    }
+    plain->bytes = count * width;
+    return true;
+}
+
 static slu_status
 page_delta_bytes(parquet_chunk_reader *reader, int64_t page_values, bool prefixes, slu_error *err)
 {
@@ -324,6 +368,8 @@ page_delta_bytes(parquet_chunk_reader *reader, int64_t page_values, bool prefixe
     SLU_TRY(slu_buf_status(&reader->plain, err));
     if (!whole)
         return parquet_page_corrupt(reader, "a broken DELTA byte array run", err);
+    if (reader->element.type == PARQUET_FIXED_LEN_BYTE_ARRAY && !plain_drop_lengths(&reader->plain, chunk_plain_width(reader), count))
+        return parquet_page_corrupt(reader, "a value that does not have its column's length", err);
     reader->values = slu_cursor_of_view(slu_buf_view(&reader->plain));
     return SLU_OK;
 }
@@ -396,7 +442,8 @@ page_values(parquet_chunk_reader *reader, int32_t encoding, int64_t page_values_
         return page_delta_numbers(reader, page_values_count, err);
     case PARQUET_ENCODING_DELTA_LENGTH_BYTE_ARRAY:
     case PARQUET_ENCODING_DELTA_BYTE_ARRAY:
-        if (reader->element.type != PARQUET_BYTE_ARRAY)
+        if (!chunk_is_bytes(reader) || (encoding == PARQUET_ENCODING_DELTA_LENGTH_BYTE_ARRAY &&
+                                        reader->element.type == PARQUET_FIXED_LEN_BYTE_ARRAY))
             break;
         return page_delta_bytes(reader, page_values_count, encoding == PARQUET_ENCODING_DELTA_BYTE_ARRAY, err);
     case PARQUET_ENCODING_BYTE_STREAM_SPLIT: return page_split_bytes(reader, err);
@@ -412,9 +459,8 @@ chunk_data_page(parquet_chunk_reader *reader, const parquet_page_header *header,
     const bool v2 = header->type == PARQUET_PAGE_DATA_V2;
     if (header->value_count > reader->rows_left)
         return parquet_page_corrupt(reader, "more values than the row group has rows", err);
-    if (v2 && (header->repetition_bytes < 0 || header->definition_bytes < 0 ||
-               (header->repetition_bytes != 0 && reader->shape.rep == 0)))
-        return parquet_page_corrupt(reader, "repetition levels in a column that does not repeat, or levels of negative length", err);
+    if (v2 && (header->repetition_bytes < 0 || header->definition_bytes < 0))
+        return parquet_page_corrupt(reader, "levels of negative length", err);
     const size_t levels = v2 ? (size_t)header->definition_bytes + (size_t)header->repetition_bytes : 0;
     SLU_TRY(page_decompress(reader, packed, levels, (size_t)header->plain_bytes, !v2 || header->compressed, &reader->body, err));
     slu_cursor c = slu_cursor_of_view(slu_buf_view(&reader->body));
@@ -440,6 +486,8 @@ parquet_chunk_next_page(parquet_chunk_reader *reader, slu_error *err)
                              (long long)PARQUET_PAGE_BYTES_MAX);
     SLU_TRY(chunk_window(reader, (size_t)header.compressed_bytes, &bytes, err));
     bytes.bytes = (size_t)header.compressed_bytes;
+    if (header.has_crc && parquet_crc(bytes) != header.crc)
+        return parquet_page_corrupt(reader, "the bytes do not have the page's checksum", err);
     slu_status status = SLU_OK;
     if (header.type == PARQUET_PAGE_DICTIONARY)
         status = chunk_dictionary(reader, &header, bytes, err);
@@ -462,6 +510,9 @@ values_plain_numbers(parquet_chunk_reader *reader, size_t count)
         return false;
     if (width == 8) {
         memcpy(reader->scratch_numbers, in, count * 8);
+    } else if (width == INT96_BYTES) {
+        for (size_t i = 0; i < count; i++)
+            reader->scratch_numbers[i] = int96_micros(in + INT96_BYTES * i);
     } else if (reader->element.type == PARQUET_INT32) {
         for (size_t i = 0; i < count; i++) {
             int32_t v;
@@ -555,13 +606,25 @@ chunk_values(parquet_chunk_reader *reader, size_t count)
     }
 }
 
-/* Times in milliseconds are given in microseconds. */
+/* Decimals of any length: what does not fit 16 bytes is none. */
 static bool
-chunk_scale_times(parquet_chunk_reader *reader, size_t count)
+chunk_check_decimals(const parquet_chunk_reader *reader, size_t count)
 {
-    const bool millis = (reader->element.logical == PARQUET_LOGICAL_TIMESTAMP && reader->element.unit == PARQUET_UNIT_MILLIS) ||
-                        (reader->element.logical == 0 && reader->element.converted == PARQUET_CONVERTED_TIMESTAMP_MILLIS);
+    bool fit = true;
+    for (size_t i = 0; i < count; i++)
+        fit &= reader->scratch_views[i].bytes >= 1 && reader->scratch_views[i].bytes <= 16;
+    return fit;
+}
+
+/* Times in milliseconds are given in microseconds, UINT_32 as a longer number. */
+static bool
+chunk_scale_numbers(parquet_chunk_reader *reader, size_t count)
+{
+    const bool millis = parquet_element_is_millis(&reader->element);
     bool overflow = false;
+    if (reader->element.type == PARQUET_INT32 && parquet_element_is_unsigned(&reader->element))
+        for (size_t i = 0; i < count; i++)
+            reader->scratch_numbers[i] &= UINT32_MAX;
     for (size_t i = 0; millis && i < count; i++)
         overflow |= __builtin_mul_overflow(reader->scratch_numbers[i], 1000, &reader->scratch_numbers[i]);
     return !overflow;
@@ -596,9 +659,11 @@ parquet_chunk_put(parquet_chunk_reader *reader, size_t count, const uint32_t *va
     if (!chunk_values(reader, count))
         return parquet_page_corrupt(reader, "fewer values than rows, or an index outside the dictionary", err);
     if (chunk_is_bytes(reader)) {
+        if (out->column.kind == PARQUET_KIND_DECIMAL && !chunk_check_decimals(reader, count))
+            return parquet_page_corrupt(reader, "a decimal that is not 1 to 16 bytes long", err);
         parquet_column_out_views(out, reader->scratch_views, valid, rows);
     } else {
-        if (!chunk_scale_times(reader, count))
+        if (!chunk_scale_numbers(reader, count))
             return parquet_page_corrupt(reader, "a time beyond 64 bits of microseconds", err);
         parquet_column_out_numbers(out, reader->scratch_numbers, valid, rows, reader->element.type == PARQUET_FLOAT);
     }

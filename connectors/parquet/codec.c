@@ -180,6 +180,12 @@ lz4_fill(slu_view in, void *out, size_t out_bytes)
            LZ4_decompress_safe((const char *)in.data, (char *)out, (int)in.bytes, (int)out_bytes) == (int)out_bytes;
 }
 
+uint32_t
+parquet_crc(slu_view bytes)
+{
+    return (uint32_t)crc32_z(0, bytes.data, bytes.bytes);
+}
+
 static bool
 brotli_fill(slu_view in, void *out, size_t out_bytes)
 {

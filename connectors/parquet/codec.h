@@ -24,6 +24,8 @@ SLU_CHECK slu_status parquet_codec_init(parquet_codec *codec, int32_t id, int32_
 void parquet_codec_fini(parquet_codec *codec);
 /* Appends the compressed form of `in`. */
 SLU_CHECK slu_status parquet_codec_compress(parquet_codec *codec, slu_view in, slu_buf *out, slu_error *err);
+/* The checksum that a page header may carry. */
+uint32_t parquet_crc(slu_view bytes);
 /* Fills exactly `out_bytes`. */
 SLU_CHECK slu_status parquet_codec_decompress(parquet_codec *codec, slu_view in, void *out, size_t out_bytes, slu_error *err);
 

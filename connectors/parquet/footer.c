@@ -178,6 +178,9 @@ chunk_decode(slu_cursor *c, parquet_chunk *out)
             out->foreign_file = true;
         } else if (field.id == 3 && parquet_thrift_struct(c, &field)) {
             chunk_meta_decode(c, out);
+        } else if (field.id == 8) {
+            out->encrypted = true;
+            parquet_thrift_skip(c, field.type, 0);
         } else {
             parquet_thrift_skip(c, field.type, 0);
         }
@@ -345,6 +348,9 @@ page_header_field_decode(slu_cursor *c, const parquet_thrift_field *field, parqu
         out->plain_bytes = parquet_thrift_i32(c, field);
     } else if (field->id == 3) {
         out->compressed_bytes = parquet_thrift_i32(c, field);
+    } else if (field->id == 4) {
+        out->crc = (uint32_t)parquet_thrift_i32(c, field);
+        out->has_crc = true;
     } else if (field->type == THRIFT_STRUCT &&
                ((field->id == 5 && out->type == PARQUET_PAGE_DATA) || (field->id == 7 && out->type == PARQUET_PAGE_DICTIONARY))) {
         data_header_decode(c, out);

@@ -114,6 +114,7 @@ typedef struct parquet_stats {
 typedef struct parquet_chunk {
     bool has_meta;     /* false: metadata is elsewhere (encrypted or in another file) */
     bool foreign_file; /* file_path was set */
+    bool encrypted;    /* with its own key */
     int32_t type;
     int32_t codec;
     uint32_t encodings; /* bit per encoding */
@@ -167,6 +168,8 @@ typedef struct parquet_page_header {
     int32_t definition_bytes;    /* v2 */
     int32_t repetition_bytes;    /* v2 */
     bool compressed;             /* v2: the values are compressed */
+    bool has_crc;
+    uint32_t crc;  /* of the page's bytes as they are in the file */
     bool complete;               /* the header of its own page type was there */
 } parquet_page_header;
 
@@ -180,6 +183,9 @@ void parquet_page_header_encode(const parquet_page_header *header, slu_buf *out)
 /* Schema: a leaf's element from a column, and back (kind UNKNOWN when this build cannot read it). */
 void parquet_element_of_column(const parquet_column *column, parquet_element *out);
 void parquet_column_of_element(const parquet_element *element, const char *name, parquet_column *out);
+/* Unsigned of 32 or 64 bits; a TIME or TIMESTAMP of milliseconds. */
+bool parquet_element_is_unsigned(const parquet_element *element);
+bool parquet_element_is_millis(const parquet_element *element);
 /* The bytes of a FIXED that holds a decimal of this precision (10..38 above INT64). */
 int32_t parquet_decimal_bytes(int32_t precision);
 

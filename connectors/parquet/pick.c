@@ -188,9 +188,9 @@ pick_build(pick_make make, const parquet_column *wanted, const parquet_node *nod
     if (node != NULL)
         SLU_TRY(pick_check(node, as, err));
     SLU_TRY(pick_name(&make, name, out, err));
-    SLU_TRY(parquet_column_check(&out->column, err));
-    if (parquet_column_is_nested(as))
+    if (parquet_column_is_nested(as) && as->field_count != 0)
         return pick_nested(make, as, out, err);
+    SLU_TRY(parquet_column_check(&out->column, err));
     return node == NULL ? SLU_OK : pick_chunk(&make, node, out->slot, &out->chunk, err);
 }
 

@@ -79,8 +79,24 @@ reader_load_footer(parquet_reader *reader, slu_error *err)
     return SLU_OK;
 }
 
+/* parquet-mr up to 1.2 left the dictionary page's header out of a chunk's size: the pages still tell where they end. */
+static void
+reader_mend_sizes(parquet_reader *reader)
+{
+    const slu_view by = reader->footer.created_by;
+    const bool old = slu_view_is(by, "parquet-mr") ||
+                     (by.bytes > 22 && memcmp(by.data, "parquet-mr version 1.", 21) == 0 && by.data[21] <= '2' && by.data[22] == '.');
+    for (size_t i = 0; old && i < reader->footer.group_count; i++)
+        for (size_t k = 0; k < reader->footer.groups[i].chunk_count; k++) {
+            parquet_chunk *chunk = &reader->footer.groups[i].chunks[k];
+            const int64_t start = parquet_chunk_start(chunk), size = reader->source.bytes - 8;
+            if (start >= 0 && start <= size && chunk->compressed_bytes >= 0 && chunk->compressed_bytes <= size - start)
+                chunk->compressed_bytes += SLU_MIN(size - start - chunk->compressed_bytes, (int64_t)100);
+        }
+}
+
 static slu_status
-reader_check_groups(const parquet_reader *reader, slu_error *err)
+reader_check_groups(parquet_reader *reader, slu_error *err)
 {
     int64_t rows = 0;
     for (size_t i = 0; i < reader->footer.group_count; i++) {
@@ -91,6 +107,8 @@ reader_check_groups(const parquet_reader *reader, slu_error *err)
         if (group->rows < 0 || __builtin_add_overflow(rows, group->rows, &rows))
             return slu_error_set(err, SLU_CORRUPT, "row group %zu has %lld rows", i, (long long)group->rows);
     }
+    if (reader->footer.rows == 0) /* parquet-rs 0.3 */
+        reader->footer.rows = rows;
     if (rows != reader->footer.rows)
         return slu_error_set(err, SLU_CORRUPT, "the row groups hold %lld rows, the footer says %lld", (long long)rows,
                              (long long)reader->footer.rows);
@@ -105,6 +123,7 @@ reader_init(parquet_reader *reader, slu_error *err)
     SLU_TRY(reader_load_footer(reader, err));
     SLU_TRY(parquet_tree_build(&reader->footer, &reader->arena, &reader->nodes, &reader->column_count, &reader->leaf_count, err));
     SLU_TRY(reader_check_groups(reader, err));
+    reader_mend_sizes(reader);
     reader->group_end = reader->footer.group_count;
     return SLU_OK;
 }

@@ -139,18 +139,26 @@ element_is_decimal(const parquet_element *e)
     return e->logical == PARQUET_LOGICAL_DECIMAL || e->converted == PARQUET_CONVERTED_DECIMAL;
 }
 
-/* UINT_32 and UINT_64 do not fit Iceberg's signed types; the narrower ones do. */
-static bool
-element_is_unsigned(const parquet_element *e)
+/* UINT_64 does not fit Iceberg's signed types, UINT_32 the next wider one; the narrower ones do. */
+bool
+parquet_element_is_unsigned(const parquet_element *e)
 {
     return (e->logical == PARQUET_LOGICAL_INTEGER && !e->is_signed && e->bits >= 32) ||
            (e->logical == 0 && (e->converted == PARQUET_CONVERTED_UINT_32 || e->converted == PARQUET_CONVERTED_UINT_64));
 }
 
+bool
+parquet_element_is_millis(const parquet_element *e)
+{
+    const bool time = e->logical == PARQUET_LOGICAL_TIMESTAMP || e->logical == PARQUET_LOGICAL_TIME;
+    return (time && e->unit == PARQUET_UNIT_MILLIS) ||
+           (e->logical == 0 && (e->converted == PARQUET_CONVERTED_TIMESTAMP_MILLIS || e->converted == PARQUET_CONVERTED_TIME_MILLIS));
+}
+
 static uint8_t
 kind_of_int64(const parquet_element *e)
 {
-    if (element_is_unsigned(e))
+    if (parquet_element_is_unsigned(e))
         return PARQUET_KIND_UNKNOWN;
     if (element_is_decimal(e))
         return PARQUET_KIND_DECIMAL;
@@ -168,14 +176,14 @@ kind_of_int64(const parquet_element *e)
 static uint8_t
 kind_of_int32(const parquet_element *e)
 {
-    if (element_is_unsigned(e))
-        return PARQUET_KIND_UNKNOWN;
+    if (parquet_element_is_unsigned(e))
+        return PARQUET_KIND_LONG;
     if (element_is_decimal(e))
         return PARQUET_KIND_DECIMAL;
     if (e->logical == PARQUET_LOGICAL_DATE || e->converted == PARQUET_CONVERTED_DATE)
         return PARQUET_KIND_DATE;
     if (e->logical == PARQUET_LOGICAL_TIME || e->converted == PARQUET_CONVERTED_TIME_MILLIS)
-        return PARQUET_KIND_UNKNOWN;
+        return parquet_element_is_millis(e) ? PARQUET_KIND_TIME : PARQUET_KIND_UNKNOWN;
     return PARQUET_KIND_INT;
 }
 
@@ -183,7 +191,7 @@ static uint8_t
 kind_of_bytes(const parquet_element *e)
 {
     if (element_is_decimal(e))
-        return PARQUET_KIND_UNKNOWN;
+        return PARQUET_KIND_DECIMAL;
     const bool text = e->logical == PARQUET_LOGICAL_STRING || e->logical == PARQUET_LOGICAL_ENUM ||
                       e->logical == PARQUET_LOGICAL_JSON || e->converted == PARQUET_CONVERTED_UTF8 ||
                       e->converted == PARQUET_CONVERTED_ENUM || e->converted == PARQUET_CONVERTED_JSON;
@@ -209,6 +217,7 @@ kind_of_element(const parquet_element *e)
     case PARQUET_BOOLEAN: return PARQUET_KIND_BOOLEAN;
     case PARQUET_INT32: return kind_of_int32(e);
     case PARQUET_INT64: return kind_of_int64(e);
+    case PARQUET_INT96: return PARQUET_KIND_TIMESTAMPTZ;
     case PARQUET_FLOAT: return PARQUET_KIND_FLOAT;
     case PARQUET_DOUBLE: return PARQUET_KIND_DOUBLE;
     case PARQUET_BYTE_ARRAY: return kind_of_bytes(e);

@@ -234,6 +234,9 @@ tree_check(const parquet_footer *footer, slu_error *err)
     for (size_t i = 1; i < footer->element_count; i++)
         if (footer->elements[i].repetition < PARQUET_REQUIRED || footer->elements[i].repetition > PARQUET_REPEATED)
             return slu_error_set(err, SLU_CORRUPT, "schema element %zu has repetition %d", i, footer->elements[i].repetition);
+    for (size_t i = 1; i < footer->element_count; i++)
+        if (footer->elements[i].type < PARQUET_NONE || footer->elements[i].type > PARQUET_FIXED_LEN_BYTE_ARRAY)
+            return slu_error_set(err, SLU_CORRUPT, "schema element %zu has type %d", i, footer->elements[i].type);
     return SLU_OK;
 }
 
