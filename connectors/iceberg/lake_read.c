@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "iceberg/deletes.h"
 #include "iceberg/parquet_columns.h"
-#include "iceberg/prune.h"
+#include "iceberg/prune_parquet.h"
 #include "iceberg/store_parquet.h"
 
 #include <sluice/columns.h>
@@ -180,31 +180,13 @@ iceberg_read_stats_of(const iceberg_read *read)
 
 /* ---- a file ---- */
 
-/* A Parquet statistic is the same bytes as an Iceberg bound, but for decimals. */
 static bool
-group_keeps(const parquet_reader *reader, size_t group, const iceberg_predicate *predicate, const iceberg_field *column)
-{
-    for (size_t i = 0; i < parquet_reader_column_count(reader); i++) {
-        parquet_statistics statistics;
-        if (parquet_reader_column(reader, i)->field_id != predicate->field_id || column->type.kind == ICEBERG_DECIMAL)
-            continue;
-        if (parquet_reader_statistics(reader, group, i, &statistics) != SLU_OK)
-            return true;
-        return iceberg_prune_bounds(predicate, &column->type, statistics.has_bounds ? &statistics.min : NULL,
-                                    statistics.has_bounds ? &statistics.max : NULL,
-                                    statistics.has_null_count ? statistics.null_count : ICEBERG_ABSENT,
-                                    statistics.has_null_count ? statistics.value_count : ICEBERG_ABSENT);
-    }
-    return true;
-}
-
-static bool
-keep_group(void *context, const parquet_reader *reader, size_t group)
+keep_group(void *context, parquet_reader *reader, size_t group)
 {
     iceberg_read *read = context;
     for (size_t i = 0; i < read->predicate_count; i++) {
         const iceberg_field *column = iceberg_schema_field(read->schema, read->predicates[i].field_id);
-        if (column == NULL || group_keeps(reader, group, &read->predicates[i], column))
+        if (column == NULL || iceberg_prune_group(reader, group, &read->predicates[i], column))
             continue;
         read->groups_skipped++;
         return false;

@@ -4,7 +4,7 @@
  * Shape    open plans the files, next gives one batch after another, file by file; columns are those asked for, in that order.
  * Columns  found by field id in each file, so renamed, moved and widened columns read right; one that a file does not have is the
  *          value of its identity partition, or null.
- * Prune    predicates leave out manifests, files and row groups that cannot hold a matching row; rows are not filtered.
+ * Prune    predicates leave out manifests, files, row groups and pages that cannot hold a matching row; rows are not filtered.
  * Owns     the read owns its plan and its open file; the store and the metadata are the caller's until free. Batches are the
  *          receiver's.
  * Threads  owner; calls block.

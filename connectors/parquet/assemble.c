@@ -230,11 +230,11 @@ batch_give(const parquet_picks *picks, batch_memory *memory, int64_t rows, struc
 }
 
 static slu_status
-chunk_fill(parquet_pick_chunk *chunk, const parquet_column *column, int64_t rows, batch_memory *memory, slu_error *err)
+chunk_fill(parquet_pick_chunk *chunk, int64_t rows, batch_memory *memory, slu_error *err)
 {
     parquet_column_out *out = chunk->slot == PARQUET_SLOT_NONE ? NULL : &memory->columns[chunk->slot];
     if (out != NULL)
-        SLU_TRY(parquet_column_out_init(out, column, rows, err));
+        SLU_TRY(parquet_column_out_init(out, &chunk->column, rows, err));
     return chunk->reader.nested ? parquet_chunk_reader_entries(&chunk->reader, rows, out, err)
                                 : parquet_chunk_reader_read(&chunk->reader, rows, out, err);
 }
@@ -244,7 +244,7 @@ static slu_status
 leaves_fill(const assemble *work, const parquet_pick *pick, int64_t rows)
 {
     if (pick->node != NULL && !parquet_column_is_nested(&pick->column))
-        SLU_TRY(chunk_fill(&work->picks->chunks[pick->chunk], &pick->column, rows, work->memory, work->err));
+        SLU_TRY(chunk_fill(&work->picks->chunks[pick->chunk], rows, work->memory, work->err));
     for (uint32_t i = 0; i < pick->child_count; i++)
         SLU_TRY(leaves_fill(work, &pick->children[i], rows));
     return SLU_OK;
@@ -259,7 +259,7 @@ parquet_assemble(parquet_picks *picks, int64_t rows, struct ArrowArray *out, slu
         return slu_error_set(err, SLU_NOMEM, "no memory for a batch of %zu columns", picks->slot_count);
     for (size_t i = 0; i < picks->chunk_count; i++)
         if (picks->chunks[i].slot == PARQUET_SLOT_NONE)
-            SLU_TRY(chunk_fill(&picks->chunks[i], NULL, rows, memory, err));
+            SLU_TRY(chunk_fill(&picks->chunks[i], rows, memory, err));
     for (size_t i = 0; i < picks->top_count; i++) {
         SLU_TRY(leaves_fill(&work, &picks->tops[i], rows));
         SLU_TRY(assemble_pick(&work, &picks->tops[i], rows));

@@ -198,16 +198,19 @@ parquet_chunk_reader_entries(parquet_chunk_reader *reader, int64_t rows, parquet
     slu_buf_reset(&reader->reps);
     for (;;) {
         if (reader->page_left == 0) {
-            if (begun == rows && (reader->rows_left == 0 || reader->shape.rep == 0))
-                return SLU_OK;
-            if (reader->rows_left == 0)
+            const bool over = reader->rows_left == 0 || reader->at >= reader->end;
+            if (begun == rows && (over || reader->shape.rep == 0))
+                break;
+            if (over)
                 return parquet_page_corrupt(reader, "the chunk has fewer rows than its row group", err);
             SLU_TRY(parquet_chunk_next_page(reader, err));
             continue;
         }
         const size_t n = entries_until(reader, rows, &begun);
         if (n == 0)
-            return SLU_OK;
+            break;
         SLU_TRY(entries_take(reader, n, out, err));
     }
+    reader->row += rows;
+    return SLU_OK;
 }

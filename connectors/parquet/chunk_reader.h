@@ -14,6 +14,7 @@
 
 #include "codec.h"
 #include "footer.h"
+#include "page_index.h"
 #include "reader.h"
 #include "rle.h"
 
@@ -63,6 +64,10 @@ typedef struct parquet_chunk_reader {
     int64_t rows_left; /* of the row group, not yet in a page; nested: entries */
     parquet_leaf_levels shape;
     bool nested; /* read by entries */
+    int64_t group_rows;
+    int64_t row; /* of the row group: the next one given */
+    const parquet_location *locations; /* NULL: the pages' places are not known */
+    size_t location_count;
     bool opened;
     slu_buf window; /* file bytes from window_at */
     int64_t window_at;
@@ -110,6 +115,11 @@ SLU_CHECK slu_status parquet_chunk_reader_read(parquet_chunk_reader *reader, int
 /* The levels of exactly `rows` more rows into defs and reps, and their slots into `out` (NULL: the levels alone are wanted). */
 SLU_CHECK slu_status parquet_chunk_reader_entries(parquet_chunk_reader *reader, int64_t rows, parquet_column_out *out,
                                                   slu_error *err);
+/* Where its pages are, borrowed until the chunk is over: skip then jumps. After open. */
+void parquet_chunk_reader_locate(parquet_chunk_reader *reader, const parquet_location *locations, size_t count);
+/* Passes over `rows` rows; `column` is what read would give. */
+SLU_CHECK slu_status parquet_chunk_reader_skip(parquet_chunk_reader *reader, int64_t rows, const parquet_column *column,
+                                               slu_error *err);
 /* The file position where a chunk starts: its dictionary page, or its first data page. */
 int64_t parquet_chunk_start(const parquet_chunk *chunk);
 

@@ -59,6 +59,8 @@ parquet_chunk_writer_init(parquet_chunk_writer *chunk, const parquet_leaf *leaf,
     chunk->column.delta = column->delta && (chunk->element.type == PARQUET_INT32 || chunk->element.type == PARQUET_INT64);
     slu_buf_init(&chunk->plain, CHUNK_BYTES_MAX);
     slu_buf_init(&chunk->pages, CHUNK_BYTES_MAX);
+    parquet_page_marks_init(&chunk->marks);
+    parquet_range_init(&chunk->page_range, column);
     parquet_range_init(&chunk->range, column);
     parquet_range_init(&chunk->file_range, column);
     SLU_TRY(parquet_convert_init(&chunk->convert, column, leaf->format, err));
@@ -81,6 +83,8 @@ parquet_chunk_writer_fini(parquet_chunk_writer *chunk)
     slu_buf_fini(&chunk->pages);
     slu_buf_fini(&chunk->defs);
     slu_buf_fini(&chunk->reps);
+    parquet_page_marks_fini(&chunk->marks);
+    parquet_range_fini(&chunk->page_range);
     parquet_range_fini(&chunk->range);
     parquet_range_fini(&chunk->file_range);
     memset(chunk, 0, sizeof *chunk);
@@ -133,7 +137,7 @@ plain_views(parquet_chunk_writer *chunk, const slu_view *values, size_t count, s
 static void
 page_add_numbers(parquet_chunk_writer *chunk, const parquet_stage *stage)
 {
-    parquet_range_numbers(&chunk->range, stage->numbers, stage->count);
+    parquet_range_numbers(&chunk->page_range, stage->numbers, stage->count);
     if (chunk->dictionary_on)
         parquet_dictionary_numbers(&chunk->dictionary, stage->numbers, stage->count, chunk->indices + chunk->page_values);
     else
@@ -147,10 +151,10 @@ page_add_views(parquet_chunk_writer *chunk, const parquet_stage *stage)
     const size_t bytes = views_plain_bytes(chunk, stage->views, stage->count);
     if (chunk->dictionary_on) {
         parquet_dictionary_views(&chunk->dictionary, stage->views, stage->count, chunk->indices + chunk->page_values,
-                                 &chunk->range);
+                                 &chunk->page_range);
     } else {
         for (size_t i = 0; i < stage->count; i++)
-            parquet_range_bytes(&chunk->range, stage->views[i]);
+            parquet_range_bytes(&chunk->page_range, stage->views[i]);
         plain_views(chunk, stage->views, stage->count, bytes);
     }
     chunk->page_plain_bytes += bytes;
@@ -316,9 +320,70 @@ page_write(parquet_chunk_shared *shared, slu_view body, parquet_page_header *hea
     return SLU_OK;
 }
 
+/* ---- the page's place in the index ---- */
+
+/* A page of dictionary indices: each entry that it uses is looked at once. */
+static slu_status
+page_range_of_entries(const parquet_chunk_writer *chunk, parquet_range *out, slu_error *err)
+{
+    const size_t bytes = chunk->dictionary.count / 8 + 1;
+    uint8_t *used = slu_alloc_zero(bytes, 1);
+    if (used == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for a page's bounds");
+    for (size_t i = 0; i < chunk->page_values; i++)
+        used[chunk->indices[i] / 8] |= (uint8_t)(1u << chunk->indices[i] % 8);
+    for (uint32_t entry = 0; entry < chunk->dictionary.count; entry++)
+        if (used[entry / 8] >> entry % 8 & 1)
+            parquet_range_bytes(out, parquet_dictionary_view(&chunk->dictionary, entry));
+    slu_free(used);
+    return SLU_OK;
+}
+
+static slu_status
+page_mark_bounds(parquet_chunk_writer *chunk, const parquet_range *range, const parquet_page_mark *mark, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf low;
+    SLU_AUTO(slu_buf_fini) slu_buf high;
+    bool exact = true;
+    slu_buf_init(&low, SIZE_MAX / 4);
+    slu_buf_init(&high, SIZE_MAX / 4);
+    const bool has = parquet_range_statistic(range, &chunk->column, false, &low, &exact) &&
+                     parquet_range_statistic(range, &chunk->column, true, &high, &exact);
+    SLU_TRY(slu_buf_status(&low, err));
+    SLU_TRY(slu_buf_status(&high, err));
+    const slu_view min = slu_buf_view(&low), max = slu_buf_view(&high);
+    parquet_page_marks_add(&chunk->marks, mark, has ? &min : NULL, has ? &max : NULL);
+    SLU_TRY(slu_buf_status(&chunk->marks.bounds, err));
+    return slu_buf_status(&chunk->marks.marks, err);
+}
+
+/* `at`: where the page begins among the chunk's pages. */
+static slu_status
+page_mark(parquet_chunk_writer *chunk, size_t at, size_t entries, slu_error *err)
+{
+    const parquet_page_mark mark = {.offset = (int64_t)at,
+                                    .first_row = chunk->rows,
+                                    .null_count = (int64_t)(entries - chunk->page_values),
+                                    .bytes = (int32_t)(chunk->pages.bytes - at),
+                                    .null_page = chunk->page_values == 0};
+    parquet_range entries_range;
+    slu_status status = SLU_OK;
+    parquet_range_init(&entries_range, &chunk->column);
+    const bool known = chunk->dictionary_on && !chunk_has_numbers(chunk) && chunk->rows != 0;
+    if (known)
+        status = page_range_of_entries(chunk, &entries_range, err);
+    if (status == SLU_OK)
+        status = page_mark_bounds(chunk, known ? &entries_range : &chunk->page_range, &mark, err);
+    parquet_range_fini(&entries_range);
+    SLU_TRY(status);
+    chunk->rows += (int64_t)chunk->page_rows;
+    return parquet_range_merge(&chunk->range, &chunk->page_range, err);
+}
+
 static void
 page_reset(parquet_chunk_writer *chunk)
 {
+    parquet_range_reset(&chunk->page_range);
     chunk->page_rows = 0;
     chunk->page_values = 0;
     chunk->page_plain_bytes = 0;
@@ -344,7 +409,9 @@ page_flush(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, slu_error 
     parquet_page_header header = {.type = PARQUET_PAGE_DATA, .value_count = (int32_t)entries};
     header.encoding = page_put_values(chunk, body);
     SLU_TRY(slu_buf_status(body, err));
+    const size_t at = chunk->pages.bytes;
     SLU_TRY(page_write(shared, slu_buf_view(body), &header, &chunk->pages, &chunk->pages_plain_bytes, err));
+    SLU_TRY(page_mark(chunk, at, entries, err));
     chunk->encodings |= UINT32_C(1) << header.encoding;
     if (chunk->dictionary_on && chunk->page_values != 0 && !page_pays(chunk))
         chunk->dictionary_on = false;
@@ -486,6 +553,12 @@ parquet_chunk_writer_held_bytes(const parquet_chunk_writer *chunk)
     return (int64_t)chunk->pages.bytes + (int64_t)chunk->page_plain_bytes + (int64_t)chunk->dictionary.bytes;
 }
 
+size_t
+parquet_chunk_writer_page_count(const parquet_chunk_writer *chunk)
+{
+    return parquet_page_marks_count(&chunk->marks) + (chunk->page_rows != 0);
+}
+
 /* The dictionary as a PLAIN page body. */
 static slu_view
 dictionary_body(const parquet_chunk_writer *chunk, slu_buf *body)
@@ -560,6 +633,22 @@ chunk_describe(parquet_chunk_writer *chunk, const parquet_chunk_shared *shared, 
     return chunk_statistic(chunk, true, arena, &out->stats.max, &out->stats.has_max, &out->stats.max_inexact, err);
 }
 
+static slu_status
+chunk_index(const parquet_chunk_writer *chunk, parquet_chunk_shared *shared, parquet_chunk *out, slu_error *err)
+{
+    const size_t columns_at = shared->column_indexes.bytes, offsets_at = shared->offset_indexes.bytes;
+    out->offset_index_offset = (int64_t)offsets_at;
+    out->column_index_offset = (int64_t)columns_at;
+    parquet_offset_index_encode(&chunk->marks, out->data_offset, &shared->offset_indexes);
+    if (!chunk->marks.unbounded)
+        parquet_column_index_encode(&chunk->marks, &shared->column_indexes);
+    SLU_TRY(slu_buf_status(&shared->offset_indexes, err));
+    SLU_TRY(slu_buf_status(&shared->column_indexes, err));
+    out->offset_index_bytes = (int32_t)(shared->offset_indexes.bytes - offsets_at);
+    out->column_index_bytes = (int32_t)(shared->column_indexes.bytes - columns_at);
+    return SLU_OK;
+}
+
 static void
 chunk_reset(parquet_chunk_writer *chunk, const parquet_chunk_shared *shared)
 {
@@ -570,6 +659,8 @@ chunk_reset(parquet_chunk_writer *chunk, const parquet_chunk_shared *shared)
     chunk->value_count = 0;
     chunk->null_count = 0;
     chunk->encodings = 0;
+    chunk->rows = 0;
+    parquet_page_marks_reset(&chunk->marks);
     chunk_start(chunk, shared);
 }
 
@@ -585,6 +676,7 @@ parquet_chunk_writer_flush(parquet_chunk_writer *chunk, parquet_chunk_shared *sh
     *position += (int64_t)chunk->pages.bytes;
     out->compressed_bytes = *position - start;
     SLU_TRY(chunk_describe(chunk, shared, arena, out, err));
+    SLU_TRY(chunk_index(chunk, shared, out, err));
     SLU_TRY(parquet_range_merge(&chunk->file_range, &chunk->range, err));
     chunk->file_bytes += out->compressed_bytes;
     chunk->file_values += chunk->value_count;

@@ -14,6 +14,7 @@
 #include "codec.h"
 #include "dictionary.h"
 #include "layout.h"
+#include "page_index.h"
 #include "range.h"
 #include "shred.h"
 #include "stage.h"
@@ -28,6 +29,8 @@ typedef struct parquet_chunk_shared {
     slu_buf levels; /* scratch: uint32 per entry */
     parquet_stage stage;
     parquet_shred shred;
+    slu_buf column_indexes; /* of the file so far */
+    slu_buf offset_indexes;
 } parquet_chunk_shared;
 
 typedef struct parquet_chunk_writer {
@@ -58,6 +61,9 @@ typedef struct parquet_chunk_writer {
     int64_t value_count;
     int64_t null_count;
     uint32_t encodings;
+    int64_t rows;
+    parquet_page_marks marks;
+    parquet_range page_range; /* of what the page brought: with a dictionary, of its new entries */
     parquet_range range;
     /* the file */
     parquet_range file_range;
@@ -77,8 +83,10 @@ SLU_CHECK slu_status parquet_chunk_writer_append(parquet_chunk_writer *chunk, pa
 /* Uncompressed bytes of the chunk so far, and bytes held. */
 int64_t parquet_chunk_writer_plain_bytes(const parquet_chunk_writer *chunk);
 int64_t parquet_chunk_writer_held_bytes(const parquet_chunk_writer *chunk);
+/* Pages that the chunk will have, the one at hand included. */
+size_t parquet_chunk_writer_page_count(const parquet_chunk_writer *chunk);
 /* Ends the chunk: flushes the last page, writes dictionary page and pages to the sink at *position (moved on), fills the chunk's
- * metadata (statistics bytes live in `arena`) and starts the next one. */
+ * metadata (statistics bytes live in `arena`; index offsets count from the start of the shared buffers) and starts the next one. */
 SLU_CHECK slu_status parquet_chunk_writer_flush(parquet_chunk_writer *chunk, parquet_chunk_shared *shared, const parquet_sink *sink,
                                                 int64_t *position, slu_arena *arena, parquet_chunk *out, slu_error *err);
 

@@ -163,6 +163,7 @@ chunk_meta_decode(slu_cursor *c, parquet_chunk *out)
             if (parquet_thrift_struct(c, &field))
                 stats_decode(c, &out->stats);
             break;
+        case 14: out->bloom_offset = parquet_thrift_i64(c, &field); break;
         default: parquet_thrift_skip(c, field.type, 0);
         }
     }
@@ -173,16 +174,21 @@ chunk_decode(slu_cursor *c, parquet_chunk *out)
 {
     parquet_thrift_field field = {0, 0};
     while (parquet_thrift_next(c, &field)) {
-        if (field.id == 1) {
+        switch (field.id) {
+        case 1:
             (void)parquet_thrift_binary(c, &field);
             out->foreign_file = true;
-        } else if (field.id == 3 && parquet_thrift_struct(c, &field)) {
-            chunk_meta_decode(c, out);
-        } else if (field.id == 8) {
-            out->encrypted = true;
-            parquet_thrift_skip(c, field.type, 0);
-        } else {
-            parquet_thrift_skip(c, field.type, 0);
+            break;
+        case 3:
+            if (parquet_thrift_struct(c, &field))
+                chunk_meta_decode(c, out);
+            break;
+        case 4: out->offset_index_offset = parquet_thrift_i64(c, &field); break;
+        case 5: out->offset_index_bytes = parquet_thrift_i32(c, &field); break;
+        case 6: out->column_index_offset = parquet_thrift_i64(c, &field); break;
+        case 7: out->column_index_bytes = parquet_thrift_i32(c, &field); break;
+        case 8: out->encrypted = true; parquet_thrift_skip(c, field.type, 0); break;
+        default: parquet_thrift_skip(c, field.type, 0);
         }
     }
 }
@@ -477,6 +483,19 @@ chunk_meta_encode(parquet_thrift_out *chunk_out, const parquet_chunk *chunk)
 }
 
 static void
+chunk_index_encode(parquet_thrift_out *chunk_out, const parquet_chunk *chunk)
+{
+    if (chunk->offset_index_bytes != 0) {
+        parquet_thrift_put_i64(chunk_out, 4, chunk->offset_index_offset);
+        parquet_thrift_put_i32(chunk_out, 5, chunk->offset_index_bytes);
+    }
+    if (chunk->column_index_bytes != 0) {
+        parquet_thrift_put_i64(chunk_out, 6, chunk->column_index_offset);
+        parquet_thrift_put_i32(chunk_out, 7, chunk->column_index_bytes);
+    }
+}
+
+static void
 group_encode(slu_buf *out, const parquet_row_group *group, size_t ordinal)
 {
     parquet_thrift_out s = parquet_thrift_begin(out);
@@ -485,6 +504,7 @@ group_encode(slu_buf *out, const parquet_row_group *group, size_t ordinal)
         parquet_thrift_out chunk = parquet_thrift_begin(out);
         parquet_thrift_put_i64(&chunk, 2, 0);
         chunk_meta_encode(&chunk, &group->chunks[i]);
+        chunk_index_encode(&chunk, &group->chunks[i]);
         parquet_thrift_end(&chunk);
     }
     parquet_thrift_put_i64(&s, 2, group->plain_bytes);

@@ -126,6 +126,11 @@ typedef struct parquet_chunk {
     int64_t data_offset;
     int64_t dictionary_offset; /* 0: none */
     parquet_stats stats;
+    int64_t bloom_offset; /* 0: none */
+    int64_t offset_index_offset; /* 0: none */
+    int32_t offset_index_bytes;
+    int32_t column_index_bytes;
+    int64_t column_index_offset; /* 0: none */
 } parquet_chunk;
 
 typedef struct parquet_row_group {

@@ -61,7 +61,7 @@ pick_check(const parquet_node *node, const parquet_column *to, slu_error *err)
 /* ---- chunks ---- */
 
 static slu_status
-pick_chunk(const pick_make *make, const parquet_node *leaf, size_t slot, size_t *out, slu_error *err)
+pick_chunk(const pick_make *make, const parquet_node *leaf, size_t slot, const parquet_column *column, size_t *out, slu_error *err)
 {
     parquet_picks *picks = make->picks;
     if (picks->chunk_count == picks->chunk_room) {
@@ -80,6 +80,7 @@ pick_chunk(const pick_make *make, const parquet_node *leaf, size_t slot, size_t 
     parquet_chunk_reader_init(&chunk->reader, picks->source, leaf->element, &shape, make->nested);
     chunk->leaf = leaf->leaf;
     chunk->slot = slot;
+    chunk->column = *column;
     *out = picks->chunk_count++;
     return SLU_OK;
 }
@@ -101,7 +102,7 @@ pick_guide(pick_make make, parquet_pick *pick, slu_error *err)
             return slu_error_set(err, SLU_UNSUPPORTED, "column %s holds nothing that can be read", pick->node->column.name);
         leaf = &leaf->children[0];
     }
-    return pick_chunk(&make, leaf, PARQUET_SLOT_NONE, &pick->chunk, err);
+    return pick_chunk(&make, leaf, PARQUET_SLOT_NONE, &leaf->column, &pick->chunk, err);
 }
 
 /* ---- the tree ---- */
@@ -191,7 +192,7 @@ pick_build(pick_make make, const parquet_column *wanted, const parquet_node *nod
     if (parquet_column_is_nested(as) && as->field_count != 0)
         return pick_nested(make, as, out, err);
     SLU_TRY(parquet_column_check(&out->column, err));
-    return node == NULL ? SLU_OK : pick_chunk(&make, node, out->slot, &out->chunk, err);
+    return node == NULL ? SLU_OK : pick_chunk(&make, node, out->slot, &out->column, &out->chunk, err);
 }
 
 static slu_status

@@ -33,6 +33,7 @@ typedef struct parquet_pick_chunk {
     parquet_chunk_reader reader;
     size_t leaf; /* its chunk in every row group */
     size_t slot; /* PARQUET_SLOT_NONE: levels alone */
+    parquet_column column; /* as it is given */
 } parquet_pick_chunk;
 
 typedef struct parquet_picks {

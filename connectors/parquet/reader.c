@@ -1,6 +1,8 @@
 #include "reader.h"
 
 #include "assemble.h"
+#include "page_index.h"
+#include "row_ranges.h"
 
 #include "base/alloc.h"
 #include "base/arena.h"
@@ -27,7 +29,10 @@ struct parquet_reader {
     size_t group;     /* the one being read, or the next */
     size_t group_end; /* behind the last one wanted */
     int64_t group_first_row;
-    int64_t group_rows_left; /* 0: between row groups */
+    int64_t group_row;       /* the next one in it */
+    parquet_row_ranges ranges; /* what is wanted of it */
+    size_t range;            /* the one being read; behind the last: between row groups */
+    slu_arena index_arena;   /* of its page index */
     bool broken;
 };
 
@@ -119,6 +124,8 @@ static slu_status
 reader_init(parquet_reader *reader, slu_error *err)
 {
     slu_arena_init(&reader->arena, READER_ARENA_BYTES_MAX);
+    slu_arena_init(&reader->index_arena, READER_ARENA_BYTES_MAX);
+    parquet_row_ranges_init(&reader->ranges);
     slu_buf_init(&reader->footer_bytes, (size_t)PARQUET_FOOTER_BYTES_MAX + 8);
     SLU_TRY(reader_load_footer(reader, err));
     SLU_TRY(parquet_tree_build(&reader->footer, &reader->arena, &reader->nodes, &reader->column_count, &reader->leaf_count, err));
@@ -155,6 +162,8 @@ parquet_reader_free(parquet_reader **reader)
     parquet_picks_fini(&(*reader)->picks);
     slu_buf_fini(&(*reader)->footer_bytes);
     slu_arena_fini(&(*reader)->arena);
+    slu_arena_fini(&(*reader)->index_arena);
+    parquet_row_ranges_fini(&(*reader)->ranges);
     slu_free(*reader);
     *reader = NULL;
 }
@@ -236,6 +245,17 @@ bound_fits(const parquet_element *element, slu_view bound)
     }
 }
 
+/* Whether bounds are in the order of the values. The deprecated fields, and the new ones of a file that names no order, were compared as
+ * signed numbers; unsigned ones are not ours to compare, and times in milliseconds are given in other units. */
+static bool
+element_ordered(const parquet_element *element, bool has_orders, bool deprecated)
+{
+    if (parquet_element_is_unsigned(element) || parquet_element_is_millis(element))
+        return false;
+    const bool numbers = element->type != PARQUET_BYTE_ARRAY && element->type != PARQUET_FIXED_LEN_BYTE_ARRAY;
+    return numbers || (has_orders && !deprecated);
+}
+
 slu_status
 parquet_reader_statistics(const parquet_reader *reader, size_t row_group, size_t column, parquet_statistics *out)
 {
@@ -246,10 +266,8 @@ parquet_reader_statistics(const parquet_reader *reader, size_t row_group, size_t
     const parquet_node *c = &reader->nodes[column];
     const parquet_chunk *chunk = &reader->footer.groups[row_group].chunks[c->leaf];
     const parquet_stats *stats = &chunk->stats;
-    /* The deprecated fields, and the new ones of a file that names no order, were compared as signed numbers. */
-    const bool numbers = c->element->type != PARQUET_BYTE_ARRAY && c->element->type != PARQUET_FIXED_LEN_BYTE_ARRAY;
     const bool both = stats->has_old || (stats->has_min && stats->has_max);
-    const bool ordered = numbers || (!stats->has_old && reader->footer.has_orders);
+    const bool ordered = element_ordered(c->element, reader->footer.has_orders, stats->has_old);
     out->has_null_count = stats->has_null_count;
     out->null_count = stats->null_count;
     out->value_count = chunk->value_count;
@@ -301,7 +319,7 @@ reader_select_all(parquet_reader *reader, slu_error *err)
 slu_status
 parquet_reader_limit(parquet_reader *reader, size_t first, size_t count, slu_error *err)
 {
-    if (reader->group != 0 || reader->group_rows_left != 0 || first > reader->footer.group_count ||
+    if (reader->group != 0 || parquet_row_ranges_count(&reader->ranges) != 0 || first > reader->footer.group_count ||
         count > reader->footer.group_count - first)
         return slu_error_set(err, SLU_INVALID, "row groups %zu to %zu of %zu", first, first + count, reader->footer.group_count);
     for (; reader->group < first; reader->group++)
@@ -317,46 +335,211 @@ parquet_reader_schema(parquet_reader *reader, struct ArrowSchema *out, slu_error
     return parquet_picks_schema(&reader->picks, out, err);
 }
 
+/* ---- pages and filters ---- */
+
+/* Bytes of an index, into the arena of the row group at hand. */
+static slu_status
+index_bytes(parquet_reader *reader, int64_t offset, int64_t bytes, slu_view *out, slu_error *err)
+{
+    if (offset < 4 || bytes <= 0 || bytes > PARQUET_INDEX_BYTES_MAX || offset > reader->source.bytes - 8 - bytes)
+        return slu_error_set(err, SLU_CORRUPT, "an index of %lld bytes at file position %lld", (long long)bytes, (long long)offset);
+    uint8_t *to = slu_arena_alloc(&reader->index_arena, (size_t)bytes);
+    SLU_TRY(slu_arena_status(&reader->index_arena, err));
+    SLU_TRY(reader_at(reader, offset, to, (size_t)bytes, err));
+    *out = slu_view_of(to, (size_t)bytes);
+    return SLU_OK;
+}
+
+static slu_status
+chunk_locations(parquet_reader *reader, size_t row_group, const parquet_chunk *chunk, parquet_location **out, size_t *out_count,
+                slu_error *err)
+{
+    slu_view bytes;
+    if (chunk->offset_index_bytes == 0 || chunk->encrypted)
+        return SLU_NOTFOUND;
+    SLU_TRY(index_bytes(reader, chunk->offset_index_offset, chunk->offset_index_bytes, &bytes, err));
+    return parquet_offset_index_decode(bytes, reader->footer.groups[row_group].rows, &reader->index_arena, out, out_count, err);
+}
+
+static void
+page_fill(const parquet_reader *reader, const parquet_node *node, const parquet_page_bounds *bounds, parquet_page *page)
+{
+    parquet_statistics *s = &page->statistics;
+    s->value_count = page->rows;
+    s->has_null_count = bounds->has_null_count || bounds->null_page;
+    s->null_count = bounds->null_page ? page->rows : bounds->null_count;
+    s->has_bounds = !bounds->null_page && element_ordered(node->element, reader->footer.has_orders, false) &&
+                    bound_fits(node->element, bounds->min) && bound_fits(node->element, bounds->max);
+    s->min = bounds->min;
+    s->max = bounds->max;
+}
+
+static slu_status
+pages_read(parquet_reader *reader, size_t row_group, const parquet_node *node, const parquet_page **out, size_t *out_count,
+           slu_error *err)
+{
+    const parquet_chunk *chunk = &reader->footer.groups[row_group].chunks[node->leaf];
+    const int64_t rows = reader->footer.groups[row_group].rows;
+    parquet_location *locations = NULL;
+    parquet_page_bounds *bounds = NULL;
+    size_t count = 0;
+    slu_view bytes;
+    SLU_TRY(chunk_locations(reader, row_group, chunk, &locations, &count, err));
+    SLU_TRY(index_bytes(reader, chunk->column_index_offset, chunk->column_index_bytes, &bytes, err));
+    SLU_TRY(parquet_column_index_decode(bytes, count, &reader->index_arena, &bounds, err));
+    parquet_page *pages = slu_arena_array(&reader->index_arena, count, sizeof *pages);
+    SLU_TRY(slu_arena_status(&reader->index_arena, err));
+    for (size_t i = 0; i < count; i++) {
+        pages[i].first_row = locations[i].first_row;
+        pages[i].rows = (i + 1 < count ? locations[i + 1].first_row : rows) - locations[i].first_row;
+        page_fill(reader, node, &bounds[i], &pages[i]);
+    }
+    *out = pages;
+    *out_count = count;
+    return SLU_OK;
+}
+
+slu_status
+parquet_reader_pages(parquet_reader *reader, size_t row_group, size_t column, const parquet_page **out, size_t *out_count,
+                     slu_error *err)
+{
+    if (row_group >= reader->footer.group_count || column >= reader->column_count || reader->nodes[column].element == NULL ||
+        reader->nodes[column].rep != 0 ||
+        reader->footer.groups[row_group].chunks[reader->nodes[column].leaf].column_index_bytes == 0)
+        return SLU_NOTFOUND;
+    const slu_status status = pages_read(reader, row_group, &reader->nodes[column], out, out_count, err);
+    return status == SLU_CORRUPT ? SLU_NOTFOUND : status; /* the index only saves work */
+}
+
+void
+parquet_reader_drop(parquet_reader *reader, int64_t first_row, int64_t rows)
+{
+    parquet_row_ranges_drop(&reader->ranges, first_row, first_row + rows);
+}
+
+static slu_status
+bloom_excludes(const parquet_reader *reader, int64_t offset, slu_view value, bool *out)
+{
+    uint8_t head[64], block[32];
+    uint32_t bytes = 0;
+    size_t head_bytes = 0;
+    const int64_t room = reader->source.bytes - 8 - offset;
+    if (offset < 4 || room < (int64_t)sizeof block)
+        return SLU_CORRUPT;
+    const size_t tried = (size_t)SLU_MIN(room, (int64_t)sizeof head);
+    SLU_TRY(reader_at(reader, offset, head, tried, NULL));
+    SLU_TRY(parquet_bloom_header_decode(slu_view_of(head, tried), &bytes, &head_bytes, NULL));
+    if (room - (int64_t)head_bytes < (int64_t)bytes)
+        return SLU_CORRUPT;
+    SLU_TRY(reader_at(reader, offset + (int64_t)head_bytes + parquet_bloom_block(value, bytes), block, sizeof block, NULL));
+    *out = !parquet_bloom_may_hold(block, value);
+    return SLU_OK;
+}
+
+bool
+parquet_reader_excludes(parquet_reader *reader, size_t row_group, size_t column, slu_view value)
+{
+    if (row_group >= reader->footer.group_count || column >= reader->column_count || reader->nodes[column].element == NULL)
+        return false;
+    const parquet_element *element = reader->nodes[column].element;
+    const parquet_chunk *chunk = &reader->footer.groups[row_group].chunks[reader->nodes[column].leaf];
+    bool excluded = false;
+    /* Zero has two signs, and a filter holds only one of them. */
+    const bool real = element->type == PARQUET_FLOAT || element->type == PARQUET_DOUBLE;
+    if (chunk->bloom_offset == 0 || chunk->encrypted || real || element->type == PARQUET_BOOLEAN ||
+        parquet_element_is_millis(element) || !bound_fits(element, value))
+        return false;
+    return bloom_excludes(reader, chunk->bloom_offset, value, &excluded) == SLU_OK && excluded;
+}
+
 /* ---- batches ---- */
+
+/* Whether the row group at hand has wanted rows; which they are stands in the ranges. */
+static slu_status
+group_wanted(parquet_reader *reader, bool *out, slu_error *err)
+{
+    const parquet_row_group *group = &reader->footer.groups[reader->group];
+    parquet_row_ranges_reset(&reader->ranges);
+    slu_arena_reset(&reader->index_arena);
+    reader->range = 0;
+    reader->group_row = 0;
+    *out = false;
+    if (group->rows == 0 ||
+        (reader->options.keep != NULL && !reader->options.keep(reader->options.keep_context, reader, reader->group)))
+        return SLU_OK;
+    SLU_TRY(parquet_row_ranges_finish(&reader->ranges, group->rows, err));
+    *out = parquet_row_ranges_count(&reader->ranges) != 0;
+    return SLU_OK;
+}
+
+static slu_status
+group_open(parquet_reader *reader, slu_error *err)
+{
+    const parquet_row_group *group = &reader->footer.groups[reader->group];
+    const parquet_row_range first = parquet_row_ranges_get(&reader->ranges, 0);
+    const bool whole = first.from == 0 && first.to == group->rows;
+    for (size_t i = 0; i < reader->picks.chunk_count; i++) {
+        parquet_pick_chunk *pick = &reader->picks.chunks[i];
+        const parquet_chunk *chunk = &group->chunks[pick->leaf];
+        parquet_location *locations = NULL;
+        size_t count = 0;
+        SLU_TRY(parquet_chunk_reader_open(&pick->reader, chunk, group->rows, err));
+        if (whole)
+            continue;
+        const slu_status status = chunk_locations(reader, reader->group, chunk, &locations, &count, err);
+        if (status == SLU_OK)
+            parquet_chunk_reader_locate(&pick->reader, locations, count);
+        else if (status != SLU_NOTFOUND && status != SLU_CORRUPT)
+            return status;
+    }
+    return SLU_OK;
+}
 
 /* Goes to the next row group that is wanted and has rows; END behind the last. */
 static slu_status
 reader_next_group(parquet_reader *reader, slu_error *err)
 {
+    bool wanted = false;
     for (; reader->group < reader->group_end; reader->group++) {
-        const parquet_row_group *group = &reader->footer.groups[reader->group];
-        if (group->rows != 0 &&
-            (reader->options.keep == NULL || reader->options.keep(reader->options.keep_context, reader, reader->group)))
+        SLU_TRY(group_wanted(reader, &wanted, err));
+        if (wanted)
             break;
-        reader->group_first_row += group->rows;
+        reader->group_first_row += reader->footer.groups[reader->group].rows;
     }
-    if (reader->group >= reader->group_end)
+    if (reader->group >= reader->group_end) {
+        parquet_row_ranges_reset(&reader->ranges);
         return SLU_END;
-    const parquet_row_group *group = &reader->footer.groups[reader->group];
-    for (size_t i = 0; i < reader->picks.chunk_count; i++) {
-        parquet_pick_chunk *chunk = &reader->picks.chunks[i];
-        SLU_TRY_IN(parquet_chunk_reader_open(&chunk->reader, &group->chunks[chunk->leaf], group->rows, err), err, "row group %zu",
-                   reader->group);
     }
-    reader->group_rows_left = group->rows;
+    SLU_TRY_IN(group_open(reader, err), err, "row group %zu", reader->group);
+    return SLU_OK;
+}
+
+static slu_status
+reader_skip_to(parquet_reader *reader, int64_t row, slu_error *err)
+{
+    for (size_t i = 0; i < reader->picks.chunk_count && row != reader->group_row; i++) {
+        parquet_pick_chunk *pick = &reader->picks.chunks[i];
+        SLU_TRY(parquet_chunk_reader_skip(&pick->reader, row - reader->group_row, &pick->column, err));
+    }
+    reader->group_row = row;
     return SLU_OK;
 }
 
 static slu_status
 reader_batch(parquet_reader *reader, struct ArrowArray *out, int64_t *first_row, slu_error *err)
 {
-    if (reader->group_rows_left == 0)
+    if (reader->range == parquet_row_ranges_count(&reader->ranges))
         SLU_TRY(reader_next_group(reader, err));
-    const int64_t rows = SLU_MIN(reader->group_rows_left, reader->options.batch_rows);
-    const int64_t group_rows = reader->footer.groups[reader->group].rows;
+    const parquet_row_range range = parquet_row_ranges_get(&reader->ranges, reader->range);
+    SLU_TRY(reader_skip_to(reader, SLU_MAX(range.from, reader->group_row), err));
+    const int64_t rows = SLU_MIN(range.to - reader->group_row, reader->options.batch_rows);
     SLU_TRY(parquet_assemble(&reader->picks, rows, out, err));
     if (first_row != NULL)
-        *first_row = reader->group_first_row + group_rows - reader->group_rows_left;
-    reader->group_rows_left -= rows;
-    if (reader->group_rows_left == 0) {
-        reader->group_first_row += group_rows;
-        reader->group++;
-    }
+        *first_row = reader->group_first_row + reader->group_row;
+    reader->group_row += rows;
+    reader->range += reader->group_row == range.to;
+    if (reader->range == parquet_row_ranges_count(&reader->ranges))
+        reader->group_first_row += reader->footer.groups[reader->group++].rows;
     return SLU_OK;
 }
 

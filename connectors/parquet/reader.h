@@ -2,7 +2,7 @@
  * reader.h: one Parquet file in, Arrow batches out.
  *
  * Shape    open reads the footer; columns, row groups and statistics can then be looked at; select names what is wanted; next gives
- *          one batch after another, at most `batch_rows` rows each, never across a row group.
+ *          one batch after another, at most `batch_rows` rows each, never across a row group or rows that were dropped.
  * Reads    every type of column.h, nested ones to any depth of PARQUET_NESTING_MAX; PLAIN, dictionary, RLE booleans, DELTA_BINARY_PACKED,
  *          DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY, BYTE_STREAM_SPLIT; pages v1 and v2; uncompressed, snappy, gzip, zstd, lz4_raw.
  * Owns     the reader owns its buffers; the source's context is the caller's. A batch given by next is its own (release it).
@@ -29,10 +29,18 @@ typedef struct parquet_statistics {
     slu_view max;
 } parquet_statistics;
 
+/* A page of a column, as the page index tells. */
+typedef struct parquet_page {
+    int64_t first_row; /* in its row group */
+    int64_t rows;
+    parquet_statistics statistics; /* value_count: rows */
+} parquet_page;
+
 typedef struct parquet_reader parquet_reader;
 
-/* Whether a row group can hold wanted rows; called once per row group, in order, by next. Ask parquet_reader_statistics inside. */
-typedef bool (*parquet_keep)(void *context, const parquet_reader *reader, size_t row_group);
+/* Whether a row group can hold wanted rows; called once per row group, in order, by next. Ask parquet_reader_statistics, _bloom and _pages
+ * inside, and drop the rows of pages that cannot hold wanted ones. */
+typedef bool (*parquet_keep)(void *context, parquet_reader *reader, size_t row_group);
 
 typedef struct parquet_reader_options {
     int64_t batch_rows; /* 0: 8192 */
@@ -65,6 +73,14 @@ const parquet_column *parquet_reader_column(const parquet_reader *reader, size_t
 /* NOTFOUND when the file carries none for this column (nested ones have none); borrowed until free. */
 SLU_CHECK slu_status parquet_reader_statistics(const parquet_reader *reader, size_t row_group, size_t column,
                                                parquet_statistics *out);
+/* The pages of a top-level column in the row group that `keep` is asked about, with their bounds; borrowed until keep returns. NOTFOUND: the
+ * file has no page index for it, or one that is broken. */
+SLU_CHECK slu_status parquet_reader_pages(parquet_reader *reader, size_t row_group, size_t column, const parquet_page **out,
+                                          size_t *out_count, slu_error *err);
+/* Inside keep: these rows of the row group cannot be wanted, and may be left out of the batches. */
+void parquet_reader_drop(parquet_reader *reader, int64_t first_row, int64_t rows);
+/* Whether a column's Bloom filter rules out that the row group holds `value` (PLAIN bytes without length). False without a filter. */
+bool parquet_reader_excludes(parquet_reader *reader, size_t row_group, size_t column, slu_view value);
 /* A value of the footer's key-value metadata; NULL when absent. */
 const char *parquet_reader_key_value(const parquet_reader *reader, const char *key);
 

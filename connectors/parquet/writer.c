@@ -90,6 +90,8 @@ writer_init(parquet_writer *writer, const parquet_column *columns, size_t count,
     slu_buf_init(&writer->shared.body, SIZE_MAX / 4);
     slu_buf_init(&writer->shared.levels, SIZE_MAX / 4);
     parquet_shred_init(&writer->shared.shred);
+    slu_buf_init(&writer->shared.column_indexes, INT32_MAX);
+    slu_buf_init(&writer->shared.offset_indexes, INT32_MAX);
     writer->shared.page_bytes = (size_t)writer->options.page_bytes;
     writer->shared.no_dictionary = writer->options.no_dictionary;
     SLU_TRY(parquet_codec_init(&writer->shared.codec, writer->options.codec, writer->options.level, err));
@@ -135,6 +137,8 @@ parquet_writer_free(parquet_writer **writer)
     slu_buf_fini(&w->shared.body);
     slu_buf_fini(&w->shared.levels);
     parquet_shred_fini(&w->shared.shred);
+    slu_buf_fini(&w->shared.column_indexes);
+    slu_buf_fini(&w->shared.offset_indexes);
     parquet_codec_fini(&w->shared.codec);
     slu_arena_fini(&w->arena);
     slu_free(w);
@@ -160,6 +164,16 @@ writer_group_room(parquet_writer *writer, slu_error *err)
     return SLU_OK;
 }
 
+/* Where every chunk is one page, its index would repeat the footer: it is taken back. */
+static void
+writer_drop_index(parquet_writer *writer, parquet_row_group *group, size_t columns_at, size_t offsets_at)
+{
+    writer->shared.column_indexes.bytes = columns_at;
+    writer->shared.offset_indexes.bytes = offsets_at;
+    for (size_t i = 0; i < group->chunk_count; i++)
+        group->chunks[i].offset_index_bytes = group->chunks[i].column_index_bytes = 0;
+}
+
 static slu_status
 writer_flush_group(parquet_writer *writer, slu_error *err)
 {
@@ -169,7 +183,10 @@ writer_flush_group(parquet_writer *writer, slu_error *err)
     parquet_row_group group = {.rows = writer->group_rows, .file_offset = writer->position, .chunk_count = writer->chunk_count};
     group.chunks = slu_arena_array(&writer->arena, writer->chunk_count, sizeof *group.chunks);
     SLU_TRY(slu_arena_status(&writer->arena, err));
+    const size_t columns_at = writer->shared.column_indexes.bytes, offsets_at = writer->shared.offset_indexes.bytes;
+    size_t pages = 0;
     for (size_t i = 0; i < writer->chunk_count; i++) {
+        pages = SLU_MAX(pages, parquet_chunk_writer_page_count(&writer->chunks[i]));
         SLU_TRY_IN(parquet_chunk_writer_flush(&writer->chunks[i], &writer->shared, &writer->sink, &writer->position, &writer->arena,
                                               &group.chunks[i], err),
                    err, "column %s", writer->chunks[i].column.name);
@@ -177,6 +194,8 @@ writer_flush_group(parquet_writer *writer, slu_error *err)
         group.plain_bytes += group.chunks[i].plain_bytes;
         group.compressed_bytes += group.chunks[i].compressed_bytes;
     }
+    if (pages <= 1)
+        writer_drop_index(writer, &group, columns_at, offsets_at);
     writer->groups[writer->group_count++] = group;
     writer->group_rows = 0;
     return SLU_OK;
@@ -265,6 +284,25 @@ parquet_writer_bytes(const parquet_writer *writer)
     for (size_t i = 0; i < writer->chunk_count; i++)
         bytes += parquet_chunk_writer_held_bytes(&writer->chunks[i]);
     return bytes;
+}
+
+/* All column indexes, then all offset indexes, as the format wants them; chunks get their places in the file. */
+static slu_status
+writer_write_index(parquet_writer *writer, slu_error *err)
+{
+    const slu_buf *columns = &writer->shared.column_indexes, *offsets = &writer->shared.offset_indexes;
+    const int64_t columns_at = writer->position, offsets_at = columns_at + (int64_t)columns->bytes;
+    if (offsets->bytes == 0)
+        return SLU_OK;
+    for (size_t i = 0; i < writer->group_count; i++)
+        for (size_t k = 0; k < writer->groups[i].chunk_count; k++) {
+            writer->groups[i].chunks[k].column_index_offset += columns_at;
+            writer->groups[i].chunks[k].offset_index_offset += offsets_at;
+        }
+    SLU_TRY(writer->sink.write(writer->sink.context, columns->data, columns->bytes, err));
+    SLU_TRY(writer->sink.write(writer->sink.context, offsets->data, offsets->bytes, err));
+    writer->position = offsets_at + (int64_t)offsets->bytes;
+    return SLU_OK;
 }
 
 static slu_status
@@ -357,6 +395,7 @@ static slu_status
 writer_finish(parquet_writer *writer, slu_error *err)
 {
     SLU_TRY(writer_flush_group(writer, err));
+    SLU_TRY(writer_write_index(writer, err));
     SLU_TRY(writer_write_footer(writer, err));
     return writer_metrics(writer, err);
 }

@@ -1,4 +1,4 @@
-/* A whole Parquet file: footer, schema, statistics, and every flat column's pages. */
+/* A whole Parquet file: footer, schema, statistics, page index, Bloom filters, and every column's pages. */
 #include "parquet/reader.h"
 
 #include <sluice/columns.h>
@@ -28,12 +28,34 @@ look(const parquet_reader *reader)
     (void)parquet_reader_key_value(reader, "iceberg.schema");
 }
 
+/* Every other page with bounds is left out, so that the reader jumps. */
+static bool
+keep(void *context, parquet_reader *reader, size_t group)
+{
+    const parquet_page *pages = NULL;
+    size_t count = 0;
+    (void)context;
+    for (size_t c = 0; c < parquet_reader_column_count(reader); c++) {
+        (void)parquet_reader_excludes(reader, group, c, slu_view_of("12345678", 8));
+        if (parquet_reader_pages(reader, group, c, &pages, &count, NULL) != SLU_OK)
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            const parquet_statistics *s = &pages[i].statistics;
+            if (s->has_bounds && s->max.bytes != 0)
+                (void)s->max.data[s->max.bytes - 1];
+            if (i % 2 == 1)
+                parquet_reader_drop(reader, pages[i].first_row, pages[i].rows);
+        }
+    }
+    return true;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     const slu_view view = slu_view_of(data, bytes);
     const parquet_source source = parquet_source_of_view(&view);
-    const parquet_reader_options options = {.batch_rows = 1000};
+    const parquet_reader_options options = {.batch_rows = 1000, .keep = keep};
     parquet_want wants[PARQUET_COLUMNS_MAX];
     size_t count = 0;
     parquet_reader *reader = NULL;

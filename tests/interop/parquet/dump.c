@@ -1,5 +1,6 @@
-/* dump FILE [COLUMN ...]: the rows of a Parquet file as our reader gives them, tab-separated: null, integers and unscaled decimals in
- * digits, floats as hexadecimal bits, bytes as =hex, structs {a,b}, lists [a,b], maps [{k,v}]. First line: the Arrow formats. */
+/* dump [-r FROM TO] FILE [COLUMN ...]: the rows of a Parquet file as our reader gives them, tab-separated: null, integers and unscaled decimals in
+ * digits, floats as hexadecimal bits, bytes as =hex, structs {a,b}, lists [a,b], maps [{k,v}]. First line: the Arrow formats. -r leaves out
+ * all rows of each row group but FROM to TO - 1. */
 #include "parquet/reader.h"
 
 #include <sluice/columns.h>
@@ -7,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static void
@@ -109,13 +111,35 @@ dump(parquet_reader *reader, slu_error *err)
     return status == SLU_END ? SLU_OK : status;
 }
 
+typedef struct row_span {
+    int64_t from;
+    int64_t to;
+} row_span;
+
+static bool
+keep_span(void *context, parquet_reader *reader, size_t group)
+{
+    const row_span *span = context;
+    const int64_t rows = parquet_reader_row_group_rows(reader, group);
+    parquet_reader_drop(reader, 0, span->from);
+    parquet_reader_drop(reader, span->to, rows > span->to ? rows - span->to : 0);
+    return true;
+}
+
 int
 main(int count, char **arguments)
 {
+    row_span span = {0, INT64_MAX};
+    const bool some = count > 4 && strcmp(arguments[1], "-r") == 0;
+    if (some) {
+        span = (row_span){atoll(arguments[2]), atoll(arguments[3])};
+        arguments += 3;
+        count -= 3;
+    }
     if (count < 2)
         return 2;
     parquet_want wants[64] = {0};
-    const parquet_reader_options options = {.batch_rows = 1000};
+    const parquet_reader_options options = {.batch_rows = 1000, .keep = some ? keep_span : NULL, .keep_context = &span};
     parquet_source source;
     SLU_AUTO(parquet_reader_free) parquet_reader *reader = NULL;
     slu_error err;

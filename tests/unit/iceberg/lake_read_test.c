@@ -3,6 +3,7 @@
 #include "support/check.h"
 
 #include <sluice/columns.h>
+#include <sluice/sdk/rows.h>
 
 #define GOLDEN SLUICE_TEST_DATA "/golden/iceberg/"
 
@@ -89,6 +90,46 @@ literals_prune(void **state)
 }
 
 static void
+row_text(const iceberg_read *read, const struct ArrowArray *batch, int64_t row, sdk_text *out)
+{
+    const struct ArrowSchema *schema = iceberg_read_schema(read);
+    sdk_text_reset(out);
+    for (int64_t c = 0; c < batch->n_children; c++) {
+        const slu_column column = slu_column_child(schema, batch, c);
+        sdk_text_printf(out, c == 0 ? "" : " | ");
+        sdk_value_write(schema->children[c], &column, row, out);
+    }
+}
+
+static void
+nested_columns(void **state)
+{
+    static const char *const NAMES[] = {"mp", "st", "li"};
+    static const char *const ROWS[] = {"{b: 1.5, a: NULL} | (7, q\"\\\n) | [1, NULL, 3]", "{} | (NULL, NULL) | []", "NULL | NULL | NULL",
+                                       "NULL | NULL | [NULL]"};
+    slu_error err = {0};
+    iceberg_store there;
+    iceberg_table types;
+    iceberg_read *read = NULL;
+    struct ArrowArray batch;
+    SLU_AUTO(sdk_text_fini) sdk_text text = {0};
+    const iceberg_read_options options = {.columns = NAMES, .column_count = 3};
+    CHECK_OK(iceberg_store_local_open_at("/tmp/sluice-golden/all_types/", GOLDEN "all_types/table/", false, &there, &err));
+    CHECK_OK(iceberg_table_open(
+        &there, "file:/tmp/sluice-golden/all_types/metadata/00001-fe44db02-4bd9-4087-a5e5-03dd69b75d13.metadata.json", &types, &err));
+    CHECK_OK(iceberg_read_open(&there, types.metadata, &options, &read, &err));
+    CHECK_OK(iceberg_read_next(read, &batch, &err));
+    for (int64_t row = 0; row < 4; row++) {
+        row_text(read, &batch, row, &text);
+        CHECK_TEXT(sdk_text_cstr(&text), ROWS[row]);
+    }
+    slu_array_release(&batch);
+    iceberg_read_free(&read);
+    iceberg_table_fini(&types);
+    iceberg_store_close(&there);
+}
+
+static void
 listings(void **state)
 {
     slu_error err = {0};
@@ -146,6 +187,7 @@ main(void)
         cmocka_unit_test(columns_and_counts),
         cmocka_unit_test(a_missing_column_is_named),
         cmocka_unit_test(literals_prune),
+        cmocka_unit_test(nested_columns),
         cmocka_unit_test(listings),
         cmocka_unit_test(offsets),
     };

@@ -195,7 +195,7 @@ metrics_add_up(void **state)
 }
 
 static bool
-keep_high_ids(void *context, const parquet_reader *reader, size_t group)
+keep_high_ids(void *context, parquet_reader *reader, size_t group)
 {
     parquet_statistics stats;
     int64_t max;
@@ -253,6 +253,120 @@ row_groups_are_pruned_and_columns_chosen(void **state)
     }
     assert_true(rows == parquet_reader_row_group_rows(reader, groups - 1));
     slu_schema_release(&schema);
+}
+
+/* Leaves out the pages of column 0 that cannot hold the wanted id. */
+static bool
+keep_pages_of_id(void *context, parquet_reader *reader, size_t group)
+{
+    const parquet_page *pages = NULL;
+    size_t count = 0;
+    const int64_t wanted = *(int64_t *)context;
+    CHECK_OK(parquet_reader_pages(reader, group, 0, &pages, &count, &err));
+    assert_true(count > 3);
+    for (size_t i = 0; i < count; i++) {
+        int64_t min, max;
+        assert_true(pages[i].statistics.has_bounds && pages[i].statistics.null_count == 0 && pages[i].rows > 0);
+        memcpy(&min, pages[i].statistics.min.data, sizeof min);
+        memcpy(&max, pages[i].statistics.max.data, sizeof max);
+        assert_true(max - min == pages[i].rows - 1);
+        if (wanted < min || wanted > max)
+            parquet_reader_drop(reader, pages[i].first_row, pages[i].rows);
+    }
+    CHECK_STATUS(parquet_reader_pages(reader, group, 99, &pages, &count, &err), SLU_NOTFOUND);
+    return true;
+}
+
+/* Every column's pages end elsewhere; the rows read are those of the pages kept, and each is the row that its number says. */
+static void
+pages_are_pruned(void **state)
+{
+    (void)state;
+    parquet_writer_options writing;
+    const parquet_file *written = NULL;
+    SLU_AUTO(parquet_writer_free) parquet_writer *writer = NULL;
+    SLU_AUTO(slu_buf_fini) slu_buf file;
+    parquet_writer_options_init(&writing);
+    writing.page_bytes = 16000;
+    write_sample(&file, &writing, 20000, 5000, &written, &writer);
+    const slu_view view = slu_buf_view(&file);
+    const parquet_source source = parquet_source_of_view(&view);
+    for (int64_t wanted = 1; wanted < 20000; wanted += 3777) {
+        const parquet_reader_options options = {.keep = keep_pages_of_id, .keep_context = &wanted};
+        SLU_AUTO(parquet_reader_free) parquet_reader *reader = NULL;
+        struct ArrowSchema in_schema, schema;
+        struct ArrowArray in, batch;
+        int64_t first = 0, rows = 0;
+        sample_schema(&in_schema);
+        sample_rows(0, 20000, &in);
+        CHECK_OK(parquet_reader_open(&source, &options, &reader, &err));
+        CHECK_OK(parquet_reader_schema(reader, &schema, &err));
+        while (parquet_reader_next(reader, &batch, &first, &err) == SLU_OK) {
+            for (int c = 0; c < SAMPLE_COLUMNS; c++) {
+                const slu_column a = slu_column_child(&in_schema, &in, c), b = slu_column_child(&schema, &batch, c);
+                for (int64_t i = 0; i < batch.length; i++)
+                    assert_true(values_equal(c, &a, first + i, &b, i));
+            }
+            rows += batch.length;
+            slu_array_release(&batch);
+        }
+        assert_true(rows > 0 && rows < 5000);
+        slu_array_release(&in);
+        slu_schema_release(&in_schema);
+        slu_schema_release(&schema);
+    }
+}
+
+static void
+open_golden(const char *path, slu_buf *file, slu_view *view, parquet_source *source, parquet_reader **reader)
+{
+    slu_buf_init(file, 1 << 20);
+    CHECK_OK(slu_file_read(path, 1 << 20, file, &err));
+    *view = slu_buf_view(file);
+    *source = parquet_source_of_view(view);
+    CHECK_OK(parquet_reader_open(source, NULL, reader, &err));
+}
+
+static void
+a_bloom_filter_of_others_is_asked(void **state)
+{
+    (void)state;
+    SLU_AUTO(slu_buf_fini) slu_buf file;
+    SLU_AUTO(parquet_reader_free) parquet_reader *reader = NULL;
+    slu_view view;
+    parquet_source source;
+    static const char *const held[] = {"Hello", "This is", "a", "test", "How", "are you", "doing ", "today", "the quick", "brown fox"};
+    static const char *const absent[] = {"hello", "This", "b", "tests", "the lazy dog", "fox"};
+    open_golden(SLUICE_TEST_DATA "/golden/parquet/corpus/data_index_bloom_encoding_stats.parquet", &file, &view, &source, &reader);
+    for (size_t i = 0; i < 10; i++)
+        assert_false(parquet_reader_excludes(reader, 0, 0, slu_view_of_text(held[i])));
+    for (size_t i = 0; i < 6; i++)
+        assert_true(parquet_reader_excludes(reader, 0, 0, slu_view_of_text(absent[i])));
+    assert_false(parquet_reader_excludes(reader, 0, 1, slu_view_of_text("hello")));
+    assert_false(parquet_reader_excludes(reader, 1, 0, slu_view_of_text("hello")));
+}
+
+static void
+pages_of_nulls_are_known(void **state)
+{
+    (void)state;
+    SLU_AUTO(slu_buf_fini) slu_buf file;
+    SLU_AUTO(parquet_reader_free) parquet_reader *reader = NULL;
+    slu_view view;
+    parquet_source source;
+    const parquet_page *pages = NULL;
+    size_t count = 0;
+    int64_t rows = 0, nulls = 0, null_pages = 0;
+    open_golden(SLUICE_TEST_DATA "/golden/parquet/corpus/int32_with_null_pages.parquet", &file, &view, &source, &reader);
+    CHECK_OK(parquet_reader_pages(reader, 0, 0, &pages, &count, &err));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(pages[i].statistics.has_bounds == (pages[i].statistics.null_count != pages[i].rows));
+        rows += pages[i].rows;
+        nulls += pages[i].statistics.null_count;
+        null_pages += !pages[i].statistics.has_bounds;
+    }
+    assert_int_equal(rows, parquet_reader_rows(reader));
+    assert_true(nulls == 275 && null_pages == 1);
 }
 
 static void
@@ -490,6 +604,9 @@ main(void)
         cmocka_unit_test(only_selected_rows_are_written),
         cmocka_unit_test(metrics_add_up),
         cmocka_unit_test(row_groups_are_pruned_and_columns_chosen),
+        cmocka_unit_test(pages_are_pruned),
+        cmocka_unit_test(a_bloom_filter_of_others_is_asked),
+        cmocka_unit_test(pages_of_nulls_are_known),
         cmocka_unit_test(splits_limit_what_is_read),
         cmocka_unit_test(what_cannot_be_is_said),
         cmocka_unit_test(a_null_in_a_required_column_is_refused),

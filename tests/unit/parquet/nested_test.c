@@ -264,6 +264,59 @@ only_struct_leaves_are_counted(void **state)
     assert_true(file->columns[4].null_count == 10); /* the rows whose struct is null */
 }
 
+/* ---- leaving rows out ---- */
+
+/* Of every 2000 rows only 1100 to 1399 are wanted. */
+static bool
+keep_some_rows(void *context, parquet_reader *reader, size_t group)
+{
+    (void)context;
+    for (int64_t at = 0; at < parquet_reader_row_group_rows(reader, group); at += 2000) {
+        parquet_reader_drop(reader, at + 1400, 600);
+        parquet_reader_drop(reader, at + 200, 900);
+        parquet_reader_drop(reader, at, 300);
+    }
+    return true;
+}
+
+static void
+rows_left_out_are_jumped_over(void **state)
+{
+    (void)state;
+    SLU_AUTO(slu_buf_fini) slu_buf file;
+    SLU_AUTO(parquet_reader_free) parquet_reader *reader = NULL;
+    SLU_AUTO(sdk_text_fini) sdk_text want = {0};
+    SLU_AUTO(sdk_text_fini) sdk_text got = {0};
+    const parquet_reader_options options = {.batch_rows = 70, .keep = keep_some_rows};
+    struct ArrowSchema in_schema, schema;
+    struct ArrowArray in, batch;
+    int64_t first = 0, rows = 0;
+    make_file(&file, 6000, 900, 1 << 27);
+    make_schema(&in_schema);
+    make_rows(0, 6000, &in);
+    const slu_view view = slu_buf_view(&file);
+    const parquet_source source = parquet_source_of_view(&view);
+    CHECK_OK(parquet_reader_open(&source, &options, &reader, &err));
+    CHECK_OK(parquet_reader_schema(reader, &schema, &err));
+    slu_status status;
+    while ((status = parquet_reader_next(reader, &batch, &first, &err)) == SLU_OK) {
+        for (int64_t i = 0; i < batch.length; i++)
+            for (int64_t c = 0; c < 4; c++) {
+                assert_true((first + i) % 2000 >= 1100 && (first + i) % 2000 < 1400);
+                text_of(&in_schema, &in, c, first + i, &want);
+                text_of(&schema, &batch, c, i, &got);
+                CHECK_TEXT(sdk_text_cstr(&got), sdk_text_cstr(&want));
+            }
+        rows += batch.length;
+        slu_array_release(&batch);
+    }
+    assert_int_equal(status, SLU_END);
+    assert_int_equal(rows, 900);
+    slu_array_release(&in);
+    slu_schema_release(&in_schema);
+    slu_schema_release(&schema);
+}
+
 /* ---- choosing parts ---- */
 
 static void
@@ -426,6 +479,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nested_rows_survive),
         cmocka_unit_test(only_struct_leaves_are_counted),
+        cmocka_unit_test(rows_left_out_are_jumped_over),
         cmocka_unit_test(fields_evolve),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(broken_arrays_are_refused),
