@@ -9,16 +9,6 @@
 #define WINDOW_BYTES ((size_t)256 << 10)
 #define PAGE_HEADER_BYTES_MAX ((size_t)16 << 20) /* a header can carry statistics of long strings */
 
-#define INT96_BYTES 12
-#define INT96_EPOCH_DAY 2440588 /* the Julian day of 1970-01-01 */
-#define DAY_MICROS UINT64_C(86400000000)
-
-#define FORM_PLAIN 0
-#define FORM_DICTIONARY 1
-#define FORM_NUMBERS 2
-#define FORM_BITS 3     /* booleans, bit-packed */
-#define FORM_RLE_BITS 4 /* booleans, RLE */
-
 void
 parquet_chunk_reader_init(parquet_chunk_reader *reader, const parquet_source *source, const parquet_element *element,
                           const parquet_leaf_levels *shape, bool nested)
@@ -75,27 +65,6 @@ parquet_page_corrupt(const parquet_chunk_reader *reader, const char *what, slu_e
 {
     return slu_error_set(err, SLU_CORRUPT, "page at file position %lld of column %.*s: %s", (long long)reader->page_at,
                          (int)SLU_MIN(reader->element.name.bytes, (size_t)100), (const char *)reader->element.name.data, what);
-}
-
-static bool
-chunk_is_bytes(const parquet_chunk_reader *reader)
-{
-    return reader->element.type == PARQUET_BYTE_ARRAY || reader->element.type == PARQUET_FIXED_LEN_BYTE_ARRAY;
-}
-
-/* PLAIN bytes of one value; 0: BYTE_ARRAY and booleans. */
-static size_t
-chunk_plain_width(const parquet_chunk_reader *reader)
-{
-    switch (reader->element.type) {
-    case PARQUET_INT32:
-    case PARQUET_FLOAT: return 4;
-    case PARQUET_INT64:
-    case PARQUET_DOUBLE: return 8;
-    case PARQUET_INT96: return INT96_BYTES;
-    case PARQUET_FIXED_LEN_BYTE_ARRAY: return (size_t)reader->element.type_length;
-    default: return 0;
-    }
 }
 
 static slu_status
@@ -231,26 +200,6 @@ page_decompress(parquet_chunk_reader *reader, slu_view packed, size_t prefix, si
 }
 
 /* ---- the dictionary ---- */
-
-/* The next BYTE_ARRAY or FIXED value of a PLAIN run. */
-static slu_view
-plain_view(const parquet_chunk_reader *reader, slu_cursor *c)
-{
-    const size_t bytes = reader->element.type == PARQUET_BYTE_ARRAY ? slu_cursor_u32le(c) : (size_t)reader->element.type_length;
-    return slu_cursor_view(c, bytes);
-}
-
-/* Nanoseconds of the day and the Julian day, little endian, as microseconds since 1970. It wraps around as Spark does when it writes. */
-static int64_t
-int96_micros(const uint8_t *in)
-{
-    int64_t nanos;
-    int32_t day;
-    memcpy(&nanos, in, sizeof nanos);
-    memcpy(&day, in + sizeof nanos, sizeof day);
-    const uint64_t micros = (uint64_t)((int64_t)day - INT96_EPOCH_DAY) * DAY_MICROS;
-    return (int64_t)(micros + (uint64_t)(nanos / 1000));
-}
 
 static int64_t
 dictionary_number(const parquet_chunk_reader *reader, slu_cursor *c, size_t width)
@@ -502,137 +451,6 @@ parquet_chunk_next_page(parquet_chunk_reader *reader, slu_error *err)
 
 /* ---- rows ---- */
 
-static bool
-values_plain_numbers(parquet_chunk_reader *reader, size_t count)
-{
-    const size_t width = chunk_plain_width(reader);
-    const uint8_t *in = count == 0 ? NULL : slu_cursor_bytes(&reader->values, count * width);
-    if (count == 0)
-        return true;
-    if (in == NULL)
-        return false;
-    if (width == 8) {
-        memcpy(reader->scratch_numbers, in, count * 8);
-    } else if (width == INT96_BYTES) {
-        for (size_t i = 0; i < count; i++)
-            reader->scratch_numbers[i] = int96_micros(in + INT96_BYTES * i);
-    } else if (reader->element.type == PARQUET_INT32) {
-        for (size_t i = 0; i < count; i++) {
-            int32_t v;
-            memcpy(&v, in + 4 * i, 4);
-            reader->scratch_numbers[i] = v;
-        }
-    } else {
-        for (size_t i = 0; i < count; i++) {
-            uint32_t v;
-            memcpy(&v, in + 4 * i, 4);
-            reader->scratch_numbers[i] = (int64_t)v;
-        }
-    }
-    return true;
-}
-
-static bool
-values_bits(parquet_chunk_reader *reader, size_t count)
-{
-    const uint64_t bits = (uint64_t)slu_cursor_left(&reader->values) * 8;
-    if (reader->bit + count > bits)
-        return false;
-    for (size_t i = 0; i < count; i++, reader->bit++)
-        reader->scratch_numbers[i] = reader->values.at[reader->bit / 8] >> (reader->bit % 8) & 1;
-    return true;
-}
-
-static bool
-values_rle_bits(parquet_chunk_reader *reader, size_t count)
-{
-    uint32_t *bits = reader->scratch_indices + PARQUET_BATCH_ROWS_MAX;
-    if (parquet_rle_get(&reader->indices, bits, count) != count)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        reader->scratch_numbers[i] = bits[i] & 1;
-    return true;
-}
-
-static bool
-values_dictionary(parquet_chunk_reader *reader, size_t count)
-{
-    uint32_t *indices = reader->scratch_indices + PARQUET_BATCH_ROWS_MAX;
-    if (parquet_rle_get(&reader->indices, indices, count) != count)
-        return false;
-    uint32_t most = 0;
-    for (size_t i = 0; i < count; i++)
-        most = indices[i] > most ? indices[i] : most;
-    if (count != 0 && most >= reader->dictionary_count)
-        return false;
-    const void *entries = reader->dictionary.data;
-    if (chunk_is_bytes(reader)) {
-        for (size_t i = 0; i < count; i++)
-            reader->scratch_views[i] = ((const slu_view *)entries)[indices[i]];
-    } else {
-        for (size_t i = 0; i < count; i++)
-            reader->scratch_numbers[i] = ((const int64_t *)entries)[indices[i]];
-    }
-    return true;
-}
-
-static bool
-values_numbers(parquet_chunk_reader *reader, size_t count)
-{
-    if (count > reader->numbers_count - reader->numbers_at)
-        return false;
-    if (count != 0)
-        memcpy(reader->scratch_numbers, (const int64_t *)(const void *)reader->numbers.data + reader->numbers_at,
-               count * sizeof(int64_t));
-    reader->numbers_at += count;
-    return true;
-}
-
-static bool
-values_plain_views(parquet_chunk_reader *reader, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        reader->scratch_views[i] = plain_view(reader, &reader->values);
-    return slu_cursor_ok(&reader->values);
-}
-
-/* The next `count` values of the page into the scratch. */
-static bool
-chunk_values(parquet_chunk_reader *reader, size_t count)
-{
-    switch (reader->form) {
-    case FORM_DICTIONARY: return values_dictionary(reader, count);
-    case FORM_NUMBERS: return values_numbers(reader, count);
-    case FORM_BITS: return values_bits(reader, count);
-    case FORM_RLE_BITS: return values_rle_bits(reader, count);
-    default: return chunk_is_bytes(reader) ? values_plain_views(reader, count) : values_plain_numbers(reader, count);
-    }
-}
-
-/* Decimals of any length: what does not fit 16 bytes is none. */
-static bool
-chunk_check_decimals(const parquet_chunk_reader *reader, size_t count)
-{
-    bool fit = true;
-    for (size_t i = 0; i < count; i++)
-        fit &= reader->scratch_views[i].bytes >= 1 && reader->scratch_views[i].bytes <= 16;
-    return fit;
-}
-
-/* Times in milliseconds are given in microseconds, UINT_32 as a longer number. */
-static bool
-chunk_scale_numbers(parquet_chunk_reader *reader, size_t count)
-{
-    const bool millis = parquet_element_is_millis(&reader->element);
-    bool overflow = false;
-    if (reader->element.type == PARQUET_INT32 && parquet_element_is_unsigned(&reader->element))
-        for (size_t i = 0; i < count; i++)
-            reader->scratch_numbers[i] &= UINT32_MAX;
-    for (size_t i = 0; millis && i < count; i++)
-        overflow |= __builtin_mul_overflow(reader->scratch_numbers[i], 1000, &reader->scratch_numbers[i]);
-    return !overflow;
-}
-
 /* Levels of `rows` rows; the number of values, and NULL in *valid where no row is null. */
 static bool
 chunk_levels(parquet_chunk_reader *reader, size_t rows, const uint32_t **valid, size_t *count)
@@ -653,24 +471,6 @@ chunk_levels(parquet_chunk_reader *reader, size_t rows, const uint32_t **valid, 
     *count = there;
     *valid = there == rows ? NULL : levels;
     return most <= 1;
-}
-
-slu_status
-parquet_chunk_put(parquet_chunk_reader *reader, size_t count, const uint32_t *valid, int64_t rows, parquet_column_out *out,
-                  slu_error *err)
-{
-    if (!chunk_values(reader, count))
-        return parquet_page_corrupt(reader, "fewer values than rows, or an index outside the dictionary", err);
-    if (chunk_is_bytes(reader)) {
-        if (out->column.kind == PARQUET_KIND_DECIMAL && !chunk_check_decimals(reader, count))
-            return parquet_page_corrupt(reader, "a decimal that is not 1 to 16 bytes long", err);
-        parquet_column_out_views(out, reader->scratch_views, valid, rows);
-    } else {
-        if (!chunk_scale_numbers(reader, count))
-            return parquet_page_corrupt(reader, "a time beyond 64 bits of microseconds", err);
-        parquet_column_out_numbers(out, reader->scratch_numbers, valid, rows, reader->element.type == PARQUET_FLOAT);
-    }
-    return slu_buf_status(&out->data, err);
 }
 
 static slu_status
@@ -695,69 +495,6 @@ parquet_chunk_reader_read(parquet_chunk_reader *reader, int64_t rows, parquet_co
         const int64_t n = SLU_MIN(rows, reader->page_left);
         SLU_TRY(chunk_rows(reader, n, out, err));
         rows -= n;
-    }
-    return SLU_OK;
-}
-
-/* ---- skipping ---- */
-
-void
-parquet_chunk_reader_locate(parquet_chunk_reader *reader, const parquet_location *locations, size_t count)
-{
-    const parquet_location *last = &locations[count - 1];
-    /* An index that does not lie within the chunk is not believed: the pages are read one by one. */
-    if (locations[0].offset < reader->at || last->offset > reader->end - last->bytes)
-        return;
-    reader->locations = locations;
-    reader->location_count = count;
-}
-
-/* The last page that begins at or before `row`. */
-static const parquet_location *
-location_of(const parquet_chunk_reader *reader, int64_t row)
-{
-    size_t low = 0, high = reader->location_count;
-    while (high - low > 1) {
-        const size_t middle = low + (high - low) / 2;
-        if (reader->locations[middle].first_row <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return &reader->locations[low];
-}
-
-/* Goes to the page of `row` where that lies behind the page at hand; the dictionary is read on the way. */
-static slu_status
-chunk_jump(parquet_chunk_reader *reader, int64_t row, slu_error *err)
-{
-    const parquet_location *location = reader->locations == NULL ? NULL : location_of(reader, row);
-    if (location == NULL || location->first_row <= reader->row || location->offset < reader->at)
-        return SLU_OK;
-    if (!reader->has_dictionary && reader->at < reader->locations[0].offset)
-        SLU_TRY(parquet_chunk_next_page(reader, err));
-    reader->at = location->offset;
-    reader->row = location->first_row;
-    reader->page_left = 0;
-    reader->chunk_begins = true;
-    /* How many entries are left is not known where rows repeat: at most all but one for each row passed over. */
-    reader->rows_left = reader->chunk.value_count - location->first_row;
-    return SLU_OK;
-}
-
-slu_status
-parquet_chunk_reader_skip(parquet_chunk_reader *reader, int64_t rows, const parquet_column *column, slu_error *err)
-{
-    const int64_t target = reader->row + rows;
-    SLU_TRY(chunk_jump(reader, target, err));
-    while (reader->row < target) {
-        const int64_t n = SLU_MIN(target - reader->row, (int64_t)PARQUET_BATCH_ROWS_MAX / 16);
-        parquet_column_out passed;
-        SLU_TRY(parquet_column_out_init(&passed, column, reader->nested ? 0 : n, err));
-        const slu_status status = reader->nested ? parquet_chunk_reader_entries(reader, n, &passed, err)
-                                                 : parquet_chunk_reader_read(reader, n, &passed, err);
-        parquet_column_out_fini(&passed);
-        SLU_TRY(status);
     }
     return SLU_OK;
 }

@@ -2,6 +2,7 @@
  * parquet_bench.c: rows per CPU second of the Parquet writer and reader, for (BIGINT, BIGINT, STRING) rows.
  *
  * parquet_bench [ROWS]      prints one line per shape: frauds (four accounts), names of 10,000 people, and all-different values.
+ * parquet_bench FILE        reads a file of any columns, writes its rows again, and prints rows and CPU seconds of both (against.py).
  */
 #include "parquet/reader.h"
 #include "parquet/writer.h"
@@ -10,9 +11,11 @@
 
 #include <sluice/columns.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BATCH 8192
 
@@ -142,9 +145,84 @@ bench(const char *what, uint64_t people, int64_t rows, slu_error *err)
     return SLU_OK;
 }
 
+/* ---- a file of others ---- */
+
+#define FILE_BATCHES_MAX 4096
+
+typedef struct file_rows {
+    struct ArrowSchema schema;
+    struct ArrowArray batches[FILE_BATCHES_MAX];
+    size_t count;
+    int64_t rows;
+} file_rows;
+
+static slu_status
+file_read(parquet_reader *reader, file_rows *out, double *seconds, slu_error *err)
+{
+    const double start = cpu_seconds();
+    slu_status status = parquet_reader_schema(reader, &out->schema, err);
+    while (status == SLU_OK && out->count < FILE_BATCHES_MAX) {
+        status = parquet_reader_next(reader, &out->batches[out->count], NULL, err);
+        if (status == SLU_OK)
+            out->rows += out->batches[out->count++].length;
+    }
+    *seconds = cpu_seconds() - start;
+    return status == SLU_END ? SLU_OK : status;
+}
+
+static slu_status
+file_write(const parquet_reader *reader, const file_rows *in, slu_buf *out, double *seconds, slu_error *err)
+{
+    parquet_column columns[64];
+    const size_t count = parquet_reader_column_count(reader);
+    SLU_AUTO(parquet_writer_free) parquet_writer *writer = NULL;
+    const parquet_sink sink = parquet_sink_of_buf(out);
+    const parquet_file *file = NULL;
+    parquet_writer_options options;
+    parquet_writer_options_init(&options);
+    for (size_t i = 0; i < count && i < 64; i++)
+        columns[i] = *parquet_reader_column(reader, i);
+    const double start = cpu_seconds();
+    SLU_TRY(parquet_writer_open(&options, columns, count, &in->schema, &sink, &writer, err));
+    for (size_t i = 0; i < in->count; i++)
+        SLU_TRY(parquet_writer_append(writer, &in->batches[i], NULL, in->batches[i].length, err));
+    SLU_TRY(parquet_writer_finish(writer, &file, err));
+    *seconds = cpu_seconds() - start;
+    return SLU_OK;
+}
+
+static slu_status
+bench_file(const char *path, slu_error *err)
+{
+    static file_rows rows;
+    parquet_source source;
+    double read_seconds = 0, write_seconds = 0;
+    SLU_AUTO(parquet_reader_free) parquet_reader *reader = NULL;
+    SLU_AUTO(slu_buf_fini) slu_buf out;
+    const int fd = open(path, O_RDONLY);
+    slu_buf_init(&out, (size_t)4 << 30);
+    SLU_TRY(parquet_source_of_fd(&fd, &source, err));
+    SLU_TRY(parquet_reader_open(&source, NULL, &reader, err));
+    SLU_TRY(file_read(reader, &rows, &read_seconds, err));
+    SLU_TRY(file_write(reader, &rows, &out, &write_seconds, err));
+    (void)printf("%lld %.4f %.4f %zu\n", (long long)rows.rows, read_seconds, write_seconds, out.bytes);
+    for (size_t i = 0; i < rows.count; i++)
+        slu_array_release(&rows.batches[i]);
+    slu_schema_release(&rows.schema);
+    (void)close(fd);
+    return SLU_OK;
+}
+
 int
 main(int count, char **arguments)
 {
+    if (count > 1 && arguments[1][0] == '/') {
+        slu_error failed;
+        const slu_status done = bench_file(arguments[1], &failed);
+        if (done != SLU_OK)
+            (void)fprintf(stderr, "%s: %s\n", slu_status_name(done), failed.message);
+        return done != SLU_OK;
+    }
     const int64_t rows = (count > 1 ? atoll(arguments[1]) : 4000000) / BATCH * BATCH;
     slu_error err;
     slu_status status = bench("frauds: 4 accounts", 4, rows, &err);
