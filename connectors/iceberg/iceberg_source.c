@@ -149,7 +149,7 @@ source_plan(slu_plan_call *call, slu_error *err)
 static slu_status
 split_add(slu_split_list *list, const char *id, int64_t snapshot, int64_t rows, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf bytes;
+    SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     slu_buf_init(&bytes, SPLIT_BYTES);
     slu_buf_u32le(&bytes, SPLIT_VERSION);
     slu_buf_u64le(&bytes, (uint64_t)snapshot);
@@ -162,7 +162,7 @@ split_add(slu_split_list *list, const char *id, int64_t snapshot, int64_t rows, 
 static slu_status
 file_split_add(void *list, const iceberg_snapshot *snapshot, const iceberg_scan_file *file, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf id;
+    SLU_AUTO(slu_buf_fini) slu_buf id = {0};
     slu_buf_init(&id, 1 << 16);
     slu_buf_printf(&id, "%" PRId64 ":%s", snapshot->id, file->file.path);
     SLU_TRY(slu_buf_status(&id, err));
@@ -434,7 +434,7 @@ split_read(iceberg_source *self, source_split *split, bool *emitted, slu_error *
 static slu_status
 change_take(void *instance, const iceberg_snapshot *snapshot, const iceberg_scan_file *file, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf id;
+    SLU_AUTO(slu_buf_fini) slu_buf id = {0};
     slu_buf_init(&id, 1 << 16);
     slu_buf_printf(&id, "%" PRId64 ":%s", snapshot->id, file->file.path);
     SLU_TRY(slu_buf_status(&id, err));

@@ -55,7 +55,7 @@ input_read(slu_buf *text, slu_error *err)
 static slu_status
 text_run(const slu_args *args, cli_shell *shell, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf text;
+    SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     slu_buf_init(&text, TEXT_BYTES_MAX);
     if (slu_args_has(args, "execute"))
         slu_buf_text(&text, slu_args_get(args, "execute"));

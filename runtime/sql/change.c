@@ -214,7 +214,7 @@ change_made(slu_sql_session *session, change_text *of, const sql_output *to)
 bool
 sql_change_run(slu_sql_session *session, const char *text, const sql_output *to, slu_status *status, slu_error *err)
 {
-    SLU_AUTO(slu_arena_fini) slu_arena arena;
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     slu_sql_change change = {0};
     change_text of = {.in = {text, text, &arena}, .err = err, .to = &change};
     slu_arena_init(&arena, CHANGE_ARENA_BYTES_MAX);

@@ -179,8 +179,8 @@ query_put(slu_sql_session *session, insert_text *of, sqlite3_stmt *query, int64_
 static slu_status
 insert_run(slu_sql_session *session, insert_text *of, const sql_output *to, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf exact;
-    SLU_AUTO(slu_buf_fini) slu_buf sql;
+    SLU_AUTO(slu_buf_fini) slu_buf exact = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf sql = {0};
     sqlite3_stmt *query = NULL;
     int64_t rows = 0;
     slu_buf_init(&exact, 2 * SQL_STATEMENT_BYTES_MAX);
@@ -203,7 +203,7 @@ insert_run(slu_sql_session *session, insert_text *of, const sql_output *to, slu_
 bool
 sql_insert_run(slu_sql_session *session, const char *text, const sql_output *to, slu_status *status, slu_error *err)
 {
-    SLU_AUTO(slu_arena_fini) slu_arena arena;
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     insert_text *of = slu_alloc_zero(1, sizeof *of);
     slu_arena_init(&arena, INSERT_ARENA_BYTES_MAX);
     if (of == NULL) {

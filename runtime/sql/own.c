@@ -49,7 +49,7 @@ name_take(const slu_sql_session *session, sql_tokens *in, slu_sql_name *out, slu
 slu_status
 sql_name_read(const slu_sql_session *session, const char *text, slu_sql_name *out, slu_error *err)
 {
-    SLU_AUTO(slu_arena_fini) slu_arena arena;
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     sql_tokens in = {text, text, &arena};
     slu_arena_init(&arena, OWN_ARENA_BYTES_MAX);
     SLU_TRY(name_take(session, &in, out, err));
@@ -127,7 +127,7 @@ row_add(rows_text *of, const char *a, const char *b, const char *c)
 static slu_status
 rows_print(slu_sql_session *session, const char *heading, const rows_text *rows, const sql_output *to, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf sql;
+    SLU_AUTO(slu_buf_fini) slu_buf sql = {0};
     slu_buf_init(&sql, 2 * SQL_STATEMENT_BYTES_MAX);
     slu_buf_text(&sql, heading);
     if (rows->rows == 0)
@@ -197,7 +197,7 @@ describe(slu_sql_session *session, const slu_sql_name *name, const sql_output *t
 static slu_status
 show_partitions(slu_sql_session *session, const slu_sql_name *name, const sql_output *to, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf sql;
+    SLU_AUTO(slu_buf_fini) slu_buf sql = {0};
     slu_buf_init(&sql, SQL_STATEMENT_BYTES_MAX);
     char *text = sqlite3_mprintf("SELECT * FROM \"%w.%w$partitions\"", name->database, name->table);
     if (text != NULL)
@@ -214,7 +214,7 @@ static slu_status
 show_create(slu_sql_session *session, const slu_sql_name *name, const sql_output *to, slu_error *err)
 {
     rows_text rows = {0};
-    SLU_AUTO(slu_buf_fini) slu_buf text;
+    SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     if (session->catalog->schema == NULL)
         return slu_error_set(err, SLU_UNSUPPORTED, "this catalog has no statement for a table");
     slu_buf_init(&text, SQL_STATEMENT_BYTES_MAX);
@@ -263,7 +263,7 @@ own_run(slu_sql_session *session, sql_tokens *in, const sql_output *to, slu_stat
 bool
 sql_own_run(slu_sql_session *session, const char *text, const sql_output *to, slu_status *status, slu_error *err)
 {
-    SLU_AUTO(slu_arena_fini) slu_arena arena;
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     sql_tokens in = {text, text, &arena};
     slu_arena_init(&arena, OWN_ARENA_BYTES_MAX);
     return own_run(session, &in, to, status, err);
@@ -293,7 +293,7 @@ counts_rows(const slu_sql_session *session, sql_tokens *in, const char **heading
 bool
 sql_count_run(slu_sql_session *session, const char *text, const sql_output *to, slu_status *status, slu_error *err)
 {
-    SLU_AUTO(slu_arena_fini) slu_arena arena;
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
     sql_tokens in = {text, text, &arena};
     const char *heading;
     int64_t rows = 0;

@@ -244,7 +244,7 @@ static slu_status
 statement_run(slu_sql_session *session, const char *text, const sql_output *to, slu_error *err)
 {
     slu_status status = SLU_OK;
-    SLU_AUTO(slu_buf_fini) slu_buf sql;
+    SLU_AUTO(slu_buf_fini) slu_buf sql = {0};
     slu_buf_init(&sql, SQL_STATEMENT_BYTES_MAX);
     errors_forget(session);
     if (sql_own_run(session, text, to, &status, err) || sql_change_run(session, text, to, &status, err) ||

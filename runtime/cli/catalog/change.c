@@ -115,8 +115,8 @@ descriptor_make(const slu_sql_change *change, slu_arena *arena, fluss_descriptor
 static slu_status
 table_create(fluss_client *client, const slu_sql_change *change, slu_error *err)
 {
-    SLU_AUTO(slu_arena_fini) slu_arena arena;
-    SLU_AUTO(slu_buf_fini) slu_buf json;
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf json = {0};
     fluss_descriptor descriptor;
     slu_arena_init(&arena, CHANGE_ARENA_BYTES_MAX);
     slu_buf_init(&json, FLUSS_JSON_BYTES_MAX);
@@ -129,8 +129,8 @@ table_create(fluss_client *client, const slu_sql_change *change, slu_error *err)
 static slu_status
 database_create(fluss_client *client, const slu_sql_change *change, slu_error *err)
 {
-    SLU_AUTO(slu_arena_fini) slu_arena arena;
-    SLU_AUTO(slu_buf_fini) slu_buf json;
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf json = {0};
     fluss_database_descriptor descriptor = {.comment = change->comment};
     slu_arena_init(&arena, CHANGE_ARENA_BYTES_MAX);
     slu_buf_init(&json, FLUSS_JSON_BYTES_MAX);

@@ -74,15 +74,15 @@ looked_up(void *context, uint64_t token, struct ArrowArray *values, const uint8_
 {
     few_scan *scan = context;
     struct ArrowArray picked;
-    slu_status status = SLU_OK;
     (void)token;
     scan->done = true;
-    if (failure != NULL)
+    if (failure != NULL) {
         scan->failure = *failure;
-    else if (found[0] != 0)
-        status = slu_array_pick(values, scan->pick, scan->pick_count, &picked, &scan->failure);
-    if (failure == NULL && found[0] != 0 && status == SLU_OK)
+    } else if (found[0] == 0) {
+        slu_array_release(values);
+    } else if (slu_array_pick(values, scan->pick, scan->pick_count, &picked, &scan->failure) == SLU_OK) {
         (void)batch_take(scan, &picked, &scan->failure);
+    }
 }
 
 static slu_status

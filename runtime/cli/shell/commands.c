@@ -33,7 +33,7 @@ run_quit(cli_shell *shell, const char *rest, slu_error *err)
 static slu_status
 sql_with(cli_shell *shell, const char *words, const char *name, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf sql;
+    SLU_AUTO(slu_buf_fini) slu_buf sql = {0};
     slu_buf_init(&sql, WORD_BYTES_MAX + 100);
     slu_buf_printf(&sql, "%s%s", words, name);
     SLU_TRY(slu_buf_status(&sql, err));
@@ -57,7 +57,7 @@ run_databases(cli_shell *shell, const char *rest, slu_error *err)
 static slu_status
 run_schema(cli_shell *shell, const char *rest, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf text;
+    SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     if (rest[0] == 0)
         return slu_error_set(err, SLU_INVALID, ".schema wants a table: .schema TABLE; .tables lists them");
     slu_buf_init(&text, SHELL_TEXT_BYTES_MAX);
@@ -96,7 +96,7 @@ run_timing(cli_shell *shell, const char *rest, slu_error *err)
 static slu_status
 run_read(cli_shell *shell, const char *rest, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf text;
+    SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     if (rest[0] == 0)
         return slu_error_set(err, SLU_INVALID, ".read wants a file");
     slu_buf_init(&text, SHELL_TEXT_BYTES_MAX);

@@ -145,7 +145,7 @@ static void
 history_add(const prompt *of, const char *line)
 {
     HistEvent event;
-    SLU_AUTO(slu_buf_fini) slu_buf text;
+    SLU_AUTO(slu_buf_fini) slu_buf text = {0};
     slu_buf_init(&text, SHELL_TEXT_BYTES_MAX);
     slu_buf_append(&text, of->shell->text.data, of->shell->text.bytes);
     slu_buf_text(&text, line);

@@ -106,7 +106,7 @@ shell_line(cli_shell *shell, const char *line, size_t bytes, slu_error *err)
 slu_status
 cli_shell_text(cli_shell *shell, const char *text, slu_error *err)
 {
-    SLU_AUTO(slu_buf_fini) slu_buf line;
+    SLU_AUTO(slu_buf_fini) slu_buf line = {0};
     slu_buf_init(&line, SHELL_TEXT_BYTES_MAX);
     while (*text != 0 && !shell->quit) {
         if (cli_interrupted())
