@@ -130,6 +130,22 @@ lake_suffix(const char *suffix, int64_t *snapshot_id)
     return errno == 0 && *end == 0;
 }
 
+/* Buckets that the lake has nothing of begin where their log does. */
+static slu_status
+starts_fill(fluss_target *target, int64_t *start, slu_error *err)
+{
+    const int32_t numbers = fluss_target_bucket_numbers(target);
+    int64_t *earliest = slu_alloc(((size_t)numbers + 1) * sizeof *earliest);
+    if (earliest == NULL)
+        return slu_error_set(err, SLU_NOMEM, "no memory for %d buckets", numbers);
+    const slu_status status = fluss_admin_target_offsets(target, FLUSS_OFFSETS_EARLIEST, 0, earliest, err);
+    for (int32_t bucket = 0; bucket < numbers && status == SLU_OK; bucket++)
+        if (start[bucket] < 0)
+            start[bucket] = earliest[bucket];
+    slu_free(earliest);
+    return status;
+}
+
 /* The lake snapshot that the table's cluster calls readable, and the log behind it. NOTFOUND: there is none yet. */
 static slu_status
 union_bounds(fluss_target *target, int64_t *snapshot_id, int64_t *start, int64_t *stop, slu_error *err)
@@ -137,10 +153,10 @@ union_bounds(fluss_target *target, int64_t *snapshot_id, int64_t *start, int64_t
     const int32_t numbers = fluss_target_bucket_numbers(target);
     SLU_TRY(fluss_admin_target_lake_snapshot(target, true, snapshot_id, start, err));
     SLU_TRY(fluss_admin_target_offsets(target, FLUSS_OFFSETS_LATEST, 0, stop, err));
+    bool unknown = false;
     for (int32_t bucket = 0; bucket < numbers; bucket++)
-        if (start[bucket] < 0)
-            start[bucket] = stop[bucket] == 0 ? 0 : FLUSS_OFFSET_EARLIEST;
-    return SLU_OK;
+        unknown = unknown || start[bucket] < 0;
+    return unknown ? starts_fill(target, start, err) : SLU_OK;
 }
 
 static slu_status
