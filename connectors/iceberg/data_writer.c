@@ -79,11 +79,21 @@ nested_names_match(const iceberg_type *type, const struct ArrowSchema *input, co
     return SLU_OK;
 }
 
+/* Equality deletes may hold their key columns alone. */
+static bool
+is_kept(const iceberg_data_writer *writer, int32_t field_id)
+{
+    for (uint32_t i = 0; i < writer->equality_count; i++)
+        if (writer->equality_ids[i] == field_id)
+            return true;
+    return writer->equality_count == 0;
+}
+
 static slu_status
 column_add(iceberg_data_writer *writer, const iceberg_field *field, const struct ArrowSchema *input, slu_error *err)
 {
     const int64_t source = slu_schema_find(input, field->name);
-    if (source < 0 && !field->required)
+    if (source < 0 && (!field->required || !is_kept(writer, field->id)))
         return SLU_OK;
     if (source < 0)
         return slu_error_set(err, SLU_INVALID, "the table's column \"%s\" is required, and the input does not have it",

@@ -5,7 +5,8 @@
  *          for each, and one that wants files of a size rolls by iceberg_data_writer_bytes.
  * Deletes  with `equality_ids` the rows are equality deletes: each deletes the older rows of its partition that have its values in those
  *          columns; the other columns are there for readers that want them. The file's name ends in -deletes.parquet.
- * Columns  matched to the table's current schema by name; what the input does not have is left out of the file when it is optional.
+ * Columns  matched to the table's current schema by name; what the input does not have is left out of the file when it is optional,
+ *          and of equality deletes when it is no key.
  * Names    <data path>/[<partition path>/]<subtask 5>-0-<uuid>-00001.parquet, the data path being write.data.path or
  *          <location>/data.
  * Settings write.parquet.compression-codec, write.parquet.row-group-size-bytes; sluice.parquet.delta-encoding=true: __offset and __timestamp
