@@ -8,6 +8,7 @@
 #include "fluss_calls.h"
 #include "lanes.h"
 #include "tiering.h"
+#include "upkeep.h"
 
 #include "base/alloc.h"
 #include "base/sizes.h"
@@ -23,6 +24,7 @@ typedef struct committer_options {
     const char *bootstrap_servers;
     fluss_login login;
     int64_t commits;
+    tiering_upkeep_options upkeep;
 } committer_options;
 
 typedef struct iceberg_committer iceberg_committer;
@@ -42,6 +44,7 @@ struct iceberg_committer {
     const committer_options *options;
     slu_env env;
     tiering_lanes *lanes;
+    tiering_upkeep *upkeep;
     committer_round *rounds;
     uint32_t round_count;
     slu_metric *committed;
@@ -189,6 +192,7 @@ committer_tell(iceberg_committer *self, const committer_round *round)
                    head->table, (long long)head->tiering_epoch, (long long)round->outcome.rows, (long long)round->outcome.deletes,
                    (long long)round->outcome.files, (long long)round->outcome.snapshot);
     self->host->log(self->host, SLU_HOST_LOG_INFO, "TIERING-COMMITTED", message);
+    tiering_upkeep_committed(self->upkeep, head->database, head->table);
 }
 
 static slu_status
@@ -204,6 +208,7 @@ committer_ready(void *instance, uint64_t cookie, uint32_t events, slu_error *err
         round_unlink(self, round);
         round_free(round);
     }
+    tiering_upkeep_ready(self->upkeep);
     return SLU_OK;
 }
 
@@ -231,6 +236,7 @@ committer_plan(slu_plan_call *call, slu_error *err)
         return slu_error_set(err, SLU_INVALID, "no Fluss address: give fluss.bootstrap.servers");
     if (call->inputs[0]->n_children != 2 || strcmp(call->inputs[0]->children[1]->name, "result") != 0)
         return slu_error_set(err, SLU_INVALID, "iceberg_committer reads from iceberg_writer only");
+    SLU_TRY(tiering_upkeep_check(&options->upkeep, err));
     return tiering_lake_check(&options->lake, err);
 }
 
@@ -249,6 +255,7 @@ committer_close(void *instance)
         round_free(round);
     }
     tiering_lanes_close(&self->lanes);
+    tiering_upkeep_close(&self->upkeep);
 }
 
 static slu_status
@@ -270,7 +277,10 @@ committer_open(void *instance, const slu_open *open, slu_error *err)
                                          .lanes_max = (uint32_t)self->options->commits,
                                          .wake = committer_wake,
                                          .context = self->host};
-    const slu_status status = tiering_lanes_open(&lanes, &self->lanes, err);
+    slu_status status = tiering_lanes_open(&lanes, &self->lanes, err);
+    if (status == SLU_OK)
+        status =
+            tiering_upkeep_open(self->host, &self->env, &self->options->lake, &client, &self->options->upkeep, &self->upkeep, err);
     if (status != SLU_OK)
         committer_close(self);
     return status;
@@ -283,6 +293,7 @@ static const slu_option committer_option_table[] = {
     FLUSS_LOGIN_OPTIONS(committer_options, login),
     SLU_OPTION("commits", I64, committer_options, commits, "4", "tables that are committed at the same time", .min = 1,
                .max = TIERING_LANES_MAX),
+    TIERING_UPKEEP_OPTIONS(committer_options),
 };
 
 static const slu_sink_ops committer_ops = {.size = sizeof committer_ops,

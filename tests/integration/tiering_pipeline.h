@@ -24,6 +24,7 @@
 #include "tiering/lake.h"
 #include "tiering/round.h"
 #include "tiering/tiering.h"
+#include "tiering/upkeep.h"
 
 #include <sluice/columns.h>
 #include <fcntl.h>
@@ -296,6 +297,7 @@ static struct {
     const char *bootstrap;
     fluss_login login;
     int64_t commits;
+    tiering_upkeep_options upkeep; /* zeroed: off */
 } committer_options;
 
 static int64_t memory_bytes = 128 << 20; /* what open files may hold */
