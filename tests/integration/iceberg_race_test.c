@@ -22,7 +22,7 @@
 
 #define WRITERS 2
 #define FILE_ROWS 20
-#define FAULT_PER_MILLE 3 /* of calls to the store */
+#define FAULT_PER_MILLE 2 /* of calls to the store */
 #define PATIENCE 1000     /* tries of a call that only asks */
 
 static char folder[64];
@@ -302,7 +302,7 @@ writer_run(void *context)
         if (status == SLU_OK) {
             self->next_row += FILE_ROWS;
             self->done++;
-            (void)usleep(10000);
+            (void)usleep(20000);
             continue;
         }
         actor_gave_up(self, status, &err);

@@ -1,5 +1,6 @@
-"""property.py RANDOM_TABLES WAREHOUSE [COUNT [SEED]]: tables of random columns, partitions, rows and deletes; pyiceberg and DuckDB read what
-was put in, as written and after compaction and expiry. One process reads them all. A failure tells the seed."""
+"""property.py RANDOM_TABLES WAREHOUSE [COUNT [SEED]]: tables of random columns, partitions, rows and deletes; pyiceberg, DuckDB and, where
+there is a JDK, Iceberg's Java reader read what was put in, as written and after compaction and expiry. One process of each reads them all.
+A failure tells the seed."""
 import collections
 import json
 import math
@@ -13,7 +14,10 @@ import time
 import pyarrow as pa
 from pyiceberg.table import StaticTable
 
-from foreign_readers import duck, metadata_of
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "flink"))
+import flink  # noqa: E402
+from flink import jars  # noqa: E402
+from foreign_readers import duck, metadata_of  # noqa: E402
 
 program, warehouse = sys.argv[1:3]
 count = int(sys.argv[3]) if len(sys.argv) > 3 else 200
@@ -70,11 +74,34 @@ def duckdb_table(location):
         raise
 
 
+def expected(number):
+    with open(f"{warehouse}/r{number}.rows") as lines:
+        return collections.Counter(tuple(json.loads(line)) for line in lines)
+
+
+def java_judge(when):
+    """Iceberg's own reader, all tables in one JVM."""
+    try:
+        path = flink.class_path()
+    except jars.Missing as missing:
+        print("without Iceberg's Java reader:", missing)
+        return
+    run = subprocess.run([jars.java(), "-Xmx1g", "-XX:TieredStopAtLevel=1", *flink.FLAGS, "-cp", path,
+                          os.path.join(os.path.dirname(os.path.abspath(__file__)), "Rows.java"), warehouse, str(count)],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500)
+    if run.returncode != 0:
+        failures.append(f"seed {seed}, {when}, Java: {run.stdout[-1500:]}")
+        return
+    for number in range(count):
+        with open(f"{warehouse}/r{number}.java", newline="\n") as lines:
+            got = collections.Counter(tuple(None if cell == "\\N" else cell for cell in line[:-1].split("\t")) for line in lines)
+        compare(f"r{number} {when}, Java", got, expected(number))
+
+
 def judge(number, when):
     global refused
     location = metadata_of(warehouse, f"lake/r{number}")
-    with open(f"{warehouse}/r{number}.rows") as lines:
-        wanted = collections.Counter(tuple(json.loads(line)) for line in lines)
+    wanted = expected(number)
     try:
         compare(f"r{number} {when}, DuckDB", rows(duckdb_table(location)), wanted)
     except Exception as failure:
@@ -94,9 +121,11 @@ os.makedirs(warehouse)
 subprocess.run([program, warehouse, str(seed), str(count)], check=True)
 for number in range(count):
     judge(number, "as written")
+java_judge("as written")
 subprocess.run([program, warehouse, "care", str(count)], check=True)
 for number in range(count):
     judge(number, "compacted")
+java_judge("compacted")
 for failure in failures[:20]:
     print("FAILED", failure)
 print(f"seed {seed}: {count} tables twice, {refused} with equality deletes, {len(failures)} failures")

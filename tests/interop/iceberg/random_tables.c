@@ -135,14 +135,9 @@ decimal_put(column *c, int64_t at, int64_t value)
 static void
 text_put(column *c, int64_t at)
 {
-    static const char *const WORDS[] = {"",
-                                        "a",
-                                        "Z\xC3\xBCrich",
-                                        "0123456789abcdef+",
-                                        "\xF0\x9F\x98\x80",
-                                        "=/ %",
-                                        "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"
-                                        "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"};
+    static const char accents[] = "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"
+                                  "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9";
+    static const char *const WORDS[] = {"", "a", "Z\xC3\xBCrich", "0123456789abcdef+", "\xF0\x9F\x98\x80", "=/ %", accents};
     (void)snprintf(c->text_room[at], TEXT_BYTES, "%s%d", WORDS[rnd(7)], (int)rnd(50));
     c->texts[at] = c->text_room[at];
     if (c->format[0] == 'u') {
