@@ -20,9 +20,9 @@ kv_count_nothing(void)
 
 /* ---- reading ---- */
 
-/* A row that RocksDB has is kept in the pile from now on, where the caller looks at it. */
+/* A row that RocksDB has is kept in a pile from now on, where the caller looks at it. */
 static slu_status
-kv_get_stored(slu_kv *kv, uint64_t hash, slu_view key, slu_view *out_value, slu_error *err)
+kv_get_stored(slu_kv *kv, slu_row_pile *kept, uint64_t hash, slu_view key, slu_view *out_value, slu_error *err)
 {
     char *text = NULL;
     slu_view value;
@@ -35,13 +35,13 @@ kv_get_stored(slu_kv *kv, uint64_t hash, slu_view key, slu_view *out_value, slu_
     if (slice == NULL)
         return SLU_OK;
     value.data = (const uint8_t *)rocksdb_pinnableslice_value(slice, &value.bytes);
-    const slu_status status = slu_row_pile_keep(&kv->pile, hash, key, value, out_value, err);
+    const slu_status status = slu_row_pile_keep(kept, hash, key, value, out_value, err);
     rocksdb_pinnableslice_destroy(slice);
     return status;
 }
 
 static slu_status
-kv_get_some(slu_kv *kv, const slu_view *keys, size_t count, slu_view *out_values, slu_error *err)
+kv_get_some(slu_kv *kv, slu_row_pile *kept, const slu_view *keys, size_t count, slu_view *out_values, slu_error *err)
 {
     const slu_view nothing = {0};
     uint64_t hashes[KV_AT_ONCE];
@@ -57,25 +57,37 @@ kv_get_some(slu_kv *kv, const slu_view *keys, size_t count, slu_view *out_values
     for (size_t i = 0; i < count; i++) {
         out_values[i] = nothing;
         if (!slu_row_pile_get(&kv->pile, hashes[i], keys[i], &out_values[i]) &&
-            !slu_row_pile_get(&kv->sealed.pile, hashes[i], keys[i], &out_values[i]))
-            SLU_TRY(kv_get_stored(kv, hashes[i], keys[i], &out_values[i], err));
+            !slu_row_pile_get(&kv->sealed.pile, hashes[i], keys[i], &out_values[i]) &&
+            (kept == &kv->pile || !slu_row_pile_get(kept, hashes[i], keys[i], &out_values[i])))
+            SLU_TRY(kv_get_stored(kv, kept, hashes[i], keys[i], &out_values[i], err));
     }
     return SLU_OK;
+}
+
+static slu_status
+kv_get_into(slu_kv *kv, slu_row_pile *kept, const slu_view *keys, size_t count, slu_view *out_values, slu_error *err)
+{
+    slu_status status = SLU_OK;
+    const size_t before = slu_row_pile_bytes(kept);
+    for (size_t i = 0; status == SLU_OK && i < count; i += KV_AT_ONCE) {
+        status = kv_get_some(kv, kept, keys + i, SLU_MIN(count - i, KV_AT_ONCE), out_values + i, err);
+        if (status == SLU_OK && slu_row_pile_bytes(kept) - before > KV_GET_BYTES_MAX)
+            status = slu_error_set(err, SLU_LIMIT, "more than %zu bytes of rows in one read", KV_GET_BYTES_MAX);
+    }
+    return status;
 }
 
 slu_status
 slu_kv_get_many(slu_kv *kv, const slu_view *keys, size_t count, slu_view *out_values, slu_error *err)
 {
-    slu_status status = SLU_OK;
+    slu_kv_pool *pool = kv->pool;
     kv_count_nothing();
-    SLU_TRY(kv_make_room(kv, err));
+    slu_row_pile_reset(&pool->lent);
+    if (kv->failed || kv_make_room(kv, err) != SLU_OK) /* nothing can be stored: rows are read all the same, and not kept */
+        return kv_get_into(kv, &pool->lent, keys, count, out_values, err);
     const size_t before = slu_row_pile_bytes(&kv->pile);
-    for (size_t i = 0; status == SLU_OK && i < count; i += KV_AT_ONCE) {
-        status = kv_get_some(kv, keys + i, SLU_MIN(count - i, KV_AT_ONCE), out_values + i, err);
-        if (status == SLU_OK && slu_row_pile_bytes(&kv->pile) - before > KV_GET_BYTES_MAX)
-            status = slu_error_set(err, SLU_LIMIT, "more than %zu bytes of rows in one read", KV_GET_BYTES_MAX);
-    }
-    kv->pool->rows_bytes += slu_row_pile_bytes(&kv->pile) - before;
+    const slu_status status = kv_get_into(kv, &kv->pile, keys, count, out_values, err);
+    pool->rows_bytes += slu_row_pile_bytes(&kv->pile) - before;
     return status;
 }
 

@@ -50,6 +50,7 @@ struct slu_kv_pool {
     size_t rows_bytes; /* of all piles */
     size_t rows_bytes_max;
     size_t memtable_bytes; /* of one store */
+    slu_row_pile lent;     /* rows that one call reads while there is no room for them in a pile */
     kv_storer storer;
     slu_kv *stores;
 };
@@ -76,7 +77,8 @@ slu_status kv_refused(slu_kv *kv, slu_error *err, char *text, const char *what);
 /* kv_seal.c. */
 void kv_storer_init(kv_storer *storer);
 void kv_storer_fini(kv_storer *storer);
-/* Makes room within the pool's budget: piles are sealed, clean ones dropped. Views of rows are gone. */
+/* Makes room within the pool's budget: piles are sealed, clean ones dropped. Views of rows are gone. Fails for what this store is refused,
+ * not for what others are. */
 SLU_CHECK slu_status kv_make_room(slu_kv *kv, slu_error *err);
 /* RocksDB has every row and word, though maybe in memory, where few rows are not worth a file. */
 SLU_CHECK slu_status kv_hand_over(slu_kv *kv, slu_error *err);

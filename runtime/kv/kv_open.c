@@ -76,6 +76,7 @@ slu_kv_pool_close(slu_kv_pool **pool)
         return;
     SLU_ASSERT((*pool)->stores == NULL);
     kv_storer_fini(&(*pool)->storer);
+    slu_row_pile_reset(&(*pool)->lent);
     rocksdb_flushoptions_destroy((*pool)->flush);
     rocksdb_writeoptions_destroy((*pool)->write);
     rocksdb_readoptions_destroy((*pool)->read);

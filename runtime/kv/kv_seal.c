@@ -64,6 +64,7 @@ seal_store_rows(slu_kv *kv, const slu_row_pile *pile, slu_error *err)
         return SLU_OK;
     if (snprintf(path, sizeof path, "%s/%s", kv->dir, KV_SEALED_FILE) >= (int)sizeof path)
         return slu_error_set(err, SLU_LIMIT, "the path %s is too long", kv->dir);
+    (void)unlink(path); /* it may be a link to a file that RocksDB took in, when a process died behind that: not to be written over */
     slu_status status = seal_write_file(kv, pile, path, err);
     if (status == SLU_OK)
         rocksdb_ingest_external_file_cf(kv->db, kv->families[0], paths, 1, kv->pool->ingest, &text);
@@ -247,6 +248,8 @@ kv_flush_memtable(slu_kv *kv, slu_error *err)
     if (text != NULL)
         return kv_refused(kv, err, text, "flush");
     kv->memtable_bytes = 0;
+    if (kv->checkpoint != NULL)
+        kv->checkpoint->flushed_bytes = 0; /* what comes now is not what it flushes */
     return SLU_OK;
 }
 
@@ -343,27 +346,41 @@ typedef struct kv_use {
 } kv_use;
 
 static size_t
-droppable_bytes(const slu_kv *kv)
+sealed_bytes(const slu_kv *kv)
 {
     return kv == NULL ? 0 : slu_row_pile_bytes(&kv->sealed.pile);
 }
 
+static size_t
+written_bytes(const slu_kv *kv)
+{
+    return kv == NULL ? 0 : slu_row_pile_bytes(&kv->pile);
+}
+
+/* Another store that RocksDB refused something is left to its owner: the others must go on. */
 static kv_use
-pool_use(slu_kv_pool *pool)
+pool_use(slu_kv_pool *pool, const slu_kv *mine)
 {
     kv_use use = {0};
     for (slu_kv *kv = pool->stores; kv != NULL; kv = kv->next) {
-        const size_t sealed = slu_row_pile_bytes(&kv->sealed.pile);
-        if (use.largest == NULL || slu_row_pile_bytes(&kv->pile) > slu_row_pile_bytes(&use.largest->pile))
-            use.largest = kv;
-        if (sealed == 0)
-            continue;
-        if (sealed_state(kv) != KV_SEALED_CLEAN)
-            use.waiting = kv;
-        else if (sealed > droppable_bytes(use.droppable))
+        const bool clean = sealed_state(kv) == KV_SEALED_CLEAN;
+        const bool left_alone = kv != mine && kv->failed;
+        if (clean && sealed_bytes(kv) > sealed_bytes(use.droppable))
             use.droppable = kv;
+        if (!clean && !left_alone)
+            use.waiting = kv;
+        if (!left_alone && written_bytes(kv) > written_bytes(use.largest))
+            use.largest = kv;
     }
     return use;
+}
+
+/* Whether the sealed pile that waits is to be waited for. */
+static bool
+pool_is_late(const slu_kv_pool *pool, slu_kv *waiting)
+{
+    return pool->rows_bytes > pool->rows_bytes_max + pool->rows_bytes_max / KV_LATE_PART ||
+           sealed_state(waiting) == KV_SEALED_UNSTORED;
 }
 
 slu_status
@@ -373,15 +390,17 @@ kv_make_room(slu_kv *kv, slu_error *err)
     if (slu_row_pile_bytes(&kv->pile) > pool->rows_bytes_max / KV_PILE_PART)
         SLU_TRY(kv_seal(kv, true, err));
     while (pool->rows_bytes > pool->rows_bytes_max) {
-        const kv_use use = pool_use(pool);
-        if (use.droppable != NULL)
+        const kv_use use = pool_use(pool, kv);
+        slu_kv *at = use.waiting != NULL ? use.waiting : use.largest;
+        if (use.droppable != NULL) {
             kv_drop_sealed(use.droppable);
-        else if (use.waiting == NULL)
-            SLU_TRY(kv_seal(use.largest, true, err));
-        else if (pool->rows_bytes > pool->rows_bytes_max + pool->rows_bytes_max / KV_LATE_PART || sealed_state(use.waiting) == KV_SEALED_UNSTORED)
-            SLU_TRY(kv_settle(use.waiting, err));
-        else
+            continue;
+        }
+        if (at == NULL || (at == use.waiting && !pool_is_late(pool, at)))
             break;
+        const slu_status status = at == use.waiting ? kv_settle(at, err) : kv_seal(at, true, err);
+        if (status != SLU_OK && (at == kv || !at->failed))
+            return status;
     }
     return SLU_OK;
 }

@@ -246,14 +246,16 @@ weather_compare(weather *w, const int64_t *ends)
         }
         if (status != SLU_OK)
             fail_msg("%s: scan: %s", w->plan, err.message);
-        const test_wide *amounts = batch.array.release == NULL ? NULL : batch.array.children[1]->buffers[1];
+        const uint8_t *amounts = batch.array.release == NULL ? NULL : batch.array.children[1]->buffers[1];
         for (int64_t row = batch.first; row < batch.first + batch.count; row++) {
             if (batch.kinds != NULL && (batch.kinds[row] == SLU_ROW_UPDATE_BEFORE || batch.kinds[row] == SLU_ROW_DELETE))
                 continue;
             const int64_t at = seen[batch.bucket]++;
-            if (at >= w->written_count[batch.bucket] || (int64_t)amounts[row] != w->written[batch.bucket][at])
+            int64_t amount = 0;
+            memcpy(&amount, amounts + (size_t)row * sizeof(test_wide), sizeof amount); /* the wire aligns to 8 bytes */
+            if (at >= w->written_count[batch.bucket] || amount != w->written[batch.bucket][at])
                 fail_msg("%s: bucket %d: row %" PRId64 " is %" PRId64 ", not %" PRId64, w->plan, batch.bucket, at,
-                         (int64_t)amounts[row], at < w->written_count[batch.bucket] ? w->written[batch.bucket][at] : -1);
+                         amount, at < w->written_count[batch.bucket] ? w->written[batch.bucket][at] : -1);
         }
         fluss_scan_batch_fini(&batch);
     }

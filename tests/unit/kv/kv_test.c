@@ -4,9 +4,12 @@
 #include "base/file.h"
 #include "kv/kv.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static char root[64];
 
@@ -299,16 +302,213 @@ a_broken_directory_is_an_error_with_a_name(void **state)
     slu_kv_pool_close(&pool);
 }
 
+/* Rows of put_range that are there, of so many. */
+static int
+rows_found(slu_kv *kv, int from, int to)
+{
+    int found = 0;
+    slu_error err;
+    for (int i = from; i < to; i++) {
+        char key[16];
+        char value[32];
+        slu_view got;
+        (void)snprintf(key, sizeof key, "k%06d", i);
+        (void)snprintf(value, sizeof value, "value-%d", i);
+        const slu_view wanted = slu_view_of_text(key);
+        CHECK_OK(slu_kv_get_many(kv, &wanted, 1, &got, &err));
+        found += got.data != NULL && strcmp((const char *)got.data, value) == 0;
+    }
+    return found;
+}
+
+#define MEMTABLE_ROWS 20 /* few enough for RocksDB's memory */
+#define FILE_ROWS 400    /* enough for a file */
+
+/* Rows that were written behind what a checkpoint flushed, and are in RocksDB's memory when the next file comes. */
+static void
+write_behind_a_checkpoint(slu_kv *kv, const char *copy)
+{
+    slu_error err;
+    size_t rows = 0;
+    slu_kv_checkpoint *checkpoint = NULL;
+    put_range(kv, 0, MEMTABLE_ROWS, 1);
+    CHECK_OK(slu_kv_checkpoint_begin(kv, &checkpoint, &err));
+    CHECK_OK(slu_kv_checkpoint_take(checkpoint, copy, &err));
+    CHECK_OK(slu_kv_flush(kv, &err));
+    put_range(kv, MEMTABLE_ROWS, 2 * MEMTABLE_ROWS, 2);
+    CHECK_OK(slu_kv_scan(kv, slu_view_of_text(""), count_row, &rows, &err));
+    assert_true(slu_kv_checkpoint_end(&checkpoint));
+    put_range(kv, 1000, 1000 + FILE_ROWS, 3);
+    CHECK_OK(slu_kv_scan(kv, slu_view_of_text(""), count_row, &rows, &err));
+}
+
+static void
+rows_behind_a_checkpoint_are_stored_before_their_meta(void **state)
+{
+    (void)state;
+    slu_error err;
+    char dir[80];
+    const slu_kv_pool_options options = {0};
+    slu_kv_pool *pool = NULL;
+    slu_kv *kv = NULL;
+    (void)snprintf(dir, sizeof dir, "%s/behind", root);
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    assert_int_equal(applied(kv), 3);
+    assert_int_equal(rows_found(kv, 0, 2 * MEMTABLE_ROWS), 2 * MEMTABLE_ROWS);
+    assert_int_equal(rows_found(kv, 1000, 1000 + FILE_ROWS), FILE_ROWS);
+    slu_kv_close(&kv);
+    slu_kv_pool_close(&pool);
+}
+
+/* Some table file of a store. */
+static void
+find_table_file(const char *dir, char *out, size_t bytes)
+{
+    DIR *files = opendir(dir);
+    assert_non_null(files);
+    out[0] = '\0';
+    for (const struct dirent *file = readdir(files); file != NULL; file = readdir(files))
+        if (strstr(file->d_name, ".sst") != NULL && (size_t)snprintf(out, bytes, "%s/%s", dir, file->d_name) >= bytes)
+            fail();
+    (void)closedir(files);
+    assert_true(out[0] != '\0');
+}
+
+/* A process died when RocksDB had taken a file in, and before the file's own name was gone: both names are one file. */
+static void
+a_file_that_was_taken_in_is_not_written_over(void **state)
+{
+    (void)state;
+    slu_error err;
+    char dir[80];
+    char sealed[96];
+    char file[400];
+    const slu_kv_pool_options options = {0};
+    slu_kv_pool *pool = NULL;
+    slu_kv *kv = NULL;
+    (void)snprintf(dir, sizeof dir, "%s/linked", root);
+    (void)snprintf(sealed, sizeof sealed, "%s/sealed.sst", dir);
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    put_range(kv, 0, FILE_ROWS, 1);
+    CHECK_OK(slu_kv_flush(kv, &err));
+    find_table_file(dir, file, sizeof file);
+    slu_kv_close(&kv);
+    assert_int_equal(link(file, sealed), 0);
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    put_range(kv, 1000, 1000 + FILE_ROWS, 2);
+    slu_kv_close(&kv);
+    CHECK_OK(slu_kv_open(pool, dir, &kv, &err));
+    assert_int_equal(rows_found(kv, 0, FILE_ROWS), FILE_ROWS);
+    assert_int_equal(rows_found(kv, 1000, 1000 + FILE_ROWS), FILE_ROWS);
+    assert_int_equal(applied(kv), 2);
+    slu_kv_close(&kv);
+    slu_kv_pool_close(&pool);
+}
+
+/* Writes until it is refused; the rows that were taken. */
+static int
+put_until_refused(slu_kv *kv)
+{
+    slu_error err;
+    slu_status status = SLU_OK;
+    int rows = 0;
+    slu_kv_batch *batch = NULL;
+    CHECK_OK(slu_kv_batch_new(&batch, &err));
+    for (; rows < 100000; rows++) {
+        char key[16];
+        char value[2000] = {0};
+        (void)snprintf(key, sizeof key, "k%06d", 1000 + rows);
+        (void)snprintf(value, sizeof value, "value-%d", 1000 + rows);
+        slu_kv_batch_reset(batch);
+        slu_kv_batch_put(batch, slu_view_of_text(key), slu_view_of(value, sizeof value));
+        status = slu_kv_write(kv, batch, &err);
+        if (status != SLU_OK)
+            break;
+    }
+    slu_kv_batch_free(&batch);
+    assert_int_equal(status, SLU_IO);
+    return rows;
+}
+
+/* A folder where one store's file would be: it can store nothing, and is read; another one of the pool does not notice. */
+static void
+a_store_that_cannot_be_stored_is_read_and_stops_no_other(void **state)
+{
+    (void)state;
+    slu_error err;
+    char dirs[2][80];
+    char there[96];
+    const slu_kv_pool_options options = {.rows_bytes = (size_t)1 << 20};
+    slu_kv_pool *pool = NULL;
+    slu_kv *kvs[2] = {NULL, NULL};
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(dirs[i], sizeof dirs[i], "%s/refused-%d", root, i);
+        CHECK_OK(slu_kv_open(pool, dirs[i], &kvs[i], &err));
+        put_range(kvs[i], 0, FILE_ROWS, 1);
+        CHECK_OK(slu_kv_flush(kvs[i], &err));
+    }
+    (void)snprintf(there, sizeof there, "%s/sealed.sst", dirs[0]);
+    assert_int_equal(mkdir(there, 0777), 0);
+    const int taken = put_until_refused(kvs[0]);
+    assert_true(slu_kv_failed(kvs[0]));
+    for (int i = 0; i < 10; i++)
+        put_range(kvs[1], i * FILE_ROWS, (i + 1) * FILE_ROWS, 2);
+    assert_int_equal(rows_found(kvs[1], 0, 10 * FILE_ROWS), 10 * FILE_ROWS);
+    assert_false(slu_kv_failed(kvs[1]));
+    assert_int_equal(rows_found(kvs[0], 0, FILE_ROWS), FILE_ROWS);
+    assert_int_equal(rows_found(kvs[0], 1000, 1000 + taken), taken);
+    assert_int_equal(rmdir(there), 0);
+    put_range(kvs[0], 5000, 5000 + FILE_ROWS, 3);
+    for (int i = 0; i < 2; i++)
+        slu_kv_close(&kvs[i]);
+    CHECK_OK(slu_kv_open(pool, dirs[0], &kvs[0], &err));
+    assert_int_equal(rows_found(kvs[0], 1000, 1000 + taken), taken);
+    assert_int_equal(rows_found(kvs[0], 5000, 5000 + FILE_ROWS), FILE_ROWS);
+    slu_kv_close(&kvs[0]);
+    slu_kv_pool_close(&pool);
+}
+
+/* What died before RocksDB has threads here, whose copies a child would wait for. */
+static int
+make_root_and_die_in_it(void **state)
+{
+    slu_error err;
+    char dir[80];
+    char copy[80];
+    int how = 0;
+    const slu_kv_pool_options options = {0};
+    slu_kv_pool *pool = NULL;
+    slu_kv *kv = NULL;
+    if (make_root(state) != 0)
+        return 1;
+    (void)snprintf(dir, sizeof dir, "%s/behind", root);
+    (void)snprintf(copy, sizeof copy, "%s/behind.copy", root);
+    const pid_t child = fork();
+    if (child == 0) {
+        if (slu_kv_pool_open(&options, &pool, &err) != SLU_OK || slu_kv_open(pool, dir, &kv, &err) != SLU_OK)
+            _exit(1);
+        write_behind_a_checkpoint(kv, copy);
+        abort();
+    }
+    return waitpid(child, &how, 0) != child || !WIFSIGNALED(how);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(meta_is_never_ahead_of_the_rows_after_a_kill), /* first: it forks before RocksDB has threads */
+        cmocka_unit_test(rows_behind_a_checkpoint_are_stored_before_their_meta),
         cmocka_unit_test(rows_are_put_got_scanned_and_erased),
         cmocka_unit_test(a_checkpoint_is_a_store_of_its_own),
         cmocka_unit_test(a_checkpoint_is_taken_while_the_store_is_written_on),
         cmocka_unit_test(a_store_that_closes_ends_its_checkpoint),
+        cmocka_unit_test(a_file_that_was_taken_in_is_not_written_over),
+        cmocka_unit_test(a_store_that_cannot_be_stored_is_read_and_stops_no_other),
         cmocka_unit_test(a_broken_directory_is_an_error_with_a_name),
     };
-    return cmocka_run_group_tests(tests, make_root, remove_root);
+    return cmocka_run_group_tests(tests, make_root_and_die_in_it, remove_root);
 }
