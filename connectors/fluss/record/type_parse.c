@@ -163,7 +163,7 @@ columns(parse *in, fluss_column **out, uint32_t *count)
     do {
         fluss_column *column = NULL;
         fluss_type type;
-        const char *called;
+        const char *called = NULL;
         SLU_TRY(name(in, &called));
         for (uint32_t i = 0; i < *count; i++)
             if (strcmp((*out)[i].name, called) == 0)
