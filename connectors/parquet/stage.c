@@ -2,7 +2,7 @@
 
 #include "footer.h"
 
-#include <stdlib.h>
+#include <sluice/columns.h>
 
 #define OP_BOOL 1
 #define OP_I8 2
@@ -84,6 +84,17 @@ convert_bytes(parquet_convert *convert, const char *format, bool text_only)
         convert->op = OP_BYTES64;
 }
 
+/* Bytes of a length that Arrow says; 0: any. */
+static void
+convert_fixed(parquet_convert *convert, const char *format, int32_t length)
+{
+    const slu_type type = slu_type_of(format);
+    if (type.id != SLU_TYPE_FIXED || (length != 0 && type.width_bytes != length))
+        return;
+    convert->width = type.width_bytes;
+    convert->op = OP_FIXED;
+}
+
 static void
 convert_find(parquet_convert *convert, const parquet_column *column, const char *format)
 {
@@ -111,12 +122,13 @@ convert_find(parquet_convert *convert, const parquet_column *column, const char 
             convert_time(convert, format, 1);
         break;
     case PARQUET_KIND_STRING: convert_bytes(convert, format, true); break;
-    case PARQUET_KIND_BINARY: convert_bytes(convert, format, false); break;
-    case PARQUET_KIND_UUID:
-    case PARQUET_KIND_FIXED:
-        convert->width = column->kind == PARQUET_KIND_UUID ? 16 : column->length;
-        convert->op = strncmp(format, "w:", 2) == 0 && strtol(format + 2, NULL, 10) == convert->width ? OP_FIXED : 0;
+    case PARQUET_KIND_BINARY:
+        convert_bytes(convert, format, false);
+        if (convert->op == 0)
+            convert_fixed(convert, format, 0);
         break;
+    case PARQUET_KIND_UUID: convert_fixed(convert, format, 16); break;
+    case PARQUET_KIND_FIXED: convert_fixed(convert, format, column->length); break;
     default: break;
     }
 }

@@ -27,7 +27,7 @@ void slu_table_init(slu_table *table, const char *headings);
 void slu_table_fini(slu_table *table);
 void slu_table_cell(slu_table *table, const char *format, ...) SLU_PRINTF(2, 3);
 SLU_CHECK slu_status slu_table_print(const slu_table *table, uint32_t width, slu_buf *out, slu_error *err);
-/* Columns of the terminal on stdout; 80 elsewhere. */
+/* Columns of the terminal on stdout; elsewhere, where a program reads, so many that nothing is cut. */
 uint32_t slu_terminal_columns(void);
 
 #endif

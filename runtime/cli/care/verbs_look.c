@@ -64,7 +64,7 @@ static int
 lake_files(const slu_args *args)
 {
     return batch_show(args, files_make,
-                      ">records:ROWS|>bytes:BYTES|>sequence_number:SEQ|content:CONTENT|partition:PARTITION|path:PATH");
+                      ">record_count:ROWS|>file_size_in_bytes:BYTES|>sequence_number:SEQ|content:CONTENT|partition:PARTITION|file_path:PATH");
 }
 
 /* ---- The verbs ---- */

@@ -4,6 +4,7 @@
 #include "batch/batch.h"
 #include "few_scan.h"
 #include "fluss/record/key.h"
+#include "lake_types.h"
 #include "log_table.h"
 
 typedef struct union_table {
@@ -21,7 +22,8 @@ typedef struct union_scan {
     bool lake_over;
     slu_sql_scan *log;
     uint32_t column_count;    /* wanted; what lake batches hold beyond them are key columns */
-    struct ArrowSchema keyed; /* of the lake's batches, when keys are compared */
+    struct ArrowSchema given; /* of the lake's batches, as it holds them */
+    struct ArrowSchema keyed; /* the same in the table's own types, which keys are compared in */
 } union_scan;
 
 static void
@@ -32,6 +34,7 @@ scan_close(slu_sql_scan *base)
         scan->lake->close(scan->lake);
     if (scan->log != NULL)
         scan->log->close(scan->log);
+    slu_schema_release(&scan->given);
     slu_schema_release(&scan->keyed);
     slu_free(scan);
 }
@@ -91,10 +94,11 @@ static slu_status
 lake_next(union_scan *scan, slu_sql_batch *out, slu_error *err)
 {
     SLU_TRY(scan->lake->next(scan->lake, out, err));
-    if (scan->of->table->key_column_count == 0)
-        return SLU_OK;
-    slu_status status = untouched_select(scan, out, err);
-    if (status == SLU_OK)
+    const bool keyed = scan->of->table->key_column_count > 0;
+    slu_status status = cli_lake_types_take(&scan->given, &scan->keyed, &out->array, err);
+    if (status == SLU_OK && keyed)
+        status = untouched_select(scan, out, err);
+    if (status == SLU_OK && keyed)
         status = columns_first(out, scan->column_count, err);
     if (status != SLU_OK) {
         slu_array_release(&out->array);
@@ -161,11 +165,11 @@ lake_columns(const union_table *self, const slu_sql_scan_spec *spec, uint32_t *c
 }
 
 static slu_status
-keyed_schema(const union_table *self, const uint32_t *columns, uint32_t count, struct ArrowSchema *out, slu_error *err)
+columns_schema(const struct ArrowSchema *from, const uint32_t *columns, uint32_t count, struct ArrowSchema *out, slu_error *err)
 {
     struct ArrowSchema *children[2 * SLU_SQL_COLUMNS_MAX];
     for (uint32_t i = 0; i < count; i++)
-        children[i] = self->lake->schema->children[columns[i]];
+        children[i] = from->children[columns[i]];
     const struct ArrowSchema shape = {.format = "+s", .name = "", .n_children = count, .children = children};
     return slu_schema_copy(&shape, out, err);
 }
@@ -193,7 +197,9 @@ table_scan(slu_sql_table *base, const slu_sql_scan_spec *spec, slu_sql_scan **ou
     if (status == SLU_OK && self->table->key_column_count > 0)
         status = cli_log_scan_fold(scan->log, err);
     if (status == SLU_OK)
-        status = keyed_schema(self, columns, lake_spec.column_count, &scan->keyed, err);
+        status = columns_schema(self->lake->schema, columns, lake_spec.column_count, &scan->given, err);
+    if (status == SLU_OK)
+        status = columns_schema(&self->table->arrow, columns, lake_spec.column_count, &scan->keyed, err);
     if (status == SLU_OK)
         status = self->lake->scan(self->lake, &lake_spec, &scan->lake, err);
     if (status != SLU_OK) {
