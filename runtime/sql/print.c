@@ -67,6 +67,29 @@ cell_text(sqlite3_stmt *statement, int column, char *blob, size_t blob_bytes)
     return text == NULL ? "" : text;
 }
 
+/* A copy in which what would move a terminal's cursor, or command it, is written out: control characters, the C1 ones of UTF-8 too. */
+static char *
+text_shown(const char *text)
+{
+    static const char *const short_names[] = {['\t'] = "\\t", ['\n'] = "\\n", ['\r'] = "\\r"};
+    char *shown = slu_alloc(4 * strlen(text) + 1);
+    char *to = shown;
+    if (shown == NULL)
+        return NULL;
+    for (const uint8_t *at = (const uint8_t *)text; *at != 0; at++) {
+        if (*at < sizeof short_names / sizeof short_names[0] && short_names[*at] != NULL)
+            to += sprintf(to, "%s", short_names[*at]);
+        else if (*at < 0x20 || *at == 0x7f)
+            to += sprintf(to, "\\x%02x", *at);
+        else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+            to += sprintf(to, "\\x%02x", *++at);
+        else
+            *to++ = (char)*at;
+    }
+    *to = 0;
+    return shown;
+}
+
 static bool
 is_number(sqlite3_stmt *statement, int column)
 {
@@ -124,13 +147,13 @@ table_row(table *shape, sqlite3_stmt *statement)
 {
     char blob[2 * PRINT_CELL_WIDTH_MAX];
     for (int i = 0; i < shape->columns; i++) {
-        const char *text = cell_text(statement, i, blob, sizeof blob);
-        const int columns = width(text);
+        char *text = text_shown(cell_text(statement, i, blob, sizeof blob));
+        const int columns = text == NULL ? 0 : width(text);
         if (!shape->shown && columns > shape->widths[i] && columns <= PRINT_CELL_WIDTH_MAX)
             shape->widths[i] = columns;
         if (!shape->shown && is_number(statement, i))
             shape->right[i] = true;
-        shape->cells[shape->buffered * shape->columns + i] = slu_strdup(text);
+        shape->cells[shape->buffered * shape->columns + i] = text;
     }
     if (++shape->buffered == PRINT_ROWS_WIDTH)
         table_flush(shape, statement);

@@ -159,10 +159,11 @@ sql_failure(slu_sql_session *session, slu_error *err)
     return slu_error_set(err, SLU_INVALID, "%s", sqlite3_errmsg(session->db));
 }
 
+/* BEGIN and ROLLBACK are read-only, too, but what they promise of an INSERT would not be so. */
 static bool
 read_only(sqlite3_stmt *statement, slu_error *err)
 {
-    if (sqlite3_stmt_readonly(statement))
+    if (sqlite3_stmt_readonly(statement) && sqlite3_column_count(statement) > 0)
         return true;
     (void)slu_error_set(err, SLU_UNSUPPORTED,
                         "only queries, SHOW, DESCRIBE, CREATE and DROP of tables and databases, and INSERT run here: %.60s",

@@ -224,6 +224,30 @@ a_long_blob_is_whole_for_programs_and_infinity_is_valid_json(void **state)
 }
 
 static void
+a_cell_keeps_its_line_and_commands_no_terminal(void **state)
+{
+    (void)state;
+    char out[2000] = "";
+    slu_error err = {0};
+    CHECK_OK(
+        run("select 'a' || char(10) || 'b' || char(27) || '[2J' || char(155) x, 1 y", SLU_SQL_FORMAT_TABLE, out, sizeof out, &err));
+    CHECK_TEXT(out, "x                y\n---------------  -\na\\nb\\x1b[2J\\x9b  1\n(1 row)\n");
+    CHECK_OK(run("select 'a' || char(10) x", SLU_SQL_FORMAT_CSV, out, sizeof out, &err));
+    CHECK_TEXT(out, "x\n\"a\n\"\n");
+}
+
+static void
+a_transaction_is_refused_since_an_insert_would_stay(void **state)
+{
+    (void)state;
+    char out[2000] = "";
+    slu_error err = {0};
+    CHECK_STATUS(run("begin", SLU_SQL_FORMAT_TABLE, out, sizeof out, &err), SLU_UNSUPPORTED);
+    CHECK_MESSAGE(err, "only queries, SHOW");
+    CHECK_STATUS(run("rollback", SLU_SQL_FORMAT_TABLE, out, sizeof out, &err), SLU_UNSUPPORTED);
+}
+
+static void
 errors_say_what_is_wrong(void **state)
 {
     (void)state;
@@ -236,7 +260,7 @@ errors_say_what_is_wrong(void **state)
     CHECK_STATUS(run("select nope from transaction", SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_INVALID);
     CHECK_MESSAGE(err, "no such column: nope");
     CHECK_STATUS(run("delete from transaction", SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_INVALID);
-    CHECK_STATUS(run("attach 'attached.db' as other", SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_INVALID);
+    CHECK_STATUS(run("attach 'attached.db' as other", SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_UNSUPPORTED);
     CHECK_STATUS(run("create table x(a BIGINT)", SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_UNSUPPORTED);
 }
 
@@ -249,6 +273,8 @@ main(void)
         cmocka_unit_test(columns_filters_and_limits_are_pushed_down),
         cmocka_unit_test(formats_show_the_same_rows),
         cmocka_unit_test(a_long_blob_is_whole_for_programs_and_infinity_is_valid_json),
+        cmocka_unit_test(a_cell_keeps_its_line_and_commands_no_terminal),
+        cmocka_unit_test(a_transaction_is_refused_since_an_insert_would_stay),
         cmocka_unit_test(errors_say_what_is_wrong),
     };
     return cmocka_run_group_tests_name("sql.session", tests, NULL, NULL);
