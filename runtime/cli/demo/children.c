@@ -88,7 +88,7 @@ cli_child_start(cli_children *children, const char *name, const char *const *arg
     return child_fork(children, name, argv, NULL, err);
 }
 
-/* The end of a child's log, on one line. */
+/* The last line of a child's log that does not begin with a blank: what follows an error's words is only the place they speak of. */
 static void
 last_words(const cli_child *child, char *text, size_t bytes)
 {
@@ -100,14 +100,15 @@ last_words(const cli_child *child, char *text, size_t bytes)
     size_t end = log.bytes;
     while (end > 0 && isspace(log.data[end - 1]))
         end--;
-    size_t start = end > bytes - 1 ? end - (bytes - 1) : 0;
-    for (size_t at = end; at > start; at--)
-        if (log.data[at - 1] == '\n') {
-            start = at;
+    size_t start = end;
+    for (size_t last = end; last > 0; last = start - 1) {
+        for (start = last; start > 0 && log.data[start - 1] != '\n';)
+            start--;
+        end = last;
+        if (start == 0 || !isspace(log.data[start]))
             break;
-        }
-    memcpy(text, log.data + start, end - start);
-    text[end - start] = 0;
+    }
+    (void)snprintf(text, bytes, "%.*s", (int)(end - start), (const char *)log.data + start);
 }
 
 /* Whether the child has ended; then its pid becomes 0 and *code its exit code (128 + signal). */
