@@ -37,7 +37,7 @@ locations_rise(const parquet_location *locations, size_t count, int64_t rows)
         const parquet_location *l = &locations[i];
         if (l->offset < 4 || l->bytes <= 0 || l->first_row >= rows)
             return false;
-        if (i > 0 && (l->first_row <= l[-1].first_row || l->offset < l[-1].offset + l[-1].bytes))
+        if (i > 0 && (l->first_row <= l[-1].first_row || l->offset - l[-1].offset < l[-1].bytes))
             return false;
     }
     return true;
@@ -128,7 +128,7 @@ parquet_column_index_decode(slu_view bytes, size_t count, slu_arena *arena, parq
     parquet_page_bounds *pages = slu_arena_array(arena, count, sizeof *pages);
     SLU_TRY(slu_arena_status(arena, err));
     while (parquet_thrift_next(&c, &field)) {
-        seen |= field.id < 8 ? 1u << field.id : 0;
+        seen |= field.id >= 0 && field.id < 8 ? 1u << field.id : 0;
         column_index_field(&c, &field, pages, count);
     }
     if (!slu_cursor_ok(&c) || (seen & 0xe) != 0xe)
