@@ -243,6 +243,8 @@ store_remove(void *self, const char *location, slu_error *err)
     char bucket[BUCKET_BYTES];
     const char *key = NULL;
     SLU_TRY(s3_location_split(location, bucket, &key, err));
+    if (key[0] == 0)
+        return slu_error_set(err, SLU_INVALID, "%.200s is a whole bucket, which is not removed", location);
     removal r = {self, bucket, (size_t)(key - location)};
     SLU_TRY_IN(s3_remove(self, bucket, key, err), err, "%s", location);
     return store_list(self, location, remove_found, &r, err);

@@ -106,9 +106,9 @@ void
 kv_snapshots_sweep(fluss_kv_snapshots *snapshots, const fluss_kv_bucket *of, const char *location)
 {
     slu_error why;
-    kv_job *job = kv_job_new(snapshots);
     const char *slash = strrchr(location, '/');
-    if (job == NULL || slash == NULL)
+    kv_job *job = slash == NULL ? NULL : kv_job_new(snapshots);
+    if (job == NULL)
         return; /* the next start sweeps */
     job->dir = slu_arena_strndup(&job->arena, location, (size_t)(slash - location));
     slu_status status = sweep_kept(job, of, &why);

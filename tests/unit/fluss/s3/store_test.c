@@ -130,6 +130,8 @@ the_store_does_its_work(void)
     lists("log/t-1", "log/t-1/1/copy=7|", "");
     CHECK_OK(store.ops->remove(store.self, at("log/t-1/1/copy"), &err));
     lists("log", "log/_owner=2|", "");
+    if (!store.local)
+        CHECK_STATUS(store.ops->remove(store.self, "s3://lake", &err), SLU_INVALID);
     if (store.ops->settle != NULL)
         CHECK_OK(store.ops->settle(store.self, at("log"), &err));
 }
