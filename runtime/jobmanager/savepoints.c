@@ -9,7 +9,8 @@
 #include <inttypes.h>
 #include <pthread.h>
 
-#define LOOK_MS 10 /* how often a thread at work is looked at */
+#define LOOK_MS 10        /* how often a thread at work is looked at */
+#define SAVEPOINTS_MAX 16 /* of one job at a time: each becomes a thread that copies */
 
 /* WAITING: no checkpoint was triggered for it. PENDING: one was. WRITING: that is whole, and the thread is at work. */
 enum { WAITING, PENDING, WRITING };
@@ -50,6 +51,15 @@ unlink_one(job *j, savepoint *gone)
     slu_free(gone);
 }
 
+static uint32_t
+count_all(const job *j)
+{
+    uint32_t count = 0;
+    for (const savepoint *s = j->savepoints; s != NULL; s = s->next)
+        count++;
+    return count;
+}
+
 slu_status
 savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err)
 {
@@ -58,6 +68,8 @@ savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, 
         return slu_error_set(err, SLU_INVALID, "job %s is %s: a savepoint needs it RUNNING", j->name, job_state_name(j->state));
     if (j->stopping)
         return slu_error_set(err, SLU_CONFLICT, "job %s is being stopped already", j->name);
+    if (count_all(j) >= SAVEPOINTS_MAX)
+        return slu_error_set(err, SLU_LIMIT, "job %s has %d savepoints under way: ask again when one is done", j->name, SAVEPOINTS_MAX);
     if (strstr(message->path, "://") != NULL && strncmp(message->path, "file:///", 8) != 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "%s: savepoints go to directories only", message->path);
     savepoint *s = slu_alloc_zero(1, sizeof *s);
