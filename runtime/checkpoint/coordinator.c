@@ -279,12 +279,6 @@ slu_coordinator_acks(const slu_coordinator *c)
 }
 
 int64_t
-slu_coordinator_pending(const slu_coordinator *c)
-{
-    return c->pending;
-}
-
-int64_t
 slu_coordinator_completed(const slu_coordinator *c)
 {
     return c->completed;

@@ -82,8 +82,6 @@ slu_coordinator_deadline(const slu_coordinator *coordinator); /* when step has s
 
 /* The acks of the pending or finalizing checkpoint, by task; valid until finalized. */
 const slu_ack *slu_coordinator_acks(const slu_coordinator *coordinator);
-/* When and how the pending one was triggered. */
-int64_t slu_coordinator_pending(const slu_coordinator *coordinator);   /* -1: none */
 int64_t slu_coordinator_completed(const slu_coordinator *coordinator); /* newest whole; -1: none */
 
 #endif

@@ -514,13 +514,6 @@ slu_local_cancel(slu_local *local)
 }
 
 void
-slu_local_request_checkpoint(slu_local *local)
-{
-    if (local->coordinator != NULL)
-        slu_coordinator_request(local->coordinator, 0);
-}
-
-void
 slu_local_get_status(const slu_local *local, slu_local_status *out)
 {
     *out = local->status;
@@ -532,16 +525,4 @@ slu_local_get_status(const slu_local *local, slu_local_status *out)
         out->rows_out += emitted;
         out->rows_in += written;
     }
-}
-
-slu_worker *
-slu_local_worker(slu_local *local)
-{
-    return local->worker;
-}
-
-const slu_layout *
-slu_local_layout(const slu_local *local)
-{
-    return local->layout;
 }

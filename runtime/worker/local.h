@@ -46,10 +46,7 @@ SLU_CHECK slu_status slu_local_step(slu_local *local, int64_t *deadline, slu_err
 /* Sleeps until something happens or the deadline passes (real clocks only). */
 void slu_local_wait(slu_local *local, int64_t deadline);
 void slu_local_cancel(slu_local *local);
-void slu_local_request_checkpoint(slu_local *local);
 void slu_local_get_status(const slu_local *local, slu_local_status *out);
-slu_worker *slu_local_worker(slu_local *local); /* of the running attempt; NULL between attempts */
-const slu_layout *slu_local_layout(const slu_local *local);
 void slu_local_close(slu_local **local);
 
 #endif

@@ -536,34 +536,3 @@ slu_worker_counters(const slu_worker *worker, uint32_t position)
 {
     return slu_task_counters_get(worker->runs[position].task);
 }
-
-typedef struct metric_each {
-    void (*each)(void *to, const char *operator_id, uint32_t subtask, const char *name, uint32_t kind, int64_t value);
-    void *to;
-    const char *operator_id;
-    uint32_t subtask;
-} metric_each;
-
-static void
-one_metric(void *to, const char *name, uint32_t kind, int64_t value)
-{
-    const metric_each *call = to;
-    call->each(call->to, call->operator_id, call->subtask, name, kind, value);
-}
-
-void
-slu_worker_metrics(slu_worker *worker,
-                   void (*each)(void *to, const char *operator_id, uint32_t subtask, const char *name, uint32_t kind,
-                                int64_t value),
-                   void *to)
-{
-    for (uint32_t i = 0; i < worker->count; i++) {
-        const slu_task_loop *task = worker->runs[i].task;
-        for (uint32_t n = 0; n < slu_task_node_count(task); n++) {
-            const slu_node *node = slu_task_node(task, n);
-            metric_each call = {each, to, slu_node_id(node), slu_task_subtask(task)};
-            if (slu_node_services(node) != NULL)
-                slu_services_metrics(slu_node_services(node), one_metric, &call);
-        }
-    }
-}

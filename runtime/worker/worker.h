@@ -104,10 +104,5 @@ slu_channel *slu_worker_inbound(slu_worker *worker, uint32_t channel);
 void slu_worker_rows(const slu_worker *worker, int64_t *emitted, int64_t *written);
 /* By position in spec->tasks. */
 slu_task_counters slu_worker_counters(const slu_worker *worker, uint32_t position);
-/* Every metric of every plugin: name "operator_id.subtask.metric". Any thread. */
-void slu_worker_metrics(slu_worker *worker,
-                        void (*each)(void *to, const char *operator_id, uint32_t subtask, const char *name, uint32_t kind,
-                                     int64_t value),
-                        void *to);
 
 #endif

@@ -20,7 +20,6 @@ struct fluss_background {
     job_list waiting;
     job_list ready;
     bool ending;
-    size_t count; /* owner's */
 };
 
 static void
@@ -105,7 +104,6 @@ fluss_background_open(slu_loop *loop, fluss_background **out, slu_error *err)
 void
 fluss_background_submit(fluss_background *b, fluss_job *job)
 {
-    b->count++;
     (void)pthread_mutex_lock(&b->mutex);
     jobs_push(&b->waiting, job);
     (void)pthread_cond_signal(&b->more);
@@ -118,7 +116,6 @@ background_finish(fluss_background *b, fluss_job *jobs, bool closing)
     while (jobs != NULL) {
         fluss_job *job = jobs;
         jobs = job->next;
-        b->count--;
         const slu_error why = job->error; /* done frees the job */
         job->done(job, closing ? SLU_CLOSED : job->status, &why);
     }
@@ -131,12 +128,6 @@ fluss_background_step(fluss_background *b)
     fluss_job *jobs = jobs_take_all(&b->ready);
     (void)pthread_mutex_unlock(&b->mutex);
     background_finish(b, jobs, false);
-}
-
-size_t
-fluss_background_count(const fluss_background *b)
-{
-    return b->count;
 }
 
 void

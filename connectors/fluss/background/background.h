@@ -29,7 +29,5 @@ void fluss_background_close(fluss_background **background);
 void fluss_background_submit(fluss_background *background, fluss_job *job);
 /* Calls `done` for what is ready; to be called when the loop was woken. */
 void fluss_background_step(fluss_background *background);
-/* Jobs that are not done yet. */
-size_t fluss_background_count(const fluss_background *background);
 
 #endif
