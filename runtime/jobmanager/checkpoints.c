@@ -96,7 +96,9 @@ finalize(slu_jobmanager *jm, job *j, const slu_action *action)
                     status == SLU_OK ? "" : err.message);
     if (status == SLU_OK)
         savepoints_whole(jm, j, action->checkpoint, slu_buf_cstr(&directory), bytes);
-    slu_coordinator_finalized(j->coordinator, action->checkpoint, status == SLU_OK ? NULL : &err);
+    if (action->final ||
+        !savepoints_stop_writes(j, action->checkpoint)) /* else it is said when the savepoint is there, or is not */
+        slu_coordinator_finalized(j->coordinator, action->checkpoint, status == SLU_OK ? NULL : &err);
     slu_arena_fini(&manifest.arena);
     slu_buf_fini(&directory);
 }

@@ -240,6 +240,8 @@ void savepoints_aborted(slu_jobmanager *jm, job *j, int64_t checkpoint, const ch
 void savepoints_whole(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *path, int64_t bytes);
 /* Whether one is being written from that checkpoint, which is dropped when that is done. */
 bool savepoints_hold(job *j, int64_t checkpoint);
+/* Whether a savepoint that a stop is to leave is being written: only when it is there may the tasks hear that they end. */
+bool savepoints_stop_writes(const job *j, int64_t checkpoint);
 void savepoints_tick(slu_jobmanager *jm, job *j);
 int64_t savepoints_deadline(const slu_jobmanager *jm, const job *j);
 void savepoints_free(job *j);

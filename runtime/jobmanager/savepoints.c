@@ -6,8 +6,10 @@
 #include "base/sizes.h"
 #include "checkpoint/savepoint.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #define LOOK_MS 10        /* how often a thread at work is looked at */
 #define SAVEPOINTS_MAX 16 /* of one job at a time: each becomes a thread that copies */
@@ -60,6 +62,16 @@ count_all(const job *j)
     return count;
 }
 
+/* A stop cannot be taken back everywhere (a drain has ended the sources), so that a place that takes nothing is found out before. */
+static slu_status
+place_check(const char *path, slu_error *err)
+{
+    if (path[0] == 0)
+        return SLU_OK;
+    SLU_TRY(slu_dir_make(path, err));
+    return access(path, W_OK | X_OK) == 0 ? SLU_OK : slu_errno_set(err, errno, "write into", path);
+}
+
 slu_status
 savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err)
 {
@@ -72,6 +84,9 @@ savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, 
         return slu_error_set(err, SLU_LIMIT, "job %s has %d savepoints under way: ask again when one is done", j->name, SAVEPOINTS_MAX);
     if (strstr(message->path, "://") != NULL && strncmp(message->path, "file:///", 8) != 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "%s: savepoints go to directories only", message->path);
+    const char *place = strncmp(message->path, "file://", 7) == 0 ? message->path + 7 : message->path;
+    if (stop && place_check(place, err) != SLU_OK)
+        return slu_error_in(err, err->status, "no savepoint of job %s, which goes on", j->name);
     savepoint *s = slu_alloc_zero(1, sizeof *s);
     if (s == NULL)
         return slu_error_set(err, SLU_NOMEM, "a savepoint");
@@ -81,7 +96,7 @@ savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, 
                      .flags = message->flags,
                      .checkpoint = -1,
                      .began_ms = jm_now(jm)};
-    (void)snprintf(s->to, sizeof s->to, "%s", strncmp(message->path, "file://", 7) == 0 ? message->path + 7 : message->path);
+    (void)snprintf(s->to, sizeof s->to, "%s", place);
     j->savepoints = s;
     if (stop)
         job_stop(jm, j, message->flags);
@@ -143,6 +158,8 @@ write_begin(slu_jobmanager *jm, job *j, savepoint *s, const char *checkpoint)
     s->state = WRITING;
     if (status == SLU_OK && pthread_create(&s->thread, NULL, write_it, s) == 0)
         return;
+    if ((s->flags & SLU_STOP_AFTER) != 0)
+        j->stopping = false;
     answer_failed(jm, j, s, SLU_NOMEM, status == SLU_OK ? "no thread for it" : s->error.message);
     unlink_one(j, s);
 }
@@ -157,6 +174,15 @@ savepoints_whole(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *pat
         s->bytes = bytes;
         write_begin(jm, j, s, path);
     }
+}
+
+bool
+savepoints_stop_writes(const job *j, int64_t checkpoint)
+{
+    for (const savepoint *s = j->savepoints; s != NULL; s = s->next)
+        if (s->state == WRITING && s->checkpoint == checkpoint && (s->flags & SLU_STOP_AFTER) != 0)
+            return true;
+    return false;
 }
 
 bool
@@ -177,6 +203,8 @@ written(slu_jobmanager *jm, job *j, savepoint *s)
 {
     (void)pthread_join(s->thread, NULL);
     if (s->status != SLU_OK) {
+        if ((s->flags & SLU_STOP_AFTER) != 0)
+            j->stopping = false; /* its sources go on when they hear that the checkpoint is complete, and not the last */
         answer_failed(jm, j, s, s->status, s->error.message);
         slu_log_warn(jm->spec.env, "SAVEPOINT-FAILED", "job %s: %s", j->name, s->error.message);
     } else {
@@ -193,7 +221,10 @@ written(slu_jobmanager *jm, job *j, savepoint *s)
     }
     const bool drop = s->drop;
     const int64_t checkpoint = s->checkpoint;
+    const bool awaited = savepoints_stop_writes(j, checkpoint);
     unlink_one(j, s);
+    if (awaited && !savepoints_stop_writes(j, checkpoint) && j->coordinator != NULL)
+        slu_coordinator_finalized(j->coordinator, checkpoint, NULL);
     if (drop && !savepoints_hold(j, checkpoint))
         attempt_drop(jm, j, checkpoint);
 }
