@@ -715,22 +715,3 @@ s3_list(s3_client *client, const char *bucket, const char *prefix, s3_found foun
     }
     return SLU_OK;
 }
-
-slu_status
-s3_location_split(const char *location, char bucket[64], const char **out_key, slu_error *err)
-{
-    static const char *const schemes[] = {"s3://", "s3a://", "s3n://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        if (strncmp(location, schemes[i], strlen(schemes[i])) != 0)
-            continue;
-        const char *name = location + strlen(schemes[i]);
-        const size_t bytes = strcspn(name, "/");
-        if (bytes == 0 || bytes > 63)
-            break;
-        memcpy(bucket, name, bytes);
-        bucket[bytes] = 0;
-        *out_key = name + bytes + (name[bytes] == '/');
-        return SLU_OK;
-    }
-    return slu_error_set(err, SLU_INVALID, "\"%.200s\" is no S3 location (s3://bucket/key)", location);
-}

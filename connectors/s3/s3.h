@@ -93,4 +93,14 @@ SLU_CHECK slu_status s3_upload_finish(s3_upload **upload, bool keep, slu_error *
 /* "s3://bucket/key", "s3a://", "s3n://": the key begins behind the bucket's "/" and may be empty. */
 SLU_CHECK slu_status s3_location_split(const char *location, char bucket[64], const char **out_key, slu_error *err);
 
+/* The same by location. get appends at most `bytes_max` bytes, and leaves `out` as it was when it fails; read may be of no bytes. */
+SLU_CHECK slu_status s3_location_get(s3_client *client, const char *location, size_t bytes_max, slu_buf *out, slu_error *err);
+SLU_CHECK slu_status s3_location_read(s3_client *client, const char *location, int64_t offset, void *out, size_t bytes,
+                                      slu_error *err);
+SLU_CHECK slu_status s3_location_size(s3_client *client, const char *location, int64_t *out, slu_error *err);
+SLU_CHECK slu_status s3_location_put(s3_client *client, const char *location, slu_view data, bool exclusive, slu_error *err);
+SLU_CHECK slu_status s3_location_remove(s3_client *client, const char *location, slu_error *err);
+/* Every object below a folder ("s3://b/t" does not list "s3://b/t2/x"); an object's key is its location, in the scheme of `location`. */
+SLU_CHECK slu_status s3_location_list(s3_client *client, const char *location, s3_found found, void *to, slu_error *err);
+
 #endif

@@ -1,7 +1,6 @@
 #include "fluss/s3/fluss_s3.h"
 
 #include "base/alloc.h"
-#include "base/arena.h"
 #include "base/file.h"
 #include "base/sizes.h"
 #include "s3/s3.h"
@@ -14,7 +13,6 @@
 #include <unistd.h>
 
 #define BUCKET_BYTES 64
-#define REMOVE_ARENA_BYTES_MAX ((size_t)256 << 20)
 
 /* ---- settings ---- */
 
@@ -96,64 +94,39 @@ file_map(const char *path, slu_view *out, slu_error *err)
 static slu_status
 store_put_file(void *self, const char *location, const char *path, bool may_link, const atomic_bool *stop, slu_error *err)
 {
-    char bucket[BUCKET_BYTES];
-    const char *key = NULL;
     slu_view data = {0};
     (void)may_link;
-    SLU_TRY(s3_location_split(location, bucket, &key, err));
     if (stop != NULL && atomic_load(stop))
         return slu_error_set(err, SLU_CLOSED, "%s is not sent: this process ends", path);
     SLU_TRY(file_map(path, &data, err));
-    const slu_status status = s3_put(self, bucket, key, data, false, err);
+    const slu_status status = s3_location_put(self, location, data, false, err);
     if (data.bytes != 0)
         (void)munmap((void *)(uintptr_t)data.data, data.bytes);
-    return status < 0 ? slu_error_in(err, status, "%s", location) : status;
+    return status;
 }
 
 static slu_status
 store_put(void *self, const char *location, slu_view data, bool exclusive, slu_error *err)
 {
-    char bucket[BUCKET_BYTES];
-    const char *key = NULL;
-    SLU_TRY(s3_location_split(location, bucket, &key, err));
-    SLU_TRY_IN(s3_put(self, bucket, key, data, exclusive, err), err, "%s", location);
-    return SLU_OK;
+    return s3_location_put(self, location, data, exclusive, err);
 }
 
 static slu_status
 store_get(void *self, const char *location, size_t bytes_max, slu_buf *out, slu_error *err)
 {
-    char bucket[BUCKET_BYTES];
-    const char *key = NULL;
-    const size_t own_max = out->bytes_max;
-    SLU_TRY(s3_location_split(location, bucket, &key, err));
-    if (own_max > out->bytes && bytes_max < own_max - out->bytes)
-        out->bytes_max = out->bytes + bytes_max;
-    const slu_status status = s3_get(self, bucket, key, out, err);
-    out->bytes_max = own_max;
-    return status < 0 ? slu_error_in(err, status, "%s", location) : status;
+    return s3_location_get(self, location, bytes_max, out, err);
 }
 
 static slu_status
 store_read(void *self, const char *location, int64_t offset, void *out, size_t bytes, slu_error *err)
 {
-    char bucket[BUCKET_BYTES];
-    const char *key = NULL;
-    SLU_TRY(s3_location_split(location, bucket, &key, err));
-    SLU_TRY_IN(s3_read(self, bucket, key, offset, out, bytes, err), err, "%s", location);
-    return SLU_OK;
+    return s3_location_read(self, location, offset, out, bytes, err);
 }
 
 static slu_status
 store_size(void *self, const char *location, int64_t *out, slu_error *err)
 {
-    char bucket[BUCKET_BYTES];
-    const char *key = NULL;
-    s3_head head;
-    SLU_TRY(s3_location_split(location, bucket, &key, err));
-    SLU_TRY_IN(s3_head_get(self, bucket, key, &head, err), err, "%s", location);
-    *out = head.bytes;
-    return SLU_OK;
+    return s3_location_size(self, location, out, err);
 }
 
 static slu_status
@@ -187,67 +160,38 @@ store_get_file(void *self, const char *location, const char *path, slu_error *er
     return status;
 }
 
-/* From keys back to locations. */
 typedef struct listing {
     fluss_stored_found found;
     void *to;
-    char location[S3_KEY_BYTES_MAX + BUCKET_BYTES + 8];
-    size_t root_bytes; /* "s3://bucket/" */
 } listing;
 
 static slu_status
 on_object(void *to, const s3_object *object, slu_error *err)
 {
-    listing *l = to;
-    const size_t bytes = strlen(object->key);
-    if (bytes >= sizeof l->location - l->root_bytes)
-        return slu_error_set(err, SLU_LIMIT, "the server lists a key of %zu bytes (S3 knows at most %d)", bytes, S3_KEY_BYTES_MAX);
-    memcpy(l->location + l->root_bytes, object->key, bytes + 1);
-    const fluss_stored stored = {l->location, object->bytes};
+    const listing *l = to;
+    const fluss_stored stored = {object->key, object->bytes};
     return l->found(l->to, &stored, err);
 }
 
 static slu_status
 store_list(void *self, const char *location, fluss_stored_found found, void *to, slu_error *err)
 {
-    char bucket[BUCKET_BYTES];
-    char prefix[S3_KEY_BYTES_MAX + 2];
-    const char *key = NULL;
-    listing l = {.found = found, .to = to};
-    SLU_TRY(s3_location_split(location, bucket, &key, err));
-    if (strlen(key) >= S3_KEY_BYTES_MAX)
-        return slu_error_set(err, SLU_INVALID, "%.200s...: an S3 key has at most %d bytes", location, S3_KEY_BYTES_MAX);
-    (void)snprintf(prefix, sizeof prefix, "%s%s", key, key[0] != 0 ? "/" : "");
-    l.root_bytes = (size_t)(key - location);
-    memcpy(l.location, location, l.root_bytes);
-    SLU_TRY_IN(s3_list(self, bucket, prefix, on_object, &l, err), err, "%s", location);
-    return SLU_OK;
+    listing l = {found, to};
+    return s3_location_list(self, location, on_object, &l, err);
 }
-
-typedef struct removal {
-    s3_client *client;
-    const char *bucket;
-    size_t root_bytes;
-} removal;
 
 static slu_status
-remove_found(void *to, const fluss_stored *stored, slu_error *err)
+remove_found(void *client, const s3_object *object, slu_error *err)
 {
-    const removal *r = to;
-    return s3_remove(r->client, r->bucket, stored->location + r->root_bytes, err);
+    return s3_location_remove(client, object->key, err);
 }
 
+/* The file of that name, and all below it; a whole bucket is refused by the first. */
 static slu_status
 store_remove(void *self, const char *location, slu_error *err)
 {
-    char bucket[BUCKET_BYTES];
-    const char *key = NULL;
-    SLU_TRY(s3_location_split(location, bucket, &key, err));
-    if (key[0] == 0)
-        return slu_error_set(err, SLU_INVALID, "%.200s is a whole bucket, which is not removed", location);
-    removal r = {self, bucket, (size_t)(key - location)};
-    SLU_TRY_IN(s3_remove(self, bucket, key, err), err, "%s", location);
-    return store_list(self, location, remove_found, &r, err);
+    SLU_TRY(s3_location_remove(self, location, err));
+    return s3_location_list(self, location, remove_found, self, err);
 }
 
 static void
