@@ -16,9 +16,10 @@ import tempfile
 import time
 
 here = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(here, "..", "..", "interop", "fluss"))
+sys.path[:0] = [os.path.join(here, ".."), os.path.join(here, "..", "..", "interop", "fluss")]
 import cluster  # noqa: E402
 import jars  # noqa: E402
+from processes import cpu_seconds, peak_mib, peak_reset  # noqa: E402
 
 SERVER_CORE, CLIENT_CORE = 0, max(0, min(1, (os.cpu_count() or 1) - 1))
 # name, the client's workload, the same shorter
@@ -45,22 +46,6 @@ def pin(core):
 def pin_threads(pid, core):
     for thread in os.listdir(f"/proc/{pid}/task"):
         os.sched_setaffinity(int(thread), {core})
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_reset(pid):
-    with open(f"/proc/{pid}/clear_refs", "w") as file:
-        file.write("5")
-
-
-def peak_mib(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
 
 
 class Ours:

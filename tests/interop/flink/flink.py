@@ -25,6 +25,8 @@ FLAGS = ["--add-exports=java.base/sun.net.util=ALL-UNNAMED", "--add-exports=java
             "java.util.concurrent", "java.util.concurrent.atomic", "java.util.concurrent.locks"))]
 LOG4J = """rootLogger.level=WARN
 rootLogger.appenderRef.file.ref=Main
+logger.tiering.name=org.apache.fluss.flink.tiering.source.enumerator
+logger.tiering.level=INFO
 appender.main.name=Main
 appender.main.type=File
 appender.main.fileName=${sys:log.file}
@@ -45,8 +47,9 @@ def class_path():
 class Flink:
     """JVMs with a folder for their settings and logs."""
 
-    def __init__(self, folder):
-        self.folder, self.java, self.path, self.jvms = folder, jars.java(), class_path(), []
+    def __init__(self, folder, flags=cluster.QUICK_START, more_jars=()):
+        """flags: of every JVM; a measurement passes none, so that they are as they are shipped."""
+        self.folder, self.java, self.path, self.jvms, self.flags = folder, jars.java(), ":".join([class_path(), *more_jars]), [], flags
         os.makedirs(os.path.join(folder, "conf"), exist_ok=True)
         for name, text in (("config.yaml", CONFIGURATION.format(folder=folder)), ("log4j.properties", LOG4J)):
             with open(os.path.join(folder, "conf", name), "w") as file:
@@ -55,7 +58,7 @@ class Flink:
     def start(self, name, main, *arguments):
         conf = os.path.join(self.folder, "conf")
         jvm = subprocess.Popen(
-            [self.java, "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *FLAGS, f"-Dlog.file={self.folder}/{name}.log",
+            [self.java, "-Xmx1g", *self.flags, *FLAGS, f"-Dlog.file={self.folder}/{name}.log",
              f"-Dlog4j.configurationFile=file:{conf}/log4j.properties", "-cp", self.path, main, *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder,
             env={**os.environ, "FLINK_CONF_DIR": conf}, preexec_fn=cluster.die_with_parent)

@@ -45,10 +45,11 @@ def frauds():
 
 
 class Server:
-    def __init__(self, sluice, folder):
+    def __init__(self, sluice, folder, lake=None):
+        """lake: the settings of its lake as words; a directory in the folder without any."""
+        lake = lake or ["--datalake.iceberg.type", "hadoop", "--datalake.iceberg.warehouse", os.path.join(folder, "warehouse")]
         self.process = subprocess.Popen(
-            [sluice, "server", "--listen", "127.0.0.1:0", "--data-dir", os.path.join(folder, "data"), "--datalake.format", "iceberg",
-             "--datalake.iceberg.type", "hadoop", "--datalake.iceberg.warehouse", os.path.join(folder, "warehouse")],
+            [sluice, "server", "--listen", "127.0.0.1:0", "--data-dir", os.path.join(folder, "data"), "--datalake.format", "iceberg", *lake],
             stderr=subprocess.PIPE, text=True, preexec_fn=cluster.die_with_parent)
         for line in self.process.stderr:
             if line.startswith("server: ready at "):

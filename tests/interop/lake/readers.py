@@ -19,6 +19,7 @@ def pyiceberg(lake, name, columns):
 
 
 def duckdb_connection(lake):
+    """With the keys of the lake's S3; without them where there is none (None)."""
     import duckdb
     import duckdb_extension_avro
     import duckdb_extension_httpfs
@@ -27,6 +28,8 @@ def duckdb_connection(lake):
     for module in (duckdb_extension_httpfs, duckdb_extension_avro, duckdb_extension_iceberg):
         path, = glob.glob(os.path.join(os.path.dirname(module.__file__), "extensions", "*", "*.duckdb_extension"))
         connection.execute(f"LOAD '{path}'")
+    if lake is None:
+        return connection
     secure, _, host = lake.s3_endpoint.partition("://")
     connection.execute(f"CREATE SECRET (TYPE s3, KEY_ID '{lake.access}', SECRET '{lake.secret}', REGION '{lake.region}', ENDPOINT '{host}', "
                        f"URL_STYLE 'path', USE_SSL {str(secure == 'https').lower()})")
