@@ -3,8 +3,10 @@
 
 #include "base/alloc.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #define FORMAT 1
 #define BUSY_MS 2000
@@ -146,12 +148,22 @@ set_up(slu_jobstore *store, const char *path, slu_error *err)
     return cluster_load(store, err);
 }
 
+/* Jobs are kept with their settings, secrets among them: a new file is its owner's alone, and so is what SQLite puts beside it. */
+static void
+make_private(const char *path)
+{
+    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        (void)close(fd); /* else it is there, or SQLite says why it cannot be */
+}
+
 slu_status
 slu_jobstore_open(const char *path, slu_jobstore **out, slu_error *err)
 {
     slu_jobstore *store = slu_alloc_zero(1, sizeof *store);
     if (store == NULL)
         return slu_error_set(err, SLU_NOMEM, "a job store");
+    make_private(path);
     const int code = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     slu_status status = code == SQLITE_OK ? SLU_OK : failed(store, code, path, err);
     if (status == SLU_OK) {

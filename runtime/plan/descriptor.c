@@ -6,6 +6,7 @@
 #include "yaml.h"
 
 #include <ctype.h>
+#include <strings.h>
 
 /* ---- What a descriptor may say: option tables over these structs ----------------------------------------------------------------- */
 
@@ -618,6 +619,52 @@ line_of(slu_view text, uint32_t line)
     return slu_view_of(at, (size_t)((stop == NULL ? end : stop) - at));
 }
 
+/* Behind the ':' of a key that names a secret: where its value is. 0: no such key begins here. */
+static size_t
+secret_key(slu_view line, size_t at)
+{
+    static const char *const words[] = {"secret", "token", "credential", "password", "access-key", "header."};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const size_t bytes = strlen(words[i]);
+        if (line.bytes - at < bytes || strncasecmp((const char *)line.data + at, words[i], bytes) != 0)
+            continue;
+        for (size_t end = at + bytes; end < line.bytes && strchr(" ,{}", line.data[end]) == NULL; end++)
+            if (line.data[end] == ':')
+                return end + 1;
+    }
+    return 0;
+}
+
+static size_t
+value_end(slu_view line, size_t at)
+{
+    while (at < line.bytes && line.data[at] == ' ')
+        at++;
+    const uint8_t quote = at < line.bytes && (line.data[at] == '"' || line.data[at] == '\'') ? line.data[at++] : 0;
+    while (at < line.bytes && (quote != 0 ? line.data[at] != quote : line.data[at] != ',' && line.data[at] != '}'))
+        at++;
+    return at;
+}
+
+/* The line with a star for each character of a secret. */
+static void
+line_masked(slu_view line, slu_buf *out)
+{
+    size_t hidden = 0; /* up to here */
+    for (size_t at = 0; at < line.bytes; at++) {
+        const size_t value = at >= hidden ? secret_key(line, at) : 0;
+        if (value != 0) {
+            slu_buf_append(out, line.data + at, value - at);
+            hidden = value_end(line, value);
+            at = value - 1;
+        } else if (at >= hidden || line.data[at] == ' ') {
+            slu_buf_u8(out, line.data[at]);
+        } else if ((line.data[at] & 0xc0) != 0x80) {
+            slu_buf_u8(out, '*');
+        }
+    }
+}
+
 /* Copies the line, control characters as spaces, and puts the caret below the column: a character, not a byte, each. */
 static void
 line_report(slu_view line, uint32_t column, slu_buf *out)
@@ -643,6 +690,9 @@ slu_descriptor_report(const char *path, slu_view text, const slu_error *error, s
         slu_buf_printf(out, "%s: %s\n", path, error->message);
         return;
     }
+    SLU_AUTO(slu_buf_fini) slu_buf line = {0};
+    slu_buf_init(&line, SLU_GRAPH_TEXT_BYTES_MAX);
+    line_masked(line_of(text, error->line), &line);
     slu_buf_printf(out, "%s:%u:%u: %s\n", path, error->line, error->column, error->message);
-    line_report(line_of(text, error->line), error->column, out);
+    line_report(slu_buf_view(&line), error->column, out);
 }

@@ -5,6 +5,7 @@
 #include "jobmanager/jobstore.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static slu_error err;
 
@@ -55,6 +56,9 @@ a_job_survives(void **state)
     (void)snprintf(path, sizeof path, "%s/jobs.sqlite", dir);
     slu_job_record job = {.id = "j", .name = "name", .state = "CREATED", .failure = "", .submit = slu_view_of_text("submit")};
     CHECK_OK(slu_jobstore_open(path, &store, &err));
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600); /* settings of jobs are in it, secrets too */
     char cluster[40];
     (void)snprintf(cluster, sizeof cluster, "%s", slu_jobstore_cluster(store));
     CHECK_OK(slu_jobstore_add_job(store, &job, &err));
