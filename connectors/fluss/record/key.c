@@ -72,6 +72,19 @@ fluss_bucket_of(uint8_t function, slu_view key, int32_t buckets)
 /* ---- Encodings ---- */
 
 static slu_status
+iceberg_refuse(const fluss_type *type, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf text = {0};
+    slu_buf_init(&text, 256);
+    fluss_type_print(type, &text);
+    return slu_error_set(
+        err, SLU_UNSUPPORTED,
+        "a bucket key of type %s has no Iceberg encoding, and the table is one of the lake (table.datalake.enabled): "
+        "choose another bucket.key, or INT for the column",
+        slu_buf_cstr(&text));
+}
+
+static slu_status
 iceberg_put(const fluss_type *type, const slu_column *column, int64_t row, slu_buf *out, slu_error *err)
 {
     uint8_t decimal[16];
@@ -97,7 +110,7 @@ iceberg_put(const fluss_type *type, const slu_column *column, int64_t row, slu_b
         data = slu_column_bytes(column, row, &bytes);
         slu_buf_append(out, data, (size_t)bytes);
         break;
-    default: return slu_error_set(err, SLU_UNSUPPORTED, "a key column of this type has no Iceberg encoding");
+    default: return iceberg_refuse(type, err);
     }
     return SLU_OK;
 }
