@@ -5,10 +5,12 @@ one thread. Reading brings every column of every row into Arrow batches; writing
 """
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from processes import peak_mib  # noqa: E402
 
 CODECS = {"zstd": 6, "snappy": 1}  # zstd at level 1 on both sides
 BATCH_ROWS = 8192
@@ -18,7 +20,7 @@ def measured(work):
     cpu, begun = time.process_time(), time.monotonic()
     rows = work()
     print(json.dumps({"rows": rows, "seconds": time.monotonic() - begun, "cpu": time.process_time() - cpu,
-                      "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+                      "peak": peak_mib(os.getpid())}))
 
 
 def duckdb_connection():
@@ -27,8 +29,10 @@ def duckdb_connection():
 
 
 def duckdb_scan(paths):
+    import pyarrow.dataset  # noqa: F401  DuckDB loads it for its first batch: not what is measured
     connection = duckdb_connection()
-    measured(lambda: sum(batch.num_rows for batch in connection.execute("SELECT * FROM read_parquet($1)", [paths]).fetch_record_batch(BATCH_ROWS)))
+    connection.execute("SELECT 1").to_arrow_reader(1).read_all()
+    measured(lambda: sum(batch.num_rows for batch in connection.execute("SELECT * FROM read_parquet($1)", [paths]).to_arrow_reader(BATCH_ROWS)))
 
 
 def pyarrow_scan(paths):
@@ -77,7 +81,8 @@ def compare(program, title, paths, rows, folder):
              "pyarrow": best(lambda: by_python("scan", "pyarrow", *paths))}
     for who, result in scans.items():
         show(f"scan, {who}", result, size)
-    print("  ours: " + ", ".join(f"{scans[who]['cpu'] / scans['sluice']['cpu']:.2f} times the rows per CPU second of {who}" for who in ("DuckDB", "pyarrow")))
+    more = {who: scans[who]["cpu"] / scans["sluice"]["cpu"] for who in ("DuckDB", "pyarrow")}
+    print("  ours: " + ", ".join(f"{times:.2f} times the rows per CPU second of {who}" for who, times in more.items()))
     for codec, number in CODECS.items():
         out = os.path.join(folder, "written.parquet")
         mine = best(lambda: asked([program, "write", str(number), out, *paths]))
