@@ -38,7 +38,9 @@ server_spawn(void)
     assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
     assert_int_equal(posix_spawn_file_actions_adddup2(&actions, ends[1], 1), 0);
     assert_int_equal(posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0), 0);
-    assert_int_equal(posix_spawn(&child, program, &actions, NULL, arguments, environ), 0);
+    const int failed = posix_spawn(&child, program, &actions, NULL, arguments, environ);
+    child = failed == 0 ? child : 0;
+    assert_int_equal(failed, 0);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)close(ends[1]);
     size_t bytes = 0;
@@ -58,8 +60,11 @@ static void
 server_kill(void)
 {
     int how = 0;
+    if (child <= 0)
+        return; /* it was never begun, and 0 would be everybody here */
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, &how, 0), child);
+    child = 0;
 }
 
 static void

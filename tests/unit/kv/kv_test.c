@@ -471,6 +471,37 @@ a_store_that_cannot_be_stored_is_read_and_stops_no_other(void **state)
     slu_kv_pool_close(&pool);
 }
 
+#define MANY 6
+#define MANY_ROUNDS 5
+
+/* Stores share a budget that is smaller than what any of them is given, and are closed when the storer has their rows. */
+static void
+many_stores_are_closed_while_their_rows_are_stored(void **state)
+{
+    (void)state;
+    slu_error err;
+    char dir[80];
+    const slu_kv_pool_options options = {.rows_bytes = (size_t)1 << 20};
+    slu_kv_pool *pool = NULL;
+    slu_kv *kvs[MANY] = {NULL};
+    CHECK_OK(slu_kv_pool_open(&options, &pool, &err));
+    for (int round = 0; round < MANY_ROUNDS; round++)
+        for (int i = 0; i < MANY; i++) {
+            (void)snprintf(dir, sizeof dir, "%s/many-%d", root, i);
+            slu_kv_close(&kvs[i]); /* maybe on its way since the round before */
+            CHECK_OK(slu_kv_open(pool, dir, &kvs[i], &err));
+            assert_int_equal(applied(kvs[i]), round);
+            put_range(kvs[i], round * FILE_ROWS, (round + 1) * FILE_ROWS, (uint32_t)round + 1);
+            assert_int_equal(rows_found(kvs[(i + 1) % MANY] != NULL ? kvs[(i + 1) % MANY] : kvs[i], 0, round), round);
+        }
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(rows_found(kvs[i], 0, MANY_ROUNDS * FILE_ROWS), MANY_ROUNDS * FILE_ROWS);
+        assert_false(slu_kv_failed(kvs[i]));
+        slu_kv_close(&kvs[i]);
+    }
+    slu_kv_pool_close(&pool);
+}
+
 /* What died before RocksDB has threads here, whose copies a child would wait for. */
 static int
 make_root_and_die_in_it(void **state)
@@ -508,6 +539,7 @@ main(void)
         cmocka_unit_test(a_store_that_closes_ends_its_checkpoint),
         cmocka_unit_test(a_file_that_was_taken_in_is_not_written_over),
         cmocka_unit_test(a_store_that_cannot_be_stored_is_read_and_stops_no_other),
+        cmocka_unit_test(many_stores_are_closed_while_their_rows_are_stored),
         cmocka_unit_test(a_broken_directory_is_an_error_with_a_name),
     };
     return cmocka_run_group_tests(tests, make_root_and_die_in_it, remove_root);
