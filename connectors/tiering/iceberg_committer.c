@@ -147,6 +147,9 @@ committer_write(void *instance, const slu_batch *batch, slu_error *err)
 {
     iceberg_committer *self = instance;
     const slu_column results = slu_batch_column(batch, 1);
+    if (batch->rows > ROUNDS_MAX) /* it would never fit */
+        return slu_error_set(err, SLU_LIMIT, "iceberg_committer: %lld results in one batch; at most %d", (long long)batch->rows,
+                             ROUNDS_MAX);
     if (self->round_count + batch->rows > ROUNDS_MAX)
         return SLU_AGAIN;
     for (int64_t i = 0; i < batch->rows; i++) {
