@@ -25,9 +25,9 @@ static slu_status
 client_start(fluss_face *face, const face_options *options, bool watch, slu_error *err)
 {
     fluss_client_options client = {.bootstrap_servers = options->bootstrap_servers,
-                                         .request_timeout_ms = options->request_timeout_ms,
-                                         .login = options->login,
-                                         .files = options->files};
+                                   .request_timeout_ms = options->request_timeout_ms,
+                                   .login = options->login,
+                                   .files = options->files};
     client.files.open = fluss_s3_open;
     SLU_TRY(fluss_client_open(&face->env, &client, &face->client, err));
     SLU_TRY(fluss_target_open(face->client, face->database, face->table, &face->target, err));

@@ -72,8 +72,8 @@ nested_names_match(const iceberg_type *type, const struct ArrowSchema *input, co
     for (uint32_t i = 0; i < type->field_count; i++) {
         const char *name = input->children[i]->name;
         if (type->kind == ICEBERG_STRUCT && (name == NULL || strcmp(name, type->fields[i].name) != 0))
-            return slu_error_set(err, SLU_INVALID, "column \"%s\": field %u is \"%s\" in the table and \"%s\" in the input", column, i,
-                                 type->fields[i].name, name == NULL ? "" : name);
+            return slu_error_set(err, SLU_INVALID, "column \"%s\": field %u is \"%s\" in the table and \"%s\" in the input", column,
+                                 i, type->fields[i].name, name == NULL ? "" : name);
         SLU_TRY(nested_names_match(&type->fields[i].type, input->children[i], column, err));
     }
     return SLU_OK;

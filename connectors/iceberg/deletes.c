@@ -176,7 +176,9 @@ positions_load(iceberg_deletes *deletes, const iceberg_scan_file *from, slu_erro
         {.field_id = ICEBERG_FIELD_FILE_PATH,
          .name = "file_path",
          .column = {.name = "file_path", .field_id = ICEBERG_FIELD_FILE_PATH, .kind = PARQUET_KIND_STRING}},
-        {.field_id = ICEBERG_FIELD_POS, .name = "pos", .column = {.name = "pos", .field_id = ICEBERG_FIELD_POS, .kind = PARQUET_KIND_LONG}},
+        {.field_id = ICEBERG_FIELD_POS,
+         .name = "pos",
+         .column = {.name = "pos", .field_id = ICEBERG_FIELD_POS, .kind = PARQUET_KIND_LONG}},
     };
     return file_each(deletes, from, WANTS, 2, positions_batch, NULL, err);
 }

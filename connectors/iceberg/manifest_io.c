@@ -3,8 +3,8 @@
 #include "iceberg/names.h"
 
 slu_status
-iceberg_list_get(const iceberg_store *store, const char *location, slu_arena *arena, iceberg_manifest_file **out,
-                 size_t *out_count, slu_error *err)
+iceberg_list_get(const iceberg_store *store, const char *location, slu_arena *arena, iceberg_manifest_file **out, size_t *out_count,
+                 slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf raw = {0};
     slu_buf_init(&raw, ICEBERG_LIST_BYTES_MAX + 1);

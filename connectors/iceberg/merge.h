@@ -28,7 +28,7 @@ typedef struct iceberg_merge {
     int32_t content;         /* ICEBERG_MANIFEST_: which are merged */
     const char *uuid;        /* names the files: <uuid>-m<n>.avro */
     int attempt;
-    bool all; /* bins of two and more are merged, the newest too */
+    bool all;                                /* bins of two and more are merged, the newest too */
     const char *written[ICEBERG_MERGED_MAX]; /* out */
     size_t written_count;
 } iceberg_merge;

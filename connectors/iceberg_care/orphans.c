@@ -193,10 +193,12 @@ iceberg_orphans_remove(const iceberg_catalog *catalog, iceberg_table *table, con
     work.older_than_ms = slu_wall_ms(catalog->env) - age_ms;
     for (size_t i = 0; i < files.count; i++)
         SLU_TRY(file_sort(&work, &files.items[i], err));
-    if (out->reached == 0 && out->orphans != 0) /* its own metadata lies there: names do not match, and every file would be an orphan */
-        return slu_error_set(err, SLU_CONFLICT,
-                             "no file was removed: none of the %lld files in %s is one that the table names: it names them otherwise",
-                             (long long)out->listed, files.folder);
+    if (out->reached == 0 &&
+        out->orphans != 0) /* its own metadata lies there: names do not match, and every file would be an orphan */
+        return slu_error_set(
+            err, SLU_CONFLICT,
+            "no file was removed: none of the %lld files in %s is one that the table names: it names them otherwise",
+            (long long)out->listed, files.folder);
     if (!options->dry_run)
         out->failed = iceberg_removal_run(&work.removal, store);
     return SLU_OK;

@@ -15,8 +15,9 @@
 /* X(field, name, default, flags, help) */
 #define LAKE_SETTINGS(X, s, m)                                                                                                     \
     X(s, m, type, "type", "hadoop", 0u, "the Iceberg catalog: hadoop (tables in a directory or in S3) or rest"),                   \
-        X(s, m, warehouse, "warehouse", NULL, 0u, "where the tables are: a directory, file:/path or s3://bucket/path; with rest "  \
-                                                  "its name there"),                                                               \
+        X(s, m, warehouse, "warehouse", NULL, 0u,                                                                                  \
+          "where the tables are: a directory, file:/path or s3://bucket/path; with rest "                                          \
+          "its name there"),                                                                                                       \
         X(s, m, uri, "uri", NULL, 0u, "with rest: where the catalog answers"),                                                     \
         X(s, m, prefix, "prefix", NULL, 0u, "with rest: the first part of every path"),                                            \
         X(s, m, token, "token", NULL, SLU_OPTION_SECRET, "with rest: a bearer token"),                                             \
@@ -64,7 +65,8 @@ typedef struct lake_plugin_options {
     SLU_OPTION(option, STRING, s, m.field, initial, text, .param = LAKE_SETTING_PREFIX option, .flags = (option_flags))
 #define LAKE_PLUGIN_OPTIONS(s, m)                                                                                                  \
     LAKE_SETTINGS(LAKE_PLUGIN_OPTION, s, m),                                                                                       \
-        SLU_OPTION("settings", MAP, s, m.more, NULL, "more settings of the catalog, such as header.NAME", .flags = SLU_OPTION_SECRET)
+        SLU_OPTION("settings", MAP, s, m.more, NULL, "more settings of the catalog, such as header.NAME",                          \
+                   .flags = SLU_OPTION_SECRET)
 
 /* The names, without the prefix. */
 const char *const *lake_setting_names(size_t *out_count);

@@ -54,7 +54,8 @@ settings_copy(slu_arena *arena, const iceberg_store_settings *from, iceberg_stor
     iceberg_store_grant *grants = slu_arena_array(arena, from->grant_count, sizeof *grants);
     SLU_TRY(slu_arena_status(arena, err));
     for (size_t i = 0; i < from->grant_count; i++) {
-        grants[i] = (iceberg_store_grant){.prefix = slu_arena_strdup(arena, from->grants[i].prefix), .count = from->grants[i].count};
+        grants[i] =
+            (iceberg_store_grant){.prefix = slu_arena_strdup(arena, from->grants[i].prefix), .count = from->grants[i].count};
         SLU_TRY(items_copy(arena, from->grants[i].items, from->grants[i].count, &grants[i].items, err));
     }
     *out = (iceberg_store_settings){.count = from->count, .grants = grants, .grant_count = from->grant_count};
@@ -113,7 +114,8 @@ client_open(stores *self, const iceberg_store_grant *grant, const char *prefix, 
 {
     s3_options options;
     char *own = slu_strdup(prefix);
-    slu_status status = own == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a store") : options_of(self, grant, &options, err);
+    slu_status status =
+        own == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a store") : options_of(self, grant, &options, err);
     if (status == SLU_OK)
         status = iceberg_store_s3_open(&options, self->env, &at->store, err);
     if (status != SLU_OK) {

@@ -55,8 +55,10 @@ parquet_page_levels(parquet_chunk_reader *reader, const parquet_page_header *hea
     reader->has_levels = shape->def != 0;
     slu_buf_reset(&reader->packed_levels);
     if (header->type == PARQUET_PAGE_DATA_V2) {
-        (void)parquet_rle_init(&reader->repeats, slu_cursor_view(c, (size_t)header->repetition_bytes), parquet_bit_width(shape->rep));
-        (void)parquet_rle_init(&reader->levels, slu_cursor_view(c, (size_t)header->definition_bytes), parquet_bit_width(shape->def));
+        (void)parquet_rle_init(&reader->repeats, slu_cursor_view(c, (size_t)header->repetition_bytes),
+                               parquet_bit_width(shape->rep));
+        (void)parquet_rle_init(&reader->levels, slu_cursor_view(c, (size_t)header->definition_bytes),
+                               parquet_bit_width(shape->def));
     } else {
         /* The two views point into one buffer: it must not move between them. */
         const size_t count = (size_t)header->value_count;

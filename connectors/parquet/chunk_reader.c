@@ -320,7 +320,8 @@ page_delta_bytes(parquet_chunk_reader *reader, int64_t page_values, bool prefixe
     SLU_TRY(slu_buf_status(&reader->plain, err));
     if (!whole)
         return parquet_page_corrupt(reader, "a broken DELTA byte array run", err);
-    if (reader->element.type == PARQUET_FIXED_LEN_BYTE_ARRAY && !plain_drop_lengths(&reader->plain, chunk_plain_width(reader), count))
+    if (reader->element.type == PARQUET_FIXED_LEN_BYTE_ARRAY &&
+        !plain_drop_lengths(&reader->plain, chunk_plain_width(reader), count))
         return parquet_page_corrupt(reader, "a value that does not have its column's length", err);
     reader->values = slu_cursor_of_view(slu_buf_view(&reader->plain));
     return SLU_OK;
@@ -394,8 +395,8 @@ page_values(parquet_chunk_reader *reader, int32_t encoding, int64_t page_values_
         return page_delta_numbers(reader, page_values_count, err);
     case PARQUET_ENCODING_DELTA_LENGTH_BYTE_ARRAY:
     case PARQUET_ENCODING_DELTA_BYTE_ARRAY:
-        if (!chunk_is_bytes(reader) || (encoding == PARQUET_ENCODING_DELTA_LENGTH_BYTE_ARRAY &&
-                                        reader->element.type == PARQUET_FIXED_LEN_BYTE_ARRAY))
+        if (!chunk_is_bytes(reader) ||
+            (encoding == PARQUET_ENCODING_DELTA_LENGTH_BYTE_ARRAY && reader->element.type == PARQUET_FIXED_LEN_BYTE_ARRAY))
             break;
         return page_delta_bytes(reader, page_values_count, encoding == PARQUET_ENCODING_DELTA_BYTE_ARRAY, err);
     case PARQUET_ENCODING_BYTE_STREAM_SPLIT: return page_split_bytes(reader, err);

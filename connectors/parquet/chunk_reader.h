@@ -65,7 +65,7 @@ typedef struct parquet_chunk_reader {
     parquet_leaf_levels shape;
     bool nested; /* read by entries */
     int64_t group_rows;
-    int64_t row; /* of the row group: the next one given */
+    int64_t row;                       /* of the row group: the next one given */
     const parquet_location *locations; /* NULL: the pages' places are not known */
     size_t location_count;
     bool opened;
@@ -85,14 +85,14 @@ typedef struct parquet_chunk_reader {
     uint8_t form;
     int64_t page_left;
     bool has_levels;
-    parquet_rle levels;  /* definition */
-    parquet_rle repeats; /* repetition */
-    slu_buf packed_levels;   /* BIT_PACKED levels in the hybrid's form */
-    slu_buf page_defs;       /* nested: of the page's entries, a byte each */
-    slu_buf page_reps;       /* empty where nothing repeats */
-    size_t entry_at;         /* the next one */
-    bool chunk_begins;       /* no entry of the chunk was seen yet */
-    slu_buf defs;            /* of the batch's entries: what entries() gave */
+    parquet_rle levels;    /* definition */
+    parquet_rle repeats;   /* repetition */
+    slu_buf packed_levels; /* BIT_PACKED levels in the hybrid's form */
+    slu_buf page_defs;     /* nested: of the page's entries, a byte each */
+    slu_buf page_reps;     /* empty where nothing repeats */
+    size_t entry_at;       /* the next one */
+    bool chunk_begins;     /* no entry of the chunk was seen yet */
+    slu_buf defs;          /* of the batch's entries: what entries() gave */
     slu_buf reps;
     parquet_rle indices; /* dictionary indices or RLE booleans */
     slu_cursor values;   /* PLAIN */

@@ -187,7 +187,10 @@ chunk_decode(slu_cursor *c, parquet_chunk *out)
         case 5: out->offset_index_bytes = parquet_thrift_i32(c, &field); break;
         case 6: out->column_index_offset = parquet_thrift_i64(c, &field); break;
         case 7: out->column_index_bytes = parquet_thrift_i32(c, &field); break;
-        case 8: out->encrypted = true; parquet_thrift_skip(c, field.type, 0); break;
+        case 8:
+            out->encrypted = true;
+            parquet_thrift_skip(c, field.type, 0);
+            break;
         default: parquet_thrift_skip(c, field.type, 0);
         }
     }

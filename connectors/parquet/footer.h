@@ -117,7 +117,7 @@ typedef struct parquet_chunk {
     bool encrypted;    /* with its own key */
     int32_t type;
     int32_t codec;
-    uint32_t encodings; /* bit per encoding */
+    uint32_t encodings;   /* bit per encoding */
     const slu_view *path; /* path_in_schema; written only */
     size_t path_parts;
     int64_t value_count;
@@ -126,7 +126,7 @@ typedef struct parquet_chunk {
     int64_t data_offset;
     int64_t dictionary_offset; /* 0: none */
     parquet_stats stats;
-    int64_t bloom_offset; /* 0: none */
+    int64_t bloom_offset;        /* 0: none */
     int64_t offset_index_offset; /* 0: none */
     int32_t offset_index_bytes;
     int32_t column_index_bytes;
@@ -175,7 +175,7 @@ typedef struct parquet_page_header {
     bool compressed;             /* v2: the values are compressed */
     bool has_crc;
     uint32_t crc;  /* of the page's bytes as they are in the file */
-    bool complete;               /* the header of its own page type was there */
+    bool complete; /* the header of its own page type was there */
 } parquet_page_header;
 
 SLU_CHECK slu_status parquet_footer_decode(slu_view bytes, slu_arena *arena, parquet_footer *out, slu_error *err);

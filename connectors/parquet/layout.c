@@ -132,8 +132,7 @@ layout_check(const layout_path *path, const parquet_column *column, const struct
     parquet_column_format(column, wanted, sizeof wanted);
     const bool same = input->format != NULL && strcmp(input->format, wanted) == 0;
     const int64_t children = column->kind == PARQUET_KIND_STRUCT ? (int64_t)column->field_count : 1;
-    if (!same || input->n_children != children ||
-        (column->kind == PARQUET_KIND_MAP && (input->children[0]->n_children != 2)))
+    if (!same || input->n_children != children || (column->kind == PARQUET_KIND_MAP && (input->children[0]->n_children != 2)))
         return slu_error_set(err, SLU_INVALID, "column %s: Arrow type %s of %lld fields cannot become %s of %u", path->name,
                              input->format == NULL ? "?" : input->format, (long long)input->n_children, wanted,
                              column->field_count);
@@ -147,8 +146,7 @@ layout_column(layout_make *make, layout_path path, const parquet_column *column,
     const bool repeats = column->kind == PARQUET_KIND_LIST || column->kind == PARQUET_KIND_MAP;
     path_name(&path, name);
     path.def = (uint8_t)(path.def + !column->required);
-    path.steps[path.step_count++] =
-        (parquet_step){repeats ? PARQUET_KIND_LIST : column->kind, column->required, 0, NULL};
+    path.steps[path.step_count++] = (parquet_step){repeats ? PARQUET_KIND_LIST : column->kind, column->required, 0, NULL};
     if (!parquet_column_is_nested(column))
         return layout_leaf(make, &path, column, name, input, err);
     SLU_TRY(layout_check(&path, column, input, err));

@@ -186,7 +186,8 @@ parquet_bloom_block(slu_view value, uint32_t filter_bytes)
 bool
 parquet_bloom_may_hold(const uint8_t *block, slu_view value)
 {
-    static const uint32_t salts[8] = {0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31};
+    static const uint32_t salts[8] = {0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d,
+                                      0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31};
     const uint32_t key = (uint32_t)slu_hash64(value.data, value.bytes);
     for (size_t i = 0; i < 8; i++) {
         uint32_t word;

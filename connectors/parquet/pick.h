@@ -22,7 +22,7 @@ typedef struct parquet_pick {
     parquet_column column;    /* as it is given */
     const parquet_node *node; /* NULL: not in the file */
     size_t slot;
-    size_t chunk; /* leaf: its own; nested: the guide */
+    size_t chunk;       /* leaf: its own; nested: the guide */
     size_t first_child; /* where its children's pointers stand among all */
     struct parquet_pick *children;
     uint32_t child_count;
@@ -31,8 +31,8 @@ typedef struct parquet_pick {
 
 typedef struct parquet_pick_chunk {
     parquet_chunk_reader reader;
-    size_t leaf; /* its chunk in every row group */
-    size_t slot; /* PARQUET_SLOT_NONE: levels alone */
+    size_t leaf;           /* its chunk in every row group */
+    size_t slot;           /* PARQUET_SLOT_NONE: levels alone */
     parquet_column column; /* as it is given */
 } parquet_pick_chunk;
 

@@ -29,10 +29,10 @@ struct parquet_reader {
     size_t group;     /* the one being read, or the next */
     size_t group_end; /* behind the last one wanted */
     int64_t group_first_row;
-    int64_t group_row;       /* the next one in it */
+    int64_t group_row;         /* the next one in it */
     parquet_row_ranges ranges; /* what is wanted of it */
-    size_t range;            /* the one being read; behind the last: between row groups */
-    slu_arena index_arena;   /* of its page index */
+    size_t range;              /* the one being read; behind the last: between row groups */
+    slu_arena index_arena;     /* of its page index */
     bool broken;
 };
 
@@ -89,8 +89,8 @@ static void
 reader_mend_sizes(parquet_reader *reader)
 {
     const slu_view by = reader->footer.created_by;
-    const bool old = slu_view_is(by, "parquet-mr") ||
-                     (by.bytes > 22 && memcmp(by.data, "parquet-mr version 1.", 21) == 0 && by.data[21] <= '2' && by.data[22] == '.');
+    const bool old = slu_view_is(by, "parquet-mr") || (by.bytes > 22 && memcmp(by.data, "parquet-mr version 1.", 21) == 0 &&
+                                                       by.data[21] <= '2' && by.data[22] == '.');
     for (size_t i = 0; old && i < reader->footer.group_count; i++)
         for (size_t k = 0; k < reader->footer.groups[i].chunk_count; k++) {
             parquet_chunk *chunk = &reader->footer.groups[i].chunks[k];

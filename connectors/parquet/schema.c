@@ -35,7 +35,8 @@ column_check_nested(const parquet_column *column, unsigned depth, slu_error *err
 {
     const uint32_t count = column->kind == PARQUET_KIND_LIST ? 1 : column->kind == PARQUET_KIND_MAP ? 2 : column->field_count;
     if (column->kind > PARQUET_KIND_MAP || count == 0 || count != column->field_count || count > PARQUET_COLUMNS_MAX)
-        return slu_error_set(err, SLU_INVALID, "column %s: kind %d with %u fields", column->name, column->kind, column->field_count);
+        return slu_error_set(err, SLU_INVALID, "column %s: kind %d with %u fields", column->name, column->kind,
+                             column->field_count);
     if (depth >= PARQUET_NESTING_MAX)
         return slu_error_set(err, SLU_LIMIT, "column %s: columns nested deeper than %d", column->name, PARQUET_NESTING_MAX);
     if (column->kind == PARQUET_KIND_MAP && !column->fields[0].required)
@@ -151,8 +152,8 @@ bool
 parquet_element_is_millis(const parquet_element *e)
 {
     const bool time = e->logical == PARQUET_LOGICAL_TIMESTAMP || e->logical == PARQUET_LOGICAL_TIME;
-    return (time && e->unit == PARQUET_UNIT_MILLIS) ||
-           (e->logical == 0 && (e->converted == PARQUET_CONVERTED_TIMESTAMP_MILLIS || e->converted == PARQUET_CONVERTED_TIME_MILLIS));
+    return (time && e->unit == PARQUET_UNIT_MILLIS) || (e->logical == 0 && (e->converted == PARQUET_CONVERTED_TIMESTAMP_MILLIS ||
+                                                                            e->converted == PARQUET_CONVERTED_TIME_MILLIS));
 }
 
 static uint8_t

@@ -17,8 +17,7 @@ parquet_shred_init(parquet_shred *shred)
 void
 parquet_shred_fini(parquet_shred *shred)
 {
-    slu_buf *const buffers[] = {&shred->at,      &shred->next_at,   &shred->defs,
-                                &shred->reps, &shred->next_defs, &shred->next_reps};
+    slu_buf *const buffers[] = {&shred->at, &shred->next_at, &shred->defs, &shred->reps, &shred->next_defs, &shred->next_reps};
     for (size_t i = 0; i < 6; i++)
         slu_buf_fini(buffers[i]);
 }

@@ -30,7 +30,7 @@ typedef struct parquet_shred {
 void parquet_shred_init(parquet_shred *shred);
 void parquet_shred_fini(parquet_shred *shred);
 /* Rows [from, from + rows) of the selection (or of the array where there is none); `base` is the parent's offset. */
-SLU_CHECK slu_status parquet_shred_rows(parquet_shred *shred, const parquet_leaf *leaf, const struct ArrowArray *array, int64_t base,
-                                        const int32_t *selection, int64_t from, size_t rows, slu_error *err);
+SLU_CHECK slu_status parquet_shred_rows(parquet_shred *shred, const parquet_leaf *leaf, const struct ArrowArray *array,
+                                        int64_t base, const int32_t *selection, int64_t from, size_t rows, slu_error *err);
 
 #endif

@@ -75,10 +75,9 @@ list_is_short(const parquet_element *list, const parquet_element *repeated, cons
     if (repeated->type != PARQUET_NONE || repeated->child_count != 1 || child == NULL || child->repetition == PARQUET_REPEATED)
         return true;
     const size_t tuple = sizeof "_tuple" - 1;
-    return slu_view_is(repeated->name, "array") ||
-           (repeated->name.bytes == list->name.bytes + tuple &&
-            memcmp(repeated->name.data, list->name.data, list->name.bytes) == 0 &&
-            memcmp(repeated->name.data + list->name.bytes, "_tuple", tuple) == 0);
+    return slu_view_is(repeated->name, "array") || (repeated->name.bytes == list->name.bytes + tuple &&
+                                                    memcmp(repeated->name.data, list->name.data, list->name.bytes) == 0 &&
+                                                    memcmp(repeated->name.data + list->name.bytes, "_tuple", tuple) == 0);
 }
 
 /* ---- nodes ---- */

@@ -48,7 +48,7 @@ typedef struct tiering_split_files {
     int32_t bucket;
     int64_t end_offset;
     int64_t oldest_ms; /* the commit time of its oldest row; 0: no rows, or those of a snapshot */
-    slu_buf files; /* iceberg_data_files_encode */
+    slu_buf files;     /* iceberg_data_files_encode */
 } tiering_split_files;
 
 typedef struct tiering_round {

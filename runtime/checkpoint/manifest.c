@@ -219,7 +219,8 @@ slu_manifest_load(const char *directory, slu_manifest **out, slu_error *err)
     (void)snprintf(path, sizeof path, "%s/%s", directory, SLU_MANIFEST_NAME);
     const slu_status status = slu_file_read(path, SLU_MANIFEST_BYTES_MAX, &bytes, err);
     if (status == SLU_NOTFOUND)
-        return slu_error_set(err, status, "%s holds no checkpoint or savepoint: there is no " SLU_MANIFEST_NAME " in it", directory);
+        return slu_error_set(err, status, "%s holds no checkpoint or savepoint: there is no " SLU_MANIFEST_NAME " in it",
+                             directory);
     SLU_TRY(status);
     SLU_TRY_IN(slu_manifest_decode(slu_buf_view(&bytes), &manifest, err), err, "%s", path);
     manifest->directory = slu_arena_strdup(&manifest->arena, directory);

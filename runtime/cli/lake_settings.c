@@ -66,7 +66,7 @@ cli_lake_settings_take(const slu_args *args, cli_lake_settings *out, slu_error *
 slu_status
 cli_lake_settings_only(const slu_args *args, cli_lake_settings *out, slu_error *err)
 {
-    static const char *const known[] = {LAKE_SETTING_PREFIX "type",       LAKE_SETTING_PREFIX "warehouse", LAKE_SETTING_PREFIX "uri",
+    static const char *const known[] = {LAKE_SETTING_PREFIX "type", LAKE_SETTING_PREFIX "warehouse", LAKE_SETTING_PREFIX "uri",
                                         LAKE_SETTING_PREFIX "credential", LAKE_SETTING_PREFIX "s3.endpoint"};
     for (uint32_t i = 0; i < args->setting_count; i++)
         if (strncmp(args->settings[i].name, LAKE_SETTING_PREFIX, strlen(LAKE_SETTING_PREFIX)) != 0 &&

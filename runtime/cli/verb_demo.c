@@ -95,11 +95,12 @@ const slu_verb slu_verb_demo = {
     .name = "demo",
     .summary = "the main job end to end, with a live view",
     .usage = "",
-    .more = "Starts table server, job manager and task managers on free ports, generates bank transactions, finds\n"
-            "the frauds among them, tiers them into an Iceberg table, and reads the result back.\n"
-            "Ends with 1 when what was expected and what was found differ.\n"
-            "The lake is a directory, unless --datalake.iceberg.type, .warehouse, .uri, .s3.endpoint ... say where another one is;\n"
-            "keys of S3 come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY).",
+    .more =
+        "Starts table server, job manager and task managers on free ports, generates bank transactions, finds\n"
+        "the frauds among them, tiers them into an Iceberg table, and reads the result back.\n"
+        "Ends with 1 when what was expected and what was found differ.\n"
+        "The lake is a directory, unless --datalake.iceberg.type, .warehouse, .uri, .s3.endpoint ... say where another one is;\n"
+        "keys of S3 come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY).",
     SLU_VERB_FLAGS(flags),
     .settings = true,
     .json = true,

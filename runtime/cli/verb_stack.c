@@ -37,14 +37,9 @@ static slu_status
 server_up(const slu_args *args, const cli_lake_words *lake, slu_background *stack, slu_error *err)
 {
     char dir[PATH_BYTES];
-    const char *argv[8 + CLI_LAKE_WORDS_MAX + 1] = {"sluice",
-                                                    "server",
-                                                    "--listen",
-                                                    address_or(args, "server-listen", "127.0.0.1:9123"),
-                                                    "--data-dir",
-                                                    dir,
-                                                    "--datalake.format",
-                                                    "iceberg"};
+    const char *argv[8 + CLI_LAKE_WORDS_MAX + 1] = {
+        "sluice",     "server", "--listen",          address_or(args, "server-listen", "127.0.0.1:9123"),
+        "--data-dir", dir,      "--datalake.format", "iceberg"};
     (void)snprintf(dir, sizeof dir, "%s/server", stack->dir);
     cli_lake_words_append(lake, argv, 8);
     return slu_background_start(stack, "server", argv, err);
@@ -131,14 +126,9 @@ tiering_up(const cli_lake_words *lake, const slu_background *stack, slu_error *e
     SLU_TRY(slu_dir_make(path, err));
     (void)snprintf(path, sizeof path, "%s/jobs/tiering.yaml", stack->dir);
     SLU_TRY(slu_file_write(path, slu_view_of_text(cli_demo_tiering_yaml), false, err));
-    const char *argv[8 + CLI_LAKE_WORDS_MAX + 1] = {"/proc/self/exe",
-                                                    "run",
-                                                    path,
-                                                    "--detached",
-                                                    "--jobmanager",
-                                                    stack->daemons[1].address,
-                                                    "--fluss.bootstrap.servers",
-                                                    stack->daemons[0].address};
+    const char *argv[8 + CLI_LAKE_WORDS_MAX + 1] = {
+        "/proc/self/exe",         "run", path, "--detached", "--jobmanager", stack->daemons[1].address, "--fluss.bootstrap.servers",
+        stack->daemons[0].address};
     cli_lake_words_append(lake, argv, 8);
     SLU_TRY(cli_children_init(&children, logs, err));
     return tiering_submit(stack, &children, argv, err);
@@ -266,14 +256,15 @@ static const slu_flag down_flags[] = {
     {"data-dir", 0, "DIR", "the one that `up` was given (sluice-data)"},
 };
 
-const slu_verb slu_verb_up = {.name = "up",
-                              .summary = "the whole stack in the background, tiering into a lake included",
-                              .usage = "",
-                              SLU_VERB_FLAGS(up_flags),
-                              .settings = true,
-                              .json = true,
-                              .more = "Their output goes to DATA-DIR/log. `sluice down` ends them; the data stays. Another lake is named by\n"
-                                      "--datalake.iceberg.type, .warehouse, .uri, .s3.endpoint ...\n",
-                              .run = up};
+const slu_verb slu_verb_up = {
+    .name = "up",
+    .summary = "the whole stack in the background, tiering into a lake included",
+    .usage = "",
+    SLU_VERB_FLAGS(up_flags),
+    .settings = true,
+    .json = true,
+    .more = "Their output goes to DATA-DIR/log. `sluice down` ends them; the data stays. Another lake is named by\n"
+            "--datalake.iceberg.type, .warehouse, .uri, .s3.endpoint ...\n",
+    .run = up};
 const slu_verb slu_verb_down = {
     .name = "down", .summary = "ends what `up` started", .usage = "", SLU_VERB_FLAGS(down_flags), .run = down};

@@ -106,7 +106,7 @@ struct job {
     int64_t stop_after;                   /* the checkpoint asked for; -1: not triggered yet */
     int64_t completed;                    /* newest whole checkpoint; -1: none */
     bool completed_final;
-    bool sweep; /* an aborted checkpoint may have left files */
+    bool sweep;          /* an aborted checkpoint may have left files */
     bool completed_here; /* by this attempt */
     uint64_t completed_count;
     int64_t trigger_wall_ms, trigger_ms;

@@ -81,7 +81,8 @@ savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, 
     if (j->stopping)
         return slu_error_set(err, SLU_CONFLICT, "job %s is being stopped already", j->name);
     if (count_all(j) >= SAVEPOINTS_MAX)
-        return slu_error_set(err, SLU_LIMIT, "job %s has %d savepoints under way: ask again when one is done", j->name, SAVEPOINTS_MAX);
+        return slu_error_set(err, SLU_LIMIT, "job %s has %d savepoints under way: ask again when one is done", j->name,
+                             SAVEPOINTS_MAX);
     if (strstr(message->path, "://") != NULL && strncmp(message->path, "file:///", 8) != 0)
         return slu_error_set(err, SLU_UNSUPPORTED, "%s: savepoints go to directories only", message->path);
     const char *place = strncmp(message->path, "file://", 7) == 0 ? message->path + 7 : message->path;

@@ -9,7 +9,7 @@
 
 #define KV_META_PILE_BYTES 65536
 #define KV_GET_BYTES_MAX ((size_t)512 << 20) /* of rows that one call reads from disk */
-#define KV_AT_ONCE 32 /* keys whose memory is fetched together */
+#define KV_AT_ONCE 32                        /* keys whose memory is fetched together */
 
 /* RocksDB counts what it does, in variables of the thread, at every comparison: a tenth of a lookup. The switch is the thread's too. */
 static void

@@ -63,12 +63,12 @@ struct slu_kv {
     rocksdb_t *db;
     rocksdb_column_family_handle_t *families[2]; /* rows, meta */
     slu_row_pile pile;                           /* rows written and read, newer than */
-    slu_buf meta;                                /* and the words that came with them: key bytes, value bytes (u32 each), key, value ... */
-    kv_sealed sealed;                            /* these, which are newer than RocksDB's */
-    size_t memtable_bytes;                       /* rows that RocksDB has in memory: few, and not while a pile waits */
-    slu_kv_checkpoint *checkpoint;               /* between begin and end; or NULL. Not changed while a pile waits */
-    _Atomic bool failed;                         /* RocksDB refused something */
-    bool has_rows;                               /* RocksDB may have some */
+    slu_buf meta;                  /* and the words that came with them: key bytes, value bytes (u32 each), key, value ... */
+    kv_sealed sealed;              /* these, which are newer than RocksDB's */
+    size_t memtable_bytes;         /* rows that RocksDB has in memory: few, and not while a pile waits */
+    slu_kv_checkpoint *checkpoint; /* between begin and end; or NULL. Not changed while a pile waits */
+    _Atomic bool failed;           /* RocksDB refused something */
+    bool has_rows;                 /* RocksDB may have some */
 };
 
 /* Takes RocksDB's text, and remembers that it refused something. Any thread. */

@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define KV_SEALED_FILE "sealed.sst" /* in the store's folder, until RocksDB has it under a name of its own */
-#define KV_PILE_PART 2              /* of the budget: a larger pile is sealed whatever else there is */
-#define KV_LATE_PART 4              /* so much more than the budget is had while a sealed pile is on its way */
+#define KV_SEALED_FILE "sealed.sst"                /* in the store's folder, until RocksDB has it under a name of its own */
+#define KV_PILE_PART 2                             /* of the budget: a larger pile is sealed whatever else there is */
+#define KV_LATE_PART 4                             /* so much more than the budget is had while a sealed pile is on its way */
 #define KV_MEMTABLE_ROWS_BYTES ((size_t)256 << 10) /* fewer bytes of rows that a scan wants to see are not worth a file */
 
 /* ---- a table file ---- */
@@ -64,7 +64,8 @@ seal_store_rows(slu_kv *kv, const slu_row_pile *pile, slu_error *err)
         return SLU_OK;
     if (snprintf(path, sizeof path, "%s/%s", kv->dir, KV_SEALED_FILE) >= (int)sizeof path)
         return slu_error_set(err, SLU_LIMIT, "the path %s is too long", kv->dir);
-    (void)unlink(path); /* it may be a link to a file that RocksDB took in, when a process died behind that: not to be written over */
+    (void)unlink(
+        path); /* it may be a link to a file that RocksDB took in, when a process died behind that: not to be written over */
     slu_status status = seal_write_file(kv, pile, path, err);
     if (status == SLU_OK)
         rocksdb_ingest_external_file_cf(kv->db, kv->families[0], paths, 1, kv->pool->ingest, &text);

@@ -31,7 +31,7 @@ typedef struct slu_row_pile {
     size_t dirty_count;
     size_t dirty_room;
     size_t dirty_bytes; /* of entries that became dirty */
-    size_t bytes; /* of entries */
+    size_t bytes;       /* of entries */
 } slu_row_pile;
 
 /* A zeroed pile is an empty one. Contents and memory gone; safe twice. */
@@ -44,7 +44,8 @@ void slu_row_pile_prefetch_slot(const slu_row_pile *pile, uint64_t hash);
 void slu_row_pile_prefetch_row(const slu_row_pile *pile, uint64_t hash);
 
 /* The value in two parts. */
-SLU_CHECK slu_status slu_row_pile_put(slu_row_pile *pile, uint64_t hash, slu_view key, slu_view head, slu_view tail, slu_error *err);
+SLU_CHECK slu_status slu_row_pile_put(slu_row_pile *pile, uint64_t hash, slu_view key, slu_view head, slu_view tail,
+                                      slu_error *err);
 SLU_CHECK slu_status slu_row_pile_erase(slu_row_pile *pile, uint64_t hash, slu_view key, slu_error *err);
 /* A clean row, of a key that the pile says nothing of; *out_kept is its value here. */
 SLU_CHECK slu_status slu_row_pile_keep(slu_row_pile *pile, uint64_t hash, slu_view key, slu_view value, slu_view *out_kept,

@@ -254,8 +254,8 @@ weather_compare(weather *w, const int64_t *ends)
             int64_t amount = 0;
             memcpy(&amount, amounts + (size_t)row * sizeof(test_wide), sizeof amount); /* the wire aligns to 8 bytes */
             if (at >= w->written_count[batch.bucket] || amount != w->written[batch.bucket][at])
-                fail_msg("%s: bucket %d: row %" PRId64 " is %" PRId64 ", not %" PRId64, w->plan, batch.bucket, at,
-                         amount, at < w->written_count[batch.bucket] ? w->written[batch.bucket][at] : -1);
+                fail_msg("%s: bucket %d: row %" PRId64 " is %" PRId64 ", not %" PRId64, w->plan, batch.bucket, at, amount,
+                         at < w->written_count[batch.bucket] ? w->written[batch.bucket][at] : -1);
         }
         fluss_scan_batch_fini(&batch);
     }

@@ -15,9 +15,13 @@ static void
 config_s3(fluss_config *config)
 {
     slu_error err = {0};
-    const char *const settings[] = {"remote.data.dir", "s3://bucket/place", "s3.endpoint",          s3->endpoint, "s3.access-key", "key",
-                                    "s3.secret-key",   "secret",            "s3.path-style-access", "true",
-                                    "s3.client.access-key", "reader", "s3.client.secret-key", "secret too"};
+    const char *const settings[] = {"remote.data.dir",      "s3://bucket/place",
+                                    "s3.endpoint",          s3->endpoint,
+                                    "s3.access-key",        "key",
+                                    "s3.secret-key",        "secret",
+                                    "s3.path-style-access", "true",
+                                    "s3.client.access-key", "reader",
+                                    "s3.client.secret-key", "secret too"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings - (by_token ? 0 : 4); i += 2)
         CHECK_OK(fluss_config_set(config, settings[i], settings[i + 1], "test", &err));
 }

@@ -78,7 +78,8 @@ static void
 client_start(void)
 {
     slu_error err = {0};
-    CHECK_OK(fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = address, .files = client_files()}, &client, &err));
+    CHECK_OK(
+        fluss_client_open(&env, &(fluss_client_options){.bootstrap_servers = address, .files = client_files()}, &client, &err));
 }
 
 static int

@@ -106,7 +106,8 @@ stand_in_list(s3_stand_in *s, struct MHD_Connection *connection, const char *buc
     char *body = malloc(count * 2200 + 100);
     size_t at = (size_t)sprintf(body, "<ListBucketResult>");
     for (size_t i = 0; i < count; i++)
-        at += (size_t)sprintf(body + at, "<Contents><Key>%s</Key><Size>%zu</Size></Contents>", found[i]->path + skip, found[i]->bytes);
+        at += (size_t)sprintf(body + at, "<Contents><Key>%s</Key><Size>%zu</Size></Contents>", found[i]->path + skip,
+                              found[i]->bytes);
     at += (size_t)sprintf(body + at, "</ListBucketResult>");
     const enum MHD_Result result = stand_in_say(connection, 200, body, at, NULL);
     free(body);

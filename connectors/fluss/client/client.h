@@ -35,7 +35,7 @@ typedef struct fluss_client_options {
     int64_t request_timeout_ms;    /* 0: FLUSS_REQUEST_TIMEOUT_MS_DEFAULT */
     int64_t connect_timeout_ms;    /* 0: FLUSS_CONNECT_TIMEOUT_MS_DEFAULT */
     bool (*stopped)(void);         /* NULL: never. True ends every wait of this room with CLOSED: somebody pressed Ctrl-C */
-    fluss_login login; /* a refused one fails every call, now and later, with the server's words; it is not tried again */
+    fluss_login login;         /* a refused one fails every call, now and later, with the server's words; it is not tried again */
     fluss_files_options files; /* remote files in S3 */
 } fluss_client_options;
 

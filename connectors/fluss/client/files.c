@@ -90,8 +90,8 @@ settings_get(const void *of, const char *key)
 }
 
 static slu_status
-store_open(fluss_files *files, const char *location, const fluss_token *token, const Fluss__GetFileSystemSecurityTokenResponse *said,
-           slu_error *err)
+store_open(fluss_files *files, const char *location, const fluss_token *token,
+           const Fluss__GetFileSystemSecurityTokenResponse *said, slu_error *err)
 {
     const open_settings of = {files, token, said};
     const fluss_store_settings settings = {settings_get, &of};

@@ -41,8 +41,8 @@ typedef struct fluss_files_options {
                    .flags = SLU_OPTION_SECRET),                                                                                    \
         SLU_OPTION("client.fs.s3.secret-key", STRING, options_struct, member.secret_key, NULL, "and the secret",                   \
                    .param = "fluss.client.fs.s3.secret-key", .flags = SLU_OPTION_SECRET),                                          \
-        SLU_OPTION("client.fs.s3.path-style-access", STRING, options_struct, member.path_style, NULL,                              \
-                   "true: http://host/bucket", .param = "fluss.client.fs.s3.path-style-access")
+        SLU_OPTION("client.fs.s3.path-style-access", STRING, options_struct, member.path_style, NULL, "true: http://host/bucket",  \
+                   .param = "fluss.client.fs.s3.path-style-access")
 
 typedef struct fluss_fetching fluss_fetching;
 

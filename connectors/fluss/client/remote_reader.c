@@ -35,7 +35,7 @@ struct fluss_remote_reader {
     int fd;         /* its file; -1: none */
     uint64_t bytes; /* of that file */
     uint64_t position;
-    size_t first_bytes; /* of the batch there, when it is more than a piece; else 0 */
+    size_t first_bytes;            /* of the batch there, when it is more than a piece; else 0 */
     char path[SLU_PATH_BYTES_MAX]; /* of that file, for messages */
 };
 

@@ -285,8 +285,8 @@ files_open(fluss_snapshot_reader *reader, slu_error *err)
         SLU_TRY(dir_make(reader, err));
     for (; reader->placed < metadata->n_snapshot_files; reader->placed++) {
         const Fluss__PbRemotePathAndLocalFile *file = metadata->snapshot_files[reader->placed];
-        const slu_status status = file_fetched(fluss_target_client(reader->target), file) ? file_fetch(reader, file, err)
-                                                                                         : file_link(reader, file, err);
+        const slu_status status =
+            file_fetched(fluss_target_client(reader->target), file) ? file_fetch(reader, file, err) : file_link(reader, file, err);
         if (status != SLU_OK)
             return status;
     }

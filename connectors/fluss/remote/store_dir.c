@@ -45,9 +45,9 @@ dir_put_file(void *self, const char *location, const char *path, bool may_link, 
     if (stat(path, &info) != 0)
         return slu_errno_set(err, errno, "stat", path);
     SLU_TRY(slu_file_copy(path, location, stop, store->sync, &bytes, err));
-    return bytes == info.st_size ? SLU_OK
-                                 : slu_error_set(err, SLU_IO, "copy of %s: %lld bytes of %lld", path, (long long)bytes,
-                                                 (long long)info.st_size);
+    return bytes == info.st_size
+               ? SLU_OK
+               : slu_error_set(err, SLU_IO, "copy of %s: %lld bytes of %lld", path, (long long)bytes, (long long)info.st_size);
 }
 
 static slu_status

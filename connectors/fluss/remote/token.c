@@ -46,7 +46,8 @@ fluss_token_encode(const fluss_token *token, slu_buf *out)
 {
     if (!token_plain(token->access_key) || !token_plain(token->secret_key) || !token_plain(token->session_token))
         return;
-    slu_buf_printf(out, "{\"version\":1,\"access_key_id\":\"%s\",\"access_key_secret\":\"%s\",\"security_token\":", token->access_key,
+    slu_buf_printf(out,
+                   "{\"version\":1,\"access_key_id\":\"%s\",\"access_key_secret\":\"%s\",\"security_token\":", token->access_key,
                    token->secret_key);
     if (token->session_token[0] == 0)
         slu_buf_text(out, "null}");

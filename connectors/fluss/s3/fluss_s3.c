@@ -150,8 +150,8 @@ store_get_file(void *self, const char *location, const char *path, slu_error *er
     if (fd < 0)
         return slu_errno_set(err, errno, "make", path);
     uint8_t *range = slu_alloc(FLUSS_S3_RANGE_BYTES);
-    slu_status status =
-        range == NULL ? slu_error_set(err, SLU_NOMEM, "no memory to fetch %s", location) : ranges_copy(self, location, fd, range, err);
+    slu_status status = range == NULL ? slu_error_set(err, SLU_NOMEM, "no memory to fetch %s", location)
+                                      : ranges_copy(self, location, fd, range, err);
     slu_free(range);
     if (close(fd) != 0 && status == SLU_OK)
         status = slu_errno_set(err, errno, "write", path);
@@ -218,7 +218,8 @@ fluss_s3_open(const char *location, const fluss_store_settings *settings, const 
     s3_options options = {0};
     s3_client *client = NULL;
     if (strncmp(location, "s3://", 5) != 0 && strncmp(location, "s3a://", 6) != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "'%.200s': remote files are in a directory, or in S3 (s3://bucket/path)", location);
+        return slu_error_set(err, SLU_UNSUPPORTED, "'%.200s': remote files are in a directory, or in S3 (s3://bucket/path)",
+                             location);
     SLU_TRY(s3_location_split(location, bucket, &key, err));
     SLU_TRY(settings_read(settings, &options, err));
     SLU_TRY(s3_client_open(&options, env, &client, err));

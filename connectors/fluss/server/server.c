@@ -104,7 +104,8 @@ server_copy_options(fluss_server *server, const fluss_server_options *options, s
 {
     fluss_server_options *own = &server->options;
     SLU_TRY(server_configure(server, options, err));
-    *own = (fluss_server_options){.port = options->port < 0 ? FLUSS_SERVER_PORT_DEFAULT : options->port, .open_store = options->open_store};
+    *own = (fluss_server_options){.port = options->port < 0 ? FLUSS_SERVER_PORT_DEFAULT : options->port,
+                                  .open_store = options->open_store};
     own->host = server_copy(server, options->host != NULL ? options->host : FLUSS_SERVER_HOST_DEFAULT);
     own->advertised_host = server_copy(server, options->advertised_host);
     own->data_dir = server_copy(server, server->config->data_dir);

@@ -48,8 +48,12 @@ main(int argc, char **argv)
         (void)fprintf(stderr, "usage: %s DIR [HOST:PORT [LAKE FORMAT]] [KEY=VALUE ...]\n", argv[0]);
         return 2;
     }
-    const fluss_server_options options = {
-        .config = config, .host = host, .port = port, .data_dir = argv[1], .datalake_format = argc > 3 ? argv[3] : NULL, .open_store = fluss_s3_open};
+    const fluss_server_options options = {.config = config,
+                                          .host = host,
+                                          .port = port,
+                                          .data_dir = argv[1],
+                                          .datalake_format = argc > 3 ? argv[3] : NULL,
+                                          .open_store = fluss_s3_open};
     if (fluss_server_open(&env, &options, &running, &err) != SLU_OK) {
         (void)fprintf(stderr, "%s\n", err.message);
         return 1;

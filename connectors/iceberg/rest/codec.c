@@ -278,8 +278,8 @@ iceberg_rest_namespace_encode(const char *ns, slu_buf *out, slu_error *err)
 slu_status
 iceberg_rest_rename_encode(const char *from_ns, const char *from, const char *to_ns, const char *to, slu_buf *out, slu_error *err)
 {
-    return body_print(json_pack("{s:{s:o,s:s},s:{s:o,s:s}}", "source", "namespace", iceberg_rest_levels_to_json(from_ns), "name", from,
-                                "destination", "namespace", iceberg_rest_levels_to_json(to_ns), "name", to),
+    return body_print(json_pack("{s:{s:o,s:s},s:{s:o,s:s}}", "source", "namespace", iceberg_rest_levels_to_json(from_ns), "name",
+                                from, "destination", "namespace", iceberg_rest_levels_to_json(to_ns), "name", to),
                       "rename", out, err);
 }
 
@@ -295,8 +295,8 @@ create_properties(const iceberg_create *create)
 slu_status
 iceberg_rest_create_encode(const char *name, const iceberg_create *create, bool stage, slu_buf *out, slu_error *err)
 {
-    json_t *body = json_pack("{s:s,s:o,s:b,s:o}", "name", name, "schema", iceberg_schema_to_json(create->schema), "stage-create", (int)stage,
-                             "properties", create_properties(create));
+    json_t *body = json_pack("{s:s,s:o,s:b,s:o}", "name", name, "schema", iceberg_schema_to_json(create->schema), "stage-create",
+                             (int)stage, "properties", create_properties(create));
     if (body != NULL && create->location != NULL)
         (void)json_object_set_new(body, "location", json_string(create->location));
     if (body != NULL && create->spec != NULL)
@@ -421,7 +421,7 @@ iceberg_rest_commit_encode(const iceberg_table *base, const iceberg_change *chan
         return slu_error_set(err, SLU_INVALID, "a commit: a requirement is not UTF-8, or no memory");
     for (size_t i = 0; i < change->update_count; i++)
         SLU_TRY(update_add(updates, base->metadata, &change->updates[i], err));
-    return body_print(json_pack("{s:{s:o,s:s},s:O,s:O}", "identifier", "namespace", iceberg_rest_levels_to_json(base->ns), "name", base->name,
-                                "requirements", requirements, "updates", updates),
+    return body_print(json_pack("{s:{s:o,s:s},s:O,s:O}", "identifier", "namespace", iceberg_rest_levels_to_json(base->ns), "name",
+                                base->name, "requirements", requirements, "updates", updates),
                       "commit", out, err);
 }

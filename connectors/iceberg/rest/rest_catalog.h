@@ -21,8 +21,8 @@
 #include "iceberg/rest/session.h"
 #include "iceberg/store_maker.h"
 
-SLU_CHECK slu_status iceberg_catalog_rest_open(const slu_env *env, const iceberg_rest_options *options,
-                                               iceberg_store_maker *maker, iceberg_catalog *out, slu_error *err);
+SLU_CHECK slu_status iceberg_catalog_rest_open(const slu_env *env, const iceberg_rest_options *options, iceberg_store_maker *maker,
+                                               iceberg_catalog *out, slu_error *err);
 
 /* Those below want a catalog of iceberg_catalog_rest_open; another is INVALID. */
 

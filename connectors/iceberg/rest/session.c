@@ -24,12 +24,12 @@ struct iceberg_rest_session {
     iceberg_rest_properties own;
     iceberg_rest_config config;
     iceberg_rest_properties effective; /* defaults, own, overrides */
-    const char *base;      /* {uri} without a final slash */
-    const char *token_url; /* by our own settings */
-    const char *prefix;    /* "" or "PREFIX/" */
-    const char *separator; /* encoded */
-    char *bearer;          /* "Authorization: Bearer ..."; NULL: none yet */
-    int64_t bearer_due_ms; /* INT64_MAX: not said */
+    const char *base;                  /* {uri} without a final slash */
+    const char *token_url;             /* by our own settings */
+    const char *prefix;                /* "" or "PREFIX/" */
+    const char *separator;             /* encoded */
+    char *bearer;                      /* "Authorization: Bearer ..."; NULL: none yet */
+    int64_t bearer_due_ms;             /* INT64_MAX: not said */
     int64_t retry_wait_ms;
     const char *headers[HEADERS_MAX];
     size_t header_count;
@@ -403,7 +403,8 @@ call_path(iceberg_rest_session *session, const char *prefix, const iceberg_rest_
     slu_buf_printf(&url, "%s/v1/%s%s", session->base, prefix, call->path);
     SLU_TRY(slu_buf_status(&url, err));
     (void)pthread_mutex_lock(&session->lock);
-    const slu_status status = call_all(session, slu_buf_cstr(&url), call, call->token == NULL ? NULL : slu_buf_cstr(&bearer), reply, &last);
+    const slu_status status =
+        call_all(session, slu_buf_cstr(&url), call, call->token == NULL ? NULL : slu_buf_cstr(&bearer), reply, &last);
     (void)pthread_mutex_unlock(&session->lock);
     if (status != SLU_OK && err != NULL)
         *err = last; /* a try that failed before one that succeeded leaves no trace */

@@ -22,15 +22,15 @@ static json_t *
 updates_of(const json_t *metadata)
 {
     json_t *properties = json_object_get(metadata, "properties");
-    json_t *list = json_pack("[{s:s,s:O},{s:s,s:O},{s:s,s:O,s:O},{s:s,s:i},{s:s,s:O},{s:s,s:i},{s:s,s:O},{s:s,s:i},{s:s,s:O}]", "action",
-                             "assign-uuid", "uuid", json_object_get(metadata, "table-uuid"), "action", "upgrade-format-version",
-                             "format-version", json_object_get(metadata, "format-version"), "action", "add-schema", "schema",
-                             entry_of(metadata, "schemas", "schema-id", "current-schema-id"), "last-column-id",
-                             json_object_get(metadata, "last-column-id"), "action", "set-current-schema", "schema-id", -1, "action",
-                             "add-spec", "spec", entry_of(metadata, "partition-specs", "spec-id", "default-spec-id"), "action",
-                             "set-default-spec", "spec-id", -1, "action", "add-sort-order", "sort-order",
-                             entry_of(metadata, "sort-orders", "order-id", "default-sort-order-id"), "action", "set-default-sort-order",
-                             "sort-order-id", -1, "action", "set-location", "location", json_object_get(metadata, "location"));
+    json_t *list = json_pack(
+        "[{s:s,s:O},{s:s,s:O},{s:s,s:O,s:O},{s:s,s:i},{s:s,s:O},{s:s,s:i},{s:s,s:O},{s:s,s:i},{s:s,s:O}]", "action", "assign-uuid",
+        "uuid", json_object_get(metadata, "table-uuid"), "action", "upgrade-format-version", "format-version",
+        json_object_get(metadata, "format-version"), "action", "add-schema", "schema",
+        entry_of(metadata, "schemas", "schema-id", "current-schema-id"), "last-column-id",
+        json_object_get(metadata, "last-column-id"), "action", "set-current-schema", "schema-id", -1, "action", "add-spec", "spec",
+        entry_of(metadata, "partition-specs", "spec-id", "default-spec-id"), "action", "set-default-spec", "spec-id", -1, "action",
+        "add-sort-order", "sort-order", entry_of(metadata, "sort-orders", "order-id", "default-sort-order-id"), "action",
+        "set-default-sort-order", "sort-order-id", -1, "action", "set-location", "location", json_object_get(metadata, "location"));
     if (list != NULL && json_object_size(properties) > 0)
         (void)json_array_append_new(list, json_pack("{s:s,s:O}", "action", "set-properties", "updates", properties));
     return list;
@@ -43,12 +43,13 @@ iceberg_rest_staged_encode(slu_view answer, const char *ns, const char *name, sl
     SLU_TRY(iceberg_json_load(answer, "staged table", &json, err));
     json_t *updates = updates_of(json_object_get(json, "metadata"));
     if (updates == NULL)
-        return slu_error_set(err, SLU_CORRUPT,
-                             "staged table: its metadata lacks the uuid, format-version, location, or the current schema, spec or sort "
-                             "order");
-    SLU_AUTO(iceberg_json_free) json_t *body =
-        json_pack("{s:{s:o,s:s},s:[{s:s}],s:o}", "identifier", "namespace", iceberg_rest_levels_to_json(ns), "name", name, "requirements",
-                  "type", "assert-create", "updates", updates);
+        return slu_error_set(
+            err, SLU_CORRUPT,
+            "staged table: its metadata lacks the uuid, format-version, location, or the current schema, spec or sort "
+            "order");
+    SLU_AUTO(iceberg_json_free)
+    json_t *body = json_pack("{s:{s:o,s:s},s:[{s:s}],s:o}", "identifier", "namespace", iceberg_rest_levels_to_json(ns), "name",
+                             name, "requirements", "type", "assert-create", "updates", updates);
     if (body == NULL)
         return slu_error_set(err, SLU_INVALID, "staged table: a name is not UTF-8, or no memory");
     return iceberg_json_dump(body, out, err);

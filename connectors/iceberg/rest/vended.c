@@ -116,8 +116,8 @@ table_ready(vended_table *table, slu_error *err)
             status = table_take(table, &loaded, &why);
         const int64_t now = slu_wall_ms(table->of->env);
         if (status != SLU_OK && now < table->end_ms) {
-            slu_log_warn(table->of->env, "ICEBERG-KEYS-LATE", "table %s.%s: its keys end soon and new ones did not come: %s", table->ns,
-                         table->name, why.message);
+            slu_log_warn(table->of->env, "ICEBERG-KEYS-LATE", "table %s.%s: its keys end soon and new ones did not come: %s",
+                         table->ns, table->name, why.message);
             table->due_ms = now + AGAIN_MS < table->end_ms ? now + AGAIN_MS : table->end_ms;
             status = SLU_OK;
         }

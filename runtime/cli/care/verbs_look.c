@@ -63,8 +63,9 @@ files_make(const slu_args *args, const lake_subject *subject, struct ArrowSchema
 static int
 lake_files(const slu_args *args)
 {
-    return batch_show(args, files_make,
-                      ">record_count:ROWS|>file_size_in_bytes:BYTES|>sequence_number:SEQ|content:CONTENT|partition:PARTITION|file_path:PATH");
+    return batch_show(
+        args, files_make,
+        ">record_count:ROWS|>file_size_in_bytes:BYTES|>sequence_number:SEQ|content:CONTENT|partition:PARTITION|file_path:PATH");
 }
 
 /* ---- The verbs ---- */

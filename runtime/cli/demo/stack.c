@@ -73,16 +73,9 @@ cli_stack_submit(cli_stack *stack, const char *name, const char *yaml, int64_t p
     (void)snprintf(path, sizeof path, "%s/jobs/%s.yaml", stack->dir, name);
     (void)snprintf(command, sizeof command, "run-%s", name);
     (void)snprintf(parallel, sizeof parallel, "%" PRId64, parallelism);
-    const char *argv[10 + CLI_LAKE_WORDS_MAX + 1] = {stack->options->program,
-                                                     "run",
-                                                     path,
-                                                     "--detached",
-                                                     "--jobmanager",
-                                                     stack->jobmanager,
-                                                     "--parallelism",
-                                                     parallel,
-                                                     "--fluss.bootstrap.servers",
-                                                     stack->server};
+    const char *argv[10 + CLI_LAKE_WORDS_MAX + 1] = {
+        stack->options->program,     "run",        path, "--detached", "--jobmanager", stack->jobmanager, "--parallelism", parallel,
+        "--fluss.bootstrap.servers", stack->server};
     if (lake)
         cli_lake_words_append(&stack->lake, argv, 10);
     SLU_TRY(slu_file_write(path, slu_view_of_text(yaml), false, err));

@@ -22,8 +22,9 @@ endpoint_of(const void *of, const char *key)
 static slu_status
 try_start(slu_error *err)
 {
-    const char *const settings[] = {"remote.data.dir", "s3://bucket/place/", "s3.endpoint",        s3->endpoint, "s3.access-key", "key",
-                                    "s3.secret-key",   "secret",             "s3.path-style-access", "true",       NULL};
+    const char *const settings[] = {
+        "remote.data.dir", "s3://bucket/place/",   "s3.endpoint", s3->endpoint, "s3.access-key", "key", "s3.secret-key",
+        "secret",          "s3.path-style-access", "true",        NULL};
     const fluss_store_settings of = {endpoint_of, settings};
     if (rig_store.ops == NULL)
         assert_int_equal(fluss_s3_open("s3://bucket", &of, &env, &rig_store, err), SLU_OK);
@@ -142,9 +143,11 @@ what_a_kill_left_is_swept(void **state)
     peer_close(&p);
     fluss_server_close(&server);
     const int kept = stand_in_count(s3, "/");
-    (void)snprintf(key, sizeof key, "s3://bucket/place/log/fluss/kept-%lld/0/a4421366-4a1d-4c3b-a0f8-0be2e77b1368/1.log", (long long)table);
+    (void)snprintf(key, sizeof key, "s3://bucket/place/log/fluss/kept-%lld/0/a4421366-4a1d-4c3b-a0f8-0be2e77b1368/1.log",
+                   (long long)table);
     put_object(key);
-    (void)snprintf(key, sizeof key, "s3://bucket/place/log/fluss/was-%lld/0/a4421366-4a1d-4c3b-a0f8-0be2e77b1368/1.log", (long long)gone);
+    (void)snprintf(key, sizeof key, "s3://bucket/place/log/fluss/was-%lld/0/a4421366-4a1d-4c3b-a0f8-0be2e77b1368/1.log",
+                   (long long)gone);
     put_object(key);
     put_object("s3://bucket/place/kv/fluss/was-0/0/snap-3/_METADATA");
     start();

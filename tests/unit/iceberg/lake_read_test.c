@@ -105,8 +105,8 @@ static void
 nested_columns(void **state)
 {
     static const char *const NAMES[] = {"mp", "st", "li"};
-    static const char *const ROWS[] = {"{b: 1.5, a: NULL} | (7, q\"\\\n) | [1, NULL, 3]", "{} | (NULL, NULL) | []", "NULL | NULL | NULL",
-                                       "NULL | NULL | [NULL]"};
+    static const char *const ROWS[] = {"{b: 1.5, a: NULL} | (7, q\"\\\n) | [1, NULL, 3]", "{} | (NULL, NULL) | []",
+                                       "NULL | NULL | NULL", "NULL | NULL | [NULL]"};
     slu_error err = {0};
     iceberg_store there;
     iceberg_table types;
@@ -116,7 +116,8 @@ nested_columns(void **state)
     const iceberg_read_options options = {.columns = NAMES, .column_count = 3};
     CHECK_OK(iceberg_store_local_open_at("/tmp/sluice-golden/all_types/", GOLDEN "all_types/table/", false, &there, &err));
     CHECK_OK(iceberg_table_open(
-        &there, "file:/tmp/sluice-golden/all_types/metadata/00001-fe44db02-4bd9-4087-a5e5-03dd69b75d13.metadata.json", &types, &err));
+        &there, "file:/tmp/sluice-golden/all_types/metadata/00001-fe44db02-4bd9-4087-a5e5-03dd69b75d13.metadata.json", &types,
+        &err));
     CHECK_OK(iceberg_read_open(&there, types.metadata, &options, &read, &err));
     CHECK_OK(iceberg_read_next(read, &batch, &err));
     for (int64_t row = 0; row < 4; row++) {
@@ -184,12 +185,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(columns_and_counts),
-        cmocka_unit_test(a_missing_column_is_named),
-        cmocka_unit_test(literals_prune),
-        cmocka_unit_test(nested_columns),
-        cmocka_unit_test(listings),
-        cmocka_unit_test(offsets),
+        cmocka_unit_test(columns_and_counts), cmocka_unit_test(a_missing_column_is_named),
+        cmocka_unit_test(literals_prune),     cmocka_unit_test(nested_columns),
+        cmocka_unit_test(listings),           cmocka_unit_test(offsets),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -79,8 +79,8 @@ a_plugin_hands_on_what_it_was_told(void **state)
 static void
 secrets_are_known(void **state)
 {
-    static const char *const secret[] = {"token", "credential", "s3.secret-access-key", "s3.access-key-id", "s3.session-token",
-                                         "header.Authorization"};
+    static const char *const secret[] = {
+        "token", "credential", "s3.secret-access-key", "s3.access-key-id", "s3.session-token", "header.Authorization"};
     for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
         assert_true(lake_setting_is_secret(secret[i]));
     assert_false(lake_setting_is_secret("s3.endpoint"));

@@ -335,7 +335,8 @@ a_bloom_filter_of_others_is_asked(void **state)
     SLU_AUTO(parquet_reader_free) parquet_reader *reader = NULL;
     slu_view view;
     parquet_source source;
-    static const char *const held[] = {"Hello", "This is", "a", "test", "How", "are you", "doing ", "today", "the quick", "brown fox"};
+    static const char *const held[] = {"Hello",   "This is", "a",     "test",      "How",
+                                       "are you", "doing ",  "today", "the quick", "brown fox"};
     static const char *const absent[] = {"hello", "This", "b", "tests", "the lazy dog", "fox"};
     open_golden(SLUICE_TEST_DATA "/golden/parquet/corpus/data_index_bloom_encoding_stats.parquet", &file, &view, &source, &reader);
     for (size_t i = 0; i < 10; i++)

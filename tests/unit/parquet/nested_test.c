@@ -483,14 +483,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nested_rows_survive),
-        cmocka_unit_test(only_struct_leaves_are_counted),
-        cmocka_unit_test(rows_left_out_are_jumped_over),
-        cmocka_unit_test(fields_evolve),
-        cmocka_unit_test(what_does_not_fit_is_refused),
-        cmocka_unit_test(broken_arrays_are_refused),
-        cmocka_unit_test(broken_files_are_errors),
-        cmocka_unit_test(failing_allocations_leave_nothing_behind),
+        cmocka_unit_test(nested_rows_survive),           cmocka_unit_test(only_struct_leaves_are_counted),
+        cmocka_unit_test(rows_left_out_are_jumped_over), cmocka_unit_test(fields_evolve),
+        cmocka_unit_test(what_does_not_fit_is_refused),  cmocka_unit_test(broken_arrays_are_refused),
+        cmocka_unit_test(broken_files_are_errors),       cmocka_unit_test(failing_allocations_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

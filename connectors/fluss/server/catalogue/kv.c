@@ -16,8 +16,9 @@ static const char kv_schema[] =
     "CREATE INDEX IF NOT EXISTS kv_leased ON kv_lease_buckets(table_id, partition_id, bucket, snapshot_id);";
 
 /* A kill between the end of a table or partition and that of its snapshots: with the rows gone, the sweep finds the files. */
-static const char kv_orphans[] = "DELETE FROM kv_snapshots" CAT_IS_ORPHAN("kv_snapshots") "DELETE FROM kv_snapshot_ids" CAT_IS_ORPHAN(
-    "kv_snapshot_ids") "DELETE FROM kv_lease_buckets" CAT_IS_ORPHAN("kv_lease_buckets");
+static const char kv_orphans[] =
+    "DELETE FROM kv_snapshots" CAT_IS_ORPHAN("kv_snapshots") "DELETE FROM kv_snapshot_ids" CAT_IS_ORPHAN(
+        "kv_snapshot_ids") "DELETE FROM kv_lease_buckets" CAT_IS_ORPHAN("kv_lease_buckets");
 
 #define KV_COLUMNS "SELECT table_id, partition_id, bucket, snapshot_id, log_offset, pinned, lineage, location FROM kv_snapshots s "
 #define KV_BUCKET_IS "table_id = ?1 AND partition_id = ?2 AND bucket = ?3"

@@ -31,7 +31,8 @@ static slu_status
 live_rows(fluss_catalogue *c, slu_arena *arena, fluss_catalogue_live *out, slu_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    slu_status status = cat_prepare(c, &stmt, err, "SELECT id AS t, -1 AS p FROM tables UNION ALL SELECT table_id, id FROM partitions ORDER BY t, p", "");
+    slu_status status = cat_prepare(
+        c, &stmt, err, "SELECT id AS t, -1 AS p FROM tables UNION ALL SELECT table_id, id FROM partitions ORDER BY t, p", "");
     while (status == SLU_OK && (status = cat_step(c, &stmt, err)) == SLU_OK) {
         out->rows = cat_grow(arena, out->rows, out->count, sizeof *out->rows);
         if (out->rows == NULL)

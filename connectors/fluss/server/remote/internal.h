@@ -14,8 +14,8 @@ struct fluss_remote {
     fluss_server *server;
     fluss_store store;  /* what is used */
     fluss_store direct; /* the same without what is kept at hand; closed with it */
-    char *root; /* a directory, absolute, or "s3://bucket/path" */
-    char *near; /* where small files of it are on this machine: root itself, or what mirrors it */
+    char *root;         /* a directory, absolute, or "s3://bucket/path" */
+    char *near;         /* where small files of it are on this machine: root itself, or what mirrors it */
     char owner[FLUSS_UUID_BYTES];
     slu_timer *timer;
     int64_t interval_ms; /* 0: nothing is copied */

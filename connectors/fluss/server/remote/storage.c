@@ -205,8 +205,8 @@ claim_done(fluss_job *base, slu_status status, const slu_error *err)
         slu_log_info(remote->server->env, "REMOTE-REACHED", "remote.data.dir %s is to be had now", remote->root);
         remote_is_ours(remote);
     } else if (status != SLU_CLOSED) {
-        slu_log_warn(remote->server->env, "REMOTE-UNREACHABLE", "remote.data.dir: %s; it is tried again, and all stays here until then",
-                     err->message);
+        slu_log_warn(remote->server->env, "REMOTE-UNREACHABLE",
+                     "remote.data.dir: %s; it is tried again, and all stays here until then", err->message);
     }
     slu_free(job);
 }
@@ -235,8 +235,8 @@ remote_claim_first(fluss_remote *remote, slu_error *err)
         return SLU_OK;
     }
     if (!remote->store.local && (status == SLU_IO || status == SLU_TIMEOUT || status == SLU_CLOSED)) {
-        slu_log_warn(remote->server->env, "REMOTE-UNREACHABLE", "remote.data.dir: %s; it is tried again, and all stays here until then",
-                     why.message);
+        slu_log_warn(remote->server->env, "REMOTE-UNREACHABLE",
+                     "remote.data.dir: %s; it is tried again, and all stays here until then", why.message);
         return SLU_OK;
     }
     if (err != NULL)

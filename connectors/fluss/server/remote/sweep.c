@@ -39,7 +39,8 @@ sweep_knows(const sweep *s, const char *id)
 static slu_status
 sweep_note(sweep *s, const char *location, size_t bytes, slu_error *err)
 {
-    if (s->found_count != 0 && strncmp(s->found[s->found_count - 1], location, bytes) == 0 && s->found[s->found_count - 1][bytes] == 0)
+    if (s->found_count != 0 && strncmp(s->found[s->found_count - 1], location, bytes) == 0 &&
+        s->found[s->found_count - 1][bytes] == 0)
         return SLU_OK;
     if (s->found_count == s->found_room) {
         const size_t room = s->found_room == 0 ? 64 : s->found_room * 2;

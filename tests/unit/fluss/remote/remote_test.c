@@ -163,7 +163,9 @@ tokens_are_read_and_written(void **state)
 {
     (void)state;
     static const char whole[] = "{\"version\":1,\"access_key_id\":\"AK\",\"access_key_secret\":\"SK\",\"security_token\":\"T\"}";
-    static const char *const bad[] = {"", "[]", "{\"version\":2,\"access_key_id\":\"AK\",\"access_key_secret\":\"SK\"}",
+    static const char *const bad[] = {"",
+                                      "[]",
+                                      "{\"version\":2,\"access_key_id\":\"AK\",\"access_key_secret\":\"SK\"}",
                                       "{\"version\":1,\"access_key_id\":\"AK\",\"security_token\":null}",
                                       "{\"version\":1,\"access_key_id\":1,\"access_key_secret\":\"SK\"}",
                                       "{\"version\":1,\"access_key_id\":\"AK\",\"access_key_secret\":\"SK\",\"security_token\":1}"};

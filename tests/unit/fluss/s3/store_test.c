@@ -67,7 +67,8 @@ note(void *to, const fluss_stored *stored, slu_error *error)
 {
     (void)error;
     char *names = to;
-    (void)snprintf(names + strlen(names), 512 - strlen(names), "%s=%d|", fluss_store_below(root, stored->location), (int)stored->bytes);
+    (void)snprintf(names + strlen(names), 512 - strlen(names), "%s=%d|", fluss_store_below(root, stored->location),
+                   (int)stored->bytes);
     return SLU_OK;
 }
 
