@@ -5,12 +5,16 @@
 #include "interrupt.h"
 #include "sql/words.h"
 
+#include <errno.h>
 #include <histedit.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define HISTORY_ENTRIES 1000
 #define COMPLETIONS_SHOWN_MAX 100
@@ -175,6 +179,45 @@ history_end_save(prompt *of)
 
 /* ---- The loop -------------------------------------------------------------------------------------------------------------------- */
 
+/* Waits for a byte. False: Ctrl-C came, before or while it waited; SIGINT gets through only here, so that none is missed in between. */
+static bool
+byte_wait(void)
+{
+    sigset_t interrupt, before;
+    struct pollfd wait = {.fd = STDIN_FILENO, .events = POLLIN};
+    (void)sigemptyset(&interrupt);
+    (void)sigaddset(&interrupt, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &interrupt, &before);
+    while (!cli_interrupted() && ppoll(&wait, 1, NULL, &before) < 0 && errno == EINTR)
+        continue;
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return !cli_interrupted();
+}
+
+/* A character for the editor, whose own function reads on after Ctrl-C: 1, 0 at the end, -1 for no line. */
+static int
+character_read(EditLine *editor, wchar_t *out)
+{
+    mbstate_t state;
+    char byte;
+    (void)editor;
+    memset(&state, 0, sizeof state);
+    for (;;) {
+        if (!byte_wait())
+            return -1;
+        const ssize_t got = read(STDIN_FILENO, &byte, 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return (int)got;
+        const size_t made = mbrtowc(out, &byte, 1, &state);
+        if (made <= 1)
+            return 1;
+        if (made == (size_t)-1) /* no character: what follows may be one */
+            memset(&state, 0, sizeof state);
+    }
+}
+
 static slu_status
 prompt_open(prompt *of, slu_error *err)
 {
@@ -184,9 +227,11 @@ prompt_open(prompt *of, slu_error *err)
         return slu_error_set(err, SLU_NOMEM, "the terminal's editor does not start");
     (void)el_set(of->editor, EL_CLIENTDATA, of);
     (void)el_set(of->editor, EL_PROMPT, prompt_text);
+    (void)el_set(of->editor, EL_GETCFN, character_read);
     (void)el_set(of->editor, EL_EDITOR, "emacs");
     (void)el_set(of->editor, EL_HIST, history, of->history);
-    (void)el_set(of->editor, EL_ADDFN, "sluice-complete", "complete a name", complete);
+    (void)el_wset(of->editor, EL_ADDFN, L"sluice-complete", L"complete a name",
+                  complete); /* the narrow call copies both for ever */
     (void)el_set(of->editor, EL_BIND, "\t", "sluice-complete", NULL);
     (void)el_set(of->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     (void)el_source(of->editor, NULL);
@@ -203,7 +248,7 @@ prompt_close(prompt *of)
         history_end(of->history);
 }
 
-/* False: the end. Ctrl-C interrupts the editor's read, which then has no line. */
+/* False: the end. Ctrl-C ends the editor's read, which then has no line. */
 static bool
 line_next(prompt *of, slu_error *err)
 {
