@@ -2,8 +2,8 @@
 """in_turns.py SLUICE JOBS: our tiering and Flink's bring the same tables into the lake, one going on where the other stopped.
 
 A primary-key table, a partitioned log table and a partitioned primary-key table on our server, changed by Flink's SQL. Ours tiers first,
-then Flink's service, then ours again; after each turn Flink's `$lake` read and our SQL find exactly what the table holds. Not here: Flink's
-union read of a partitioned log table, which was not done after 300 s when it was tried. 77 where there is no JDK or Maven.
+then Flink's service, then ours again; after each turn Flink's `$lake` read and our SQL find exactly what the table holds, and Flink's union
+read of the log table what is newer, too. 77 where there is no JDK or Maven.
 """
 import os
 import shutil
@@ -118,6 +118,15 @@ class Turns:
         for table in COLUMNS:
             same([row[1:] for row in cells if row[0] == table], self.tables.rows(table), f"{name}: Flink's {table}$lake")
 
+    def union(self):
+        # A row in every bucket: an empty one (a log split from -2 to 0) is never done in the connector of 0.9.1; later ones skip it.
+        new = [(number, "late", "day9") for number in range(9990, 10000)]
+        self.engine.sql("more", self.use + "USE shop;\nSET 'table.dml-sync' = 'true';\nINSERT INTO visits VALUES " +
+                        ", ".join(f"({number}, '{page}', '{day}')" for number, page, day in new) + ";\n")
+        self.tables.visits += new
+        out = self.engine.sql("union", self.use + "USE shop;\nSET 'execution.runtime-mode' = 'batch';\nSELECT * FROM visits;\n")
+        same([row for row in flink.rows(out) if row[0].isdigit()], self.tables.rows("visits"), "Flink's union read of what both tiered")
+
 
 def main(arguments):
     folder = tempfile.mkdtemp(prefix="sluice-turns-")
@@ -129,6 +138,7 @@ def main(arguments):
         turns.turn("ours", turns.ours)
         turns.turn("Flink's", turns.theirs)
         turns.turn("ours", turns.ours)
+        turns.union()
         return 0
     except jars.Missing as missing:
         print("SKIPPED:", missing)
