@@ -266,6 +266,24 @@ bucket_next(const bucket_write *of)
     return NULL;
 }
 
+/* PRODUCE_LOG and PUT_KV say the same of each batch, in generated types of their own: fills `request`, `parts` and `pointers`. */
+#define REQUEST_FILL(part_init)                                                                                                    \
+    do {                                                                                                                           \
+        for (size_t i = 0; i < made->count; i++) {                                                                                 \
+            part_init(&parts[i]);                                                                                                  \
+            parts[i].bucket_id = made->parts[i].bucket % fluss_target_table(writer->target)->bucket_count;                         \
+            parts[i].partition_id = fluss_target_partition_id(writer->target, made->parts[i].bucket);                              \
+            parts[i].has_partition_id = parts[i].partition_id >= 0;                                                                \
+            parts[i].records = fluss_bytes_of(slu_buf_view(&made->parts[i].batch->bytes));                                         \
+            pointers[i] = &parts[i];                                                                                               \
+        }                                                                                                                          \
+        request.acks = ACKS_ALL;                                                                                                   \
+        request.table_id = fluss_target_table(writer->target)->table_id;                                                           \
+        request.timeout_ms = (int32_t)fluss_target_client(writer->target)->request_timeout_ms;                                     \
+        request.n_buckets_req = made->count;                                                                                       \
+        request.buckets_req = pointers;                                                                                            \
+    } while (0)
+
 static slu_status
 produce_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
 {
@@ -273,19 +291,8 @@ produce_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
     Fluss__PbProduceLogReqForBucket *parts = slu_alloc(made->count * sizeof *parts);
     Fluss__PbProduceLogReqForBucket **pointers = slu_alloc(made->count * sizeof *pointers);
     slu_status status = parts == NULL || pointers == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a request") : SLU_OK;
-    for (size_t i = 0; status == SLU_OK && i < made->count; i++) {
-        fluss__pb_produce_log_req_for_bucket__init(&parts[i]);
-        parts[i].bucket_id = made->parts[i].bucket % fluss_target_table(writer->target)->bucket_count;
-        parts[i].partition_id = fluss_target_partition_id(writer->target, made->parts[i].bucket);
-        parts[i].has_partition_id = parts[i].partition_id >= 0;
-        parts[i].records = fluss_bytes_of(slu_buf_view(&made->parts[i].batch->bytes));
-        pointers[i] = &parts[i];
-    }
-    request.acks = ACKS_ALL;
-    request.table_id = fluss_target_table(writer->target)->table_id;
-    request.timeout_ms = (int32_t)fluss_target_client(writer->target)->request_timeout_ms;
-    request.n_buckets_req = made->count;
-    request.buckets_req = pointers;
+    if (status == SLU_OK)
+        REQUEST_FILL(fluss__pb_produce_log_req_for_bucket__init);
     if (status == SLU_OK)
         status = fluss_client_call(fluss_target_client(writer->target), node, FLUSS_API_PRODUCE_LOG, &request.base, flight_answered,
                                    made, &made->call, err);
@@ -301,23 +308,12 @@ put_send(fluss_writer *writer, flight *made, int32_t node, slu_error *err)
     Fluss__PbPutKvReqForBucket *parts = slu_alloc(made->count * sizeof *parts);
     Fluss__PbPutKvReqForBucket **pointers = slu_alloc(made->count * sizeof *pointers);
     slu_status status = parts == NULL || pointers == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a request") : SLU_OK;
-    for (size_t i = 0; status == SLU_OK && i < made->count; i++) {
-        fluss__pb_put_kv_req_for_bucket__init(&parts[i]);
-        parts[i].bucket_id = made->parts[i].bucket % fluss_target_table(writer->target)->bucket_count;
-        parts[i].partition_id = fluss_target_partition_id(writer->target, made->parts[i].bucket);
-        parts[i].has_partition_id = parts[i].partition_id >= 0;
-        parts[i].records = fluss_bytes_of(slu_buf_view(&made->parts[i].batch->bytes));
-        pointers[i] = &parts[i];
-    }
-    request.acks = ACKS_ALL;
-    request.table_id = fluss_target_table(writer->target)->table_id;
-    request.timeout_ms = (int32_t)fluss_target_client(writer->target)->request_timeout_ms;
+    if (status == SLU_OK)
+        REQUEST_FILL(fluss__pb_put_kv_req_for_bucket__init);
     request.has_agg_mode = writer->options.overwrite;
     request.agg_mode = writer->options.overwrite ? 1 : 0;
     request.n_target_columns = writer->options.target_column_count;
     request.target_columns = (int32_t *)(uintptr_t)writer->options.target_columns;
-    request.n_buckets_req = made->count;
-    request.buckets_req = pointers;
     if (status == SLU_OK)
         status = fluss_client_call(fluss_target_client(writer->target), node, FLUSS_API_PUT_KV, &request.base, flight_answered,
                                    made, &made->call, err);
