@@ -57,6 +57,13 @@ def asked(command):
     return json.loads(done.stdout)
 
 
+def same_rows(paths, out):
+    """Ours is judged by DuckDB: the same rows, in whatever order."""
+    one, two = (duckdb_connection().execute("SELECT count(*), sum(hash(t)) FROM read_parquet($1) t", [files]).fetchone() for files in (paths, [out]))
+    if one != two:
+        raise AssertionError(f"what was written is not what was read: {two} for {one}")
+
+
 def by_python(*words):
     return asked([sys.executable, "-B", os.path.abspath(__file__), *words])
 
@@ -86,6 +93,7 @@ def compare(program, title, paths, rows, folder):
     for codec, number in CODECS.items():
         out = os.path.join(folder, "written.parquet")
         mine = best(lambda: asked([program, "write", str(number), out, *paths]))
+        same_rows(paths, out)
         show(f"write {codec}, sluice", mine, os.path.getsize(out))
         mine["bytes"] = os.path.getsize(out)
         other = best(lambda: by_python("write", "duckdb", codec, out, *paths))

@@ -36,7 +36,8 @@ main(int argc, char **argv)
         status = slu_kv_checkpoint_begin(kv, &checkpoint, &err);
     if (status == SLU_OK)
         status = slu_kv_checkpoint_take(checkpoint, dir, &err);
-    (void)slu_kv_checkpoint_end(&checkpoint);
+    if (!slu_kv_checkpoint_end(&checkpoint) && status == SLU_OK)
+        status = slu_error_set(&err, SLU_CLOSED, "the store was closed under its checkpoint");
     if (status != SLU_OK)
         (void)fprintf(stderr, "%s\n", err.message);
     slu_kv_batch_free(&batch);
