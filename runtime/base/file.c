@@ -227,3 +227,16 @@ slu_path_exists(const char *path)
 {
     return access(path, F_OK) == 0;
 }
+
+slu_status
+slu_path_local(const char *given, const char **out, slu_error *err)
+{
+    const char *path = strncmp(given, "file:", 5) == 0 ? given + 5 : given;
+    if (path != given && strncmp(path, "///", 3) == 0)
+        path += 2;
+    if (strstr(path, "://") != NULL || (path != given && (path[0] != '/' || path[1] == '/')))
+        return slu_error_set(err, SLU_UNSUPPORTED, "%.200s: only directories of this machine are served here (/path, file:///path)",
+                             given);
+    *out = path;
+    return SLU_OK;
+}

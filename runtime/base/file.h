@@ -31,6 +31,8 @@ SLU_CHECK slu_status slu_dir_sync(const char *path, slu_error *err);
 /* Removes a directory with all below it; missing is OK; does not follow links. */
 SLU_CHECK slu_status slu_dir_remove(const char *path, slu_error *err);
 bool slu_path_exists(const char *path);
+/* A place as users write it: /path, path, file:/path or file:///path. *out is within `given`. UNSUPPORTED: another scheme. */
+SLU_CHECK slu_status slu_path_local(const char *given, const char **out, slu_error *err);
 /* write() until all is out, across EINTR and short writes. */
 SLU_CHECK slu_status slu_fd_write_all(int fd, const void *data, size_t bytes, slu_error *err);
 /* An error that carries errno: "open /x/y: No such file or directory". ENOENT is NOTFOUND, ENOMEM is NOMEM, the rest IO. */

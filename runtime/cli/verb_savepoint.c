@@ -14,7 +14,7 @@ static slu_status
 absolute(const char *given, char out[PATH_MAX], slu_error *err)
 {
     char here[PATH_MAX] = "";
-    if (given[0] == 0 || given[0] == '/' || strstr(given, "://") != NULL)
+    if (given[0] == 0 || given[0] == '/' || strncmp(given, "file:", 5) == 0 || strstr(given, "://") != NULL)
         here[0] = 0;
     else if (getcwd(here, sizeof here - 1) == NULL)
         return slu_error_set(err, SLU_IO, "the working directory: %s", strerror(errno));

@@ -83,9 +83,8 @@ savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, 
     if (count_all(j) >= SAVEPOINTS_MAX)
         return slu_error_set(err, SLU_LIMIT, "job %s has %d savepoints under way: ask again when one is done", j->name,
                              SAVEPOINTS_MAX);
-    if (strstr(message->path, "://") != NULL && strncmp(message->path, "file:///", 8) != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED, "%s: savepoints go to directories only", message->path);
-    const char *place = strncmp(message->path, "file://", 7) == 0 ? message->path + 7 : message->path;
+    const char *place = NULL;
+    SLU_TRY(slu_path_local(message->path, &place, err));
     if (stop && place_check(place, err) != SLU_OK)
         return slu_error_in(err, err->status, "no savepoint of job %s, which goes on", j->name);
     savepoint *s = slu_alloc_zero(1, sizeof *s);

@@ -284,6 +284,16 @@ strategy_of(const char *name)
 }
 
 static slu_status
+checkpoint_dir_check(making *m, const char **dir)
+{
+    slu_error why = {0};
+    if (slu_path_local(*dir, dir, &why) == SLU_OK)
+        return SLU_OK;
+    return slu_error_at(m->err, why.status, m->job.checkpoint == NULL ? NULL : slu_value_get(m->job.checkpoint, "dir"), 0,
+                        "checkpoint dir %s", why.message);
+}
+
+static slu_status
 settings_apply(making *m)
 {
     const void *section = NULL;
@@ -296,6 +306,7 @@ settings_apply(making *m)
                                                   .tolerated_failures = (uint32_t)checkpoint->tolerated_failures,
                                                   .retained = (uint32_t)checkpoint->retained,
                                                   .dir = checkpoint->dir};
+    SLU_TRY(checkpoint_dir_check(m, &graph->checkpoint.dir));
     SLU_TRY(section_parse(m, &restart_table, m->job.restart, &section));
     const restart_keys *restart = section;
     graph->restart = (slu_restart_settings){.strategy = strategy_of(restart->strategy),

@@ -102,14 +102,31 @@ a_file_is_copied_whole_and_over_nothing(void **state)
     CHECK_STATUS(slu_file_copy(copy, path, NULL, false, &bytes, &err), SLU_NOTFOUND);
 }
 
+static void
+only_places_of_this_machine_are_local(void **state)
+{
+    static const char *const local[][2] = {{"/a/b", "/a/b"}, {"a", "a"}, {"", ""}, {"file:/a", "/a"}, {"file:///a", "/a"}};
+    static const char *const far[] = {"s3://bucket/a", "hdfs://x/y", "file://host/a", "file:a", "file:"};
+    const char *got = NULL;
+    slu_error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++) {
+        CHECK_OK(slu_path_local(local[i][0], &got, &err));
+        CHECK_TEXT(got, local[i][1]);
+    }
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        CHECK_STATUS(slu_path_local(far[i], &got, &err), SLU_UNSUPPORTED);
+        assert_non_null(strstr(err.message, far[i]));
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_file_that_just_fits_is_read),
-        cmocka_unit_test(a_file_of_unknown_size_is_read),
-        cmocka_unit_test(a_file_is_copied_whole_and_over_nothing),
-        cmocka_unit_test(what_is_there_is_not_created_again),
+        cmocka_unit_test(a_file_that_just_fits_is_read),           cmocka_unit_test(a_file_of_unknown_size_is_read),
+        cmocka_unit_test(a_file_is_copied_whole_and_over_nothing), cmocka_unit_test(what_is_there_is_not_created_again),
+        cmocka_unit_test(only_places_of_this_machine_are_local),
     };
     return cmocka_run_group_tests_name("base.file", tests, setup, teardown);
 }
