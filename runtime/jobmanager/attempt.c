@@ -128,6 +128,7 @@ attempt_restore(slu_jobmanager *jm, job *j, slu_error *err)
     SLU_TRY(restore_find(jm, j, &manifest, err));
     j->completed = manifest == NULL ? -1 : manifest->checkpoint;
     j->own = manifest != NULL && strcmp(manifest->job_id, j->id) == 0;
+    j->ended = j->own && manifest->final != 0;
     j->attempt = SLU_MAX(j->attempt, manifest == NULL ? 0 : (uint64_t)manifest->attempt);
     (void)snprintf(j->restored, sizeof j->restored, "%s", manifest == NULL ? "" : manifest->directory);
     slu_manifest_free(&manifest);

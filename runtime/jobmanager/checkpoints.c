@@ -135,12 +135,29 @@ complete(slu_jobmanager *jm, job *j, const slu_action *action)
     const bool final = action->final || (j->stopping && j->stop_after == action->checkpoint);
     j->completed = action->checkpoint;
     j->completed_final = final;
+    j->ended = action->final;
     j->completed_here = true;
     j->completed_count++;
     sweep(jm, j, action->checkpoint);
     if (!final && rescale_cut(jm, j, action->checkpoint))
         return;
     attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = action->checkpoint, .flags = final});
+}
+
+/* The newest comes first. */
+static slu_status
+path_take(void *context, const slu_checkpoint_record *record, slu_error *err)
+{
+    job *j = context;
+    if (j->path[0] == 0 && strcmp(record->state, "COMPLETED") == 0 && !record->dropped)
+        (void)snprintf(j->path, sizeof j->path, "%s", record->path);
+    return SLU_OK;
+}
+
+slu_status
+attempt_path_load(slu_jobmanager *jm, job *j, slu_error *err)
+{
+    return slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, path_take, j, err);
 }
 
 void

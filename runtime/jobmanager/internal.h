@@ -106,6 +106,7 @@ struct job {
     int64_t stop_after;                   /* the checkpoint asked for; -1: not triggered yet */
     int64_t completed;                    /* newest whole checkpoint; -1: none */
     bool completed_final;
+    bool ended;          /* ... came behind the end of every source: there is nothing to go on from */
     bool sweep;          /* an aborted checkpoint may have left files */
     bool completed_here; /* by this attempt */
     uint64_t completed_count;
@@ -229,6 +230,8 @@ SLU_CHECK slu_status attempt_place(slu_jobmanager *jm, job *j, slu_error *err);
 void attempt_drain(slu_jobmanager *jm, job *j); /* the coordinator's actions */
 /* Removes a checkpoint that is not needed any more. */
 void attempt_drop(slu_jobmanager *jm, job *j, int64_t checkpoint);
+/* From the store: where the newest whole checkpoint lies. */
+SLU_CHECK slu_status attempt_path_load(slu_jobmanager *jm, job *j, slu_error *err);
 /* A job that finished by itself has nothing to go on from. */
 void attempt_forget_checkpoints(slu_jobmanager *jm, job *j);
 

@@ -327,6 +327,8 @@ job_load(void *context, const slu_job_record *record, slu_error *err)
     j->end_ms = record->end_ms;
     slu_status status = job_fill(j, record->submit, !job_over(j), err);
     job_append(jm, j);
+    if (status == SLU_OK)
+        status = attempt_path_load(jm, j, err);
     if (status == SLU_OK && !job_over(j))
         status = job_resume(jm, j, record, err);
     if (status != SLU_OK) {
@@ -374,7 +376,7 @@ job_after(slu_jobmanager *jm, job *j)
     for (uint32_t i = 0; j->after != JOB_RESTARTING && j->layout != NULL && i < j->layout->task_count; i++)
         if (j->tasks[i] != TASK_FINISHED && j->tasks[i] != TASK_FAILED)
             j->tasks[i] = j->after == JOB_FINISHED ? TASK_FINISHED : TASK_CANCELED;
-    if (j->after == JOB_FINISHED && !j->stopping)
+    if (j->after == JOB_FINISHED && !j->stopping && j->ended)
         attempt_forget_checkpoints(jm, j);
     job_set_state(jm, j, j->after);
 }

@@ -51,9 +51,9 @@ void slu_jobstore_close(slu_jobstore **store);
 const char *slu_jobstore_cluster(const slu_jobstore *store);
 
 SLU_CHECK slu_status slu_jobstore_add_job(slu_jobstore *store, const slu_job_record *job, slu_error *err);
-/* Everything but name and submit. */
 /* Another SUBMIT for the job, which from now on is placed nowhere. */
 SLU_CHECK slu_status slu_jobstore_set_submit(slu_jobstore *store, const char *job, slu_view submit, slu_error *err);
+/* Everything but name and submit. */
 SLU_CHECK slu_status slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_error *err);
 /* With its attempts and checkpoints. */
 SLU_CHECK slu_status slu_jobstore_remove_job(slu_jobstore *store, const char *job, slu_error *err);

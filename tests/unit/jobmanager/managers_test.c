@@ -58,6 +58,7 @@ struct world {
     uint64_t pids;
     uint64_t sigkills; /* that the job manager sent */
     bool unkillable;
+    bool slow_ends;         /* what is complete for good is not told at once */
     uint32_t tasks_failing; /* attempts of so many tasks fail at their beginning; 0: none */
     slu_link *client;
     uint64_t request;
@@ -125,7 +126,7 @@ script_take(world *w, script *s, const slu_message *m)
         s->last_complete = m->checkpoint;
         s->last_flags = (uint32_t)m->flags;
         s->completes++;
-        if (m->flags == 1)
+        if (m->flags == 1 && !w->slow_ends)
             task_tell(s, "FINISHED");
     }
 }
@@ -155,7 +156,7 @@ script_step(world *w, script *s)
             m.pid = s->pid;
             tell(s->link, &m);
             if (s->begun)
-                task_tell(s, "RUNNING");
+                task_tell(s, s->last_flags == 1 ? "FINISHED" : "RUNNING");
         } else if (event.kind == SLU_LINK_MESSAGE) {
             slu_arena arena;
             slu_arena_init(&arena, 1 << 20);
@@ -777,6 +778,37 @@ the_next_job_manager_takes_the_job_up(void **state)
     world_close(&w);
 }
 
+/* A stop whose end the next job manager sees: its checkpoint is what the user goes on from, and its place is known for ever. */
+static void
+the_next_job_manager_keeps_what_a_stop_left(void **state)
+{
+    world w;
+    char job[33];
+    char path[512];
+    slu_manifest *manifest = NULL;
+    slu_error err = {0};
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 2500);
+    w.slow_ends = true;
+    (void)ask(&w, (slu_message){.kind = SLU_MESSAGE_STOP, .job = job});
+    run(&w, 100);
+    assert_int_equal(living(&w, 0)->last_flags, 1);
+    jm_close(&w);
+    w.slow_ends = false;
+    for (int i = 0; i < 2; i++) {
+        jm_open(&w);
+        run(&w, 2000);
+        CHECK_TEXT(state_of(&w, job), "FINISHED");
+        (void)snprintf(path, sizeof path, "%s", w.answer.path);
+        CHECK_OK(slu_manifest_load(path, &manifest, &err));
+        slu_manifest_free(&manifest);
+        jm_close(&w);
+    }
+    jm_open(&w);
+    world_close(&w);
+}
+
 /* The new plan is in the store: the next job manager goes on with it. */
 static void
 a_rescaled_job_keeps_its_new_plan(void **state)
@@ -954,6 +986,7 @@ main(void)
         cmocka_unit_test(cancel_and_stop),
         cmocka_unit_test(waits_are_answered_at_the_end),
         cmocka_unit_test(the_next_job_manager_takes_the_job_up),
+        cmocka_unit_test(the_next_job_manager_keeps_what_a_stop_left),
         cmocka_unit_test(a_rescaled_job_keeps_its_new_plan),
         cmocka_unit_test(a_plan_that_does_not_run_is_taken_back),
         cmocka_unit_test(old_attempts_are_fenced),
