@@ -53,6 +53,14 @@ unlink_one(job *j, savepoint *gone)
     slu_free(gone);
 }
 
+/* A stop that was to leave it is taken back: the job goes on, as Flink's does. */
+static void
+stop_revoke(job *j, const savepoint *s)
+{
+    if ((s->flags & SLU_STOP_AFTER) != 0)
+        j->stopping = j->draining = false;
+}
+
 static uint32_t
 count_all(const job *j)
 {
@@ -127,8 +135,7 @@ savepoints_aborted(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *w
             slu_coordinator_request(j->coordinator, SLU_BARRIER_SAVEPOINT);
             continue;
         }
-        if ((s->flags & SLU_STOP_AFTER) != 0)
-            j->stopping = false; /* the job goes on, as Flink's does */
+        stop_revoke(j, s);
         answer_failed(jm, j, s, SLU_IO, why);
         unlink_one(j, s);
     }
@@ -158,8 +165,7 @@ write_begin(slu_jobmanager *jm, job *j, savepoint *s, const char *checkpoint)
     s->state = WRITING;
     if (status == SLU_OK && pthread_create(&s->thread, NULL, write_it, s) == 0)
         return;
-    if ((s->flags & SLU_STOP_AFTER) != 0)
-        j->stopping = false;
+    stop_revoke(j, s);
     answer_failed(jm, j, s, SLU_NOMEM, status == SLU_OK ? "no thread for it" : s->error.message);
     unlink_one(j, s);
 }
@@ -203,8 +209,7 @@ written(slu_jobmanager *jm, job *j, savepoint *s)
 {
     (void)pthread_join(s->thread, NULL);
     if (s->status != SLU_OK) {
-        if ((s->flags & SLU_STOP_AFTER) != 0)
-            j->stopping = false; /* its sources go on when they hear that the checkpoint is complete, and not the last */
+        stop_revoke(j, s); /* its sources go on when they hear that the checkpoint is complete, and not the last */
         answer_failed(jm, j, s, s->status, s->error.message);
         slu_log_warn(jm->spec.env, "SAVEPOINT-FAILED", "job %s: %s", j->name, s->error.message);
     } else {
@@ -237,6 +242,7 @@ give_up(slu_jobmanager *jm, job *j)
         next = s->next;
         if (s->state == WRITING)
             continue;
+        stop_revoke(j, s);
         answer_failed(jm, j, s, SLU_CLOSED, j->failure[0] != 0 ? j->failure : "its attempt has ended");
         unlink_one(j, s);
     }

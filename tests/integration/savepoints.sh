@@ -91,6 +91,8 @@ for _ in $(seq 100); do "$sluice" checkpoints list drained 2>/dev/null | grep -q
 "$sluice" stop drained --drain --savepoint-path "$work/mine" >"$work/out" 2>&1 || fail "stop --drain: $(cat "$work/out")"
 "$sluice" wait drained --timeout 30s | grep -q FINISHED || fail "not drained: $("$sluice" list -a)"
 grep -q "Path: $work/mine/savepoint-" "$work/out" || fail "stop --drain: $(cat "$work/out")"
+"$sluice" checkpoints inspect "$(sed -n 's/^Savepoint completed. Path: //p' "$work/out")" >"$work/inspected" 2>&1 || fail "inspect: $(cat "$work/inspected")"
+grep -q "the job's last" "$work/inspected" || fail "a drained job's sources had not ended: $(cat "$work/inspected")"
 # A stop whose savepoint cannot be written leaves the job running, with more checkpoints to come and no row lost or there twice: a place
 # that is none, and one that shows it (to root) only in the writing.
 newest() { "$sluice" checkpoints list goes | awk '$2 == "COMPLETED" {print $1; exit}'; }

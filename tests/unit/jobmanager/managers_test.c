@@ -809,6 +809,32 @@ the_next_job_manager_keeps_what_a_stop_left(void **state)
     world_close(&w);
 }
 
+/* The attempt dies over a stop that was to leave a savepoint: the user hears that there is none, and the job runs on. */
+static void
+a_stop_whose_attempt_dies_is_taken_back(void **state)
+{
+    world w;
+    char job[33];
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 2500);
+    living(&w, 0)->mute = living(&w, 1)->mute = true;
+    const slu_message mine = {
+        .kind = SLU_MESSAGE_SAVEPOINT, .job = job, .path = w.dir, .flags = SLU_STOP_AFTER, .request = ++w.request};
+    w.answered = false;
+    tell(w.client, &mine);
+    run(&w, 500);
+    assert_false(w.answered);
+    script_die(&w, living(&w, 1), 137);
+    run(&w, 500);
+    assert_true(w.answered);
+    assert_int_equal(w.answer.kind, SLU_MESSAGE_FAILED);
+    run(&w, 6000);
+    CHECK_TEXT(state_of(&w, job), "RUNNING");
+    assert_int_equal(living(&w, 0)->attempt, 2);
+    world_close(&w);
+}
+
 /* The new plan is in the store: the next job manager goes on with it. */
 static void
 a_rescaled_job_keeps_its_new_plan(void **state)
@@ -987,6 +1013,7 @@ main(void)
         cmocka_unit_test(waits_are_answered_at_the_end),
         cmocka_unit_test(the_next_job_manager_takes_the_job_up),
         cmocka_unit_test(the_next_job_manager_keeps_what_a_stop_left),
+        cmocka_unit_test(a_stop_whose_attempt_dies_is_taken_back),
         cmocka_unit_test(a_rescaled_job_keeps_its_new_plan),
         cmocka_unit_test(a_plan_that_does_not_run_is_taken_back),
         cmocka_unit_test(old_attempts_are_fenced),
