@@ -34,6 +34,7 @@ struct slu_coordinator {
     bool failed;
     uint32_t requested; /* a user's request waits */
     uint32_t requested_flags;
+    uint32_t final_flags;
     uint32_t running, ended, acked;
     uint32_t failures; /* in a row */
     uint8_t *tasks;
@@ -190,6 +191,12 @@ slu_coordinator_request(slu_coordinator *c, uint32_t flags)
     c->requested_flags |= flags;
 }
 
+void
+slu_coordinator_request_final(slu_coordinator *c, uint32_t flags)
+{
+    c->final_flags |= flags;
+}
+
 static void
 complete(slu_coordinator *c)
 {
@@ -242,7 +249,7 @@ slu_coordinator_step(slu_coordinator *c, int64_t now_ms, int64_t wall_ms)
     if (!c->fresh_done) {
         trigger(c, 0, wall_ms);
     } else if (all_ended || c->requested != 0 || now_ms >= c->trigger_at_ms) {
-        trigger(c, c->requested_flags, wall_ms);
+        trigger(c, c->requested_flags | (all_ended ? c->final_flags : 0), wall_ms);
         c->requested = c->requested_flags = 0;
     }
 }

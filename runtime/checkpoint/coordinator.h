@@ -72,6 +72,8 @@ SLU_CHECK slu_status slu_coordinator_ack(slu_coordinator *coordinator, const slu
 void slu_coordinator_decline(slu_coordinator *coordinator, uint32_t task, int64_t checkpoint, const char *reason);
 /* A user's request: the next checkpoint has these flags, and is triggered as soon as nothing is pending, whatever the interval says. */
 void slu_coordinator_request(slu_coordinator *coordinator, uint32_t flags);
+/* The final checkpoint, whenever it comes, has these flags. */
+void slu_coordinator_request_final(slu_coordinator *coordinator, uint32_t flags);
 void slu_coordinator_finalized(slu_coordinator *coordinator, int64_t checkpoint, const slu_error *failure); /* NULL: it is whole */
 
 /* Lets time pass; then drain the actions. */

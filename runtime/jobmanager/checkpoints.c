@@ -110,7 +110,7 @@ trigger(slu_jobmanager *jm, job *j, const slu_action *action)
     j->trigger_ms = jm_now(jm);
     if ((action->flags & SLU_BARRIER_STOP) != 0)
         j->stop_after = action->checkpoint;
-    savepoints_triggered(j, action->checkpoint, action->flags);
+    savepoints_triggered(j, action);
     checkpoint_note(jm, j, action->checkpoint, "IN_PROGRESS", 0, "");
     attempt_tell(
         jm, j,

@@ -238,7 +238,7 @@ void attempt_forget_checkpoints(slu_jobmanager *jm, job *j);
 /* ---- savepoints.c */
 /* OK: the answer comes later. INVALID, CONFLICT, UNSUPPORTED, NOMEM. */
 SLU_CHECK slu_status savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err);
-void savepoints_triggered(job *j, int64_t checkpoint, uint32_t flags);
+void savepoints_triggered(job *j, const slu_action *action);
 void savepoints_aborted(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *why);
 void savepoints_whole(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *path, int64_t bytes);
 /* Whether one is being written from that checkpoint, which is dropped when that is done. */

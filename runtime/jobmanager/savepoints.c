@@ -108,18 +108,21 @@ savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, 
     j->savepoints = s;
     if (stop)
         job_stop(jm, j, message->flags);
-    slu_coordinator_request(j->coordinator, SLU_BARRIER_SAVEPOINT);
+    if ((message->flags & SLU_STOP_DRAIN) != 0) /* of the state behind the end of every source, not of one on the way there */
+        slu_coordinator_request_final(j->coordinator, SLU_BARRIER_SAVEPOINT);
+    else
+        slu_coordinator_request(j->coordinator, SLU_BARRIER_SAVEPOINT);
     return SLU_OK;
 }
 
 void
-savepoints_triggered(job *j, int64_t checkpoint, uint32_t flags)
+savepoints_triggered(job *j, const slu_action *action)
 {
-    for (savepoint *s = j->savepoints; (flags & SLU_BARRIER_SAVEPOINT) != 0 && s != NULL; s = s->next) {
-        if (s->state != WAITING)
+    for (savepoint *s = j->savepoints; (action->flags & SLU_BARRIER_SAVEPOINT) != 0 && s != NULL; s = s->next) {
+        if (s->state != WAITING || ((s->flags & SLU_STOP_DRAIN) != 0 && !action->final))
             continue;
         s->state = PENDING;
-        s->checkpoint = checkpoint;
+        s->checkpoint = action->checkpoint;
     }
 }
 
@@ -132,7 +135,6 @@ savepoints_aborted(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *w
             continue;
         if ((s->flags & SLU_STOP_DRAIN) != 0) { /* the sources have ended: there will be another one */
             s->state = WAITING;
-            slu_coordinator_request(j->coordinator, SLU_BARRIER_SAVEPOINT);
             continue;
         }
         stop_revoke(j, s);

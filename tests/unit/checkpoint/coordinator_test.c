@@ -242,8 +242,12 @@ a_request_comes_at_once_and_the_end_brings_the_final_one(void **state)
     slu_coordinator_finalized(f.c, 3, NULL);
     assert_false(expect(&f, SLU_ACTION_COMPLETE, 3).final);
     expect_nothing(&f);
+    slu_coordinator_request_final(f.c, 1);
+    expect_nothing(&f);
     slu_coordinator_ended(f.c, 1);
-    assert_true(expect(&f, SLU_ACTION_TRIGGER, 4).final);
+    action = expect(&f, SLU_ACTION_TRIGGER, 4);
+    assert_true(action.final);
+    assert_int_equal(action.flags, 1);
     ack(&f, 0, 4);
     ack(&f, 1, 4);
     (void)expect(&f, SLU_ACTION_FINALIZE, 4);
