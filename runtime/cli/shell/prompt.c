@@ -248,12 +248,14 @@ prompt_close(prompt *of)
         history_end(of->history);
 }
 
-/* False: the end. Ctrl-C ends the editor's read, which then has no line. */
+/* False: the end. Ctrl-C ends the editor's read, which then has no line. The editor itself would show the prompt before it takes the
+ * terminal out of line mode, in which a Ctrl-D typed at once becomes a NUL. */
 static bool
 line_next(prompt *of, slu_error *err)
 {
     int bytes = 0;
     (void)cli_interrupt_take();
+    (void)el_set(of->editor, EL_PREP_TERM, 1);
     const char *line = el_gets(of->editor, &bytes);
     if (cli_interrupt_take()) {
         (void)puts("^C");
