@@ -3,62 +3,41 @@
  *
  * Rule     conditions c0 .. cn-1 hold for n events of one key that follow each other directly, the last less than `within` after the
  *          first. A row may end one match and begin another: after every row c0 is tried anew, so no overlapping match is lost.
- * State    per key and rule: a word whose bit k says that c0 .. ck-1 have just matched, then start[1] .. start[n-1], when the match that
- *          is k long began. (1) A key without a match under way has no state: it is erased with the batch that ended it.
+ * State    per key and rule: a word whose bit k says that c0 .. ck-1 have just matched (and, above, the generation of the rule's slot, see
+ *          slots.h), then start[1] .. start[n-1], when the match that is k long began. (1) A key without a match under way has no state: it is erased with the batch that ended it.
  * Batch    conditions are evaluated column-wise, once each; keys are encoded and looked up for the whole batch; then one pass over the
  *          rows touches only fixed-size state. Rows whose key has no state and that do not begin anything are done with one comparison.
- * Output   the completing rows, as a selection of the input batch (nothing copied); with `rule_column`, a new batch with the rule's id
- *          as a last column, one row per rule that matched.
+ * Output   the completing rows, as a selection of the input batch (nothing copied); with `rule-column` or `version-column`, a new batch
+ *          with the rule's id and the version of its set behind the input's columns, one row per rule that matched.
+ * Sets     the rules are replaced while running (sets.c): at a barrier, between two rows.
  */
-#include "rules.h"
-
-#include <sluice/sdk/host.h>
-#include <sluice/sdk/keys.h>
+#include "filter.h"
 
 typedef struct fraud_options {
     const slu_value *rules;
     const char *rule_column;
+    const char *version_column;
 } fraud_options;
-
-typedef struct match {
-    int32_t row; /* of the array */
-    uint32_t rule;
-} match;
-
-typedef struct fraud {
-    slu_host *host;
-    slu_state *state;
-    rules rules;
-    bool with_rule;
-    slu_metric *matched;
-    sdk_keys keys, some; /* of all rows; of those that begin a match or end without one */
-    /* For one batch, by row of the batch. */
-    int64_t capacity;
-    uint8_t *truth;
-    uint8_t *masks; /* [rules][rows]: bit k: condition k holds */
-    void **values;
-    int32_t *rows;
-    match *matches;
-    int64_t match_count, match_capacity;
-} fraud;
 
 static const slu_option fraud_option_table[] = {
     SLU_OPTION("rules", VALUE, fraud_options, rules, NULL, "a list of rules: id, sequence, within, time, contiguity",
                .flags = SLU_OPTION_REQUIRED),
     SLU_OPTION("rule-column", STRING, fraud_options, rule_column, NULL,
-               "adds a STRING column of that name with the id of the rule that matched")};
+               "adds a STRING column of that name with the id of the rule that matched"),
+    SLU_OPTION("version-column", STRING, fraud_options, version_column, NULL,
+               "adds a BIGINT column of that name with the version of the rule set: 1, and one more whenever it is replaced")};
 
 /* ---- Planning --------------------------------------------------------------------------------------------------------------- */
 
 static slu_status
-rule_column_plan(const fraud_options *options, const slu_plan_call *call, slu_error *err)
+column_plan(const slu_plan_call *call, const char *option, const char *name, const char *format, slu_error *err)
 {
-    if (options->rule_column == NULL)
+    if (name == NULL)
         return SLU_OK;
-    if (slu_schema_find(call->inputs[0], options->rule_column) >= 0)
-        return slu_error_at(err, SLU_INVALID, slu_value_get(call->with, "rule-column"), 0,
-                            "rule-column: '%s' is a column of the input", options->rule_column);
-    if (slu_schema_add(&call->outputs[0], "u", options->rule_column, true) != SLU_OK)
+    if (slu_schema_find(&call->outputs[0], name) >= 0)
+        return slu_error_at(err, SLU_INVALID, slu_value_get(call->with, option), 0, "%s: '%s' is a column %s", option, name,
+                            slu_schema_find(call->inputs[0], name) >= 0 ? "of the input" : "already");
+    if (slu_schema_add(&call->outputs[0], format, name, true) != SLU_OK)
         return slu_error_set(err, SLU_NOMEM, "fraud_filter: no memory");
     return SLU_OK;
 }
@@ -76,7 +55,9 @@ fraud_plan(slu_plan_call *call, slu_error *err)
             "fraud_filter looks at the events of one key: say which, with `partition: { hash: [column] }` beside `from`");
     SLU_TRY(sdk_keys_init(&keys, call->inputs[0], call->keys, call->key_count, err));
     SLU_TRY(slu_schema_copy(call->inputs[0], &call->outputs[0], err));
-    const slu_status status = rule_column_plan(options, call, err);
+    slu_status status = column_plan(call, "rule-column", options->rule_column, "u", err);
+    if (status == SLU_OK)
+        status = column_plan(call, "version-column", options->version_column, "l", err);
     if (status != SLU_OK)
         slu_schema_release(&call->outputs[0]);
     return status;
@@ -84,15 +65,17 @@ fraud_plan(slu_plan_call *call, slu_error *err)
 
 /* ---- Life ------------------------------------------------------------------------------------------------------------------- */
 
-static void
+void
 scratch_fini(fraud *self)
 {
     free(self->truth);
     free(self->masks);
-    free(self->values);
+    for (uint32_t b = 0; b < BLOCKS_MAX; b++) {
+        free(self->values[b]);
+        self->values[b] = NULL;
+    }
     free(self->rows);
     self->truth = self->masks = NULL;
-    self->values = NULL;
     self->rows = NULL;
     self->capacity = 0;
 }
@@ -104,21 +87,11 @@ fraud_close(void *instance)
     scratch_fini(self);
     free(self->matches);
     self->matches = NULL;
-    rules_fini(&self->rules);
+    ruleset_free(&self->now);
+    ruleset_free(&self->before);
+    ruleset_free(&self->staged);
     sdk_keys_fini(&self->keys);
     sdk_keys_fini(&self->some);
-}
-
-static slu_status
-state_open(fraud *self, slu_error *err)
-{
-    const slu_state_spec spec = {.size = sizeof spec,
-                                 .kind = SLU_STATE_FIXED,
-                                 .name = "sequences",
-                                 .key_bytes = self->keys.key_bytes,
-                                 .value_bytes = self->rules.state_bytes,
-                                 .ttl_ms = self->rules.within_ms_max};
-    return self->host->state_open(self->host, &spec, &self->state, err);
 }
 
 static slu_status
@@ -127,15 +100,17 @@ fraud_open(void *instance, const slu_open *open, slu_error *err)
     fraud *self = instance;
     const fraud_options *options = open->options;
     self->host = open->host;
+    self->schema = open->inputs[0];
     self->with_rule = options->rule_column != NULL;
+    self->with_version = options->version_column != NULL;
     self->matched = self->host->metric(self->host, SLU_METRIC_COUNTER, "matches");
-    slu_status status = rules_read(options->rules, open->inputs[0], &self->rules, err);
+    slu_status status = ruleset_new(options->rules, open->inputs[0], 1, &self->now, err);
     if (status == SLU_OK)
         status = sdk_keys_init(&self->keys, open->inputs[0], open->keys, open->key_count, err);
     if (status == SLU_OK)
         status = sdk_keys_init(&self->some, open->inputs[0], open->keys, open->key_count, err);
-    if (status == SLU_OK)
-        status = state_open(self, err);
+    if (status == SLU_OK && open->restored == 0) /* else the checkpoint says where the rules keep their state */
+        status = fraud_settle(self, err);
     if (status != SLU_OK)
         fraud_close(self);
     return status;
@@ -150,10 +125,14 @@ scratch_room(fraud *self, int64_t rows, slu_error *err)
         return SLU_OK;
     scratch_fini(self);
     self->truth = malloc((size_t)rows);
-    self->masks = malloc((size_t)rows * self->rules.count);
-    self->values = malloc((size_t)rows * sizeof *self->values);
+    self->masks = malloc((size_t)rows * self->now->rules.count);
     self->rows = malloc((size_t)rows * sizeof *self->rows);
-    if (self->truth == NULL || self->masks == NULL || self->values == NULL || self->rows == NULL) {
+    bool all = self->truth != NULL && self->masks != NULL && self->rows != NULL;
+    for (uint32_t b = 0; b < self->state_count; b++) {
+        self->values[b] = malloc((size_t)rows * sizeof *self->values[b]);
+        all = all && self->values[b] != NULL;
+    }
+    if (!all) {
         scratch_fini(self);
         return slu_error_set(err, SLU_NOMEM, "fraud_filter: no memory for a batch of %lld rows", (long long)rows);
     }
@@ -182,8 +161,8 @@ masks_drop_null_times(const slu_batch *batch, const rule *r, uint8_t *masks)
 static slu_status
 masks_make(fraud *self, const slu_batch *batch, slu_error *err)
 {
-    for (uint32_t i = 0; i < self->rules.count; i++) {
-        const rule *r = &self->rules.items[i];
+    for (uint32_t i = 0; i < self->now->rules.count; i++) {
+        const rule *r = &self->now->rules.items[i];
         uint8_t *masks = masks_of(self, i);
         SLU_TRY(sdk_expr_truth(r->conditions[0], batch, masks, err));
         for (uint32_t k = 1; k < r->condition_count; k++) {
@@ -196,12 +175,13 @@ masks_make(fraud *self, const slu_batch *batch, slu_error *err)
     return SLU_OK;
 }
 
-/* The rows that begin a match of some rule: only they may need state that is not there yet. */
+/* The rows that begin a match of some rule of the block: only they may need state that is not there yet. */
 static int64_t
-beginners(fraud *self, const slu_batch *batch)
+beginners(fraud *self, const slu_batch *batch, uint32_t block)
 {
+    const rules *all = &self->now->rules;
     int64_t count = 0;
-    if (self->rules.count == 1) {
+    if (all->count == 1) {
         for (int64_t i = 0; i < batch->rows; i++) {
             self->rows[count] = (int32_t)slu_batch_row(batch, i);
             count += self->masks[i] & 1;
@@ -210,25 +190,34 @@ beginners(fraud *self, const slu_batch *batch)
     }
     for (int64_t i = 0; i < batch->rows; i++) {
         uint8_t begins = 0;
-        for (uint32_t r = 0; r < self->rules.count; r++)
-            begins |= masks_of(self, r)[i];
+        for (uint32_t r = 0; r < all->count; r++)
+            begins |= all->items[r].block == block ? masks_of(self, r)[i] : 0;
         self->rows[count] = (int32_t)slu_batch_row(batch, i);
         count += begins & 1;
     }
     return count;
 }
 
-/* Afterwards values[i] is the state of row i's key, or NULL where there is none and none is needed. */
-static slu_status
-states_find(fraud *self, const slu_batch *batch, slu_error *err)
+/* Whether a rule keeps state there; of a block that only sets before this one used, nobody asks. */
+static bool
+block_used(const fraud *self, uint32_t block)
 {
-    const int64_t count = beginners(self, batch);
+    for (uint32_t r = 0; r < self->now->rules.count; r++)
+        if (self->now->rules.items[r].block == block)
+            return true;
+    return false;
+}
+
+/* Afterwards values[block][i] is the state of row i's key, or NULL where there is none and none is needed. */
+static slu_status
+states_find(fraud *self, const slu_batch *batch, uint32_t block, slu_error *err)
+{
+    const int64_t count = beginners(self, batch, block);
     if (count > 0) {
         SLU_TRY(sdk_keys_encode(&self->some, batch, self->rows, count, err));
-        SLU_TRY(self->host->state_upsert_many(self->host, self->state, &self->some.shown, self->values, err));
+        SLU_TRY(self->host->state_upsert_many(self->host, self->states[block], &self->some.shown, self->values[block], err));
     }
-    SLU_TRY(sdk_keys_encode(&self->keys, batch, NULL, 0, err));
-    return self->host->state_find_many(self->host, self->state, &self->keys.shown, self->values, err);
+    return self->host->state_find_many(self->host, self->states[block], &self->keys.shown, self->values[block], err);
 }
 
 /* How a rule reads the time of a row: few rows are asked, so it is read when they are. */
@@ -264,11 +253,18 @@ clock_ms(const clock *c, int64_t row)
     return c->divided_by == 1 ? value : value / c->divided_by;
 }
 
+/* The matches under way, as bits. What another rule left in the slot is none. */
+static uint64_t
+active_of(int64_t word, const rule *r)
+{
+    return word >> CONDITIONS_MAX == r->generation ? (uint64_t)word & ((1u << CONDITIONS_MAX) - 1) : 0;
+}
+
 /* One event of a key: every match under way goes on or ends. True when one is complete. */
 static bool
 sequence_step(int64_t *state, const rule *r, uint8_t mask, int64_t at_ms)
 {
-    const uint64_t active = (uint64_t)state[0];
+    const uint64_t active = active_of(state[0], r);
     uint64_t next = 0;
     bool complete = false;
     for (uint32_t k = r->condition_count - 1; active != 0 && k >= 1; k--) {
@@ -288,7 +284,7 @@ sequence_step(int64_t *state, const rule *r, uint8_t mask, int64_t at_ms)
         next |= 2;
         state[1] = at_ms;
     }
-    state[0] = (int64_t)next;
+    state[0] = (int64_t)next | r->generation << CONDITIONS_MAX;
     return complete;
 }
 
@@ -311,44 +307,55 @@ match_add(fraud *self, int64_t row, uint32_t r, slu_error *err)
 static slu_status
 rule_run(fraud *self, const slu_batch *batch, uint32_t index, slu_error *err)
 {
-    const rule *r = &self->rules.items[index];
+    const rule *r = &self->now->rules.items[index];
     const uint8_t *masks = masks_of(self, index);
+    void *const *values = self->values[r->block];
     const clock c = clock_of(self, batch, r);
+    int64_t matched = 0;
     for (int64_t i = 0; i < batch->rows; i++) {
-        if (self->values[i] == NULL)
+        if (values[i] == NULL)
             continue;
         const int64_t row = slu_batch_row(batch, i);
-        int64_t *state = (int64_t *)((uint8_t *)self->values[i] + r->state_at);
-        if (sequence_step(state, r, masks[i], clock_ms(&c, row)))
+        int64_t *state = (int64_t *)(void *)((uint8_t *)values[i] + r->state_at);
+        if (!sequence_step(state, r, masks[i], clock_ms(&c, row)))
+            continue;
+        matched++;
+        if (!r->shadow)
             SLU_TRY(match_add(self, row, index, err));
     }
+    if (matched > 0)
+        self->host->metric_add(self->host, self->now->matched[index], matched);
     return SLU_OK;
 }
 
 static bool
-state_is_idle(const fraud *self, const void *value)
+state_is_idle(const fraud *self, uint32_t block, const void *value)
 {
-    int64_t active = 0;
-    for (uint32_t r = 0; r < self->rules.count; r++)
-        active |= *(const int64_t *)((const uint8_t *)value + self->rules.items[r].state_at);
+    uint64_t active = 0;
+    for (uint32_t r = 0; r < self->now->rules.count; r++) {
+        const rule *one = &self->now->rules.items[r];
+        if (one->block == block)
+            active |= active_of(*(const int64_t *)(const void *)((const uint8_t *)value + one->state_at), one);
+    }
     return active == 0;
 }
 
 /* Keeps (1). A row that begins a match leaves its key busy, so only the others need to be looked at. */
 static slu_status
-idle_erase(fraud *self, const slu_batch *batch, slu_error *err)
+idle_erase(fraud *self, const slu_batch *batch, uint32_t block, slu_error *err)
 {
+    void *const *values = self->values[block];
     int64_t count = 0;
     for (int64_t i = 0; i < batch->rows; i++) {
-        if (self->values[i] == NULL || (self->rules.count == 1 && (self->masks[i] & 1) != 0) ||
-            !state_is_idle(self, self->values[i]))
+        if (values[i] == NULL || (self->now->rules.count == 1 && (self->masks[i] & 1) != 0) ||
+            !state_is_idle(self, block, values[i]))
             continue;
         self->rows[count++] = (int32_t)slu_batch_row(batch, i);
     }
     if (count == 0)
         return SLU_OK;
     SLU_TRY(sdk_keys_encode(&self->some, batch, self->rows, count, err));
-    return self->host->state_erase_many(self->host, self->state, &self->some.shown, err);
+    return self->host->state_erase_many(self->host, self->states[block], &self->some.shown, err);
 }
 
 /* ---- Output ----------------------------------------------------------------------------------------------------------------- */
@@ -378,13 +385,24 @@ rule_column_make(const fraud *self, struct ArrowArray *out, slu_error *err)
     if (sdk_builder_init(&ids, "u", NULL) != SLU_OK)
         return slu_error_set(err, SLU_INVALID, "fraud_filter: no column of texts");
     for (int64_t i = 0; i < self->match_count; i++) {
-        const char *id = self->rules.items[self->matches[i].rule].id;
-        if (id != NULL)
-            sdk_builder_text(&ids, id);
+        const rule *one = &self->now->rules.items[self->matches[i].rule];
+        if (one->named)
+            sdk_builder_text(&ids, one->id);
         else
             sdk_builder_null(&ids);
     }
     return sdk_builder_finish(&ids, out, err);
+}
+
+static slu_status
+version_column_make(const fraud *self, struct ArrowArray *out, slu_error *err)
+{
+    SLU_AUTO(sdk_builder_fini) sdk_builder versions;
+    if (sdk_builder_init(&versions, "l", NULL) != SLU_OK)
+        return slu_error_set(err, SLU_INVALID, "fraud_filter: no column of numbers");
+    for (int64_t i = 0; i < self->match_count; i++)
+        sdk_builder_int(&versions, self->now->version);
+    return sdk_builder_finish(&versions, out, err);
 }
 
 static slu_status
@@ -395,14 +413,16 @@ columns_make(fraud *self, const slu_batch *batch, struct ArrowArray *columns, sl
         const slu_column column = slu_batch_column(batch, c);
         SLU_TRY(sdk_gather(batch->schema->children[c], &column, self->rows, self->match_count, NULL, &columns[c], err));
     }
-    return rule_column_make(self, &columns[count], err);
+    if (self->with_rule)
+        SLU_TRY(rule_column_make(self, &columns[count], err));
+    return self->with_version ? version_column_make(self, &columns[count + self->with_rule], err) : SLU_OK;
 }
 
-/* One row per match, with the rule's id behind the input's columns. */
+/* One row per match, with the rule's id and the version of its set behind the input's columns. */
 static slu_status
 emit_with_rule(fraud *self, const slu_batch *batch, slu_error *err)
 {
-    const int64_t count = batch->schema->n_children + 1;
+    const int64_t count = batch->schema->n_children + self->with_rule + self->with_version;
     struct ArrowArray *columns = calloc((size_t)count, sizeof *columns);
     struct ArrowArray array;
     int32_t *rows =
@@ -429,10 +449,10 @@ matches_emit(fraud *self, const slu_batch *batch, slu_error *err)
 {
     if (self->match_count == 0)
         return SLU_OK;
-    if (self->rules.count > 1)
+    if (self->now->rules.count > 1)
         qsort(self->matches, (size_t)self->match_count, sizeof *self->matches, match_order);
     self->host->metric_add(self->host, self->matched, self->match_count);
-    if (self->with_rule)
+    if (self->with_rule || self->with_version)
         return emit_with_rule(self, batch, err);
     const int64_t rows = matched_rows(self);
     return sdk_emit_rows(self->host, batch, self->rows, rows, err);
@@ -446,17 +466,28 @@ fraud_process(void *instance, uint32_t input, const slu_batch *batch, slu_error 
     if (batch->rows == 0)
         return SLU_OK;
     self->match_count = 0;
+    SLU_TRY(fraud_settle(self, err));
     SLU_TRY(scratch_room(self, batch->rows, err));
     SLU_TRY(masks_make(self, batch, err));
-    SLU_TRY(states_find(self, batch, err));
-    for (uint32_t r = 0; r < self->rules.count; r++)
+    SLU_TRY(sdk_keys_encode(&self->keys, batch, NULL, 0, err));
+    for (uint32_t b = 0; b < self->state_count; b++)
+        if (block_used(self, b))
+            SLU_TRY(states_find(self, batch, b, err));
+    for (uint32_t r = 0; r < self->now->rules.count; r++)
         SLU_TRY(rule_run(self, batch, r, err));
-    SLU_TRY(idle_erase(self, batch, err));
+    for (uint32_t b = 0; b < self->state_count; b++)
+        if (block_used(self, b))
+            SLU_TRY(idle_erase(self, batch, b, err));
     return matches_emit(self, batch, err);
 }
 
-static const slu_operator_ops fraud_ops = {
-    .size = sizeof fraud_ops, .open = fraud_open, .process = fraud_process, .close = fraud_close};
+static const slu_operator_ops fraud_ops = {.size = sizeof fraud_ops,
+                                           .open = fraud_open,
+                                           .restore = fraud_restore,
+                                           .process = fraud_process,
+                                           .snapshot = fraud_snapshot,
+                                           .control = fraud_control,
+                                           .close = fraud_close};
 
 static const slu_plugin fraud_plugin = {.size = sizeof fraud_plugin,
                                         .kind = SLU_KIND_OPERATOR,

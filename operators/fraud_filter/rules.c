@@ -3,6 +3,8 @@
 #include <sluice/sdk/suggest.h>
 #include <sluice/sdk/values.h>
 
+#include <stdio.h>
+
 void
 rules_fini(rules *all)
 {
@@ -15,7 +17,7 @@ rules_fini(rules *all)
 static slu_status
 words_check(const slu_value *value, slu_error *err)
 {
-    static const char *const words[] = {"id", "sequence", "within", "time", "contiguity"};
+    static const char *const words[] = {"id", "sequence", "within", "time", "contiguity", "shadow"};
     for (uint32_t i = 0; i < value->count; i++) {
         bool known = false;
         for (size_t w = 0; w < sizeof words / sizeof *words; w++)
@@ -73,44 +75,71 @@ contiguity_check(const slu_value *contiguity, slu_error *err)
 }
 
 static slu_status
-rule_read(const slu_value *value, const struct ArrowSchema *schema, rule *out, slu_error *err)
+id_read(const slu_value *value, const rules *all, uint32_t index, rule *out, slu_error *err)
 {
-    if (value->kind != SLU_VALUE_MAP)
-        return slu_error_at(err, SLU_INVALID, value, 0, "a rule is a map with sequence and within");
-    SLU_TRY(words_check(value, err));
-    const slu_value *id = slu_value_get(value, "id"), *within = slu_value_get(value, "within");
-    out->id = id != NULL && id->kind == SLU_VALUE_SCALAR ? id->text : NULL;
-    SLU_TRY(sequence_read(value, slu_value_get(value, "sequence"), schema, out, err));
+    const slu_value *id = slu_value_get(value, "id");
+    if (id != NULL && (id->kind != SLU_VALUE_SCALAR || id->text[0] == 0 || strlen(id->text) >= sizeof out->id))
+        return slu_error_at(err, SLU_INVALID, id, 0, "id: a word of 1 to %d bytes is expected", RULE_ID_BYTES_MAX - 1);
+    out->named = id != NULL;
+    if (id != NULL)
+        (void)snprintf(out->id, sizeof out->id, "%s", id->text);
+    else
+        (void)snprintf(out->id, sizeof out->id, "#%u", index + 1);
+    for (uint32_t i = 0; i < index; i++)
+        if (strcmp(all->items[i].id, out->id) == 0)
+            return slu_error_at(err, SLU_INVALID, id != NULL ? id : value, 0, "id: rule %u is called '%s' already", i + 1, out->id);
+    return SLU_OK;
+}
+
+static slu_status
+shadow_read(const slu_value *shadow, rule *out, slu_error *err)
+{
+    const bool word = shadow != NULL && shadow->kind == SLU_VALUE_SCALAR;
+    out->shadow = word && strcmp(shadow->text, "true") == 0;
+    if (shadow == NULL || out->shadow || (word && strcmp(shadow->text, "false") == 0))
+        return SLU_OK;
+    return slu_error_at(err, SLU_INVALID, shadow, 0, "shadow: true or false is expected");
+}
+
+static slu_status
+within_read(const slu_value *value, rule *out, slu_error *err)
+{
+    const slu_value *within = slu_value_get(value, "within");
     if (within == NULL)
         return slu_error_at(err, SLU_INVALID, value, 0, "a rule needs `within`, as in 60s");
     SLU_TRY(sdk_duration_read(within, "within", &out->within_ms, err));
     if (out->within_ms <= 0)
         return slu_error_at(err, SLU_INVALID, within, 0, "within: a time above zero is expected");
+    return SLU_OK;
+}
+
+static slu_status
+rule_read(const slu_value *value, const struct ArrowSchema *schema, const rules *all, uint32_t index, rule *out, slu_error *err)
+{
+    if (value->kind != SLU_VALUE_MAP)
+        return slu_error_at(err, SLU_INVALID, value, 0, "a rule is a map with sequence and within");
+    SLU_TRY(words_check(value, err));
+    SLU_TRY(id_read(value, all, index, out, err));
+    SLU_TRY(sequence_read(value, slu_value_get(value, "sequence"), schema, out, err));
+    SLU_TRY(within_read(value, out, err));
     SLU_TRY(time_read(slu_value_get(value, "time"), schema, out, err));
+    SLU_TRY(shadow_read(slu_value_get(value, "shadow"), out, err));
     return contiguity_check(slu_value_get(value, "contiguity"), err);
 }
 
 slu_status
 rules_read(const slu_value *value, const struct ArrowSchema *schema, rules *out, slu_error *err)
 {
-    bool by_clock = true;
     memset(out, 0, sizeof *out);
     if (value == NULL || value->kind != SLU_VALUE_LIST || value->count == 0 || value->count > RULES_MAX)
         return slu_error_at(err, SLU_INVALID, value, 0, "rules: a list of 1 to %d rules is expected", RULES_MAX);
     for (uint32_t i = 0; i < value->count; i++) {
-        rule *made = &out->items[i];
         out->count = i + 1;
-        const slu_status status = rule_read(&value->items[i], schema, made, err);
+        const slu_status status = rule_read(&value->items[i], schema, out, i, &out->items[i], err);
         if (status != SLU_OK) {
             rules_fini(out);
             return status;
         }
-        made->state_at = out->state_bytes;
-        out->state_bytes += (uint32_t)sizeof(int64_t) * made->condition_count; /* what is under way, and a start for each */
-        by_clock = by_clock && made->time_column < 0;
-        out->within_ms_max = made->within_ms > out->within_ms_max ? made->within_ms : out->within_ms_max;
     }
-    if (!by_clock)
-        out->within_ms_max = 0;
     return SLU_OK;
 }

@@ -7,6 +7,7 @@
  *         within: 60s                                           between the first and the last
  *         time: createdAt                                       a column (BIGINT milliseconds or a TIMESTAMP), or `processing`
  *         contiguity: strict                                    each condition holds for the very next event of the key
+ *         shadow: true                                          only counted (metric rule.ID.matches), nothing is emitted
  *
  * Owns     a rule set owns its rules and expressions (rules_fini; safe on a zeroed one).
  * Errors   INVALID with the place in the descriptor.
@@ -18,23 +19,26 @@
 #include <sluice/sdk/expr.h>
 
 #define RULES_MAX 64
+#define RULE_ID_BYTES_MAX 64
 #define CONDITIONS_MAX 8
 
 typedef struct rule {
-    const char *id; /* the descriptor's text, or NULL */
+    char id[RULE_ID_BYTES_MAX]; /* unique in the set; its number, as "#1", where none was given */
+    bool named;
+    bool shadow;
     uint32_t condition_count;
     sdk_expr *conditions[CONDITIONS_MAX];
     int64_t within_ms;
     int64_t time_column; /* -1: processing time */
     slu_type time_type;
-    uint32_t state_at; /* where this rule's part of a key's state begins */
+    /* Where its part of a key's state is: see slots.h. */
+    uint32_t block, state_at;
+    int64_t generation;
 } rule;
 
 typedef struct rules {
     uint32_t count;
     rule items[RULES_MAX];
-    uint32_t state_bytes;  /* of one key */
-    int64_t within_ms_max; /* the longest; 0 when a rule goes by a column: then nothing may be forgotten by the clock */
 } rules;
 
 SLU_CHECK slu_status rules_read(const slu_value *value, const struct ArrowSchema *schema, rules *out, slu_error *err);

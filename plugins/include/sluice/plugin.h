@@ -325,6 +325,23 @@ struct slu_host {
     const void *(*get_extension)(slu_host *host, const char *name);
 };
 
+/* ---- Rules that are replaced while running ------------------------------------------------------------------------------ */
+
+/* The message of `control` for an operator with an option `rules` of type VALUE: its next set. The set that was open'ed is version 1. */
+typedef struct slu_rules {
+    uint32_t size;
+    uint32_t step; /* SLU_RULES_ */
+    int64_t version;
+    const slu_value *rules; /* CHECK: borrowed for the call; else NULL */
+} slu_rules;
+
+#define SLU_RULES_CHECK                                                                                                            \
+    1 /* keep it ready, in place of one that was not switched to; an error names the place and changes nothing */
+#define SLU_RULES_SWITCH 2 /* at a barrier, before snapshot: rows from here on go by the set that was checked last */
+#define SLU_RULES_KEEP 3   /* that barrier's checkpoint is whole: the set before is not needed any more */
+#define SLU_RULES_BACK 4   /* it will not be: the set before again. No row came in between */
+/* After a restore: CHECK, SWITCH and KEEP between open and restore, with the set that was in force at the checkpoint. */
+
 #define SLU_COOKIE_DEADLINE UINT64_MAX
 #define SLU_COOKIE_WAKE (UINT64_MAX - 1)
 

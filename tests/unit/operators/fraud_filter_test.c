@@ -124,6 +124,142 @@ overlapping_matches_are_not_lost(void **state)
     sdk_harness_free(&h);
 }
 
+/* ---- Sets of rules, one after another */
+
+static slu_value
+scalar(const char *text)
+{
+    return (slu_value){.size = sizeof(slu_value), .kind = SLU_VALUE_SCALAR, .text = text, .line = 3, .column = 5};
+}
+
+typedef struct rule_text {
+    const char *id, *first, *second, *within, *shadow;
+} rule_text;
+
+/* The step with a list of such rules, as the host would read it from a file. */
+static slu_status
+told(sdk_harness *h, uint32_t step, int64_t version, const rule_text *texts, uint32_t count, slu_error *err)
+{
+    static const char *const words[] = {"id", "sequence", "within", "time", "shadow"};
+    slu_value keys[5], sequences[8][2], items[8][5], all[8];
+    for (uint32_t k = 0; k < 5; k++)
+        keys[k] = scalar(words[k]);
+    for (uint32_t i = 0; i < count; i++) {
+        sequences[i][0] = scalar(texts[i].first);
+        sequences[i][1] = scalar(texts[i].second);
+        items[i][0] = scalar(texts[i].id);
+        items[i][1] = (slu_value){.size = sizeof(slu_value), .kind = SLU_VALUE_LIST, .count = 2, .items = sequences[i]};
+        items[i][2] = scalar(texts[i].within);
+        items[i][3] = scalar("createdAt");
+        items[i][4] = scalar(texts[i].shadow == NULL ? "false" : texts[i].shadow);
+        all[i] = (slu_value){.size = sizeof(slu_value), .kind = SLU_VALUE_MAP, .count = 5, .keys = keys, .items = items[i]};
+    }
+    const slu_value list = {.size = sizeof list, .kind = SLU_VALUE_LIST, .count = count, .items = all};
+    const slu_rules next = {.size = sizeof next, .step = step, .version = version, .rules = count == 0 ? NULL : &list};
+    return sdk_harness_control(h, &next, sizeof next, err);
+}
+
+static void
+swapped(sdk_harness *h, int64_t version, const rule_text *texts, uint32_t count)
+{
+    slu_error err = {0};
+    CHECK_OK(told(h, SLU_RULES_CHECK, version, texts, count, &err));
+    CHECK_OK(told(h, SLU_RULES_SWITCH, version, NULL, 0, &err));
+    CHECK_OK(told(h, SLU_RULES_KEEP, version, NULL, 0, &err));
+}
+
+#define SMALL_LARGE                                                                                                                \
+    {                                                                                                                              \
+        .id = "small-then-large", .first = "amount < 1.00", .second = "amount > 1000.00", .within = "60s"                          \
+    }
+
+static void
+a_set_is_replaced_and_a_rule_that_stays_goes_on(void **state)
+{
+    static const rule_text two[] = {SMALL_LARGE, {.id = "pair", .first = "amount = 7", .second = "amount = 8", .within = "1h"}};
+    static const rule_text other[] = {{.id = "pair", .first = "amount = 7", .second = "amount = 8", .within = "1h"},
+                                      {.id = "late", .first = "amount = 7", .second = "amount = 9", .within = "1h"}};
+    slu_error err = {0};
+    sdk_harness *h = opened("{ rule-column: rule, version-column: version, rules: [ " SEED_RULE " ] }");
+    CHECK_TEXT(
+        sdk_harness_schema(h, 0),
+        "id BIGINT NOT NULL, accountId BIGINT NOT NULL, createdAt BIGINT, amount DECIMAL(10,2), rule STRING, version BIGINT");
+    CHECK_OK(sdk_harness_push(h, 0, "1 | 1 | 1000 | 0.80\n2 | 2 | 1000 | 7\n", &err));
+    swapped(h, 2, two, 2);
+    CHECK_OK(sdk_harness_push(h, 0, "3 | 1 | 1001 | 1001.00\n4 | 2 | 1001 | 8\n5 | 3 | 1001 | 7\n", &err));
+    CHECK_OK(sdk_harness_snapshot(h, &err));
+    CHECK_TEXT(sdk_harness_output(h), "3 | 1 | 1001 | 1001.00 | small-then-large | 2\n"); /* pair had not begun for account 2 */
+    swapped(h, 3, other, 2);
+    CHECK_OK(sdk_harness_push(h, 0, "6 | 3 | 1002 | 8\n7 | 4 | 1002 | 0.1\n8 | 4 | 1003 | 2000\n9 | 5 | 1 | 7\n", &err));
+    CHECK_OK(sdk_harness_push(h, 0, "10 | 5 | 2 | 9\n", &err));
+    CHECK_TEXT(sdk_harness_output(h),
+               "3 | 1 | 1001 | 1001.00 | small-then-large | 2\n6 | 3 | 1002 | 8.00 | pair | 3\n10 | 5 | 2 | 9.00 | late | 3\n");
+    assert_int_equal(sdk_harness_metric(h, "rule.pair.matches"), 1);
+    sdk_harness_free(&h);
+}
+
+static void
+a_shadow_rule_counts_and_says_nothing(void **state)
+{
+    static const rule_text set[] = {
+        {.id = "trial", .first = "amount < 1.00", .second = "amount > 1.00", .within = "60s", .shadow = "true"}, SMALL_LARGE};
+    slu_error err = {0};
+    sdk_harness *h = opened("{ rule-column: rule, rules: [ " SEED_RULE " ] }");
+    swapped(h, 2, set, 2);
+    CHECK_OK(sdk_harness_push(h, 0, "1 | 1 | 1 | 0.5\n2 | 1 | 2 | 2\n3 | 1 | 3 | 0.5\n4 | 1 | 4 | 2000\n", &err));
+    CHECK_TEXT(sdk_harness_output(h), "4 | 1 | 4 | 2000.00 | small-then-large\n");
+    assert_int_equal(sdk_harness_metric(h, "rule.trial.matches"), 2);
+    assert_int_equal(sdk_harness_metric(h, "rule.small-then-large.matches"), 1);
+    assert_int_equal(sdk_harness_metric(h, "matches"), 1);
+    sdk_harness_free(&h);
+}
+
+static void
+a_bad_set_changes_nothing_and_a_switch_can_be_taken_back(void **state)
+{
+    static const rule_text bad[] = {{.id = "x", .first = "amuont < 1.00", .second = "amount > 1.00", .within = "60s"}};
+    static const rule_text twice[] = {SMALL_LARGE, SMALL_LARGE};
+    static const rule_text other[] = {{.id = "x", .first = "amount < 1.00", .second = "amount > 1.00", .within = "60s"}};
+    slu_error err = {0};
+    sdk_harness *h = opened("{ version-column: version, rules: [ " SEED_RULE " ] }");
+    CHECK_OK(sdk_harness_push(h, 0, "1 | 7 | 1000 | 0.80\n", &err));
+    CHECK_STATUS(told(h, SLU_RULES_CHECK, 2, bad, 1, &err), SLU_INVALID);
+    CHECK_MESSAGE(err, "did you mean 'amount'?");
+    assert_int_equal(err.line, 3);
+    CHECK_STATUS(told(h, SLU_RULES_CHECK, 2, twice, 2, &err), SLU_INVALID);
+    CHECK_MESSAGE(err, "called 'small-then-large' already");
+    CHECK_STATUS(told(h, SLU_RULES_SWITCH, 2, NULL, 0, &err), SLU_INVALID); /* nothing was checked */
+    CHECK_OK(told(h, SLU_RULES_CHECK, 2, other, 1, &err));
+    CHECK_OK(told(h, SLU_RULES_SWITCH, 2, NULL, 0, &err));
+    CHECK_OK(told(h, SLU_RULES_BACK, 2, NULL, 0, &err));
+    CHECK_OK(told(h, SLU_RULES_BACK, 2, NULL, 0, &err)); /* a second word changes nothing */
+    CHECK_OK(sdk_harness_push(h, 0, "2 | 7 | 1001 | 1001\n", &err));
+    CHECK_TEXT(sdk_harness_output(h), "2 | 7 | 1001 | 1001.00 | 1\n");
+    sdk_harness_free(&h);
+}
+
+/* What went must not be found by what came into its place. */
+static void
+a_place_given_to_another_rule_is_empty(void **state)
+{
+    static const rule_text a[] = {{.id = "a", .first = "amount = 1", .second = "amount = 2", .within = "1h"}};
+    static const rule_text b[] = {{.id = "b", .first = "amount = 5", .second = "amount = 2", .within = "1h"}};
+    slu_error err = {0};
+    sdk_harness *h = opened("{ rules: [ " SEED_RULE " ] }");
+    for (int64_t v = 2; v < 60; v += 2) { /* far more often than there are blocks */
+        swapped(h, v, a, 1);
+        CHECK_OK(sdk_harness_push(h, 0, "1 | 7 | 1000 | 1\n", &err));
+        swapped(h, v + 1, b, 1);
+        CHECK_OK(sdk_harness_push(h, 0, "2 | 7 | 1001 | 2\n", &err));
+        if (v % 10 == 0) {
+            CHECK_OK(sdk_harness_snapshot(h, &err));
+            CHECK_OK(sdk_harness_restart(h, &err));
+        }
+    }
+    CHECK_TEXT(sdk_harness_output(h), "");
+    sdk_harness_free(&h);
+}
+
 /* The obvious program: per account the whole history, each row looked at with the n-1 before it. */
 typedef struct event {
     int64_t account, at, cents;
@@ -222,6 +358,10 @@ main(void)
                                        cmocka_unit_test(processing_time),
                                        cmocka_unit_test(several_rules_and_their_names),
                                        cmocka_unit_test(overlapping_matches_are_not_lost),
+                                       cmocka_unit_test(a_set_is_replaced_and_a_rule_that_stays_goes_on),
+                                       cmocka_unit_test(a_shadow_rule_counts_and_says_nothing),
+                                       cmocka_unit_test(a_bad_set_changes_nothing_and_a_switch_can_be_taken_back),
+                                       cmocka_unit_test(a_place_given_to_another_rule_is_empty),
                                        cmocka_unit_test(as_the_model_says),
                                        cmocka_unit_test(refused)};
     return cmocka_run_group_tests_name("operators.fraud_filter", tests, NULL, NULL);
