@@ -7,12 +7,10 @@
 #include "manifest.h"
 
 #include "base/alloc.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/sizes.h"
 #include "control/pack.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -197,32 +195,34 @@ slu_checkpoint_path(slu_buf *out, const char *dir, const char *job_id, int64_t c
 }
 
 slu_status
-slu_manifest_create(const slu_manifest *manifest, const char *directory, bool sync, slu_error *err)
+slu_manifest_create(const slu_stores *stores, const slu_manifest *manifest, const char *directory, bool sync, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     char path[SLU_PATH_BYTES_MAX];
     slu_buf_init(&bytes, SLU_MANIFEST_BYTES_MAX);
     SLU_TRY(slu_manifest_encode(manifest, &bytes, err));
     (void)snprintf(path, sizeof path, "%s/%s", directory, SLU_MANIFEST_NAME);
-    SLU_TRY_IN(slu_file_create(path, slu_buf_view(&bytes), sync, err), err, "manifest of checkpoint %lld",
+    SLU_TRY_IN(slu_place_create(stores, path, slu_buf_view(&bytes), sync, err), err, "manifest of checkpoint %lld",
                (long long)manifest->checkpoint);
     return SLU_OK;
 }
 
 slu_status
-slu_manifest_load(const char *directory, slu_manifest **out, slu_error *err)
+slu_manifest_load(const slu_stores *stores, const char *directory, slu_manifest **out, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     char path[SLU_PATH_BYTES_MAX];
     slu_manifest *manifest = NULL;
     slu_buf_init(&bytes, SLU_MANIFEST_BYTES_MAX);
+    SLU_TRY(slu_place_of(directory, &directory, err));
     (void)snprintf(path, sizeof path, "%s/%s", directory, SLU_MANIFEST_NAME);
-    const slu_status status = slu_file_read(path, SLU_MANIFEST_BYTES_MAX, &bytes, err);
+    const slu_status status = slu_place_read(stores, path, SLU_MANIFEST_BYTES_MAX, &bytes, err);
     if (status == SLU_NOTFOUND)
         return slu_error_set(err, status, "%s holds no checkpoint or savepoint: there is no " SLU_MANIFEST_NAME " in it",
                              directory);
     SLU_TRY(status);
     SLU_TRY_IN(slu_manifest_decode(slu_buf_view(&bytes), &manifest, err), err, "%s", path);
+    manifest->stores = stores;
     manifest->directory = slu_arena_strdup(&manifest->arena, directory);
     if (manifest->directory == NULL) {
         slu_manifest_free(&manifest);
@@ -231,6 +231,10 @@ slu_manifest_load(const char *directory, slu_manifest **out, slu_error *err)
     *out = manifest;
     return SLU_OK;
 }
+
+/* ---- What lies below a job's directory */
+
+#define NUMBERS_BYTES_MAX ((size_t)8 << 20) /* of a million directories */
 
 /* The number of a "chk-N" directory; -1: another name. */
 static int64_t
@@ -244,82 +248,99 @@ checkpoint_number(const char *name)
     return *end == 0 && errno == 0 ? (int64_t)number : -1;
 }
 
-/* The largest number below `below` that has a manifest; -1: none. */
-static int64_t
-newest_below(const char *job_dir, int64_t below)
+static slu_status
+number_take(void *to, const char *name, slu_error *err)
 {
-    DIR *dir = opendir(job_dir);
-    int64_t best = -1;
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        char path[SLU_PATH_BYTES_MAX];
-        const int64_t number = checkpoint_number(entry->d_name);
-        if (number <= best || number >= below)
-            continue;
-        if ((size_t)snprintf(path, sizeof path, "%s/chk-%" PRId64 "/%s", job_dir, number, SLU_MANIFEST_NAME) < sizeof path &&
-            slu_path_exists(path))
-            best = number;
-    }
-    if (dir != NULL)
-        (void)closedir(dir);
-    return best;
+    const int64_t number = checkpoint_number(name);
+    if (number >= 0)
+        slu_buf_append(to, &number, sizeof number);
+    return slu_error_in(err, slu_buf_status(to, err), "too many checkpoints");
+}
+
+static int
+number_compare(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x < y) - (x > y);
+}
+
+/* The numbers of the checkpoints, whole or not, that have a directory: the largest first. */
+static slu_status
+numbers_list(const slu_stores *stores, const char *job_dir, slu_buf *out, size_t *count, slu_error *err)
+{
+    slu_buf_init(out, NUMBERS_BYTES_MAX);
+    SLU_TRY(slu_place_children(stores, job_dir, number_take, out, err));
+    *count = out->bytes / sizeof(int64_t);
+    if (*count > 0)
+        qsort(out->data, *count, sizeof(int64_t), number_compare);
+    return SLU_OK;
+}
+
+static int64_t
+number_at(const slu_buf *numbers, size_t index)
+{
+    int64_t number;
+    memcpy(&number, numbers->data + index * sizeof number, sizeof number);
+    return number;
 }
 
 slu_status
-slu_manifest_load_latest(const char *dir, const char *job_id, slu_manifest **out, slu_error *err)
+slu_manifest_load_latest(const slu_stores *stores, const char *dir, const char *job_id, slu_manifest **out, slu_error *err)
 {
+    SLU_AUTO(slu_buf_fini) slu_buf numbers = {0};
     char job_dir[SLU_PATH_BYTES_MAX / 2];
+    size_t count = 0;
     (void)snprintf(job_dir, sizeof job_dir, "%s/%s", dir, job_id);
-    for (int64_t number = newest_below(job_dir, INT64_MAX); number >= 0; number = newest_below(job_dir, number)) {
+    SLU_TRY(numbers_list(stores, job_dir, &numbers, &count, err));
+    for (size_t i = 0; i < count; i++) {
         char path[SLU_PATH_BYTES_MAX];
-        (void)snprintf(path, sizeof path, "%s/chk-%" PRId64, job_dir, number);
-        const slu_status status = slu_manifest_load(path, out, err);
+        (void)snprintf(path, sizeof path, "%s/chk-%" PRId64, job_dir, number_at(&numbers, i));
+        const slu_status status = slu_manifest_load(stores, path, out, err);
         if (status == SLU_CORRUPT)
             return slu_error_in(
                 err, status,
                 "the newest checkpoint is damaged (without its directory an older one counts, and what came after it "
                 "may be written twice)");
-        if (status != SLU_NOTFOUND) /* it may have been dropped since the directory was read */
+        if (status != SLU_NOTFOUND) /* never made whole, or dropped since the directory was read */
             return status;
     }
     return slu_error_set(err, SLU_NOTFOUND, "no whole checkpoint below %s", job_dir);
 }
 
 slu_status
-slu_checkpoint_remove(const char *dir, const char *job_id, int64_t checkpoint, slu_error *err)
+slu_checkpoint_remove(const slu_stores *stores, const char *dir, const char *job_id, int64_t checkpoint, slu_error *err)
 {
     char path[SLU_PATH_BYTES_MAX];
     char manifest[SLU_PATH_BYTES_MAX + sizeof SLU_MANIFEST_NAME];
     (void)snprintf(path, sizeof path, "%s/%s/chk-%" PRId64, dir, job_id, checkpoint);
     (void)snprintf(manifest, sizeof manifest, "%s/%s", path, SLU_MANIFEST_NAME);
-    SLU_TRY(slu_file_remove(manifest, err));
-    return slu_dir_remove(path, err);
+    SLU_TRY(slu_place_remove(stores, manifest, err));
+    return slu_place_remove_dir(stores, path, err);
 }
 
-/* Whether it is the directory of a checkpoint that was never made whole. */
-static bool
-is_remains(const char *job_dir, const char *name, int64_t below, char path[SLU_PATH_BYTES_MAX])
+/* The directory of a checkpoint, unless it was made whole. */
+static slu_status
+remains_remove(const slu_stores *stores, const char *job_dir, int64_t number, slu_error *err)
 {
-    const int64_t number = checkpoint_number(name);
-    if (number < 0 || number >= below ||
-        (size_t)snprintf(path, SLU_PATH_BYTES_MAX, "%s/%s/%s", job_dir, name, SLU_MANIFEST_NAME) >= SLU_PATH_BYTES_MAX ||
-        slu_path_exists(path))
-        return false;
-    (void)snprintf(path, SLU_PATH_BYTES_MAX, "%s/%s", job_dir, name);
-    return true;
+    char path[SLU_PATH_BYTES_MAX];
+    char manifest[SLU_PATH_BYTES_MAX + sizeof SLU_MANIFEST_NAME];
+    bool whole = false;
+    (void)snprintf(path, sizeof path, "%s/chk-%" PRId64, job_dir, number);
+    (void)snprintf(manifest, sizeof manifest, "%s/%s", path, SLU_MANIFEST_NAME);
+    SLU_TRY(slu_place_exists(stores, manifest, &whole, err));
+    return whole ? SLU_OK : slu_place_remove_dir(stores, path, err);
 }
 
 slu_status
-slu_checkpoint_sweep(const char *dir, const char *job_id, int64_t below, slu_error *err)
+slu_checkpoint_sweep(const slu_stores *stores, const char *dir, const char *job_id, int64_t below, slu_error *err)
 {
+    SLU_AUTO(slu_buf_fini) slu_buf numbers = {0};
     char job_dir[SLU_PATH_BYTES_MAX / 2];
-    char path[SLU_PATH_BYTES_MAX];
-    slu_status status = SLU_OK;
+    size_t count = 0;
     (void)snprintf(job_dir, sizeof job_dir, "%s/%s", dir, job_id);
-    DIR *listing = opendir(job_dir);
-    for (struct dirent *entry; listing != NULL && status == SLU_OK && (entry = readdir(listing)) != NULL;)
-        if (is_remains(job_dir, entry->d_name, below, path))
-            status = slu_dir_remove(path, err);
-    if (listing != NULL)
-        (void)closedir(listing);
-    return status;
+    SLU_TRY(numbers_list(stores, job_dir, &numbers, &count, err));
+    for (size_t i = 0; i < count; i++)
+        if (number_at(&numbers, i) < below)
+            SLU_TRY(remains_remove(stores, job_dir, number_at(&numbers, i), err));
+    return SLU_OK;
 }

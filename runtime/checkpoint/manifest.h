@@ -3,10 +3,11 @@
  *
  * On disk  <dir>/<job id>/chk-<n>/_metadata, beside task-<task>-<attempt>.state files; a savepoint the same in a directory of its own.
  * Format   a MessagePack map behind the magic "SLUMANI1" and before a CRC-32C of all before it (u32, little-endian).
- * Fencing  slu_manifest_create links the file into place: CONFLICT means that another attempt finished this checkpoint, and that we are
+ * Places   a directory of this machine, or of a store (store/place.h); `stores` NULL: only the former.
+ * Fencing  slu_manifest_create makes the file only if there is none (link(), If-None-Match): CONFLICT means that another attempt finished this checkpoint, and that we are
  *          the zombie.
  * Owns     a manifest lives in its own arena.
- * Threads  owner.
+ * Threads  owner. What asks a store blocks for as long as that does.
  * Errors   CORRUPT, LIMIT, NOTFOUND, CONFLICT, UNSUPPORTED (a newer format version), NOMEM, IO.
  */
 #ifndef SLU_CHECKPOINT_MANIFEST_H
@@ -14,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "store/place.h"
 
 #define SLU_MANIFEST_VERSION 1u
 #define SLU_MANIFEST_BYTES_MAX ((size_t)16 << 20)
@@ -48,7 +50,8 @@ typedef struct slu_manifest {
     uint32_t layout_version;
     uint32_t file_count;
     slu_manifest_file *files;
-    const char *directory; /* where it was loaded from; not stored */
+    const char *directory;    /* where it was loaded from; not stored */
+    const slu_stores *stores; /* ... and through what: borrowed */
 } slu_manifest;
 
 SLU_CHECK slu_status slu_manifest_encode(const slu_manifest *manifest, slu_buf *out, slu_error *err);
@@ -56,18 +59,22 @@ SLU_CHECK slu_status slu_manifest_decode(slu_view bytes, slu_manifest **out, slu
 void slu_manifest_free(slu_manifest **manifest);
 
 /* `directory` exists and holds the files, which whoever wrote them has synced: the manifest makes them count. */
-SLU_CHECK slu_status slu_manifest_create(const slu_manifest *manifest, const char *directory, bool sync, slu_error *err);
+SLU_CHECK slu_status slu_manifest_create(const slu_stores *stores, const slu_manifest *manifest, const char *directory,
+                                         bool sync, slu_error *err);
 /* From a chk-N or savepoint directory. */
-SLU_CHECK slu_status slu_manifest_load(const char *directory, slu_manifest **out, slu_error *err);
+SLU_CHECK slu_status slu_manifest_load(const slu_stores *stores, const char *directory, slu_manifest **out, slu_error *err);
 /* The newest whole checkpoint below <dir>/<job id>. NOTFOUND: none. CORRUPT: it is damaged; an older one is not taken in its place, for
  * what sinks committed since then would be committed again. */
-SLU_CHECK slu_status slu_manifest_load_latest(const char *dir, const char *job_id, slu_manifest **out, slu_error *err);
+SLU_CHECK slu_status slu_manifest_load_latest(const slu_stores *stores, const char *dir, const char *job_id,
+                                              slu_manifest **out, slu_error *err);
 
 /* Appends "<dir>/<job id>/chk-<n>" (zero-terminated through slu_buf_cstr). */
 void slu_checkpoint_path(slu_buf *out, const char *dir, const char *job_id, int64_t checkpoint);
 /* Removes what aborted checkpoints with smaller numbers left behind: directories without a manifest. */
-SLU_CHECK slu_status slu_checkpoint_sweep(const char *dir, const char *job_id, int64_t below, slu_error *err);
+SLU_CHECK slu_status slu_checkpoint_sweep(const slu_stores *stores, const char *dir, const char *job_id, int64_t below,
+                                          slu_error *err);
 /* Removes the directory of a checkpoint; its manifest first, so that a half-removed one is no checkpoint. */
-SLU_CHECK slu_status slu_checkpoint_remove(const char *dir, const char *job_id, int64_t checkpoint, slu_error *err);
+SLU_CHECK slu_status slu_checkpoint_remove(const slu_stores *stores, const char *dir, const char *job_id, int64_t checkpoint,
+                                           slu_error *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* savepoint.c: links or copies files, then makes them count. */
 #include "checkpoint/savepoint.h"
 
-#include "base/file.h"
 #include "checkpoint/manifest.h"
 
 #include <inttypes.h>
@@ -25,55 +24,58 @@ path_join(char out[SLU_PATH_BYTES_MAX], const char *directory, const char *name,
 
 /* One file of the checkpoint. A link is as good as a copy, for such files are never changed. */
 static slu_status
-file_take(const char *from, const char *to, const char *name, const atomic_bool *stop, slu_error *err)
+file_take(const slu_manifest *manifest, const char *to, const char *name, const atomic_bool *stop, slu_error *err)
 {
     char source[SLU_PATH_BYTES_MAX], target[SLU_PATH_BYTES_MAX];
-    int64_t bytes = 0;
-    SLU_TRY(path_join(source, from, name, err));
+    SLU_TRY(path_join(source, manifest->directory, name, err));
     SLU_TRY(path_join(target, to, name, err));
-    return link(source, target) == 0 ? SLU_OK : slu_file_copy(source, target, stop, true, &bytes, err);
+    return slu_place_copy(manifest->stores, source, target, stop, err);
 }
 
 static slu_status
 files_take(slu_manifest *manifest, const char *to, const atomic_bool *stop, slu_error *err)
 {
     for (uint32_t i = 0; i < manifest->file_count; i++)
-        SLU_TRY(file_take(manifest->directory, to, manifest->files[i].path, stop, err));
-    SLU_TRY(slu_dir_sync(to, err));
+        SLU_TRY(file_take(manifest, to, manifest->files[i].path, stop, err));
+    SLU_TRY(slu_place_sync_dir(manifest->stores, to, err));
     manifest->savepoint = 1;
-    return slu_manifest_create(manifest, to, true, err);
+    return slu_manifest_create(manifest->stores, manifest, to, true, err);
 }
 
 slu_status
-slu_savepoint_make(const char *checkpoint, const char *directory, const atomic_bool *stop, slu_error *err)
+slu_savepoint_make(const slu_stores *stores, const char *checkpoint, const char *directory, const atomic_bool *stop, slu_error *err)
 {
     SLU_AUTO(slu_manifest_free) slu_manifest *manifest = NULL;
     slu_error ignored;
-    SLU_TRY(slu_manifest_load(checkpoint, &manifest, err));
-    if (slu_path_exists(directory))
+    bool taken = false;
+    SLU_TRY(slu_manifest_load(stores, checkpoint, &manifest, err));
+    SLU_TRY(slu_place_is_used(stores, directory, &taken, err));
+    if (taken)
         return slu_error_set(err, SLU_CONFLICT, "%s is there already", directory);
-    SLU_TRY(slu_dir_make_sync(directory, err));
+    SLU_TRY(slu_place_make_dir(stores, directory, err));
     const slu_status status = files_take(manifest, directory, stop, err);
-    if (status != SLU_OK && slu_dir_remove(directory, &ignored) != SLU_OK)
+    if (status != SLU_OK && slu_place_remove_dir(stores, directory, &ignored) != SLU_OK)
         return slu_error_in(err, status, "its half in %s could not be removed", directory);
     return status;
 }
 
 slu_status
-slu_savepoint_dispose(const char *directory, slu_error *err)
+slu_savepoint_dispose(const slu_stores *stores, const char *directory, slu_error *err)
 {
     SLU_AUTO(slu_manifest_free) slu_manifest *manifest = NULL;
     char path[SLU_PATH_BYTES_MAX];
-    SLU_TRY(slu_manifest_load(directory, &manifest, err));
+    SLU_TRY(slu_manifest_load(stores, directory, &manifest, err));
+    directory = manifest->directory;
     if (manifest->savepoint != 1)
         return slu_error_set(err, SLU_INVALID, "%s is a checkpoint of job %s, not a savepoint: the job drops it in its turn",
                              directory, manifest->job_name);
     SLU_TRY(path_join(path, directory, SLU_MANIFEST_NAME, err));
-    SLU_TRY(slu_file_remove(path, err));
+    SLU_TRY(slu_place_remove(stores, path, err));
     for (uint32_t i = 0; i < manifest->file_count; i++) { /* its own files and no others: the directory may be one of the user's */
         SLU_TRY(path_join(path, directory, manifest->files[i].path, err));
-        SLU_TRY(slu_file_remove(path, err));
+        SLU_TRY(slu_place_remove(stores, path, err));
     }
-    (void)rmdir(directory);
+    if (slu_place_is_local(directory))
+        (void)rmdir(directory);
     return SLU_OK;
 }

@@ -283,55 +283,32 @@ slu_snapshot_reader_new(slu_buf *file, slu_snapshot_reader **out, slu_error *err
     return SLU_OK;
 }
 
-static slu_status
-read_at(int fd, uint64_t offset, uint64_t bytes, const char *path, slu_buf *out, slu_error *err)
-{
-    slu_buf_init(out, INDEX_BYTES_MAX);
-    uint8_t *to = slu_buf_extend(out, bytes);
-    if (to == NULL)
-        return slu_buf_status(out, err);
-    for (uint64_t done = 0; done < bytes;) {
-        const ssize_t got = pread(fd, to + done, bytes - done, (off_t)(offset + done));
-        if (got == 0)
-            return corrupt(err, "it became shorter while it was read");
-        if (got < 0 && errno != EINTR)
-            return slu_errno_set(err, errno, "read", path);
-        done += got > 0 ? (uint64_t)got : 0;
-    }
-    return SLU_OK;
-}
-
 /* Its last bytes, then the index they point to. */
 static slu_status
-read_from(slu_snapshot_reader *reader, int fd, const char *path, slu_error *err)
+read_from(slu_snapshot_reader *reader, const slu_stores *stores, const char *path, int64_t file_bytes, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf last = {0};
     SLU_AUTO(slu_buf_fini) slu_buf index = {0};
     uint64_t at, bytes;
     uint32_t crc;
-    struct stat info;
-    if (fstat(fd, &info) != 0)
-        return slu_errno_set(err, errno, "stat", path);
-    const uint64_t size = (uint64_t)info.st_size;
+    const uint64_t size = (uint64_t)file_bytes;
+    slu_buf_init(&last, TRAILER_BYTES);
+    slu_buf_init(&index, INDEX_BYTES_MAX);
     if (size < FILE_BYTES_MIN || size > SLU_SNAPSHOT_BYTES_MAX)
         return corrupt(err, "it has no such size");
-    SLU_TRY(read_at(fd, size - TRAILER_BYTES, TRAILER_BYTES, path, &last, err));
+    SLU_TRY(slu_place_read_at(stores, path, size - TRAILER_BYTES, TRAILER_BYTES, &last, err));
     SLU_TRY(trailer_read(last.data, size, &at, &bytes, &crc, err));
     reader->index_at = at;
-    SLU_TRY(read_at(fd, at, bytes, path, &index, err));
+    SLU_TRY(slu_place_read_at(stores, path, at, bytes, &index, err));
     return read_index(reader, slu_buf_view(&index), crc, err);
 }
 
 slu_status
-slu_snapshot_reader_index(const char *path, slu_snapshot_reader **out, slu_error *err)
+slu_snapshot_reader_index(const slu_stores *stores, const char *path, int64_t bytes, slu_snapshot_reader **out, slu_error *err)
 {
     SLU_AUTO(slu_snapshot_reader_free) slu_snapshot_reader *reader = NULL;
     SLU_TRY(reader_new(&reader, err));
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return slu_errno_set(err, errno, "open", path);
-    const slu_status status = read_from(reader, fd, path, err);
-    (void)close(fd);
+    const slu_status status = read_from(reader, stores, path, bytes, err);
     if (status != SLU_OK)
         return slu_error_in(err, status, "%s", path);
     *out = slu_take(&reader);

@@ -17,6 +17,7 @@
 #define SLU_CHECKPOINT_SNAPSHOT_H
 
 #include "base/bytes.h"
+#include "store/place.h"
 
 #define SLU_SNAPSHOT_BYTES_MAX ((size_t)4 << 30)
 
@@ -57,8 +58,9 @@ typedef struct slu_snapshot_reader slu_snapshot_reader;
 
 /* Takes the buffer. */
 SLU_CHECK slu_status slu_snapshot_reader_new(slu_buf *file, slu_snapshot_reader **out, slu_error *err);
-/* What is inside, without the entries' bytes: slu_snapshot_entry answers UNSUPPORTED. */
-SLU_CHECK slu_status slu_snapshot_reader_index(const char *path, slu_snapshot_reader **out, slu_error *err);
+/* What is inside a file of so many bytes, without the entries' bytes: slu_snapshot_entry answers UNSUPPORTED. */
+SLU_CHECK slu_status slu_snapshot_reader_index(const slu_stores *stores, const char *path, int64_t bytes, slu_snapshot_reader **out,
+                                               slu_error *err);
 void slu_snapshot_reader_free(slu_snapshot_reader **reader);
 uint32_t slu_snapshot_section_count(const slu_snapshot_reader *reader);
 const slu_section *slu_snapshot_section(const slu_snapshot_reader *reader, uint32_t section);

@@ -3,6 +3,7 @@
 
 #include "checkpoint/savepoint.h"
 #include "restore_report.h"
+#include "stores.h"
 #include "table.h"
 
 #include <inttypes.h>
@@ -129,7 +130,7 @@ inspect_path(const slu_args *args, slu_buf *out, slu_error *err)
 {
     SLU_AUTO(slu_manifest_free) slu_manifest *manifest = NULL;
     slu_restore_report report;
-    SLU_TRY(slu_manifest_load(args->words[0], &manifest, err));
+    SLU_TRY(slu_manifest_load(slu_cli_stores(), args->words[0], &manifest, err));
     slu_status status = slu_restore_examine(manifest, NULL, NULL, NULL, &report, err);
     if (status == SLU_OK && args->json) {
         json_t *json = inspect_json(manifest, &report);
@@ -160,7 +161,7 @@ static int
 dispose(const slu_args *args)
 {
     slu_error err;
-    if (slu_savepoint_dispose(args->words[0], &err) != SLU_OK)
+    if (slu_savepoint_dispose(slu_cli_stores(), args->words[0], &err) != SLU_OK)
         return slu_cli_fail(args, &err);
     (void)printf("Savepoint %s disposed.\n", args->words[0]);
     return SLU_EXIT_DONE;

@@ -1,6 +1,8 @@
 /* verb_daemons.c: one daemon in the foreground: jobmanager, taskmanager (verb_server.c: the table server); and the worker that a task manager starts. */
 #include "verbs.h"
 
+#include "stores.h"
+
 #include "jobmanager/daemon.h"
 #include "rest/rest.h"
 #include "taskmanager/daemon.h"
@@ -33,7 +35,8 @@ static int
 jobmanager(const slu_args *args)
 {
     slu_error err;
-    slu_jobmanager_options options = {.listen = slu_args_get(args, "listen"),
+    slu_jobmanager_options options = {.stores = slu_cli_stores(),
+                                      .listen = slu_args_get(args, "listen"),
                                       .rest_listen = slu_args_get(args, "rest-listen"),
                                       .rest = &slu_rest_face,
                                       .data_dir = slu_args_has(args, "data-dir") ? slu_args_get(args, "data-dir")

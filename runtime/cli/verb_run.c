@@ -3,6 +3,7 @@
 
 #include "worker/local.h"
 #include "jobs_client.h"
+#include "stores.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -51,7 +52,8 @@ run_local(const slu_args *args, const slu_job_plan *plan)
     slu_local *local = NULL;
     slu_local_status result = {0};
     bool cancelled = false;
-    const slu_local_options options = {.restore_from = slu_args_get(args, "from-savepoint"),
+    const slu_local_options options = {.stores = slu_cli_stores(),
+                                       .restore_from = slu_args_get(args, "from-savepoint"),
                                        .non_restored = slu_args_has(args, "allow-non-restored-state")};
     /* Flink's rule, where it matters most: without checkpoints a failure is shown, not repeated. */
     if (plan->graph->checkpoint.interval_ms == 0)

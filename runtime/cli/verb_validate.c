@@ -2,6 +2,7 @@
 #include "job_plan.h"
 
 #include "restore_report.h"
+#include "stores.h"
 
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@ against_print(const slu_args *args, const slu_job_plan *plan, slu_buf *out, slu_
 {
     SLU_AUTO(slu_manifest_free) slu_manifest *manifest = NULL;
     slu_restore_report report;
-    SLU_TRY(slu_manifest_load(slu_args_get(args, "against"), &manifest, err));
+    SLU_TRY(slu_manifest_load(slu_cli_stores(), slu_args_get(args, "against"), &manifest, err));
     slu_status status = slu_restore_examine(manifest, plan->graph, slu_cli_plugin_version, plan->registry, &report, err);
     if (status == SLU_OK && args->json) {
         json_t *lines = slu_restore_report_json(&report, true);

@@ -28,7 +28,7 @@ static slu_status
 restore_find(slu_jobmanager *jm, const job *j, slu_manifest **out, slu_error *err)
 {
     slu_error ignored = {0};
-    slu_status status = slu_manifest_load_latest(attempt_checkpoint_dir(jm, j), j->id, out, &ignored);
+    slu_status status = slu_manifest_load_latest(jm->spec.stores, attempt_checkpoint_dir(jm, j), j->id, out, &ignored);
     if (status == SLU_OK)
         return SLU_OK;
     if (status != SLU_NOTFOUND)
@@ -36,7 +36,7 @@ restore_find(slu_jobmanager *jm, const job *j, slu_manifest **out, slu_error *er
     if (j->restore[0] == 0)
         return SLU_OK;
     slu_manifest *manifest = NULL;
-    status = slu_manifest_load(j->restore, &manifest, err);
+    status = slu_manifest_load(jm->spec.stores, j->restore, &manifest, err);
     if (status == SLU_OK)
         status = slu_restore_check(manifest, j->graph, j->non_restored, err);
     if (status != SLU_OK)

@@ -1,8 +1,6 @@
 /* checkpoints.c: what the coordinator of an attempt decides, done: triggers, manifests, completions, aborts, removals. */
 #include "jobmanager/internal.h"
 
-#include "base/file.h"
-
 #include <inttypes.h>
 
 static void
@@ -85,11 +83,11 @@ finalize(slu_jobmanager *jm, job *j, const slu_action *action)
     slu_buf_init(&directory, SLU_PATH_BYTES_MAX);
     slu_arena_init(&manifest.arena, SLU_MANIFEST_BYTES_MAX);
     slu_checkpoint_path(&directory, attempt_checkpoint_dir(jm, j), j->id, action->checkpoint);
-    slu_status status = slu_dir_make_sync(slu_buf_cstr(&directory), &err);
+    slu_status status = slu_place_make_dir(jm->spec.stores, slu_buf_cstr(&directory), &err);
     if (status == SLU_OK)
         status = manifest_fill(jm, j, action, &manifest, &bytes, &err);
     if (status == SLU_OK)
-        status = slu_manifest_create(&manifest, slu_buf_cstr(&directory), true, &err);
+        status = slu_manifest_create(jm->spec.stores, &manifest, slu_buf_cstr(&directory), true, &err);
     if (status == SLU_CONFLICT) /* we are the zombie */
         job_fail(jm, j, true, "checkpoint %" PRId64 " was made whole by another job manager: %s", action->checkpoint, err.message);
     checkpoint_note(jm, j, action->checkpoint, status == SLU_OK ? "COMPLETED" : "FAILED", bytes,
@@ -123,7 +121,7 @@ static void
 sweep(slu_jobmanager *jm, job *j, int64_t below)
 {
     slu_error err = {0};
-    if (j->sweep && slu_checkpoint_sweep(attempt_checkpoint_dir(jm, j), j->id, below, &err) != SLU_OK)
+    if (j->sweep && slu_checkpoint_sweep(jm->spec.stores, attempt_checkpoint_dir(jm, j), j->id, below, &err) != SLU_OK)
         slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
     j->sweep = false;
 }
@@ -166,7 +164,7 @@ attempt_forget_checkpoints(slu_jobmanager *jm, job *j)
     slu_error err = {0};
     char path[SLU_PATH_BYTES_MAX];
     (void)snprintf(path, sizeof path, "%.4000s/%s", attempt_checkpoint_dir(jm, j), j->id);
-    if (slu_dir_remove(path, &err) != SLU_OK)
+    if (slu_place_remove_dir(jm->spec.stores, path, &err) != SLU_OK)
         slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
     else if (j->completed >= 0 && slu_jobstore_drop_checkpoint(jm->spec.store, j->id, j->completed, &err) != SLU_OK)
         slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
@@ -179,7 +177,7 @@ attempt_drop(slu_jobmanager *jm, job *j, int64_t checkpoint)
     slu_error err = {0};
     if (savepoints_hold(j, checkpoint))
         return;
-    if (slu_checkpoint_remove(attempt_checkpoint_dir(jm, j), j->id, checkpoint, &err) != SLU_OK)
+    if (slu_checkpoint_remove(jm->spec.stores, attempt_checkpoint_dir(jm, j), j->id, checkpoint, &err) != SLU_OK)
         slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
     if (slu_jobstore_drop_checkpoint(jm->spec.store, j->id, checkpoint, &err) != SLU_OK)
         slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);

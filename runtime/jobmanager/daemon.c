@@ -133,6 +133,7 @@ open_all(shell *s, const slu_jobmanager_options *options, slu_error *err)
     const slu_jobmanager_spec spec = {.env = s->env,
                                       .listener = s->listener,
                                       .store = s->store,
+                                      .stores = options->stores,
                                       .checkpoint_dir = checkpoints,
                                       .boot = boot,
                                       .build = "0.1.0",

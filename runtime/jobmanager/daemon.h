@@ -8,6 +8,7 @@
 #define SLU_JOBMANAGER_DAEMON_H
 
 #include "base/env.h"
+#include "store/place.h"
 
 #include <stdbool.h>
 
@@ -28,6 +29,7 @@ typedef struct slu_jobmanager_options {
     const char *rest_listen;         /* "host:port"; NULL: 127.0.0.1:8081 if it is free; "": none */
     const char *data_dir;            /* the job store and, unless a job says otherwise, its checkpoints */
     const slu_jobmanager_face *rest; /* what listens there; NULL: nothing does */
+    const slu_stores *stores;        /* of checkpoints that lie in a store; NULL: none */
     bool insecure;                   /* listen beyond loopback */
     int64_t heartbeat_ms;            /* 0: SLU_HEARTBEAT_MS */
     int64_t timeout_ms;              /* 0: SLU_HEARTBEAT_TIMEOUT_MS */

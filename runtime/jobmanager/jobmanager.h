@@ -23,6 +23,7 @@
 
 #include "control/message.h"
 #include "jobmanager/jobstore.h"
+#include "store/place.h"
 #include "link/link.h"
 
 #define SLU_JOBS_MAX 4096       /* that are not over */
@@ -44,6 +45,7 @@ typedef struct slu_jobmanager_spec {
     const slu_env *env;
     slu_link *listener;
     slu_jobstore *store;
+    const slu_stores *stores;   /* of checkpoints that lie in a store; NULL: none */
     const char *checkpoint_dir; /* of jobs that do not name one */
     const char *boot;           /* boot id of this machine */
     const char *build;

@@ -19,6 +19,7 @@ enum { WAITING, PENDING, WRITING };
 
 struct savepoint {
     savepoint *next;
+    const slu_stores *stores;
     uint64_t peer, request;
     uint64_t flags; /* SLU_STOP_ */
     uint32_t state;
@@ -92,13 +93,14 @@ savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, 
         return slu_error_set(err, SLU_LIMIT, "job %s has %d savepoints under way: ask again when one is done", j->name,
                              SAVEPOINTS_MAX);
     const char *place = NULL;
-    SLU_TRY(slu_path_local(message->path, &place, err));
+    SLU_TRY(slu_place_of(message->path, &place, err));
     if (stop && place_check(place, err) != SLU_OK)
         return slu_error_in(err, err->status, "no savepoint of job %s, which goes on", j->name);
     savepoint *s = slu_alloc_zero(1, sizeof *s);
     if (s == NULL)
         return slu_error_set(err, SLU_NOMEM, "a savepoint");
     *s = (savepoint){.next = j->savepoints,
+                     .stores = jm->spec.stores,
                      .peer = from->number,
                      .request = message->request,
                      .flags = message->flags,
@@ -147,7 +149,7 @@ static void *
 write_it(void *context)
 {
     savepoint *s = context;
-    s->status = slu_savepoint_make(s->from, s->to, &s->stop, &s->error);
+    s->status = slu_savepoint_make(s->stores, s->from, s->to, &s->stop, &s->error);
     atomic_store(&s->done, true);
     return NULL;
 }

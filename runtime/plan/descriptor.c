@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/suggest.h"
 #include "plan/restart.h"
+#include "store/place.h"
 #include "yaml.h"
 
 #include <ctype.h>
@@ -287,7 +288,7 @@ static slu_status
 checkpoint_dir_check(making *m, const char **dir)
 {
     slu_error why = {0};
-    if (slu_path_local(*dir, dir, &why) == SLU_OK)
+    if (slu_place_of(*dir, dir, &why) == SLU_OK)
         return SLU_OK;
     return slu_error_at(m->err, why.status, m->job.checkpoint == NULL ? NULL : slu_value_get(m->job.checkpoint, "dir"), 0,
                         "checkpoint dir %s", why.message);

@@ -5,6 +5,7 @@
 #include "base/suggest.h"
 #include "descriptor.h"
 #include "planning_host.h"
+#include "store/place.h"
 
 #include <sluice/columns.h>
 #include <stdlib.h>
@@ -609,6 +610,20 @@ operator_check_offline(planning *p, uint32_t index)
         p, op, "with", slu_options_parse(p->plugins[index].plugin, op->with, p->graph->params, &p->graph->arena, &options, p->err));
 }
 
+/* A store that is not there is better found out now than at the first checkpoint. */
+static slu_status
+checkpoint_store_check(planning *p)
+{
+    char scheme[SLU_SCHEME_BYTES_MAX];
+    slu_registered found;
+    const char *dir = p->graph->checkpoint.dir;
+    if (dir == NULL || slu_place_is_local(dir))
+        return SLU_OK;
+    (void)snprintf(scheme, sizeof scheme, "%.*s", (int)(strstr(dir, "://") - dir), dir);
+    return slu_error_in(p->err, slu_registry_find(p->planner->registry, scheme, SLU_KIND_STORE, &found, p->err),
+                        "checkpoint dir %.200s", dir);
+}
+
 slu_status
 slu_plan_graph(slu_graph *graph, const slu_planner *planner, slu_error *err)
 {
@@ -616,6 +631,7 @@ slu_plan_graph(slu_graph *graph, const slu_planner *planner, slu_error *err)
     planning p = {.graph = graph, .planner = planner, .err = err == NULL ? &ignored : err};
     slu_planning_host_init(&p.host, planner->registry, planner->env, graph->params, &graph->arena);
     SLU_TRY(plugins_find(&p));
+    SLU_TRY(checkpoint_store_check(&p));
     SLU_TRY(params_complete(&p));
     for (uint32_t i = 0; i < graph->operator_count; i++)
         SLU_TRY(partitions_choose(&p, i));

@@ -25,6 +25,7 @@ struct slu_local {
     const slu_graph *graph;
     slu_registry *registry;
     const slu_env *env;
+    const slu_stores *stores;
     slu_layout *layout;
     char job_id[33];
     char dir[SLU_PATH_BYTES_MAX];
@@ -66,7 +67,7 @@ look_for_strangers(slu_local *local, slu_error *err)
     if (local->dir[0] == 0)
         return SLU_OK;
     slu_error none;
-    const slu_status status = slu_manifest_load_latest(local->dir, local->job_id, &stranger, &none);
+    const slu_status status = slu_manifest_load_latest(local->stores, local->dir, local->job_id, &stranger, &none);
     if (status == SLU_NOTFOUND)
         return SLU_OK;
     if (status != SLU_OK)
@@ -89,10 +90,10 @@ find_restore(slu_local *local, slu_error *err)
     if (local->attempt == 1)
         SLU_TRY(look_for_strangers(local, err));
     if (local->dir[0] != 0 && local->kept_count > 0) /* gone: an error, not a beginning from nothing */
-        return slu_manifest_load_latest(local->dir, local->job_id, &local->restore, err);
+        return slu_manifest_load_latest(local->stores, local->dir, local->job_id, &local->restore, err);
     if (local->restore_from[0] == 0)
         return SLU_OK;
-    SLU_TRY(slu_manifest_load(local->restore_from, &local->restore, err));
+    SLU_TRY(slu_manifest_load(local->stores, local->restore_from, &local->restore, err));
     return slu_error_in(err, slu_restore_check(local->restore, local->graph, local->non_restored, err), "restore from %s",
                         local->restore_from);
 }
@@ -124,6 +125,7 @@ start_attempt(slu_local *local, slu_error *err)
                                     .registry = local->registry,
                                     .job_id = local->job_id,
                                     .attempt = local->attempt,
+                                    .stores = local->stores,
                                     .checkpoint_dir = local->dir,
                                     .restore = local->restore,
                                     .hold_sources = local->restore == NULL,
@@ -235,7 +237,7 @@ write_manifest(slu_local *local, const slu_action *action, slu_error *err)
     if (status == SLU_OK)
         status = fill_files(local, &manifest, err);
     if (status == SLU_OK)
-        status = slu_manifest_create(&manifest, slu_buf_cstr(&path), true, err);
+        status = slu_manifest_create(local->stores, &manifest, slu_buf_cstr(&path), true, err);
     slu_arena_fini(&manifest.arena);
     return status;
 }
@@ -274,7 +276,7 @@ drop(slu_local *local, int64_t checkpoint)
         if (local->kept[i] != checkpoint)
             local->kept[n++] = local->kept[i];
     local->kept_count = n;
-    if (local->dir[0] != 0 && slu_checkpoint_remove(local->dir, local->job_id, checkpoint, &err) != SLU_OK)
+    if (local->dir[0] != 0 && slu_checkpoint_remove(local->stores, local->dir, local->job_id, checkpoint, &err) != SLU_OK)
         slu_log_warn(local->env, "CHECKPOINT-DROP", "job %s: %s", local->job_id, err.message);
 }
 
@@ -455,6 +457,7 @@ slu_local_open(const slu_graph *graph, slu_registry *registry, const slu_env *en
     local->graph = graph;
     local->registry = registry;
     local->env = env;
+    local->stores = use->stores;
     local->no_threads = use->no_threads;
     local->memory_max = use->memory_max;
     local->status.completed_checkpoint = local->newest_stranger = -1;

@@ -18,6 +18,7 @@ typedef struct slu_local slu_local;
 
 typedef struct slu_local_options {
     const char *job_id;         /* 32 hex digits; NULL: a random one */
+    const slu_stores *stores;   /* of checkpoints that lie in a store; NULL: none */
     const char *checkpoint_dir; /* NULL: the graph's; both empty: checkpoints live in memory and do not survive a failure */
     const char *restore_from;   /* a chk-N or savepoint directory; NULL: none */
     bool non_restored;          /* state there that no operator asks for may be left behind */

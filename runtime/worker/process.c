@@ -223,6 +223,7 @@ worker_open(slu_worker_process *p, slu_error *err)
                                   .attempt = (uint32_t)p->deploy.attempt,
                                   .tasks = p->tasks,
                                   .task_count = p->task_count,
+                                  .stores = p->spec.stores,
                                   .checkpoint_dir = p->deploy.path,
                                   .restore = p->restore,
                                   .hold_sources = p->restore == NULL,
@@ -586,7 +587,7 @@ plan_take(slu_worker_process *p, slu_error *err)
     SLU_TRY(slu_layout_new(p->graph, &p->layout, err));
     SLU_TRY(tasks_choose(p, err));
     if (p->deploy.restore[0] != 0)
-        SLU_TRY_IN(slu_manifest_load(p->deploy.restore, &p->restore, err), err, "restore from %s", p->deploy.restore);
+        SLU_TRY_IN(slu_manifest_load(p->spec.stores, p->deploy.restore, &p->restore, err), err, "restore from %s", p->deploy.restore);
     return SLU_OK;
 }
 

@@ -8,7 +8,7 @@
  *          without them everything happens inside step (tests, simulation).
  * Lost     while the job manager is away tasks run on; when it is back it hears hello and the state of every task. Away from its
  *          machine for SLU_WORKER_LEASE_MS the worker ends itself, before the job manager would start another one.
- * Owns     env, transports and registry are borrowed.
+ * Owns     env, transports, registry and stores are borrowed.
  * Threads  owner. Errors: what made it impossible to begin is told to the job manager as a failed task, and ends the process.
  */
 #ifndef SLU_WORKER_PROCESS_H
@@ -28,6 +28,7 @@ typedef struct slu_worker_process_spec {
     slu_link_transport *control; /* towards the job manager */
     slu_link_transport *data;    /* towards other workers */
     slu_registry *registry;
+    const slu_stores *stores; /* of checkpoints that lie in a store; NULL: none */
     slu_view deploy;    /* an encoded DEPLOY message; kept by the caller */
     const char *listen; /* NULL: an ipc path and a tcp port, as the DEPLOY message says */
     const char *host;

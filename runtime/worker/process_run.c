@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "control/message.h"
 #include "link/zmq.h"
+#include "store/plugins.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -56,7 +57,7 @@ parent_of(slu_view bytes, slu_error *err)
 }
 
 static slu_status
-run(const slu_env *env, slu_view deploy, slu_registry *registry, int *exit_code, slu_error *err)
+run(const slu_env *env, slu_view deploy, slu_registry *registry, const slu_stores *stores, int *exit_code, slu_error *err)
 {
     char host[256] = "localhost";
     char boot[64];
@@ -67,6 +68,7 @@ run(const slu_env *env, slu_view deploy, slu_registry *registry, int *exit_code,
                                           .control = &slu_link_zmq,
                                           .data = &slu_link_zmq,
                                           .registry = registry,
+                                          .stores = stores,
                                           .deploy = deploy,
                                           .host = host,
                                           .boot = boot,
@@ -90,6 +92,7 @@ slu_worker_process_run(const slu_env *env)
     slu_error err = {0};
     slu_buf deploy;
     slu_registry *registry = NULL;
+    slu_store_plugins *stores = NULL;
     int exit_code = 1;
     slu_crash_say();
     (void)signal(SIGPIPE, SIG_IGN);
@@ -103,9 +106,12 @@ slu_worker_process_run(const slu_env *env)
     if (status == SLU_OK)
         status = slu_registry_add_default_dirs(registry, &err);
     if (status == SLU_OK)
-        status = run(env, slu_buf_view(&deploy), registry, &exit_code, &err);
+        status = slu_store_plugins_new(env, &stores, &err);
+    if (status == SLU_OK)
+        status = run(env, slu_buf_view(&deploy), registry, slu_store_plugins_get(stores), &exit_code, &err);
     if (status != SLU_OK)
         (void)fprintf(stderr, "sluice worker: %s\n", err.message);
+    slu_store_plugins_free(&stores);
     slu_registry_free(&registry);
     slu_buf_fini(&deploy);
     slu_link_zmq_shutdown();

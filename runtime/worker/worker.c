@@ -261,7 +261,10 @@ read_state_file(const slu_manifest *manifest, const slu_manifest_file *file, slu
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     (void)snprintf(path, sizeof path, "%s/%s", manifest->directory, file->path);
     slu_buf_init(&bytes, SLU_SNAPSHOT_BYTES_MAX);
-    SLU_TRY(slu_file_read(path, SLU_SNAPSHOT_BYTES_MAX, &bytes, err));
+    const slu_status status = slu_place_read(manifest->stores, path, SLU_SNAPSHOT_BYTES_MAX, &bytes, err);
+    if (status == SLU_NOTFOUND)
+        return slu_error_set(err, SLU_CORRUPT, "%s is missing: the checkpoint is not whole any more", path);
+    SLU_TRY(status);
     if ((int64_t)bytes.bytes != file->bytes || slu_crc32c(0, bytes.data, bytes.bytes) != file->crc32c)
         return slu_error_set(err, SLU_CORRUPT, "%s: %zu bytes, or a checksum, that the manifest does not know", path, bytes.bytes);
     SLU_TRY_IN(slu_snapshot_reader_new(&bytes, out, err), err, "%s", path);

@@ -35,6 +35,7 @@ typedef struct slu_worker_spec {
     uint32_t attempt;      /* from 1 */
     const uint32_t *tasks; /* numbers of the layout; NULL: all of them */
     uint32_t task_count;
+    const slu_stores *stores;    /* of checkpoints that lie in a store; NULL: none */
     const char *checkpoint_dir;  /* files go to <dir>/<job id>/chk-<n>/; "": they are kept in memory until the checkpoint ends */
     const slu_manifest *restore; /* NULL: a fresh start */
     bool hold_sources;           /* sources wait for COMPLETE of checkpoint 0 */

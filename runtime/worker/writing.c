@@ -1,7 +1,6 @@
 #include "writing.h"
 
 #include "base/alloc.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "checkpoint/manifest.h"
 
@@ -36,11 +35,11 @@ write_file(const slu_worker_spec *worker, slu_view bytes, slu_worker_event *even
         return SLU_OK;
     slu_checkpoint_path(&path, worker->checkpoint_dir, worker->job_id, event->checkpoint);
     SLU_TRY(slu_buf_status(&path, err));
-    SLU_TRY(slu_dir_make_sync(slu_buf_cstr(&path), err));
+    SLU_TRY(slu_place_make_dir(worker->stores, slu_buf_cstr(&path), err));
     (void)snprintf(event->path, sizeof event->path, "task-%u-%u.state", event->task, worker->attempt);
     slu_buf_printf(&path, "/%s", event->path);
     SLU_TRY(slu_buf_status(&path, err));
-    return slu_file_write(slu_buf_cstr(&path), bytes, true, err);
+    return slu_place_write(worker->stores, slu_buf_cstr(&path), bytes, err);
 }
 
 static slu_status

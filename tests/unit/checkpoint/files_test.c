@@ -200,7 +200,7 @@ the_first_to_finish_a_checkpoint_wins_and_the_newest_whole_one_is_found(void **s
     slu_manifest *got = NULL;
     assert_non_null(mkdtemp(dir));
     slu_buf_init(&path, SLU_PATH_BYTES_MAX);
-    CHECK_STATUS(slu_manifest_load_latest(dir, "job", &got, &err), SLU_NOTFOUND);
+    CHECK_STATUS(slu_manifest_load_latest(NULL, dir, "job", &got, &err), SLU_NOTFOUND);
     for (int64_t checkpoint = 8; checkpoint < 12; checkpoint++) {
         const slu_manifest manifest = make_manifest(checkpoint);
         slu_buf_reset(&path);
@@ -208,10 +208,10 @@ the_first_to_finish_a_checkpoint_wins_and_the_newest_whole_one_is_found(void **s
         CHECK_OK(slu_dir_make(slu_buf_cstr(&path), &err));
         if (checkpoint == 11)
             break; /* files, but no manifest: it was never whole */
-        CHECK_OK(slu_manifest_create(&manifest, slu_buf_cstr(&path), false, &err));
-        CHECK_STATUS(slu_manifest_create(&manifest, slu_buf_cstr(&path), false, &err), SLU_CONFLICT);
+        CHECK_OK(slu_manifest_create(NULL, &manifest, slu_buf_cstr(&path), false, &err));
+        CHECK_STATUS(slu_manifest_create(NULL, &manifest, slu_buf_cstr(&path), false, &err), SLU_CONFLICT);
     }
-    CHECK_OK(slu_manifest_load_latest(dir, "job", &got, &err));
+    CHECK_OK(slu_manifest_load_latest(NULL, dir, "job", &got, &err));
     assert_int_equal(got->checkpoint, 10);
     slu_manifest_free(&got);
     /* A damaged one is not passed over: its sinks' commits are out already. A removed one is gone. */
@@ -219,12 +219,12 @@ the_first_to_finish_a_checkpoint_wins_and_the_newest_whole_one_is_found(void **s
     slu_checkpoint_path(&path, dir, "job", 10);
     slu_buf_text(&path, "/" SLU_MANIFEST_NAME);
     CHECK_OK(slu_file_write(slu_buf_cstr(&path), slu_view_of_text("SLUMANI1 and nothing else"), false, &err));
-    CHECK_OK(slu_checkpoint_remove(dir, "job", 9, &err));
-    CHECK_OK(slu_checkpoint_remove(dir, "job", 9, &err));
-    CHECK_STATUS(slu_manifest_load_latest(dir, "job", &got, &err), SLU_CORRUPT);
+    CHECK_OK(slu_checkpoint_remove(NULL, dir, "job", 9, &err));
+    CHECK_OK(slu_checkpoint_remove(NULL, dir, "job", 9, &err));
+    CHECK_STATUS(slu_manifest_load_latest(NULL, dir, "job", &got, &err), SLU_CORRUPT);
     assert_non_null(strstr(err.message, "chk-10"));
-    CHECK_OK(slu_checkpoint_remove(dir, "job", 10, &err));
-    CHECK_OK(slu_manifest_load_latest(dir, "job", &got, &err));
+    CHECK_OK(slu_checkpoint_remove(NULL, dir, "job", 10, &err));
+    CHECK_OK(slu_manifest_load_latest(NULL, dir, "job", &got, &err));
     assert_int_equal(got->checkpoint, 8);
     slu_manifest_free(&got);
     CHECK_OK(slu_dir_remove(dir, &err));
@@ -246,12 +246,12 @@ remains_of_aborted_checkpoints_are_swept(void **state)
         (void)snprintf(path, sizeof path, "%s/job/%s", dir, names[i]);
         CHECK_OK(slu_dir_make(path, &err));
         if (strcmp(names[i], "chk-4") == 0)
-            CHECK_OK(slu_manifest_create(&manifest, path, false, &err));
+            CHECK_OK(slu_manifest_create(NULL, &manifest, path, false, &err));
         (void)snprintf(path, sizeof path, "%s/job/%s/task-0-1.state", dir, names[i]);
         CHECK_OK(slu_file_write(path, slu_view_of_text("x"), false, &err));
     }
-    CHECK_OK(slu_checkpoint_sweep(dir, "job", 9, &err));
-    CHECK_OK(slu_checkpoint_sweep(dir, "no job", 9, &err));
+    CHECK_OK(slu_checkpoint_sweep(NULL, dir, "job", 9, &err));
+    CHECK_OK(slu_checkpoint_sweep(NULL, dir, "no job", 9, &err));
     for (size_t i = 0; i < SLU_COUNT_OF(names); i++) {
         (void)snprintf(path, sizeof path, "%s/job/%s", dir, names[i]);
         assert_int_equal(slu_path_exists(path), stays[i]);

@@ -45,7 +45,7 @@ begin(void)
                                    .max_parallelism = 128,
                                    .file_count = 1,
                                    .files = &file};
-    CHECK_OK(slu_manifest_create(&manifest, f.checkpoint, false, &err));
+    CHECK_OK(slu_manifest_create(NULL, &manifest, f.checkpoint, false, &err));
     slu_snapshot_writer_free(&writer);
     return f;
 }
@@ -58,11 +58,11 @@ a_savepoint_outlives_its_checkpoint(void **state)
     struct stat info;
     char path[256];
     char root[80];
-    CHECK_OK(slu_savepoint_make(f.checkpoint, f.savepoint, NULL, &err));
-    CHECK_STATUS(slu_savepoint_make(f.checkpoint, f.savepoint, NULL, &err), SLU_CONFLICT);
+    CHECK_OK(slu_savepoint_make(NULL, f.checkpoint, f.savepoint, NULL, &err));
+    CHECK_STATUS(slu_savepoint_make(NULL, f.checkpoint, f.savepoint, NULL, &err), SLU_CONFLICT);
     (void)snprintf(root, sizeof root, "%s", f.dir);
-    CHECK_OK(slu_checkpoint_remove(root, "job", 7, &err));
-    CHECK_OK(slu_manifest_load(f.savepoint, &got, &err));
+    CHECK_OK(slu_checkpoint_remove(NULL, root, "job", 7, &err));
+    CHECK_OK(slu_manifest_load(NULL, f.savepoint, &got, &err));
     assert_int_equal(got->savepoint, 1);
     assert_int_equal(got->checkpoint, 7);
     (void)snprintf(path, sizeof path, "%s/%s", f.savepoint, got->files[0].path);
@@ -77,14 +77,14 @@ only_a_savepoint_is_disposed_of_and_only_its_own_files(void **state)
 {
     fixture f = begin();
     char stranger[192];
-    CHECK_STATUS(slu_savepoint_dispose(f.checkpoint, &err), SLU_INVALID);
+    CHECK_STATUS(slu_savepoint_dispose(NULL, f.checkpoint, &err), SLU_INVALID);
     assert_true(slu_path_exists(f.file));
-    CHECK_OK(slu_savepoint_make(f.checkpoint, f.savepoint, NULL, &err));
+    CHECK_OK(slu_savepoint_make(NULL, f.checkpoint, f.savepoint, NULL, &err));
     (void)snprintf(stranger, sizeof stranger, "%s/notes", f.savepoint);
     CHECK_OK(slu_file_write(stranger, slu_view_of("mine", 4), false, &err));
-    CHECK_OK(slu_savepoint_dispose(f.savepoint, &err));
+    CHECK_OK(slu_savepoint_dispose(NULL, f.savepoint, &err));
     assert_true(slu_path_exists(stranger));
-    CHECK_STATUS(slu_savepoint_dispose(f.savepoint, &err), SLU_NOTFOUND);
+    CHECK_STATUS(slu_savepoint_dispose(NULL, f.savepoint, &err), SLU_NOTFOUND);
     assert_true(slu_path_exists(f.file));
     CHECK_OK(slu_dir_remove(f.dir, &err));
 }
@@ -95,7 +95,7 @@ a_file_that_is_gone_is_named_and_nothing_is_left(void **state)
 {
     fixture f = begin();
     CHECK_OK(slu_file_remove(f.file, &err));
-    CHECK_STATUS(slu_savepoint_make(f.checkpoint, f.savepoint, NULL, &err), SLU_NOTFOUND);
+    CHECK_STATUS(slu_savepoint_make(NULL, f.checkpoint, f.savepoint, NULL, &err), SLU_NOTFOUND);
     assert_non_null(strstr(err.message, "task-0-1.state"));
     assert_false(slu_path_exists(f.savepoint));
     CHECK_OK(slu_dir_remove(f.dir, &err));
@@ -111,7 +111,8 @@ an_index_is_read_without_the_state(void **state)
     int64_t tag;
     slu_view entry;
     struct stat info;
-    CHECK_OK(slu_snapshot_reader_index(f.file, &reader, &err));
+    assert_int_equal(stat(f.file, &info), 0);
+    CHECK_OK(slu_snapshot_reader_index(NULL, f.file, info.st_size, &reader, &err));
     assert_int_equal(slu_snapshot_section_count(reader), 1);
     CHECK_TEXT(slu_snapshot_section(reader, 0)->operator_id, "count");
     slu_snapshot_entry_size(reader, 0, 0, &group, &bytes);
@@ -119,11 +120,11 @@ an_index_is_read_without_the_state(void **state)
     assert_int_equal(bytes, 11);
     CHECK_STATUS(slu_snapshot_entry(reader, 0, 0, &group, &tag, &entry, &err), SLU_UNSUPPORTED);
     slu_snapshot_reader_free(&reader);
-    assert_int_equal(stat(f.file, &info), 0);
     for (off_t size = info.st_size - 1; size >= 0; size--) {
         assert_int_equal(truncate(f.file, size), 0);
-        CHECK_STATUS(slu_snapshot_reader_index(f.file, &reader, &err), SLU_CORRUPT);
+        CHECK_STATUS(slu_snapshot_reader_index(NULL, f.file, info.st_size, &reader, &err), SLU_CORRUPT);
         assert_non_null(strstr(err.message, f.file));
+        CHECK_STATUS(slu_snapshot_reader_index(NULL, f.file, size, &reader, &err), SLU_CORRUPT);
     }
     CHECK_OK(slu_dir_remove(f.dir, &err));
 }

@@ -801,7 +801,7 @@ the_next_job_manager_keeps_what_a_stop_left(void **state)
         run(&w, 2000);
         CHECK_TEXT(state_of(&w, job), "FINISHED");
         (void)snprintf(path, sizeof path, "%s", w.answer.path);
-        CHECK_OK(slu_manifest_load(path, &manifest, &err));
+        CHECK_OK(slu_manifest_load(NULL, path, &manifest, &err));
         slu_manifest_free(&manifest);
         jm_close(&w);
     }
