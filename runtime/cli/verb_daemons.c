@@ -53,8 +53,8 @@ static const slu_flag jobmanager_flags[] = {
     {"listen", 0, "HOST:PORT", "where task managers and clients come (127.0.0.1:6123)"},
     {"rest-listen", 0, "HOST:PORT", "REST and dashboard (127.0.0.1:8081; \"\": none)"},
     {"data-dir", 0, "DIR", "jobs, and checkpoints of jobs that do not say (sluice-data/jobmanager)"},
-    {"heartbeat", 0, "TIME", "between two heartbeats (2s)"},
-    {"heartbeat-timeout", 0, "TIME", "a silence as long as this means dead (10s)"},
+    {"heartbeat", 0, "TIME", "between two heartbeats (750ms)"},
+    {"heartbeat-timeout", 0, "TIME", "a silence as long as this means dead (2500ms)"},
     {"insecure", 0, NULL, "listen beyond loopback without encryption"},
     {"config", 0, "FILE", "options in YAML, under the names they have here"},
 };

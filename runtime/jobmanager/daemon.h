@@ -35,8 +35,8 @@ typedef struct slu_jobmanager_options {
     int64_t timeout_ms;              /* 0: SLU_HEARTBEAT_TIMEOUT_MS */
 } slu_jobmanager_options;
 
-#define SLU_HEARTBEAT_MS 2000
-#define SLU_HEARTBEAT_TIMEOUT_MS 10000
+#define SLU_HEARTBEAT_MS 750
+#define SLU_HEARTBEAT_TIMEOUT_MS 2500 /* a host that is silent is noticed within 3 s */
 
 SLU_CHECK slu_status slu_jobmanager_run(const slu_env *env, const slu_jobmanager_options *options, slu_error *err);
 

@@ -163,6 +163,7 @@ struct slu_jobmanager {
     uint64_t bad;        /* messages that could not be decoded */
     int64_t bad_said_ms; /* when that was last logged; 0: never */
     int64_t beat_ms;     /* when the next heartbeat goes out */
+    int64_t silence_ms;  /* when the first of those heard least recently is written off, if it stays silent */
     slu_arena arena;     /* of the message at hand */
     slu_arena answer;    /* of the answer being made */
     slu_buf out;

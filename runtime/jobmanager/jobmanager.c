@@ -336,7 +336,23 @@ peer_silent(slu_jobmanager *jm, peer *silent)
                  jm->spec.timeout_ms);
 }
 
-/* Heartbeats out; peers that were not heard for too long are written off. Clients may be silent. */
+/* Task managers and workers that were not heard for too long are written off; clients may be silent. */
+static void
+silences(slu_jobmanager *jm)
+{
+    const int64_t now = jm_now(jm);
+    jm->silence_ms = INT64_MAX;
+    for (peer *p = jm->peers, *next = NULL; p != NULL; p = next) {
+        next = p->next;
+        if (p->node == NULL && p->job == NULL)
+            continue;
+        if (now - p->heard_ms > jm->spec.timeout_ms)
+            peer_silent(jm, p);
+        else
+            jm->silence_ms = SLU_MIN(jm->silence_ms, p->heard_ms + jm->spec.timeout_ms + 1);
+    }
+}
+
 static void
 heartbeats(slu_jobmanager *jm)
 {
@@ -344,15 +360,10 @@ heartbeats(slu_jobmanager *jm)
     if (now < jm->beat_ms)
         return;
     jm->beat_ms = now + jm->spec.heartbeat_ms;
-    for (peer *p = jm->peers, *next = NULL; p != NULL; p = next) {
-        next = p->next;
-        if (p->node == NULL && p->job == NULL)
-            continue;
-        if (now - p->heard_ms > jm->spec.timeout_ms)
-            peer_silent(jm, p);
-        else if (p->job != NULL)
+    for (const peer *p = jm->peers; p != NULL; p = p->next) {
+        if (p->job != NULL)
             attempt_beat(jm, p->job, p);
-        else
+        else if (p->node != NULL)
             peer_send(jm, p->number, &(slu_message){.kind = SLU_MESSAGE_HEARTBEAT});
     }
 }
@@ -400,6 +411,7 @@ slu_jobmanager_step(slu_jobmanager *jm)
     slu_link_event event;
     for (unsigned i = 0; i < EVENTS_PER_STEP && slu_link_next(jm->spec.listener, &event) == SLU_OK; i++)
         event_take(jm, &event);
+    silences(jm);
     heartbeats(jm);
     for (job *j = jm->jobs; j != NULL; j = j->next)
         job_tick(jm, j);
@@ -410,7 +422,7 @@ slu_jobmanager_step(slu_jobmanager *jm)
 int64_t
 slu_jobmanager_deadline(const slu_jobmanager *jm)
 {
-    int64_t deadline = jm->nodes != NULL || jm->peers != NULL ? jm->beat_ms : INT64_MAX;
+    int64_t deadline = jm->nodes != NULL || jm->peers != NULL ? SLU_MIN(jm->beat_ms, jm->silence_ms) : INT64_MAX;
     for (const job *j = jm->jobs; j != NULL; j = j->next)
         deadline = SLU_MIN(deadline, job_deadline(jm, j));
     for (const forward *f = jm->forwards; f != NULL; f = f->next)

@@ -19,7 +19,7 @@
 #define SLU_WORKER_DEPLOY_FD 3 /* where its task manager leaves the DEPLOY message */
 #define SLU_WORKER_LEASE_MS 20000
 #define SLU_WORKER_TELL_MS 1000 /* metrics */
-#define SLU_WORKER_BEAT_MS 2000
+#define SLU_WORKER_BEAT_MS 750
 
 typedef struct slu_worker_process slu_worker_process;
 
