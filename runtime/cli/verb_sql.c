@@ -142,7 +142,7 @@ const slu_verb slu_verb_sql = {.name = "sql",
                                .more = "Tables: T is the union of lake and log, T$log the log, T$changelog every change,\n"
                                        "T$lake the lake (T$lake@SNAPSHOT as of then), T$snapshots, T$files and\n"
                                        "T$partitions its parts. Beside queries: SHOW TABLES | DATABASES | PARTITIONS T,\n"
-                                       "DESCRIBE T, SHOW CREATE TABLE T, CREATE and DROP, INSERT INTO. Without FILE\n"
+                                       "DESCRIBE T, SHOW CREATE TABLE T, CREATE, ALTER, DROP, INSERT INTO. Without FILE\n"
                                        "and -e on a terminal: a prompt, where .help says more.\n"
                                        "Settings: --datalake.iceberg.warehouse DIR, --datalake.iceberg.type hadoop|rest\n"
                                        "(with --datalake.iceberg.uri URI), --fluss.client.security.sasl.username NAME\n"

@@ -1,10 +1,11 @@
 /*
- * change.c: CREATE and DROP in Flink's words, as a slu_sql_change for the catalog.
+ * change.c: CREATE, ALTER and DROP in Flink's words, as a slu_sql_change for the catalog.
  *
  *   CREATE DATABASE [IF NOT EXISTS] d [COMMENT '..'] [WITH ('k' = 'v', ..)]
  *   DROP DATABASE [IF EXISTS] d [RESTRICT | CASCADE]
  *   CREATE TABLE [IF NOT EXISTS] [d.]t (c TYPE [NOT NULL] [COMMENT '..'], .., [CONSTRAINT n] PRIMARY KEY (c, ..) NOT ENFORCED)
  *       [COMMENT '..'] [PARTITIONED BY (c, ..)] [WITH ('k' = 'v', ..)]
+ *   ALTER TABLE [IF EXISTS] [d.]t ADD [COLUMN] c TYPE [COMMENT '..'] | ADD (c TYPE, ..) | SET ('k' = 'v', ..) | RESET ('k', ..)
  *   DROP TABLE [IF EXISTS] [d.]t
  */
 #include "session_internal.h"
@@ -197,6 +198,61 @@ drop_rest(change_text *of, bool database)
     return sql_at_end(&of->in) ? SLU_OK : sql_tokens_fail(&of->in, "the end", of->err);
 }
 
+/* "('k', ..)" as options without values. */
+static slu_status
+keys_take(change_text *of)
+{
+    of->options = slu_arena_array(of->in.arena, LIST_MAX, sizeof *of->options);
+    SLU_TRY(slu_arena_status(of->in.arena, of->err));
+    of->to->options = of->options;
+    SLU_TRY(expect(of, '('));
+    do {
+        if (of->to->option_count == LIST_MAX)
+            return slu_error_set(of->err, SLU_LIMIT, "more than %d options", LIST_MAX);
+        if ((of->options[of->to->option_count++].key = sql_take_text(&of->in)) == NULL)
+            return sql_tokens_fail(&of->in, "an option's name in quotes", of->err);
+    } while (sql_take_char(&of->in, ','));
+    return expect(of, ')');
+}
+
+static slu_status
+one_column_take(change_text *of)
+{
+    (void)sql_take_word(&of->in, "column");
+    of->columns = slu_arena_array(of->in.arena, 1, sizeof *of->columns);
+    SLU_TRY(slu_arena_status(of->in.arena, of->err));
+    of->to->columns = of->columns;
+    return column_take(of);
+}
+
+static slu_status
+added_take(change_text *of)
+{
+    const char *before = of->in.at;
+    const bool list = sql_take_char(&of->in, '(');
+    of->in.at = before;
+    SLU_TRY(list ? columns_take(of) : one_column_take(of));
+    if (of->to->primary_key_count > 0)
+        return slu_error_set(of->err, SLU_UNSUPPORTED, "a table's primary key stays what it was when the table was created");
+    return SLU_OK;
+}
+
+static slu_status
+alter_rest(change_text *of)
+{
+    of->to->lenient = sql_take_words(&of->in, "if exists");
+    SLU_TRY(name_take(of, false));
+    if (sql_take_word(&of->in, "add"))
+        SLU_TRY(added_take(of));
+    else if (sql_take_word(&of->in, "set"))
+        SLU_TRY(options_take(of));
+    else if (sql_take_word(&of->in, "reset"))
+        SLU_TRY(keys_take(of));
+    else
+        return sql_tokens_fail(&of->in, "ADD, SET or RESET", of->err);
+    return sql_at_end(&of->in) ? SLU_OK : sql_tokens_fail(&of->in, "the end", of->err);
+}
+
 static slu_status
 change_made(slu_sql_session *session, change_text *of, const sql_output *to)
 {
@@ -204,11 +260,42 @@ change_made(slu_sql_session *session, change_text *of, const sql_output *to)
     if (change->database == NULL)
         change->database = session->catalog->database;
     if (session->catalog->change == NULL)
-        return slu_error_set(of->err, SLU_UNSUPPORTED, "this catalog makes and drops nothing");
+        return slu_error_set(of->err, SLU_UNSUPPORTED, "this catalog makes, alters and drops nothing");
     SLU_TRY(session->catalog->change(session->catalog, change, of->err));
     if (to->format == SLU_SQL_FORMAT_TABLE)
         (void)fputs("OK\n", to->to);
     return sql_tables_list(session, of->err);
+}
+
+/* The words that say what it is; false: no change. */
+static bool
+change_begun(sql_tokens *in, uint32_t *kind)
+{
+    const bool create = sql_take_word(in, "create");
+    const bool alter = !create && sql_take_word(in, "alter");
+    if (!create && !alter && !sql_take_word(in, "drop"))
+        return false;
+    const bool database = !alter && sql_take_word(in, "database");
+    if (!database && !sql_take_word(in, "table"))
+        return false;
+    if (alter)
+        *kind = SLU_SQL_ALTER_TABLE;
+    else if (create)
+        *kind = database ? SLU_SQL_CREATE_DATABASE : SLU_SQL_CREATE_TABLE;
+    else
+        *kind = database ? SLU_SQL_DROP_DATABASE : SLU_SQL_DROP_TABLE;
+    return true;
+}
+
+static slu_status
+change_rest(change_text *of)
+{
+    switch (of->to->kind) {
+    case SLU_SQL_CREATE_DATABASE:
+    case SLU_SQL_CREATE_TABLE: return create_rest(of, of->to->kind == SLU_SQL_CREATE_DATABASE);
+    case SLU_SQL_ALTER_TABLE: return alter_rest(of);
+    default: return drop_rest(of, of->to->kind == SLU_SQL_DROP_DATABASE);
+    }
 }
 
 bool
@@ -218,15 +305,9 @@ sql_change_run(slu_sql_session *session, const char *text, const sql_output *to,
     slu_sql_change change = {0};
     change_text of = {.in = {text, text, &arena}, .err = err, .to = &change};
     slu_arena_init(&arena, CHANGE_ARENA_BYTES_MAX);
-    const bool create = sql_take_word(&of.in, "create");
-    if (!create && !sql_take_word(&of.in, "drop"))
+    if (!change_begun(&of.in, &change.kind))
         return false;
-    const bool database = sql_take_word(&of.in, "database");
-    if (!database && !sql_take_word(&of.in, "table"))
-        return false;
-    change.kind = create ? (database ? SLU_SQL_CREATE_DATABASE : SLU_SQL_CREATE_TABLE)
-                         : (database ? SLU_SQL_DROP_DATABASE : SLU_SQL_DROP_TABLE);
-    *status = create ? create_rest(&of, database) : drop_rest(&of, database);
+    *status = change_rest(&of);
     if (*status == SLU_OK)
         *status = slu_arena_status(&arena, err);
     if (*status == SLU_OK)

@@ -77,6 +77,7 @@ struct slu_sql_table {
 #define SLU_SQL_DROP_DATABASE 2
 #define SLU_SQL_CREATE_TABLE 3
 #define SLU_SQL_DROP_TABLE 4
+#define SLU_SQL_ALTER_TABLE 5 /* `columns` are added, or `options` set; an option without a value is reset */
 
 typedef struct slu_sql_option {
     const char *key;
@@ -89,7 +90,7 @@ typedef struct slu_sql_column {
     const char *comment; /* NULL: none */
 } slu_sql_column;
 
-/* CREATE and DROP, in Flink's words. Everything is borrowed for the call. */
+/* CREATE, ALTER and DROP, in Flink's words. Everything is borrowed for the call. */
 typedef struct slu_sql_change {
     uint32_t kind;
     bool lenient; /* IF EXISTS, IF NOT EXISTS */

@@ -1,6 +1,7 @@
 #include "admin.h"
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/limits.h"
 #include "fluss/wire/error.h"
 #include "fluss/wire/message.h"
@@ -91,6 +92,70 @@ fluss_admin_drop_table(fluss_client *client, const char *database, const char *t
     request.table_path = &path;
     request.ignore_if_not_exists = ignore_if_missing;
     return ask_done(client, FLUSS_TO_COORDINATOR, FLUSS_API_DROP_TABLE, &request.base, err);
+}
+
+/* ---- ALTER TABLE ---- */
+
+#define ALTER_SET 0
+#define ALTER_RESET 1
+#define COLUMN_LAST 0
+#define ALTER_ARENA_BYTES_MAX ((size_t)16 << 20)
+
+static slu_status
+added_columns(const fluss_alteration *of, slu_arena *arena, slu_buf *types, Fluss__AlterTableRequest *request, slu_error *err)
+{
+    Fluss__PbAddColumn *columns = slu_arena_array(arena, of->column_count + 1, sizeof *columns);
+    request->add_columns = slu_arena_array(arena, of->column_count + 1, sizeof(Fluss__PbAddColumn *));
+    SLU_TRY(slu_arena_status(arena, err));
+    for (size_t i = 0; i < of->column_count; i++) {
+        fluss__pb_add_column__init(&columns[i]);
+        slu_buf_reset(types);
+        SLU_TRY_IN(fluss_type_encode(&of->columns[i].type, types, err), err, "column %s", of->columns[i].name);
+        void *json = slu_arena_alloc(arena, types->bytes);
+        SLU_TRY(slu_arena_status(arena, err));
+        memcpy(json, types->data, types->bytes);
+        columns[i].column_name = text(of->columns[i].name);
+        columns[i].comment = text(of->columns[i].comment);
+        columns[i].data_type_json = fluss_bytes_of(slu_view_of(json, types->bytes));
+        columns[i].column_position_type = COLUMN_LAST;
+        request->add_columns[i] = &columns[i];
+    }
+    request->n_add_columns = of->column_count;
+    return SLU_OK;
+}
+
+static slu_status
+changed_properties(const fluss_alteration *of, slu_arena *arena, Fluss__AlterTableRequest *request, slu_error *err)
+{
+    Fluss__PbAlterConfig *changes = slu_arena_array(arena, of->property_count + 1, sizeof *changes);
+    request->config_changes = slu_arena_array(arena, of->property_count + 1, sizeof(Fluss__PbAlterConfig *));
+    SLU_TRY(slu_arena_status(arena, err));
+    for (size_t i = 0; i < of->property_count; i++) {
+        fluss__pb_alter_config__init(&changes[i]);
+        changes[i].config_key = text(of->properties[i].key);
+        changes[i].config_value = text(of->properties[i].value);
+        changes[i].op_type = of->properties[i].value != NULL ? ALTER_SET : ALTER_RESET;
+        request->config_changes[i] = &changes[i];
+    }
+    request->n_config_changes = of->property_count;
+    return SLU_OK;
+}
+
+slu_status
+fluss_admin_alter_table(fluss_client *client, const char *database, const char *table, const fluss_alteration *alteration,
+                        bool ignore_if_missing, slu_error *err)
+{
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf types = {0};
+    Fluss__AlterTableRequest request = FLUSS__ALTER_TABLE_REQUEST__INIT;
+    Fluss__PbTablePath path = table_path(database, table);
+    slu_arena_init(&arena, ALTER_ARENA_BYTES_MAX);
+    slu_buf_init(&types, FLUSS_JSON_BYTES_MAX);
+    SLU_TRY(added_columns(alteration, &arena, &types, &request, err));
+    SLU_TRY(changed_properties(alteration, &arena, &request, err));
+    request.table_path = &path;
+    request.ignore_if_not_exists = ignore_if_missing;
+    return ask_done(client, FLUSS_TO_COORDINATOR, FLUSS_API_ALTER_TABLE, &request.base, err);
 }
 
 slu_status

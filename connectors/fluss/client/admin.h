@@ -28,6 +28,17 @@ SLU_CHECK slu_status fluss_admin_create_table(fluss_client *client, const char *
                                               bool ignore_if_exists, slu_error *err);
 SLU_CHECK slu_status fluss_admin_drop_table(fluss_client *client, const char *database, const char *table, bool ignore_if_missing,
                                             slu_error *err);
+
+/* What ALTER TABLE asks for: columns behind the others, or properties, not both. A property without a value is reset. */
+typedef struct fluss_alteration {
+    const fluss_column *columns;
+    size_t column_count;
+    const fluss_property *properties;
+    size_t property_count;
+} fluss_alteration;
+
+SLU_CHECK slu_status fluss_admin_alter_table(fluss_client *client, const char *database, const char *table,
+                                             const fluss_alteration *alteration, bool ignore_if_missing, slu_error *err);
 SLU_CHECK slu_status fluss_admin_list_tables(fluss_client *client, const char *database, fluss_name_found found, void *to,
                                              slu_error *err);
 SLU_CHECK slu_status fluss_admin_table_exists(fluss_client *client, const char *database, const char *table, bool *out,

@@ -144,6 +144,21 @@ database_create(fluss_client *client, const slu_sql_change *change, slu_error *e
     return fluss_admin_create_database_described(client, change->database, slu_buf_view(&json), change->lenient, err);
 }
 
+static slu_status
+table_alter(fluss_client *client, const slu_sql_change *change, slu_error *err)
+{
+    SLU_AUTO(slu_arena_fini) slu_arena arena = {0};
+    fluss_schema added;
+    slu_arena_init(&arena, CHANGE_ARENA_BYTES_MAX);
+    SLU_TRY(columns_set(change, &arena, &added, err));
+    fluss_property *properties = slu_arena_array(&arena, change->option_count + 1, sizeof *properties);
+    SLU_TRY(slu_arena_status(&arena, err));
+    for (size_t i = 0; i < change->option_count; i++)
+        properties[i] = (fluss_property){change->options[i].key, change->options[i].value};
+    const fluss_alteration alteration = {added.columns, added.column_count, properties, change->option_count};
+    return fluss_admin_alter_table(client, change->database, change->table, &alteration, change->lenient, err);
+}
+
 slu_status
 cli_change(fluss_client *client, const slu_sql_change *change, slu_error *err)
 {
@@ -151,6 +166,7 @@ cli_change(fluss_client *client, const slu_sql_change *change, slu_error *err)
     case SLU_SQL_CREATE_DATABASE: return database_create(client, change, err);
     case SLU_SQL_DROP_DATABASE: return fluss_admin_drop_database(client, change->database, change->lenient, change->cascade, err);
     case SLU_SQL_CREATE_TABLE: return table_create(client, change, err);
+    case SLU_SQL_ALTER_TABLE: return table_alter(client, change, err);
     default: return fluss_admin_drop_table(client, change->database, change->table, change->lenient, err);
     }
 }

@@ -127,7 +127,7 @@ run_help(cli_shell *shell, const char *rest, slu_error *err)
     for (size_t i = 0; i < SLU_COUNT_OF(commands); i++)
         (void)printf("%-10s %-15s %s\n", commands[i].name, commands[i].words, commands[i].help);
     (void)fputs("\nSQL ends with ';'. Beside queries: SHOW TABLES, SHOW DATABASES, DESCRIBE T,\n"
-                "SHOW CREATE TABLE T, CREATE and DROP of tables and databases, INSERT INTO.\n"
+                "SHOW CREATE TABLE T, CREATE, ALTER, DROP of tables and databases, INSERT INTO.\n"
                 "T is the union of lake and log; T$log, T$changelog, T$lake, T$lake@SNAPSHOT,\n"
                 "T$snapshots, T$files and T$partitions are its parts.\n"
                 "TAB completes names; Ctrl-C ends a query or drops a line; Ctrl-D leaves.\n",

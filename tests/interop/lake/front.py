@@ -139,15 +139,18 @@ class Faults:
     before-N, after-N   the answer is N, and nothing was done, or all
     before-drop, after-drop   the connection ends instead of an answer
     cut                 the connection ends in the middle of the body that was sent
+    slow                the request waits for a second or two first
+
+    `calm`: nothing more is met.
     """
 
     def __init__(self, seed, every, kinds, hits=lambda method, path: True, is_s3=False):
         self.random, self.every, self.kinds, self.hits, self.is_s3 = random.Random(seed), every, kinds, hits, is_s3
-        self.lock, self.met = threading.Lock(), {}
+        self.lock, self.met, self.calm = threading.Lock(), {}, False
 
     def choose(self, method, path):
         with self.lock:
-            if not self.hits(method, path) or self.random.randrange(self.every) != 0:
+            if self.calm or not self.hits(method, path) or self.random.randrange(self.every) != 0:
                 return None
             # No server answers a read with a conflict.
             kind = self.random.choice([kind for kind in self.kinds if method != "GET" or kind != "before-409"])
@@ -210,6 +213,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.rfile.read(length // 2)
             return self.drop()
         body = self.rfile.read(length)
+        if fault == "slow":
+            time.sleep(1 + len(self.path) % 2)
         refusal = front.catalog.check(self.command, self.path, headers, body) if front.catalog else None
         if front.keys and refusal is None:
             refusal = front.keys.check(self.command, self.path, headers)

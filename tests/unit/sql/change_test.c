@@ -35,7 +35,8 @@ catalog_change(const slu_sql_catalog *catalog, const slu_sql_change *change, slu
     names_hear("pk", change->primary_key, change->primary_key_count);
     names_hear("part", change->partition_keys, change->partition_key_count);
     for (size_t i = 0; i < change->option_count; i++)
-        slu_buf_printf(&heard, " %s:%s", change->options[i].key, change->options[i].value);
+        slu_buf_printf(&heard, " %s:%s", change->options[i].key,
+                       change->options[i].value == NULL ? "(null)" : change->options[i].value);
     slu_buf_printf(&heard, "%s%s", change->comment == NULL ? "" : " #", change->comment == NULL ? "" : change->comment);
     return SLU_OK;
 }
@@ -142,6 +143,20 @@ tables_and_databases_are_made_and_dropped(void **state)
 }
 
 static void
+tables_are_altered(void **state)
+{
+    (void)state;
+    hears("alter table if exists a.b add column note ROW<x INT, y STRING> comment 'n'", "5 a.b lenient [note|ROW<x INT, y STRING>|n]");
+    hears("alter table t add (b INT, c STRING)", "5 fluss.t [b|INT|] [c|STRING|]");
+    hears("alter table t set ('k' = 'v', 'table.datalake.enabled' = 'true')", "5 fluss.t k:v table.datalake.enabled:true");
+    hears("alter table t reset ('k')", "5 fluss.t k:(null)");
+    refuses("alter table t rename to u", "ADD, SET or RESET is expected at 'rename to u'");
+    refuses("alter table t add b INT PRIMARY KEY", "primary key stays");
+    refuses("alter table t reset (k)", "an option's name in quotes");
+    refuses("alter table t add (b INT) first", "the end is expected at 'first'");
+}
+
+static void
 rows_are_inserted_exactly(void **state)
 {
     (void)state;
@@ -193,6 +208,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_and_databases_are_made_and_dropped),
+        cmocka_unit_test(tables_are_altered),
         cmocka_unit_test(rows_are_inserted_exactly),
         cmocka_unit_test(a_text_is_complete_behind_its_last_semicolon),
     };
