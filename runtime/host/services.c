@@ -247,7 +247,9 @@ host_state_open(slu_host *host, const slu_state_spec *spec, slu_state **out, slu
     for (uint32_t i = 0; i < services->state_count; i++)
         if (spec->name != NULL && strcmp(slu_state_get_spec(services->states[i])->name, spec->name) == 0)
             return slu_error_set(err, SLU_INVALID, "state %s is open already", spec->name);
-    SLU_TRY(slu_state_new(spec, services->spec.max_parallelism, services->spec.account, &state, err));
+    const slu_state_opening opening = {spec, services->spec.operator_id, services->spec.subtask, services->spec.max_parallelism,
+                                       services->spec.account};
+    SLU_TRY(slu_state_open(services->spec.backend, &opening, &state, err));
     if (services->spec.restore_state != NULL)
         SLU_TRY(services->spec.restore_state(services->spec.owner, state, err));
     *out = services->states[services->state_count++] = slu_take(&state);

@@ -31,6 +31,7 @@ typedef struct slu_services_spec {
     pthread_mutex_t *registry_lock; /* NULL where nobody else uses the registry meanwhile */
     slu_params params;              /* for their options */
     slu_account *account;           /* NULL: none */
+    slu_state_backend *backend;     /* keeps its states; NULL: the heap */
     const char *job_id;
     const char *job_name;
     const char *operator_id;

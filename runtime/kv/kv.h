@@ -35,6 +35,17 @@ void slu_kv_pool_close(slu_kv_pool **pool);
 
 /* Opens the directory, creating it if it is not there. */
 SLU_CHECK slu_status slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err);
+/* Whether a row may be dropped. Called on RocksDB's threads while they compact; sees a row as it lies there, perhaps not its newest self. */
+typedef struct slu_kv_forget {
+    void *context;
+    bool (*forget)(void *context, slu_view key, slu_view value);
+} slu_kv_forget;
+
+/* The same; a row of which `forget` (copied; NULL: none) says so is gone some time later. */
+SLU_CHECK slu_status slu_kv_open_forgetting(slu_kv_pool *pool, const char *dir, const slu_kv_forget *forget, slu_kv **out,
+                                            slu_error *err);
+/* What its rows take: on disk, and in memory. */
+size_t slu_kv_bytes(const slu_kv *kv);
 /* RocksDB refused a write, a flush or a checkpoint. It may refuse all that follow, though the reason is gone: once it is, close and open
  * again. Until then rows are read. */
 bool slu_kv_failed(const slu_kv *kv);

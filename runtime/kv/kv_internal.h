@@ -60,6 +60,9 @@ struct slu_kv {
     slu_kv *next;
     slu_kv *next_given; /* of the storer's list */
     char *dir;
+    slu_kv_forget forget;
+    rocksdb_compactionfilter_t *filter; /* NULL: nothing is forgotten */
+    rocksdb_options_t *filtered;        /* the pool's options with it */
     rocksdb_t *db;
     rocksdb_column_family_handle_t *families[2]; /* rows, meta */
     slu_row_pile pile;                           /* rows written and read, newer than */

@@ -102,11 +102,55 @@ slu_kv_failed(const slu_kv *kv)
     return kv->failed;
 }
 
+static unsigned char
+forget_row(void *context, int level, const char *key, size_t key_bytes, const char *value, size_t value_bytes, char **new_value,
+           size_t *new_bytes, unsigned char *changed)
+{
+    const slu_kv *kv = context;
+    (void)level;
+    (void)new_value;
+    (void)new_bytes;
+    *changed = 0;
+    return kv->forget.forget(kv->forget.context, slu_view_of(key, key_bytes), slu_view_of(value, value_bytes));
+}
+
+static void
+forget_nothing_more(void *context)
+{
+    (void)context;
+}
+
+static const char *
+forget_name(void *context)
+{
+    (void)context;
+    return "forget";
+}
+
+static void
+kv_filter_new(slu_kv *kv, const slu_kv_forget *forget)
+{
+    kv->forget = *forget;
+    kv->filter = rocksdb_compactionfilter_create(kv, forget_nothing_more, forget_row, forget_name);
+    kv->filtered = rocksdb_options_create_copy(kv->pool->options);
+    rocksdb_options_set_compaction_filter(kv->filtered, kv->filter);
+}
+
+static void
+kv_filter_free(slu_kv *kv)
+{
+    if (kv->filter == NULL)
+        return;
+    rocksdb_options_destroy(kv->filtered);
+    rocksdb_compactionfilter_destroy(kv->filter);
+    kv->filter = NULL;
+}
+
 static slu_status
 kv_open_db(slu_kv *kv, const char *dir, slu_error *err)
 {
     const char *const names[2] = {"default", KV_META_FAMILY};
-    const rocksdb_options_t *const options[2] = {kv->pool->options, kv->pool->options};
+    const rocksdb_options_t *const options[2] = {kv->filter != NULL ? kv->filtered : kv->pool->options, kv->pool->options};
     char *text = NULL;
     kv_text_log log;
     kv_text_log_begin(&log, kv->pool->options);
@@ -123,6 +167,12 @@ kv_open_db(slu_kv *kv, const char *dir, slu_error *err)
 slu_status
 slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err)
 {
+    return slu_kv_open_forgetting(pool, dir, NULL, out, err);
+}
+
+slu_status
+slu_kv_open_forgetting(slu_kv_pool *pool, const char *dir, const slu_kv_forget *forget, slu_kv **out, slu_error *err)
+{
     SLU_TRY(slu_dir_make(dir, err));
     slu_kv *kv = slu_alloc_zero(1, sizeof *kv);
     char *name = slu_strdup(dir);
@@ -132,7 +182,11 @@ slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err)
     } else {
         kv->pool = pool;
         kv->dir = name;
+        if (forget != NULL)
+            kv_filter_new(kv, forget);
         status = kv_open_db(kv, dir, err);
+        if (status != SLU_OK)
+            kv_filter_free(kv);
     }
     if (status != SLU_OK) {
         slu_free(kv);
@@ -144,6 +198,14 @@ slu_kv_open(slu_kv_pool *pool, const char *dir, slu_kv **out, slu_error *err)
     pool->stores = kv;
     *out = kv;
     return SLU_OK;
+}
+
+size_t
+slu_kv_bytes(const slu_kv *kv)
+{
+    uint64_t stored = 0;
+    (void)rocksdb_property_int_cf(kv->db, kv->families[0], "rocksdb.total-sst-files-size", &stored);
+    return (size_t)stored + slu_row_pile_bytes(&kv->pile) + slu_row_pile_bytes(&kv->sealed.pile);
 }
 
 static void
@@ -170,6 +232,7 @@ slu_kv_close(slu_kv **kv)
     rocksdb_column_family_handle_destroy(closing->families[0]);
     rocksdb_column_family_handle_destroy(closing->families[1]);
     rocksdb_close(closing->db);
+    kv_filter_free(closing);
     slu_kv **at = &closing->pool->stores;
     while (*at != closing)
         at = &(*at)->next;

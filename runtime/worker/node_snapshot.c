@@ -30,7 +30,7 @@ snapshot_host_state(slu_node *node, slu_snapshot_writer *writer, slu_error *err)
 {
     entry_target target = {writer};
     for (uint32_t i = 0; i < slu_services_state_count(node->services); i++) {
-        const slu_state *state = slu_services_state(node->services, i);
+        slu_state *state = slu_services_state(node->services, i);
         const slu_state_spec *spec = slu_state_get_spec(state);
         const slu_section section = {node->spec.op->id, spec->name,        SLU_SECTION_KEYED, node->spec.plugin->state_version,
                                      spec->key_bytes,   spec->value_bytes, spec->ttl_ms,      0};

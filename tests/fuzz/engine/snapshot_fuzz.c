@@ -17,7 +17,8 @@ restore(const slu_section *section, slu_view entry)
     slu_state *state = NULL;
     slu_timers *timers = NULL;
     slu_error err;
-    if (slu_state_new(&spec, 16, &account, &state, &err) == SLU_OK && slu_state_restore(state, entry, 0, &err) == SLU_CORRUPT)
+    const slu_state_opening opening = {&spec, "", 0, 16, &account};
+    if (slu_state_open(NULL, &opening, &state, &err) == SLU_OK && slu_state_restore(state, entry, 0, &err) == SLU_CORRUPT)
         slu_state_free(&state);
     slu_state_free(&state);
     if (slu_timers_new(16, &account, &timers, &err) == SLU_OK && slu_timers_restore(timers, entry, &err) == SLU_CORRUPT)
