@@ -17,6 +17,7 @@ typedef struct job_keys {
     int64_t max_parallelism;
     int64_t flush_interval_ms;
     const slu_value *checkpoint;
+    const slu_value *state;
     const slu_value *restart;
     const slu_value *params;
     const slu_value *operators;
@@ -31,6 +32,12 @@ typedef struct checkpoint_keys {
     int64_t retained;
     const char *dir;
 } checkpoint_keys;
+
+typedef struct state_keys {
+    const char *backend;
+    int64_t memory_bytes;
+    const char *local_dir;
+} state_keys;
 
 typedef struct restart_keys {
     const char *strategy;
@@ -63,6 +70,7 @@ static const slu_option job_options[] = {
     SLU_OPTION("flush-interval", DURATION, job_keys, flush_interval_ms, "5ms", "how long a batch may wait to be filled",
                .param = "flush-interval", .min = 0, .max = 60000),
     SLU_OPTION("checkpoint", VALUE, job_keys, checkpoint, NULL, "checkpoint settings"),
+    SLU_OPTION("state", VALUE, job_keys, state, NULL, "where operators keep their state"),
     SLU_OPTION("restart", VALUE, job_keys, restart, NULL, "restart settings"),
     SLU_OPTION("params", VALUE, job_keys, params, NULL, "job parameters"),
     SLU_OPTION("operators", VALUE, job_keys, operators, NULL, "the list of operators", .flags = SLU_OPTION_REQUIRED),
@@ -85,6 +93,16 @@ static const slu_option checkpoint_options[] = {
                .min = 1, .max = 1000),
     SLU_OPTION("dir", STRING, checkpoint_keys, dir, "", "directory of the checkpoints; the job manager's own when not given",
                .param = "checkpoint.dir"),
+};
+
+/* Parameters by Flink's names. */
+static const slu_option state_options[] = {
+    SLU_OPTION("backend", CHOICE, state_keys, backend, "heap", "heap (hashmap is the same), or rocksdb for more than memory",
+               .param = "state.backend.type", .choices = "heap|hashmap|rocksdb"),
+    SLU_OPTION("memory", BYTES, state_keys, memory_bytes, "64mib", "rocksdb: cache and rows in memory, of one task",
+               .param = "state.backend.rocksdb.memory", .min = 1 << 20, .max = INT64_C(1) << 40),
+    SLU_OPTION("local-dir", STRING, state_keys, local_dir, "", "rocksdb: where it works; the temporary directory when not given",
+               .param = "state.backend.rocksdb.localdir"),
 };
 
 static const slu_option restart_options[] = {
@@ -125,9 +143,12 @@ static const slu_option operator_options[] = {
 
 static const slu_plugin job_table = TABLE("a job", job_options, job_keys);
 static const slu_plugin checkpoint_table = TABLE("checkpoint", checkpoint_options, checkpoint_keys);
+static const slu_plugin state_table = TABLE("state", state_options, state_keys);
 static const slu_plugin restart_table = TABLE("restart", restart_options, restart_keys);
 static const slu_plugin operator_table = TABLE("an operator", operator_options, operator_keys);
-static const slu_plugin *const setting_tables[] = {&job_table, &checkpoint_table, &restart_table};
+static const slu_plugin *const setting_tables[] = {&job_table, &checkpoint_table, &state_table, &restart_table};
+
+#define SETTING_TABLES (sizeof setting_tables / sizeof setting_tables[0])
 
 #define SETTINGS_MAX 32
 
@@ -197,7 +218,7 @@ param_override(const making *m, slu_param *param)
 static bool
 is_own_setting(const char *name)
 {
-    for (size_t t = 0; t < sizeof setting_tables / sizeof setting_tables[0]; t++)
+    for (size_t t = 0; t < SETTING_TABLES; t++)
         for (uint32_t i = 0; i < setting_tables[t]->option_count; i++)
             if (setting_tables[t]->options[i].param != NULL && strcmp(setting_tables[t]->options[i].param, name) == 0)
                 return true;
@@ -208,7 +229,7 @@ static void
 overrides_collect(making *m)
 {
     uint32_t count = 0;
-    for (size_t t = 0; t < sizeof setting_tables / sizeof setting_tables[0]; t++)
+    for (size_t t = 0; t < SETTING_TABLES; t++)
         for (uint32_t i = 0; i < setting_tables[t]->option_count; i++) {
             slu_param param = {.name = setting_tables[t]->options[i].param};
             if (param.name == NULL)
@@ -256,12 +277,12 @@ section_parse(making *m, const slu_plugin *table, const slu_value *map, const vo
 static slu_status
 settings_note(making *m)
 {
-    const slu_value *sections[] = {NULL, m->job.checkpoint, m->job.restart};
+    const slu_value *sections[SETTING_TABLES] = {NULL, m->job.checkpoint, m->job.state, m->job.restart};
     slu_param *settings = slu_arena_array(m->arena, SETTINGS_MAX, sizeof *settings);
     uint32_t count = 0;
     SLU_TRY(slu_arena_status(m->arena, m->err));
     sections[0] = m->graph->root;
-    for (size_t t = 0; t < 3; t++)
+    for (size_t t = 0; t < SETTING_TABLES; t++)
         for (uint32_t i = 0; i < setting_tables[t]->option_count; i++) {
             const slu_option *option = &setting_tables[t]->options[i];
             if (option->param == NULL)
@@ -295,6 +316,18 @@ checkpoint_dir_check(making *m, const char **dir)
 }
 
 static slu_status
+state_apply(making *m)
+{
+    const void *section = NULL;
+    SLU_TRY(section_parse(m, &state_table, m->job.state, &section));
+    const state_keys *state = section;
+    m->graph->state = (slu_state_settings){.backend = strcmp(state->backend, "rocksdb") == 0 ? SLU_STATE_ROCKSDB : SLU_STATE_HEAP,
+                                           .memory_bytes = state->memory_bytes,
+                                           .local_dir = state->local_dir};
+    return SLU_OK;
+}
+
+static slu_status
 settings_apply(making *m)
 {
     const void *section = NULL;
@@ -308,6 +341,7 @@ settings_apply(making *m)
                                                   .retained = (uint32_t)checkpoint->retained,
                                                   .dir = checkpoint->dir};
     SLU_TRY(checkpoint_dir_check(m, &graph->checkpoint.dir));
+    SLU_TRY(state_apply(m));
     SLU_TRY(section_parse(m, &restart_table, m->job.restart, &section));
     const restart_keys *restart = section;
     graph->restart = (slu_restart_settings){.strategy = strategy_of(restart->strategy),

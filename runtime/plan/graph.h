@@ -70,6 +70,15 @@ typedef struct slu_checkpoint_settings {
     const char *dir; /* "" : the runner's own default */
 } slu_checkpoint_settings;
 
+#define SLU_STATE_HEAP 0
+#define SLU_STATE_ROCKSDB 1
+
+typedef struct slu_state_settings {
+    uint32_t backend;      /* SLU_STATE_ */
+    int64_t memory_bytes;  /* RocksDB: cache and rows in memory, of one task */
+    const char *local_dir; /* RocksDB: where it works; "": the temporary directory */
+} slu_state_settings;
+
 #define SLU_RESTART_NONE 0
 #define SLU_RESTART_FIXED 1
 #define SLU_RESTART_EXPONENTIAL 2 /* the default */
@@ -94,6 +103,7 @@ typedef struct slu_graph {
     uint32_t parallelism;
     uint32_t max_parallelism; /* key groups */
     slu_checkpoint_settings checkpoint;
+    slu_state_settings state;
     slu_restart_settings restart;
     int64_t flush_interval_ms; /* a smaller batch leaves after so long (5) */
     slu_params params;         /* for slu_options_parse, in the planner and in the worker */

@@ -6,6 +6,7 @@
  *
  *   job         [name, path, parallelism, max_parallelism, flush_interval_ms]
  *   checkpoint  [interval_ms, timeout_ms, min_pause_ms, tolerated_failures, retained, dir]
+ *   state       [backend, memory_bytes, local_dir]; missing from older ones: the heap
  *   restart     [strategy, attempts_max, delay_ms, delay_max_ms; since 0.1 also: failures_max, interval_ms, reset_ms, same_max]
  *   params      [[name, text|nil, origin, line, column] ...]
  *   operators   [[id, use, module, sha256, kind, flags, parallelism, parallelism_origin, inputs, with|nil, outputs, dynamic, bounded,
@@ -131,6 +132,11 @@ settings_encode(const slu_graph *graph, slu_buf *out)
     slu_pack_u64(out, graph->checkpoint.tolerated_failures);
     slu_pack_u64(out, graph->checkpoint.retained);
     slu_pack_cstr(out, graph->checkpoint.dir);
+    slu_pack_cstr(out, "state");
+    slu_pack_array(out, 3);
+    slu_pack_u64(out, graph->state.backend);
+    slu_pack_i64(out, graph->state.memory_bytes);
+    slu_pack_cstr(out, graph->state.local_dir);
     slu_pack_cstr(out, "restart");
     slu_pack_array(out, 8);
     slu_pack_u64(out, graph->restart.strategy);
@@ -146,7 +152,7 @@ settings_encode(const slu_graph *graph, slu_buf *out)
 slu_status
 slu_graph_encode(const slu_graph *graph, slu_buf *out, slu_error *err)
 {
-    slu_pack_map(out, 6);
+    slu_pack_map(out, 7);
     slu_pack_cstr(out, "version");
     slu_pack_u64(out, GRAPH_FORMAT);
     settings_encode(graph, out);
@@ -439,6 +445,19 @@ checkpoint_decode(reader *r)
 }
 
 static void
+state_decode(reader *r)
+{
+    slu_state_settings *settings = &r->graph->state;
+    const uint32_t more = parts_begin(r, 3);
+    settings->backend = u32_decode(r);
+    settings->memory_bytes = slu_unpack_i64(&r->in);
+    settings->local_dir = text_decode(r);
+    if (settings->backend > SLU_STATE_ROCKSDB || settings->memory_bytes < 0)
+        slu_cursor_fail(&r->in);
+    parts_end(r, more);
+}
+
+static void
 restart_decode(reader *r)
 {
     slu_restart_settings *settings = &r->graph->restart;
@@ -471,6 +490,8 @@ parts_decode(reader *r, slu_error *err)
             job_decode(r);
         else if (slu_view_is(name, "checkpoint"))
             checkpoint_decode(r);
+        else if (slu_view_is(name, "state"))
+            state_decode(r);
         else if (slu_view_is(name, "restart"))
             restart_decode(r);
         else if (slu_view_is(name, "params"))

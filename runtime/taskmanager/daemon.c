@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/crash.h"
 #include "base/file.h"
+#include "base/scratch.h"
 #include "base/sizes.h"
 #include "link/zmq.h"
 #include "taskmanager/taskmanager.h"
@@ -31,7 +32,6 @@
 #include <unistd.h>
 
 #define WORKERS_MAX 256
-#define LEFT_SECONDS 60
 #define DEPLOY_FD 3
 
 extern char **environ;
@@ -48,8 +48,7 @@ typedef struct shell {
     const slu_taskmanager_options *options;
     slu_taskmanager *tm;
     const char *data_dir;
-    char run_dir[SLU_PATH_BYTES_MAX]; /* sockets: its path is short */
-    int run_dir_fd;
+    slu_scratch run_dir; /* sockets: its path is short */
     char address[SLU_LINK_ADDRESS_BYTES_MAX];
     child children[WORKERS_MAX];
     uint32_t child_count;
@@ -110,7 +109,7 @@ deploy_file(const shell *s, const slu_message *message, int *out, slu_error *err
     slu_buf bytes;
     deploy.pid = (uint64_t)getpid();
     deploy.listen = s->options->listen == NULL ? "127.0.0.1" : s->options->listen;
-    deploy.run_dir = s->run_dir;
+    deploy.run_dir = s->run_dir.path;
     deploy.transport = s->options->transport == NULL ? "auto" : s->options->transport;
     deploy.memory_max = (uint64_t)SLU_MAX(s->options->memory_max, 0);
     deploy.flags = s->options->insecure;
@@ -293,52 +292,12 @@ signals_open(int *out, slu_error *err)
     return *out < 0 ? slu_errno_set(err, errno, "open", "a signal descriptor") : SLU_OK;
 }
 
-/* Whoever lives holds a lock on its folder; one so young may not have got to it. */
-static bool
-run_dir_is_left(int folder, const char *name)
-{
-    struct stat info;
-    bool left = false;
-    const int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    if (fstat(fd, &info) == 0 && info.st_uid == getuid() && time(NULL) - info.st_mtime > LEFT_SECONDS)
-        left = flock(fd, LOCK_EX | LOCK_NB) == 0;
-    close(fd);
-    return left;
-}
-
-/* What a task manager that was killed left behind. */
-static void
-run_dirs_sweep(const slu_env *env)
-{
-    char prefix[32], path[SLU_PATH_BYTES_MAX];
-    slu_error err = {0};
-    DIR *dir = opendir("/tmp");
-    (void)snprintf(prefix, sizeof prefix, "sluice-tm-%ld-", (long)getuid());
-    for (const struct dirent *at = NULL; dir != NULL && (at = readdir(dir)) != NULL;) {
-        if (strncmp(at->d_name, prefix, strlen(prefix)) != 0 || !run_dir_is_left(dirfd(dir), at->d_name))
-            continue;
-        (void)snprintf(path, sizeof path, "/tmp/%s", at->d_name);
-        if (slu_dir_remove(path, &err) == SLU_OK)
-            slu_log_info(env, "SWEPT", "%s, which a task manager that was killed left behind", path);
-    }
-    if (dir != NULL)
-        (void)closedir(dir);
-}
-
 /* Where workers' sockets stand: an ipc path has at most 100 bytes. Locked as long as we live. */
 static slu_status
 run_dir_make(shell *s, slu_error *err)
 {
     char path[SLU_PATH_BYTES_MAX];
-    run_dirs_sweep(s->env);
-    (void)snprintf(s->run_dir, sizeof s->run_dir, "/tmp/sluice-tm-%ld-XXXXXX", (long)getuid());
-    if (mkdtemp(s->run_dir) == NULL)
-        return slu_errno_set(err, errno, "make", s->run_dir);
-    s->run_dir_fd = open(s->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (s->run_dir_fd < 0 || flock(s->run_dir_fd, LOCK_SH | LOCK_NB) != 0)
-        return slu_errno_set(err, errno, "lock", s->run_dir);
+    SLU_TRY(slu_scratch_open(&s->run_dir, s->env, "/tmp", "sluice-tm", err));
     (void)snprintf(path, sizeof path, "%.4000s/logs", s->data_dir);
     return slu_dir_make(path, err);
 }
@@ -347,10 +306,9 @@ slu_status
 slu_taskmanager_run(const slu_env *env, const slu_taskmanager_options *given, slu_error *err)
 {
     slu_taskmanager_options options = *given;
-    shell s = {.env = env, .options = &options, .data_dir = options.data_dir, .run_dir_fd = -1};
+    shell s = {.env = env, .options = &options, .data_dir = options.data_dir};
     char host[256] = "localhost";
     char boot[64] = "";
-    slu_error ignored = {0};
     int signal_fd = -1;
     if (options.slots == 0)
         options.slots = (uint32_t)SLU_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
@@ -379,10 +337,7 @@ slu_taskmanager_run(const slu_env *env, const slu_taskmanager_options *given, sl
     children_end(&s);
     slu_taskmanager_free(&s.tm);
     close(signal_fd);
-    if (slu_dir_remove(s.run_dir, &ignored) != SLU_OK)
-        slu_log_warn(env, "LEFT-BEHIND", "%s", ignored.message);
-    if (s.run_dir_fd >= 0)
-        close(s.run_dir_fd);
+    slu_scratch_close(&s.run_dir);
     slu_link_zmq_shutdown();
     return status;
 }

@@ -86,6 +86,7 @@ make_services(slu_node *node, slu_error *err)
                                     .registry_lock = node->spec.registry_lock,
                                     .params = node->spec.graph->params,
                                     .account = node->spec.account,
+                                    .backend = node->spec.backend,
                                     .job_id = node->spec.job_id,
                                     .job_name = node->spec.graph->name,
                                     .operator_id = node->spec.op->id,

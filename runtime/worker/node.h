@@ -37,6 +37,7 @@ typedef struct slu_node_spec {
     slu_registry *registry;
     pthread_mutex_t *registry_lock;
     slu_account *account;
+    slu_state_backend *backend; /* of its task; NULL: the heap */
     slu_watches *watches;
     const char *job_id;
     uint32_t attempt;

@@ -2,6 +2,7 @@
 #include "task_internal.h"
 
 #include "base/alloc.h"
+#include "state/rocks/rocks.h"
 
 struct bucketer {
     struct bucketer *next;
@@ -33,6 +34,7 @@ bucketer_open(slu_task_loop *task, const slu_link_edge *link, const struct Arrow
     made->ops = plugin->partitioner;
     const slu_services_spec spec = {.env = worker->env,
                                     .account = task->spec.account,
+                                .backend = task->backend,
                                     .params = task->graph->params,
                                     .job_id = worker->job_id,
                                     .job_name = task->graph->name,
@@ -244,6 +246,19 @@ build(slu_task_loop *task, slu_error *err)
     return add_inputs(task, err);
 }
 
+/* A backend belongs to one thread: each task has its own, and all its operators share its memory. */
+static slu_status
+make_backend(slu_task_loop *task, slu_error *err)
+{
+    char dir[2 * SLU_PATH_BYTES_MAX];
+    const size_t memory = (size_t)task->graph->state.memory_bytes;
+    if (task->spec.state_dir == NULL)
+        return SLU_OK;
+    (void)snprintf(dir, sizeof dir, "%s/task-%u", task->spec.state_dir, task->spec.task);
+    const slu_rocks_spec spec = {.dir = dir, .cache_bytes = memory / 4, .rows_bytes = memory / 2, .account = task->spec.account};
+    return slu_rocks_new(&spec, &task->backend, err);
+}
+
 slu_status
 slu_task_new(const slu_task_spec *spec, slu_task_loop **out, slu_error *err)
 {
@@ -260,6 +275,7 @@ slu_task_new(const slu_task_spec *spec, slu_task_loop **out, slu_error *err)
     task->held = spec->worker->hold_sources;
     atomic_init(&task->watermark_ms, INT64_MIN);
     (void)pthread_mutex_init(&task->lock, NULL);
+    SLU_TRY(make_backend(task, err));
     SLU_TRY(build(task, err));
     *out = slu_take(&task);
     return SLU_OK;
@@ -308,6 +324,7 @@ slu_task_free(slu_task_loop **owned)
         return;
     for (uint32_t i = 0; task->nodes != NULL && i < task->node_count; i++)
         slu_node_free(&task->nodes[i]);
+    slu_rocks_free(&task->backend);
     while (task->bucketers != NULL) {
         bucketer *next = task->bucketers->next;
         if (task->bucketers->open)

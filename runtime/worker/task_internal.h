@@ -25,6 +25,7 @@ struct slu_task_loop {
     slu_align *align;
     uint32_t *channel_inputs; /* input of the head, per inbox channel */
     slu_watches *watches;
+    slu_state_backend *backend; /* NULL: the heap */
 
     pthread_mutex_t lock; /* commands */
     slu_worker_command commands[COMMANDS_MAX];

@@ -5,8 +5,10 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/scratch.h"
 
 #include <poll.h>
+#include <stdlib.h>
 
 #define POLLED_MAX 1024u
 
@@ -38,6 +40,7 @@ struct slu_worker {
     slu_restore restore;
     _Atomic uint32_t open_count; /* tasks that are open: the last one lets the restored bytes go */
     slu_account account;
+    slu_scratch state_dir; /* of states in RocksDB */
     slu_writing *writing; /* NULL: without threads */
     pthread_mutex_t registry_lock;
     pthread_mutex_t lock; /* events */
@@ -300,6 +303,19 @@ load_restore(slu_worker *worker, slu_error *err)
 }
 
 static slu_status
+make_state_dir(slu_worker *worker, slu_error *err)
+{
+    const slu_state_settings *settings = &worker->spec.layout->graph->state;
+    const char *tmp = getenv("TMPDIR");
+    if (settings->backend != SLU_STATE_ROCKSDB)
+        return SLU_OK;
+    if (settings->local_dir[0] != 0)
+        SLU_TRY(slu_dir_make(settings->local_dir, err));
+    const char *parent = settings->local_dir[0] != 0 ? settings->local_dir : tmp != NULL && tmp[0] != 0 ? tmp : "/tmp";
+    return slu_scratch_open(&worker->state_dir, worker->spec.env, parent, "sluice-state", err);
+}
+
+static slu_status
 make_tasks(slu_worker *worker, slu_error *err)
 {
     for (uint32_t i = 0; i < worker->count; i++) {
@@ -309,6 +325,7 @@ make_tasks(slu_worker *worker, slu_error *err)
                                     .bell = &made->bell,
                                     .registry_lock = &worker->registry_lock,
                                     .account = &worker->account,
+                                    .state_dir = worker->state_dir.path[0] == 0 ? NULL : worker->state_dir.path,
                                     .schemas = (slu_schema *const *const *)worker->schemas,
                                     .plugins = worker->plugins,
                                     .channels = worker->channels,
@@ -376,6 +393,7 @@ slu_worker_open(const slu_worker_spec *spec, slu_worker **out, slu_error *err)
         .worker = &worker->spec, .waiting_max = 2 * worker->count, .owner = worker, .event = on_event};
     if (spec->threads)
         SLU_TRY(slu_writing_new(&writing, &worker->writing, err));
+    SLU_TRY(make_state_dir(worker, err));
     SLU_TRY(make_tasks(worker, err));
     SLU_TRY(start_threads(worker, err));
     *out = slu_take(&worker);
@@ -432,6 +450,7 @@ slu_worker_close(slu_worker **owned)
         slu_task_free(&worker->runs[i].task);
         slu_bell_fini(&worker->runs[i].bell);
     }
+    slu_scratch_close(&worker->state_dir);
     forget_restore(worker);
     while (slu_worker_event_next(worker, &event) == SLU_OK)
         continue;

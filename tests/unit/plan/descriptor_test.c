@@ -165,6 +165,26 @@ setting_of(slu_params params, const char *name, uint32_t *origin)
     return NULL;
 }
 
+/* As it is, and as a worker reads it. */
+static void
+check_state_settings(const slu_graph *graph)
+{
+    slu_error err;
+    slu_buf bytes;
+    slu_graph *copy = NULL;
+    slu_buf_init(&bytes, 1 << 20);
+    CHECK_OK(slu_graph_encode(graph, &bytes, &err));
+    CHECK_OK(slu_graph_decode(slu_buf_view(&bytes), &copy, &err));
+    const slu_graph *const each[] = {graph, copy};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(each[i]->state.backend, SLU_STATE_ROCKSDB);
+        assert_int_equal(each[i]->state.memory_bytes, 64 << 20);
+        CHECK_TEXT(each[i]->state.local_dir, "");
+    }
+    slu_graph_free(&copy);
+    slu_buf_fini(&bytes);
+}
+
 static void
 command_line_over_environment_over_file(void **state)
 {
@@ -181,6 +201,7 @@ command_line_over_environment_over_file(void **state)
                                   (char *)(uintptr_t) "SLUICE_PARALLELISM=3",
                                   (char *)(uintptr_t) "SLUICE_RESTART_DELAY=2s",
                                   (char *)(uintptr_t) "SLUICE_RESTART_STRATEGY=failure-rate",
+                                  (char *)(uintptr_t) "SLUICE_STATE_BACKEND_TYPE=rocksdb",
                                   NULL};
     const slu_descriptor descriptor = good_descriptor(settings, 4, environment);
     CHECK_OK(plan(&descriptor, &graph, &err));
@@ -192,6 +213,7 @@ command_line_over_environment_over_file(void **state)
     assert_int_equal(graph->restart.delay_ms, 2000);
     assert_int_equal(graph->restart.strategy, SLU_RESTART_RATE);
     assert_int_equal(graph->restart.interval_ms, 60000);
+    check_state_settings(graph);
     CHECK_TEXT(setting_of(graph->params, "fluss.bootstrap.servers", &origin), "h:1");
     assert_int_equal(origin, SLU_ORIGIN_ENVIRONMENT);
     CHECK_TEXT(setting_of(graph->params, "names.table", &origin), "x.y");

@@ -40,8 +40,8 @@ planned_open(void)
     CHECK_OK(slu_registry_new(&p.registry, &err));
     CHECK_OK(slu_registry_add_module(p.registry, &fake_module, &err));
     const slu_planner planner = {.registry = p.registry, .env = &fake.env};
-    const slu_setting settings[] = {{"checkpoint.min-pause", "2s"}};
-    const slu_descriptor descriptor = {.path = "x.yaml", .text = slu_view_of_text(text), .settings = settings, .setting_count = 1};
+    const slu_setting settings[] = {{"checkpoint.min-pause", "2s"}, {"state.backend.type", "rocksdb"}};
+    const slu_descriptor descriptor = {.path = "x.yaml", .text = slu_view_of_text(text), .settings = settings, .setting_count = 2};
     CHECK_OK(slu_descriptor_read(&descriptor, &p.graph, &err));
     CHECK_OK(slu_plan_graph(p.graph, &planner, &err));
     CHECK_OK(slu_layout_new(p.graph, &p.layout, &err));
@@ -81,6 +81,7 @@ words_say_what_and_why(void **state)
     says(&p, "takes from named, bucket: each bucket of the table gets one writer");
     says(&p, "amount DECIMAL(10,2),\n    channel STRING, place ROW");
     says(&p, "checkpoint.min-pause           2s                                 command line");
+    says(&p, "state.backend.type             rocksdb                            command line");
     says(&p, "parallelism                    4                                  file");
     says(&p, "in: has 2 splits for 4 tasks: 2 of them have nothing to do");
     says(&p, "named: may give other rows when it is replayed");

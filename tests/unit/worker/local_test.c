@@ -647,8 +647,16 @@ cancel_ends_an_endless_job(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+    /* The same jobs with their states in RocksDB: what touches states. */
+    const struct CMUnitTest with_rocksdb[] = {
+        cmocka_unit_test(shuffles_keyed_state_and_a_two_phase_sink),
+        cmocka_unit_test(a_failure_restores_the_last_checkpoint),
+        cmocka_unit_test(a_checkpoint_restores_at_another_parallelism),
+        cmocka_unit_test(event_timers_fire_once_over_a_restore),
+        cmocka_unit_test(cancel_ends_an_endless_job),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(source_filter_sink_in_one_chain),
         cmocka_unit_test(shuffles_keyed_state_and_a_two_phase_sink),
@@ -667,5 +675,9 @@ main(void)
         cmocka_unit_test(without_memory_a_job_fails_and_leaves_nothing_behind),
         cmocka_unit_test(cancel_ends_an_endless_job),
     };
+    if (argc > 1 && strcmp(argv[1], "rocksdb") == 0) {
+        test_state_backend = SLU_STATE_ROCKSDB;
+        return cmocka_run_group_tests_name("worker.local_rocksdb", with_rocksdb, NULL, NULL);
+    }
     return cmocka_run_group_tests_name("worker.local", tests, NULL, NULL);
 }

@@ -738,6 +738,9 @@ test_graph_splits(slu_graph *graph, slu_operator *made, const test_op *op)
     made->bounded = !op->endless;
 }
 
+/* The backend of the states of every test_graph. */
+static uint32_t test_state_backend;
+
 /* A straight line of operators. */
 static inline slu_graph *
 test_graph(const test_op *ops, uint32_t count)
@@ -749,6 +752,7 @@ test_graph(const test_op *ops, uint32_t count)
     CHECK_OK(slu_graph_new(&graph, &err));
     graph->name = "test";
     graph->max_parallelism = 128;
+    graph->state.backend = test_state_backend;
     graph->checkpoint = (slu_checkpoint_settings){.timeout_ms = 10000, .retained = 2, .dir = ""};
     graph->restart = (slu_restart_settings){.strategy = 1, .attempts_max = 5, .delay_ms = 10, .delay_max_ms = 10};
     graph->operator_count = count;
