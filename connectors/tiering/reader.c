@@ -267,10 +267,15 @@ reader_read(tiering_reader *reader, tiering_read *out, slu_error *err)
 }
 
 slu_status
+tiering_reader_plan(tiering_reader *reader, slu_error *err)
+{
+    return reader->reading ? SLU_OK : reader_begin(reader, err);
+}
+
+slu_status
 tiering_reader_poll(tiering_reader *reader, tiering_read *out, slu_error *err)
 {
     memset(out, 0, sizeof *out);
-    if (!reader->reading)
-        SLU_TRY(reader_begin(reader, err));
+    SLU_TRY(tiering_reader_plan(reader, err));
     return reader_read(reader, out, err);
 }

@@ -24,6 +24,9 @@ typedef struct tiering_read {
     const struct ArrowSchema *schema; /* ROWS: borrowed until close */
 } tiering_read;
 
+/* OK once the ranges are known, and the head with them; AGAIN: step the client. poll does it too. */
+SLU_CHECK slu_status tiering_reader_plan(tiering_reader *reader, slu_error *err);
+
 /* `head`: table id, path, epochs; the rest is filled in. */
 SLU_CHECK slu_status tiering_reader_open(fluss_client *client, const tiering_piece *head, tiering_reader **out, slu_error *err);
 void tiering_reader_close(tiering_reader **reader);

@@ -24,7 +24,8 @@
 
 #define ROUNDS_MAX 64         /* tables in work at a time */
 #define FAREWELL_MS 300       /* what close may wait to give its tables back */
-#define PAUSE_DOUBLINGS_MAX 6 /* 1 s becomes a minute */
+#define PAUSE_DOUBLINGS_MAX 6U /* 1 s becomes a minute */
+#define METRIC_NAME_BYTES 64
 #define REMEMBERED_MAX 256    /* tables whose last start is remembered, for the pause between two rounds of one */
 
 typedef struct source_options {
@@ -51,12 +52,15 @@ typedef struct source_round {
     int64_t start_ms; /* CLAIMED: not before */
     tiering_reader *reader;
     bool abort; /* an ABORT piece is to be emitted */
+    bool planned; /* what became of the table's last round was looked at */
 } source_round;
 
 typedef struct remembered {
     int64_t table_id;
     int64_t start_ms;
-    uint32_t failures; /* rounds in a row that failed here: each doubles the pause */
+    uint32_t failures; /* rounds in a row that failed: each doubles the pause */
+    bool handed;       /* the last round was handed over: whether it was committed shows in the next one */
+    int64_t known;     /* the lake snapshot that Fluss named then */
 } remembered;
 
 typedef struct tiering_source {
@@ -135,6 +139,36 @@ source_remembers(tiering_source *self, int64_t table_id)
     return NULL;
 }
 
+/* How many rounds of the table failed in a row: a gauge of its own. */
+static void
+source_tell_failures(tiering_source *self, const tiering_piece *head, uint32_t failures)
+{
+    char name[METRIC_NAME_BYTES];
+    (void)snprintf(name, sizeof name, "failures.%.24s.%.24s", head->database, head->table);
+    self->host->metric_add(self->host, self->host->metric(self->host, SLU_METRIC_GAUGE, name), failures);
+}
+
+/* `last`: may be NULL. */
+static void
+source_failed(tiering_source *self, const tiering_piece *head, remembered *last)
+{
+    if (last != NULL)
+        source_tell_failures(self, head, last->failures += last->failures < UINT32_MAX);
+}
+
+static void
+source_succeeded(tiering_source *self, const tiering_piece *head, remembered *last)
+{
+    if (last != NULL && last->failures != 0)
+        source_tell_failures(self, head, last->failures = 0);
+}
+
+static int64_t
+pause_after(const tiering_source *self, uint32_t failures)
+{
+    return self->options->pause_ms << SLU_MIN(failures, PAUSE_DOUBLINGS_MAX);
+}
+
 static void
 round_fail(tiering_source *self, source_round *round, const slu_error *reason)
 {
@@ -143,12 +177,21 @@ round_fail(tiering_source *self, source_round *round, const slu_error *reason)
                    (long long)round->head.tiering_epoch, reason->message);
     source_log(self, SLU_HOST_LOG_WARN, "TIERING-ROUND-FAILED", message);
     remembered *last = source_remembers(self, round->head.table_id);
-    if (last != NULL && last->failures < PAUSE_DOUBLINGS_MAX)
-        last->failures++;
+    source_failed(self, &round->head, last);
     tiering_reader_close(&round->reader);
     round->abort = round->head.split_count != 0;
     round->state = ROUND_FAILED;
     self->beat_at_ms = source_now(self);
+}
+
+/* What is handed over, or was taken from us while it was read, because the committer had heard of a failure before we did. */
+static void
+round_remember(remembered *last, const source_round *round)
+{
+    if (last == NULL)
+        return;
+    last->handed = true;
+    last->known = round->head.known_snapshot;
 }
 
 /* The coordinator took the table away, or is another one: nothing to report. */
@@ -162,6 +205,7 @@ round_drop(tiering_source *self, source_round *round, const char *why)
         source_log(self, SLU_HOST_LOG_WARN, "TIERING-ROUND-DROPPED", message);
     }
     if (round->state == ROUND_READING && round->head.split_count != 0) {
+        round_remember(source_remembers(self, round->head.table_id), round);
         tiering_reader_close(&round->reader);
         round->abort = true;
         round->state = ROUND_HANDED; /* freed once the ABORT is out */
@@ -178,10 +222,10 @@ round_start_time(tiering_source *self, int64_t table_id)
     const int64_t now = source_now(self);
     remembered *last = source_remembers(self, table_id);
     if (last == NULL) {
-        self->last[self->last_at++ % REMEMBERED_MAX] = (remembered){table_id, now, 0};
+        self->last[self->last_at++ % REMEMBERED_MAX] = (remembered){.table_id = table_id, .start_ms = now};
         return now;
     }
-    last->start_ms = SLU_MAX(now, last->start_ms + (self->options->pause_ms << last->failures));
+    last->start_ms = SLU_MAX(now, last->start_ms + pause_after(self, last->handed ? 0 : last->failures));
     return last->start_ms;
 }
 
@@ -408,12 +452,65 @@ round_begin(tiering_source *self, source_round *round)
     return SLU_MORE;
 }
 
+/* The table's last round was handed over, and Fluss still names the lake snapshot of then: it was not committed, for a reason that the
+ * writer or the committer has told. This one waits, longer each time, and plans anew afterwards. */
+static bool
+round_waits(tiering_source *self, source_round *round)
+{
+    char message[SLU_ERROR_MESSAGE_BYTES];
+    remembered *last = source_remembers(self, round->head.table_id);
+    round->planned = true;
+    if (last == NULL || !last->handed)
+        return false;
+    last->handed = false;
+    if (round->head.split_count == 0 || round->head.known_snapshot != last->known) {
+        source_succeeded(self, &round->head, last);
+        return false;
+    }
+    source_failed(self, &round->head, last);
+    last->start_ms = round->start_ms = source_now(self) + pause_after(self, last->failures);
+    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: its last round was not committed, %u in a row: again in %lld ms",
+                   round->head.database, round->head.table, (long long)round->head.tiering_epoch, last->failures,
+                   (long long)pause_after(self, last->failures));
+    source_log(self, SLU_HOST_LOG_WARN, "TIERING-TABLE-WAITS", message);
+    tiering_reader_close(&round->reader);
+    round->head.split_count = 0;
+    round->state = ROUND_CLAIMED;
+    return true;
+}
+
+/* AGAIN: not yet, or not now. */
+static slu_status
+round_plan(tiering_source *self, source_round *round, slu_error *err)
+{
+    SLU_TRY(tiering_reader_plan(round->reader, err));
+    round->head = *tiering_reader_head(round->reader);
+    return round_waits(self, round) ? SLU_AGAIN : SLU_OK;
+}
+
+/* Everything was read. Whether it comes into the lake shows when the table comes again. */
+static void
+round_over(tiering_source *self, source_round *round)
+{
+    remembered *last = source_remembers(self, round->head.table_id);
+    const bool empty = round->head.split_count == 0;
+    tiering_reader_close(&round->reader);
+    round->state = empty ? ROUND_FINISHED : ROUND_HANDED;
+    self->beat_at_ms = source_now(self);
+    if (last != NULL && empty)
+        source_succeeded(self, &round->head, last);
+    if (!empty)
+        round_remember(last, round);
+}
+
 static slu_status
 round_read(tiering_source *self, source_round *round, slu_error *err)
 {
     tiering_read read;
     slu_error failure;
-    const slu_status status = tiering_reader_poll(round->reader, &read, &failure);
+    slu_status status = round->planned ? SLU_OK : round_plan(self, round, &failure);
+    if (status == SLU_OK)
+        status = tiering_reader_poll(round->reader, &read, &failure);
     if (status == SLU_AGAIN)
         return SLU_AGAIN;
     round->head = *tiering_reader_head(round->reader);
@@ -422,12 +519,7 @@ round_read(tiering_source *self, source_round *round, slu_error *err)
         return SLU_MORE;
     }
     if (status == SLU_END) {
-        remembered *last = source_remembers(self, round->head.table_id);
-        if (last != NULL)
-            last->failures = 0;
-        tiering_reader_close(&round->reader);
-        round->state = round->head.split_count == 0 ? ROUND_FINISHED : ROUND_HANDED;
-        self->beat_at_ms = source_now(self);
+        round_over(self, round);
         return SLU_MORE;
     }
     const slu_status emitted =

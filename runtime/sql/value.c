@@ -1,5 +1,7 @@
 #include "value.h"
 
+#include "nested.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +28,8 @@ slu_sql_type(const char *format)
     case 'z':
     case 'w': return "BLOB";
     case 'd': return "TEXT COLLATE DECIMAL";
-    case 't': return "TEXT";
+    case 't':
+    case '+': return "TEXT";
     default: return NULL;
     }
 }
@@ -139,9 +142,24 @@ decimal_text_result(sqlite3_context *context, const char *format, const void *da
     sqlite3_result_text(context, text + at, (int)(sizeof text - at), SQLITE_TRANSIENT);
 }
 
-void
-slu_sql_result(sqlite3_context *context, const char *format, const struct ArrowArray *column, int64_t row)
+static void
+nested_result(sqlite3_context *context, const struct ArrowSchema *field, const struct ArrowArray *array, int64_t row)
 {
+    sdk_text text = {0};
+    const slu_column column = slu_column_view(field->format, array);
+    slu_sql_nested_write(field, &column, row, &text);
+    if (text.failed)
+        sqlite3_result_error_nomem(context);
+    else
+        sqlite3_result_text64(context, sdk_text_cstr(&text), text.bytes, SQLITE_TRANSIENT, SQLITE_UTF8);
+    sdk_text_fini(&text);
+}
+
+void
+slu_sql_result(sqlite3_context *context, const struct ArrowSchema *field, const struct ArrowArray *column, int64_t row)
+{
+    const char *format = field->format;
+    const int64_t asked = row;
     row += column->offset;
     const uint8_t *valid = column->n_buffers > 0 ? column->buffers[0] : NULL;
     const void *data = column->n_buffers > 1 ? column->buffers[1] : NULL;
@@ -176,6 +194,6 @@ slu_sql_result(sqlite3_context *context, const char *format, const struct ArrowA
             sqlite3_result_blob(context, length == 0 ? "" : bytes, length, SQLITE_TRANSIENT);
         break;
     }
-    default: sqlite3_result_error(context, "a ROW, ARRAY or MAP column cannot be shown yet: leave it out", -1);
+    default: nested_result(context, field, column, asked);
     }
 }

@@ -354,7 +354,7 @@ cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
     const struct ArrowSchema *schema = ((const vtab *)base->pVtab)->table->schema;
     const int64_t row = at->batch.selection == NULL ? at->row : at->batch.selection[at->row];
     if (at->position[column] >= 0)
-        slu_sql_result(context, schema->children[column]->format, at->batch.array.children[at->position[column]], row);
+        slu_sql_result(context, schema->children[column], at->batch.array.children[at->position[column]], row);
     return SQLITE_OK;
 }
 

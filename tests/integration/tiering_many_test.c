@@ -131,6 +131,41 @@ freshness_is_told_per_table(void **state)
     pipeline_close(&p);
 }
 
+/* Its lake table is away for a while. Each round that was not committed doubles the pause (50 ms here), another table goes on as ever, and
+ * once the lake table is back it is as if nothing had been. */
+static void
+a_failing_table_waits_longer_each_time(void **state)
+{
+    (void)state;
+    pipeline p;
+    lake_rows lake;
+    char path[400], away[400];
+    model m = {.table = "failing", .random = 7};
+    model other = {.table = "sound", .keyed = true, .random = 8};
+    table_create(&m, "");
+    table_change(&m, 50);
+    table_create(&other, "");
+    (void)snprintf(path, sizeof path, "%s/lake_test/failing", warehouse);
+    (void)snprintf(away, sizeof away, "%s/failing.away", dir);
+    assert_int_equal(rename(path, away), 0);
+    source_options.tables = "lake_test.failing,lake_test.sound";
+    pipeline_open(&p);
+    const slu_metric *failures = p.source.host.metric(&p.source.host, SLU_METRIC_GAUGE, "failures.lake_test.failing");
+    for (int64_t end = slu_now_ms(&env) + 3000; slu_now_ms(&env) < end;) {
+        table_change(&other, 10);
+        run_until_same(&p, &other, &lake);
+    }
+    assert_in_range(failures->value, 3, 8);
+    assert_in_range(p.committer.failed, 3, 8);
+    assert_int_equal(rename(away, path), 0);
+    run_until_same(&p, &m, &lake);
+    table_change(&m, 50);
+    run_until_same(&p, &m, &lake);
+    assert_int_equal(failures->value, 0);
+    pipeline_close(&p);
+    source_options.tables = NULL;
+}
+
 static void
 target_size_rolls_files(void **state)
 {
@@ -155,6 +190,7 @@ main(void)
         cmocka_unit_test(odd_tables_touch_no_other),
         cmocka_unit_test(patterns_choose_and_the_rest_is_given_back),
         cmocka_unit_test(freshness_is_told_per_table),
+        cmocka_unit_test(a_failing_table_waits_longer_each_time),
         cmocka_unit_test(target_size_rolls_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
