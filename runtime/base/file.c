@@ -7,8 +7,11 @@
 #include <ftw.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define WRITE_PIECE_BYTES ((size_t)8 << 20)
 
 slu_status
 slu_errno_set(slu_error *err, int number, const char *what, const char *path)
@@ -83,6 +86,57 @@ slu_fd_write_all(int fd, const void *data, size_t bytes, slu_error *err)
     return SLU_OK;
 }
 
+/* All of it is in memory when it returns: a page fault for each page of a large file would take longer than reading them. */
+static slu_status
+fd_map(int fd, const char *path, size_t bytes_max, slu_view *out, slu_error *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return slu_errno_set(err, errno, "stat", path);
+    if ((uint64_t)info.st_size > bytes_max)
+        return slu_error_set(err, SLU_LIMIT, "%s has %lld bytes, more than %zu", path, (long long)info.st_size, bytes_max);
+    *out = slu_view_of(NULL, 0);
+    if (info.st_size == 0)
+        return SLU_OK;
+    void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    if (data == MAP_FAILED)
+        return slu_errno_set(err, errno, "map", path);
+    *out = slu_view_of(data, (size_t)info.st_size);
+    return SLU_OK;
+}
+
+slu_status
+slu_file_map(const char *path, size_t bytes_max, slu_view *out, slu_error *err)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return slu_errno_set(err, errno, "open", path);
+    const slu_status status = fd_map(fd, path, bytes_max, out, err);
+    (void)close(fd);
+    return status;
+}
+
+void
+slu_file_unmap(slu_view *mapped)
+{
+    if (mapped->bytes != 0)
+        (void)munmap((void *)(uintptr_t)mapped->data, mapped->bytes);
+    *mapped = slu_view_of(NULL, 0);
+}
+
+/* The disk is at work on each piece while the next is copied: what fsync waits for afterwards is less. */
+static slu_status
+write_pieces(int fd, slu_view data, bool sync, slu_error *err)
+{
+    for (size_t at = 0; at < data.bytes; at += WRITE_PIECE_BYTES) {
+        const size_t bytes = data.bytes - at < WRITE_PIECE_BYTES ? data.bytes - at : WRITE_PIECE_BYTES;
+        SLU_TRY(slu_fd_write_all(fd, data.data + at, bytes, err));
+        if (sync && bytes == WRITE_PIECE_BYTES)
+            (void)sync_file_range(fd, (off_t)at, (off_t)bytes, SYNC_FILE_RANGE_WRITE);
+    }
+    return SLU_OK;
+}
+
 static slu_status
 temp_write(const char *path, slu_view data, bool sync, char *temp, size_t temp_bytes, slu_error *err)
 {
@@ -96,7 +150,7 @@ temp_write(const char *path, slu_view data, bool sync, char *temp, size_t temp_b
     const int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         return slu_errno_set(err, errno, "create", temp);
-    slu_status status = slu_fd_write_all(fd, data.data, data.bytes, err);
+    slu_status status = write_pieces(fd, data, sync, err);
     if (status != SLU_OK)
         (void)slu_error_in(err, status, "%s", path);
     else if (sync && fsync(fd) != 0)

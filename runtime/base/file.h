@@ -14,6 +14,9 @@
 
 /* Appends the file's bytes to `out`; more than bytes_max is LIMIT. */
 SLU_CHECK slu_status slu_file_read(const char *path, size_t bytes_max, slu_buf *out, slu_error *err);
+/* Its bytes without a copy, for files that are never changed once they are there; given back by unmap. More than bytes_max is LIMIT. */
+SLU_CHECK slu_status slu_file_map(const char *path, size_t bytes_max, slu_view *out, slu_error *err);
+void slu_file_unmap(slu_view *mapped); /* an empty view is OK */
 /* Writes beside the path and renames over it: readers see the old or the new file. `sync` also survives power loss. */
 SLU_CHECK slu_status slu_file_write(const char *path, slu_view data, bool sync, slu_error *err);
 /* Creates the file with its content at once and only if it does not exist (link()): CONFLICT otherwise. */

@@ -165,7 +165,8 @@ typedef struct section {
 } section;
 
 struct slu_snapshot_reader {
-    slu_buf file;
+    slu_buf file;    /* one of the two; both empty: only the index was read */
+    slu_view mapped;
     slu_arena arena;
     uint32_t section_count;
     section *sections;
@@ -260,15 +261,15 @@ reader_new(slu_snapshot_reader **out, slu_error *err)
 
 /* All of it lies in `file`. */
 static slu_status
-read_whole(slu_snapshot_reader *reader, const slu_buf *file, slu_error *err)
+read_whole(slu_snapshot_reader *reader, slu_view file, slu_error *err)
 {
     uint64_t at, bytes;
     uint32_t crc;
-    if (file->bytes < FILE_BYTES_MIN || memcmp(file->data, MAGIC, MAGIC_BYTES) != 0)
+    if (file.bytes < FILE_BYTES_MIN || memcmp(file.data, MAGIC, MAGIC_BYTES) != 0)
         return corrupt(err, "it does not begin as one");
-    SLU_TRY(trailer_read(file->data + file->bytes - TRAILER_BYTES, file->bytes, &at, &bytes, &crc, err));
+    SLU_TRY(trailer_read(file.data + file.bytes - TRAILER_BYTES, file.bytes, &at, &bytes, &crc, err));
     reader->index_at = at;
-    return read_index(reader, slu_view_of(file->data + at, bytes), crc, err);
+    return read_index(reader, slu_view_of(file.data + at, bytes), crc, err);
 }
 
 slu_status
@@ -276,9 +277,21 @@ slu_snapshot_reader_new(slu_buf *file, slu_snapshot_reader **out, slu_error *err
 {
     SLU_AUTO(slu_snapshot_reader_free) slu_snapshot_reader *reader = NULL;
     SLU_TRY(reader_new(&reader, err));
-    SLU_TRY(read_whole(reader, file, err));
+    SLU_TRY(read_whole(reader, slu_buf_view(file), err));
     reader->file = *file;
     memset(file, 0, sizeof *file);
+    *out = slu_take(&reader);
+    return SLU_OK;
+}
+
+slu_status
+slu_snapshot_reader_mapped(slu_view *mapped, slu_snapshot_reader **out, slu_error *err)
+{
+    SLU_AUTO(slu_snapshot_reader_free) slu_snapshot_reader *reader = NULL;
+    SLU_TRY(reader_new(&reader, err));
+    SLU_TRY(read_whole(reader, *mapped, err));
+    reader->mapped = *mapped;
+    *mapped = slu_view_of(NULL, 0);
     *out = slu_take(&reader);
     return SLU_OK;
 }
@@ -322,6 +335,7 @@ slu_snapshot_reader_free(slu_snapshot_reader **owned)
     if (reader == NULL)
         return;
     slu_buf_fini(&reader->file);
+    slu_file_unmap(&reader->mapped);
     slu_arena_fini(&reader->arena);
     slu_free(reader);
 }
@@ -350,9 +364,10 @@ slu_snapshot_entry(const slu_snapshot_reader *reader, uint32_t index, uint32_t a
                    slu_error *err)
 {
     const entry *e = &reader->sections[index].entries[at];
-    if (reader->file.data == NULL)
+    const uint8_t *file = reader->mapped.bytes != 0 ? reader->mapped.data : reader->file.data;
+    if (file == NULL)
         return slu_error_set(err, SLU_UNSUPPORTED, "only the index of the snapshot file was read");
-    const uint8_t *data = reader->file.data + e->offset;
+    const uint8_t *data = file + e->offset;
     if (slu_crc32c(0, data, e->bytes) != e->crc32c)
         return slu_error_set(err, SLU_CORRUPT, "snapshot file: an entry of %s fails its checksum",
                              reader->sections[index].shown.operator_id);

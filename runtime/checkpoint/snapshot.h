@@ -58,6 +58,8 @@ typedef struct slu_snapshot_reader slu_snapshot_reader;
 
 /* Takes the buffer. */
 SLU_CHECK slu_status slu_snapshot_reader_new(slu_buf *file, slu_snapshot_reader **out, slu_error *err);
+/* The same of a file that slu_file_map gave, which it takes too: its entries stay where they are. */
+SLU_CHECK slu_status slu_snapshot_reader_mapped(slu_view *mapped, slu_snapshot_reader **out, slu_error *err);
 /* What is inside a file of so many bytes, without the entries' bytes: slu_snapshot_entry answers UNSUPPORTED. */
 SLU_CHECK slu_status slu_snapshot_reader_index(const slu_stores *stores, const char *path, int64_t bytes, slu_snapshot_reader **out,
                                                slu_error *err);

@@ -19,6 +19,7 @@ typedef struct slu_state_ops {
     slu_status (*get_bytes)(slu_state *state, const slu_keys *keys, int64_t now_ms, slu_attr *views, slu_error *err);
     slu_status (*put_bytes)(slu_state *state, const slu_keys *keys, int64_t now_ms, const slu_attr *values, slu_error *err);
     slu_status (*snapshot)(slu_state *state, slu_state_entry *entry, void *to, slu_error *err);
+    slu_status (*expect)(slu_state *state, uint64_t run_bytes, slu_error *err); /* may be NULL */
     slu_status (*restore)(slu_state *state, slu_view bytes, int64_t now_ms, slu_error *err);
     slu_status (*count)(slu_state *state, int64_t *out, slu_error *err);
     int64_t (*bytes)(const slu_state *state);

@@ -540,9 +540,8 @@ heap_snapshot(slu_state *asked, slu_state_entry *entry, void *to, slu_error *err
 }
 
 static slu_status
-restore_entry(heap_state *state, const slu_run_entry *entry, slu_error *err)
+restore_entry(heap_state *state, const slu_run_entry *entry, uint32_t tag, slu_error *err)
 {
-    const uint32_t tag = tag_of((uint32_t)slu_hash64(entry->key.data, entry->key.bytes));
     uint8_t *slot = slot_find(state, tag, entry->key);
     if (slot_tag(slot) == 0)
         SLU_TRY(slot_create(state, slot, tag, entry->key, err));
@@ -554,19 +553,47 @@ restore_entry(heap_state *state, const slu_run_entry *entry, slu_error *err)
     return SLU_OK;
 }
 
+/* A few entries, whose slots are on their way from memory when they are looked at. END: there are no more. */
+static slu_status
+restore_some(heap_state *state, slu_run_reader *reader, slu_error *err)
+{
+    slu_run_entry entries[2 * PREFETCH_AHEAD];
+    uint32_t tags[2 * PREFETCH_AHEAD];
+    uint32_t count = 0;
+    slu_status status = SLU_OK;
+    while (count < SLU_COUNT_OF(tags) && (status = slu_run_next(reader, &entries[count], err)) == SLU_OK) {
+        tags[count] = tag_of((uint32_t)slu_hash64(entries[count].key.data, entries[count].key.bytes));
+        __builtin_prefetch(slot_at(state, home_of(state, tags[count++])), 1);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        SLU_TRY(restore_entry(state, &entries[i], tags[i], err));
+    return status;
+}
+
 static slu_status
 heap_restore(slu_state *asked, slu_view bytes, int64_t now_ms, slu_error *err)
 {
     heap_state *state = heap_of(asked);
     slu_run_reader reader;
-    slu_run_entry entry;
     bool grown;
     SLU_TRY(slu_run_open(&reader, &asked->spec, bytes, now_ms, err));
     SLU_TRY(table_room(state, reader.left, &grown, err));
-    slu_status status;
-    while ((status = slu_run_next(&reader, &entry, err)) == SLU_OK)
-        SLU_TRY(restore_entry(state, &entry, err));
+    slu_status status = SLU_OK;
+    while (status == SLU_OK)
+        status = restore_some(state, &reader, err);
     return status == SLU_END ? SLU_OK : status;
+}
+
+/* The table at once in its size, instead of twice the work in doublings. Of keys and values of any length nobody knows how many there are. */
+static slu_status
+heap_expect(slu_state *asked, uint64_t run_bytes, slu_error *err)
+{
+    const slu_state_spec *spec = &asked->spec;
+    const uint64_t entry_bytes = spec->key_bytes + (spec->ttl_ms != 0 ? 8u : 0u) + spec->value_bytes;
+    bool grown;
+    if (spec->key_bytes == 0 || spec->kind != SLU_STATE_FIXED)
+        return SLU_OK;
+    return table_room(heap_of(asked), run_bytes / entry_bytes, &grown, err);
 }
 
 static slu_status
@@ -590,6 +617,7 @@ static const slu_state_ops heap_ops = {.find_many = heap_find_many,
                                        .get_bytes = heap_get_bytes,
                                        .put_bytes = heap_put_bytes,
                                        .snapshot = heap_snapshot,
+                                       .expect = heap_expect,
                                        .restore = heap_restore,
                                        .count = heap_count,
                                        .bytes = heap_bytes,

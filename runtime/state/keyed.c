@@ -142,6 +142,12 @@ slu_state_snapshot(slu_state *state, slu_status (*entry)(void *to, uint32_t key_
 }
 
 slu_status
+slu_state_expect(slu_state *state, uint64_t run_bytes, slu_error *err)
+{
+    return state->ops->expect == NULL || run_bytes == 0 ? SLU_OK : state->ops->expect(state, run_bytes, err);
+}
+
+slu_status
 slu_state_restore(slu_state *state, slu_view bytes, int64_t now_ms, slu_error *err)
 {
     return state->ops->restore(state, bytes, now_ms, err);

@@ -52,6 +52,8 @@ SLU_CHECK slu_status slu_state_put_bytes(slu_state *state, const slu_keys *keys,
 SLU_CHECK slu_status slu_state_snapshot(slu_state *state,
                                         slu_status (*entry)(void *to, uint32_t key_group, slu_view bytes, slu_error *err), void *to,
                                         slu_error *err);
+/* Runs of so many bytes together will be restored: room is made for them at once. NOMEM. */
+SLU_CHECK slu_status slu_state_expect(slu_state *state, uint64_t run_bytes, slu_error *err);
 /* One such run of bytes, into what is there. */
 SLU_CHECK slu_status slu_state_restore(slu_state *state, slu_view bytes, int64_t now_ms, slu_error *err);
 

@@ -15,6 +15,20 @@ owns_file(const slu_node *node, uint32_t file)
            node->spec.restore->subtasks[file] == node->spec.subtask;
 }
 
+static bool
+owns_entry(const slu_node *node, uint32_t file, uint32_t key_group)
+{
+    return key_group == SLU_KEY_GROUP_NONE ? owns_file(node, file)
+                                           : key_group >= node_group_first(node) && key_group <= node_group_last(node);
+}
+
+static bool
+is_section(const slu_node *node, const slu_section *section, uint32_t kind, const char *name)
+{
+    return section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0 &&
+           (name == NULL || strcmp(section->name, name) == 0);
+}
+
 static slu_status
 restore_section(slu_node *node, uint32_t file, uint32_t index, restore_entry each, void *to, slu_error *err)
 {
@@ -24,12 +38,12 @@ restore_section(slu_node *node, uint32_t file, uint32_t index, restore_entry eac
         uint32_t key_group;
         int64_t tag;
         slu_view bytes;
+        uint64_t ignored;
+        slu_snapshot_entry_size(reader, index, e, &key_group, &ignored);
+        if (!owns_entry(node, file, key_group)) /* nobody looks at its bytes */
+            continue;
         SLU_TRY(slu_snapshot_entry(reader, index, e, &key_group, &tag, &bytes, err));
-        const bool mine = key_group == SLU_KEY_GROUP_NONE
-                              ? owns_file(node, file)
-                              : key_group >= node_group_first(node) && key_group <= node_group_last(node);
-        if (mine)
-            SLU_TRY(each(node, section, key_group, tag, bytes, to, err));
+        SLU_TRY(each(node, section, key_group, tag, bytes, to, err));
     }
     return SLU_OK;
 }
@@ -41,13 +55,31 @@ restore_each(slu_node *node, uint32_t kind, const char *name, restore_entry each
     for (uint32_t file = 0; node->spec.restore != NULL && file < node->spec.restore->count; file++) {
         const slu_snapshot_reader *reader = node->spec.restore->readers[file];
         for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++) {
-            const slu_section *section = slu_snapshot_section(reader, s);
-            if (section->kind == kind && strcmp(section->operator_id, node->spec.op->id) == 0 &&
-                (name == NULL || strcmp(section->name, name) == 0))
+            if (is_section(node, slu_snapshot_section(reader, s), kind, name))
                 SLU_TRY(restore_section(node, file, s, each, to, err));
         }
     }
     return SLU_OK;
+}
+
+/* What this subtask will be given of a state. */
+static uint64_t
+restore_bytes(const slu_node *node, const char *name)
+{
+    uint64_t sum = 0;
+    for (uint32_t file = 0; node->spec.restore != NULL && file < node->spec.restore->count; file++) {
+        const slu_snapshot_reader *reader = node->spec.restore->readers[file];
+        for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++) {
+            const slu_section *section = slu_snapshot_section(reader, s);
+            for (uint32_t e = 0; is_section(node, section, SLU_SECTION_KEYED, name) && e < section->entry_count; e++) {
+                uint32_t key_group;
+                uint64_t bytes;
+                slu_snapshot_entry_size(reader, s, e, &key_group, &bytes);
+                sum += owns_entry(node, file, key_group) ? bytes : 0;
+            }
+        }
+    }
+    return sum;
 }
 
 static slu_status
@@ -67,6 +99,7 @@ node_restore_state(void *owner, slu_state *state, slu_error *err)
     if (node->restore_over) /* the bytes are gone; to begin empty would be a lie */
         return slu_error_set(err, SLU_INVALID, "state %s: after a restore, states can be opened in open and restore only",
                              slu_state_get_spec(state)->name);
+    SLU_TRY(slu_state_expect(state, restore_bytes(node, slu_state_get_spec(state)->name), err));
     return restore_each(owner, SLU_SECTION_KEYED, slu_state_get_spec(state)->name, restore_keyed_entry, state, err);
 }
 

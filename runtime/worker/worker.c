@@ -258,20 +258,45 @@ name_the_left_behind(const slu_worker *worker, const slu_manifest_file *file)
 }
 
 static slu_status
+state_file_check(slu_view bytes, const slu_manifest_file *file, slu_error *err)
+{
+    return (int64_t)bytes.bytes == file->bytes && slu_crc32c(0, bytes.data, bytes.bytes) == file->crc32c
+               ? SLU_OK
+               : slu_error_set(err, SLU_CORRUPT, "%zu bytes, or a checksum, that the manifest does not know", bytes.bytes);
+}
+
+/* Of this machine: its pages are read where they are. */
+static slu_status
+map_state_file(const char *path, const slu_manifest_file *file, slu_snapshot_reader **out, slu_error *err)
+{
+    SLU_AUTO(slu_file_unmap) slu_view mapped = {0};
+    SLU_TRY(slu_file_map(path, SLU_SNAPSHOT_BYTES_MAX, &mapped, err));
+    SLU_TRY_IN(state_file_check(mapped, file, err), err, "%s", path);
+    SLU_TRY_IN(slu_snapshot_reader_mapped(&mapped, out, err), err, "%s", path);
+    return SLU_OK;
+}
+
+static slu_status
+fetch_state_file(const slu_stores *stores, const char *path, const slu_manifest_file *file, slu_snapshot_reader **out, slu_error *err)
+{
+    SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
+    slu_buf_init(&bytes, SLU_SNAPSHOT_BYTES_MAX);
+    SLU_TRY(slu_place_read(stores, path, SLU_SNAPSHOT_BYTES_MAX, &bytes, err));
+    SLU_TRY_IN(state_file_check(slu_buf_view(&bytes), file, err), err, "%s", path);
+    SLU_TRY_IN(slu_snapshot_reader_new(&bytes, out, err), err, "%s", path);
+    return SLU_OK;
+}
+
+static slu_status
 read_state_file(const slu_manifest *manifest, const slu_manifest_file *file, slu_snapshot_reader **out, slu_error *err)
 {
     char path[2 * SLU_PATH_BYTES_MAX];
-    SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     (void)snprintf(path, sizeof path, "%s/%s", manifest->directory, file->path);
-    slu_buf_init(&bytes, SLU_SNAPSHOT_BYTES_MAX);
-    const slu_status status = slu_place_read(manifest->stores, path, SLU_SNAPSHOT_BYTES_MAX, &bytes, err);
+    const slu_status status = slu_place_is_local(path) ? map_state_file(path, file, out, err)
+                                                       : fetch_state_file(manifest->stores, path, file, out, err);
     if (status == SLU_NOTFOUND)
         return slu_error_set(err, SLU_CORRUPT, "%s is missing: the checkpoint is not whole any more", path);
-    SLU_TRY(status);
-    if ((int64_t)bytes.bytes != file->bytes || slu_crc32c(0, bytes.data, bytes.bytes) != file->crc32c)
-        return slu_error_set(err, SLU_CORRUPT, "%s: %zu bytes, or a checksum, that the manifest does not know", path, bytes.bytes);
-    SLU_TRY_IN(slu_snapshot_reader_new(&bytes, out, err), err, "%s", path);
-    return SLU_OK;
+    return status;
 }
 
 static slu_status

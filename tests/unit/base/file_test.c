@@ -46,6 +46,45 @@ a_file_of_unknown_size_is_read(void **state)
 }
 
 static void
+a_file_is_mapped_and_given_back(void **state)
+{
+    (void)state;
+    slu_error err;
+    slu_view mapped;
+    CHECK_OK(slu_file_write(path, slu_view_of_text("0123456789"), true, &err));
+    CHECK_OK(slu_file_map(path, 10, &mapped, &err));
+    assert_true(slu_view_is(mapped, "0123456789"));
+    slu_file_unmap(&mapped);
+    assert_int_equal(mapped.bytes, 0);
+    slu_file_unmap(&mapped);
+    CHECK_STATUS(slu_file_map(path, 9, &mapped, &err), SLU_LIMIT);
+    CHECK_STATUS(slu_file_map("/nothing/at/all", 9, &mapped, &err), SLU_NOTFOUND);
+    CHECK_OK(slu_file_write(path, slu_view_of(NULL, 0), false, &err));
+    CHECK_OK(slu_file_map(path, 9, &mapped, &err));
+    assert_int_equal(mapped.bytes, 0);
+}
+
+/* More than one piece (8 MiB), and not a whole number of them. */
+static void
+a_large_file_is_written_whole(void **state)
+{
+    (void)state;
+    const size_t bytes = ((size_t)17 << 20) + 5;
+    slu_error err;
+    slu_view mapped;
+    uint8_t *data = malloc(bytes);
+    assert_non_null(data);
+    for (size_t i = 0; i < bytes; i++)
+        data[i] = (uint8_t)(i * 31 + (i >> 16));
+    CHECK_OK(slu_file_write(path, slu_view_of(data, bytes), true, &err));
+    CHECK_OK(slu_file_map(path, bytes, &mapped, &err));
+    assert_int_equal(mapped.bytes, bytes);
+    assert_memory_equal(mapped.data, data, bytes);
+    slu_file_unmap(&mapped);
+    free(data);
+}
+
+static void
 what_is_there_is_not_created_again(void **state)
 {
     (void)state;
@@ -125,6 +164,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_just_fits_is_read),           cmocka_unit_test(a_file_of_unknown_size_is_read),
+        cmocka_unit_test(a_file_is_mapped_and_given_back),         cmocka_unit_test(a_large_file_is_written_whole),
         cmocka_unit_test(a_file_is_copied_whole_and_over_nothing), cmocka_unit_test(what_is_there_is_not_created_again),
         cmocka_unit_test(only_places_of_this_machine_are_local),
     };

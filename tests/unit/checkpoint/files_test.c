@@ -76,6 +76,36 @@ a_snapshot_is_read_as_it_was_written(void **state)
 }
 
 static void
+a_mapped_file_is_read_where_it_lies(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/sluice-snapshot-XXXXXX";
+    slu_snapshot_writer *writer = NULL;
+    slu_snapshot_reader *reader = NULL;
+    slu_view mapped, entry;
+    uint32_t group;
+    int64_t tag;
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    CHECK_OK(slu_snapshot_writer_new(&writer, &err));
+    CHECK_OK(slu_file_write(path, write_snapshot(writer), false, &err));
+    CHECK_OK(slu_file_map(path, SLU_SNAPSHOT_BYTES_MAX, &mapped, &err));
+    CHECK_OK(slu_snapshot_reader_mapped(&mapped, &reader, &err));
+    assert_int_equal(mapped.bytes, 0);
+    CHECK_OK(slu_file_remove(path, &err)); /* whoever reads it does not mind */
+    CHECK_OK(slu_snapshot_entry(reader, 2, 0, &group, &tag, &entry, &err));
+    assert_true(slu_view_is(entry, "splits"));
+    slu_snapshot_reader_free(&reader);
+    slu_snapshot_writer_free(&writer);
+    CHECK_OK(slu_file_write(path, slu_view_of_text("no snapshot at all, whatever its length"), false, &err));
+    CHECK_OK(slu_file_map(path, SLU_SNAPSHOT_BYTES_MAX, &mapped, &err));
+    CHECK_STATUS(slu_snapshot_reader_mapped(&mapped, &reader, &err), SLU_CORRUPT);
+    slu_file_unmap(&mapped);
+    CHECK_OK(slu_file_remove(path, &err));
+}
+
+static void
 every_damaged_byte_of_a_snapshot_is_noticed(void **state)
 {
     (void)state;
@@ -264,6 +294,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_is_read_as_it_was_written),
+        cmocka_unit_test(a_mapped_file_is_read_where_it_lies),
         cmocka_unit_test(every_damaged_byte_of_a_snapshot_is_noticed),
         cmocka_unit_test(a_manifest_survives_and_its_damage_does_not_pass),
         cmocka_unit_test(a_path_out_of_the_directory_is_refused),

@@ -190,8 +190,10 @@ random_steps_agree(bool variable, int64_t ttl)
 
     /* Snapshot, and restore into two states that share the key groups. */
     CHECK_OK(slu_state_snapshot(state, keep_group, &snapshot, &err));
-    for (int half = 0; half < 2; half++)
+    for (int half = 0; half < 2; half++) {
         CHECK_OK(open_state(&spec, &account, &halves[half]));
+        CHECK_OK(slu_state_expect(halves[half], (uint64_t)half * 8192, &err));
+    }
     for (uint32_t g = 0; g < 128; g++)
         if (snapshot.used[g])
             CHECK_OK(slu_state_restore(halves[g / 64], slu_buf_view(&snapshot.groups[g]), now, &err));
