@@ -15,6 +15,7 @@
 #define WAITING 0
 #define PENDING 1
 #define FINALIZING 2
+#define RETRY_MS 500
 
 struct slu_coordinator {
     slu_coordinator_spec spec;
@@ -108,15 +109,17 @@ leave(slu_coordinator *c)
 
 /* The pending checkpoint will not be. Counts once per id. */
 static void
-abort_pending(slu_coordinator *c, const char *reason)
+abort_pending(slu_coordinator *c, uint32_t task, const char *reason)
 {
     const bool must = !c->fresh_done; /* without checkpoint 0 the sources would wait for ever */
     slu_action *action = act(c, SLU_ACTION_ABORT, c->pending);
     (void)snprintf(action->reason, sizeof action->reason, "%s", reason);
+    action->task = task;
     c->failures++;
     if (c->failures > c->spec.tolerated_failures || must) {
         slu_action *fail = act(c, SLU_ACTION_FAIL, c->pending);
         (void)snprintf(fail->reason, sizeof fail->reason, "checkpoint %lld: %s", (long long)c->pending, reason);
+        fail->task = task;
         c->failed = true;
     }
     leave(c);
@@ -181,7 +184,7 @@ slu_coordinator_decline(slu_coordinator *c, uint32_t task, int64_t checkpoint, c
     if (c->phase != PENDING || checkpoint != c->pending)
         return;
     (void)snprintf(text, sizeof text, "declined by task %u: %.200s", task, reason);
-    abort_pending(c, text);
+    abort_pending(c, task, text);
 }
 
 void
@@ -228,7 +231,27 @@ slu_coordinator_finalized(slu_coordinator *c, int64_t checkpoint, const slu_erro
         return;
     }
     (void)snprintf(text, sizeof text, "not made whole: %.200s", failure->message);
-    abort_pending(c, text);
+    abort_pending(c, SLU_ACTION_NO_TASK, text);
+}
+
+/* Whoever has not acknowledged it is late; the first of them is named. */
+static void
+late(slu_coordinator *c)
+{
+    char text[128];
+    uint32_t task = 0;
+    while (task + 1 < c->spec.task_count && (c->tasks[task] & ACKED) != 0)
+        task++;
+    (void)snprintf(text, sizeof text, "it took longer than its timeout: late are %u of %u tasks, task %u the first of them",
+                   c->spec.task_count - c->acked, c->spec.task_count, task);
+    abort_pending(c, task, text);
+}
+
+/* One that nobody waits an interval for comes at once; behind one that failed a little later, or a full disk would be asked for ever. */
+static int64_t
+at_once_ms(const slu_coordinator *c)
+{
+    return c->failures == 0 ? 0 : c->last_end_ms + RETRY_MS;
 }
 
 void
@@ -238,7 +261,7 @@ slu_coordinator_step(slu_coordinator *c, int64_t now_ms, int64_t wall_ms)
     if (c->finished || c->failed)
         return;
     if (c->phase == PENDING && c->spec.timeout_ms > 0 && now_ms - c->triggered_ms >= c->spec.timeout_ms)
-        abort_pending(c, "it took longer than its timeout");
+        late(c);
     if (c->failed || c->phase != WAITING || c->running < c->spec.task_count)
         return;
     if (!c->started) {
@@ -248,7 +271,7 @@ slu_coordinator_step(slu_coordinator *c, int64_t now_ms, int64_t wall_ms)
     const bool all_ended = c->ended == c->spec.task_count;
     if (!c->fresh_done) {
         trigger(c, 0, wall_ms);
-    } else if (all_ended || c->requested != 0 || now_ms >= c->trigger_at_ms) {
+    } else if (((all_ended || c->requested != 0) && now_ms >= at_once_ms(c)) || now_ms >= c->trigger_at_ms) {
         trigger(c, c->requested_flags | (all_ended ? c->final_flags : 0), wall_ms);
         c->requested = c->requested_flags = 0;
     }
@@ -276,7 +299,10 @@ slu_coordinator_deadline(const slu_coordinator *c)
         return c->spec.timeout_ms > 0 ? c->triggered_ms + c->spec.timeout_ms : INT64_MAX;
     if (c->phase != WAITING || c->running < c->spec.task_count)
         return INT64_MAX;
-    return !c->started || !c->fresh_done || c->requested != 0 || c->ended == c->spec.task_count ? 0 : c->trigger_at_ms;
+    if (!c->started || !c->fresh_done)
+        return 0;
+    const bool at_once = c->requested != 0 || c->ended == c->spec.task_count;
+    return at_once && at_once_ms(c) < c->trigger_at_ms ? at_once_ms(c) : c->trigger_at_ms;
 }
 
 const slu_ack *

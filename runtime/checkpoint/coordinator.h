@@ -50,6 +50,7 @@ typedef struct slu_ack {
 #define SLU_ACTION_COMPLETE 3 /* tell every task */
 #define SLU_ACTION_ABORT 4    /* tell every task; `reason` says why */
 #define SLU_ACTION_DROP 5     /* remove a subsumed checkpoint's files */
+#define SLU_ACTION_NO_TASK UINT32_MAX
 #define SLU_ACTION_FAIL 6     /* the job has to restart: `reason` */
 #define SLU_ACTION_FINISHED 7 /* the final checkpoint is whole: the job is done */
 
@@ -59,6 +60,7 @@ typedef struct slu_action {
     int64_t checkpoint;
     int64_t wall_ms;
     bool final;
+    uint32_t task; /* ABORT, FAIL: which was late or declined; SLU_ACTION_NO_TASK: none */
     char reason[256];
 } slu_action;
 

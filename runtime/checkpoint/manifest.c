@@ -195,16 +195,20 @@ slu_checkpoint_path(slu_buf *out, const char *dir, const char *job_id, int64_t c
 }
 
 slu_status
+slu_manifest_put(const slu_stores *stores, slu_view encoded, int64_t checkpoint, const char *directory, bool sync, slu_error *err)
+{
+    char path[SLU_PATH_BYTES_MAX];
+    (void)snprintf(path, sizeof path, "%s/%s", directory, SLU_MANIFEST_NAME);
+    return slu_error_in(err, slu_place_create(stores, path, encoded, sync, err), "manifest of checkpoint %" PRId64, checkpoint);
+}
+
+slu_status
 slu_manifest_create(const slu_stores *stores, const slu_manifest *manifest, const char *directory, bool sync, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
-    char path[SLU_PATH_BYTES_MAX];
     slu_buf_init(&bytes, SLU_MANIFEST_BYTES_MAX);
     SLU_TRY(slu_manifest_encode(manifest, &bytes, err));
-    (void)snprintf(path, sizeof path, "%s/%s", directory, SLU_MANIFEST_NAME);
-    SLU_TRY_IN(slu_place_create(stores, path, slu_buf_view(&bytes), sync, err), err, "manifest of checkpoint %lld",
-               (long long)manifest->checkpoint);
-    return SLU_OK;
+    return slu_manifest_put(stores, slu_buf_view(&bytes), manifest->checkpoint, directory, sync, err);
 }
 
 slu_status

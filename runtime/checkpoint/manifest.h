@@ -61,6 +61,9 @@ void slu_manifest_free(slu_manifest **manifest);
 /* `directory` exists and holds the files, which whoever wrote them has synced: the manifest makes them count. */
 SLU_CHECK slu_status slu_manifest_create(const slu_stores *stores, const slu_manifest *manifest, const char *directory,
                                          bool sync, slu_error *err);
+/* The same of an encoded one. */
+SLU_CHECK slu_status slu_manifest_put(const slu_stores *stores, slu_view encoded, int64_t checkpoint, const char *directory, bool sync,
+                                      slu_error *err);
 /* From a chk-N or savepoint directory. */
 SLU_CHECK slu_status slu_manifest_load(const slu_stores *stores, const char *directory, slu_manifest **out, slu_error *err);
 /* The newest whole checkpoint below <dir>/<job id>. NOTFOUND: none. CORRUPT: it is damaged; an older one is not taken in its place, for

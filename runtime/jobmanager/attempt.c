@@ -23,27 +23,101 @@ attempt_free(job *j)
 
 /* ---- Beginning --------------------------------------------------------------------------------------------------------------- */
 
-/* The newest whole checkpoint of the job, else what the user asked for; NULL: a fresh start. */
-static slu_status
-restore_find(slu_jobmanager *jm, const job *j, slu_manifest **out, slu_error *err)
+#define LOOK_AGAIN_MS 2000
+
+bool
+attempt_is_remote(const slu_jobmanager *jm, const job *j)
 {
-    slu_error ignored = {0};
-    slu_status status = slu_manifest_load_latest(jm->spec.stores, attempt_checkpoint_dir(jm, j), j->id, out, &ignored);
+    return !slu_place_is_local(attempt_checkpoint_dir(jm, j)) || !slu_place_is_local(j->restore);
+}
+
+static slu_status
+asked_for(const slu_stores *stores, const char *place, const slu_graph *graph, bool non_restored, slu_manifest **out, slu_error *err)
+{
+    SLU_AUTO(slu_manifest_free) slu_manifest *manifest = NULL;
+    slu_status status = slu_manifest_load(stores, place, &manifest, err);
     if (status == SLU_OK)
-        return SLU_OK;
-    if (status != SLU_NOTFOUND)
-        return slu_error_set(err, status, "%s", ignored.message);
-    if (j->restore[0] == 0)
-        return SLU_OK;
+        status = slu_restore_check(manifest, graph, non_restored, err);
+    if (status == SLU_OK)
+        *out = slu_take(&manifest);
+    return slu_error_in(err, status, "restore from %s", place);
+}
+
+slu_status
+attempt_restore_check(slu_jobmanager *jm, const job *j, slu_error *err)
+{
     slu_manifest *manifest = NULL;
-    status = slu_manifest_load(jm->spec.stores, j->restore, &manifest, err);
-    if (status == SLU_OK)
-        status = slu_restore_check(manifest, j->graph, j->non_restored, err);
-    if (status != SLU_OK)
-        slu_manifest_free(&manifest);
-    else
-        *out = manifest;
-    return slu_error_in(err, status, "restore from %s", j->restore);
+    if (j->restore[0] == 0 || attempt_is_remote(jm, j))
+        return SLU_OK;
+    const slu_status status = asked_for(jm->spec.stores, j->restore, j->graph, j->non_restored, &manifest, err);
+    slu_manifest_free(&manifest);
+    return status;
+}
+
+/* The newest whole checkpoint of the job, else what the user asked for; nothing: a fresh start. */
+static void
+look_run(errand *e)
+{
+    e->status = slu_manifest_load_latest(e->stores, e->dir, e->job_id, &e->manifest, &e->error);
+    if (e->status != SLU_NOTFOUND)
+        return;
+    memset(&e->error, 0, sizeof e->error);
+    e->status = e->place[0] == 0
+                    ? SLU_OK
+                    : asked_for(e->stores, e->place, e->graph, e->non_restored, &e->manifest, &e->error);
+}
+
+static bool
+is_away(const errand *e)
+{
+    const bool remote = !slu_place_is_local(e->dir) || !slu_place_is_local(e->place);
+    return remote && (e->status == SLU_IO || e->status == SLU_TIMEOUT);
+}
+
+/* A store that does not answer now is asked again: the job was running, or waits for slots, too. */
+static void
+look_done(slu_jobmanager *jm, job *j, errand *e)
+{
+    const bool away = is_away(e) && j->asker == 0;
+    j->look.state = away ? LOOK_NONE : LOOK_DONE;
+    j->look.again_ms = jm_now(jm) + (away ? LOOK_AGAIN_MS : 0);
+    j->look.status = e->status;
+    j->look.error = e->error;
+    j->look.manifest = slu_take(&e->manifest);
+    if (away)
+        slu_log_warn(jm->spec.env, "STORE-AWAY", "job %s waits for its checkpoints: %s", j->name, e->error.message);
+    if (j->state == JOB_RESTARTING)
+        j->deadline = j->look.again_ms;
+    submit_answer(jm, j, e->status == SLU_OK ? NULL : &e->error);
+}
+
+/* AGAIN: the store was asked. */
+static slu_status
+attempt_look(slu_jobmanager *jm, job *j, slu_error *err)
+{
+    if (j->look.state == LOOK_NONE && jm_now(jm) >= j->look.again_ms) {
+        errand *e = errand_new(jm, j, look_run, look_done);
+        if (e == NULL)
+            return slu_error_set(err, SLU_NOMEM, "no memory to look for a checkpoint");
+        (void)snprintf(e->place, sizeof e->place, "%s", j->restore);
+        e->graph = j->graph;
+        e->non_restored = j->non_restored;
+        j->look.state = LOOK_UNDER_WAY;
+        errand_do(jm, j, e);
+    }
+    return j->look.state == LOOK_DONE ? SLU_OK : SLU_AGAIN;
+}
+
+static slu_status
+restore_find(slu_jobmanager *jm, job *j, slu_manifest **out, slu_error *err)
+{
+    SLU_TRY(attempt_look(jm, j, err));
+    const slu_status status = j->look.status;
+    j->look.state = LOOK_NONE;
+    *out = slu_take(&j->look.manifest);
+    if (status != SLU_OK && err != NULL)
+        *err = j->look.error;
+    return status;
 }
 
 /* The newest checkpoint that the store knows to be whole; the newest one there is never dropped. */
@@ -138,6 +212,8 @@ attempt_restore(slu_jobmanager *jm, job *j, slu_error *err)
 slu_status
 attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
 {
+    if (attempt_is_remote(jm, j))
+        SLU_TRY(attempt_look(jm, j, err));
     SLU_TRY(attempt_place(jm, j, err));
     slu_status status = attempt_restore(jm, j, err);
     if (status == SLU_OK) {
@@ -189,6 +265,18 @@ members_take_up(slu_jobmanager *jm, job *j, const slu_message *placed, slu_error
     return SLU_OK;
 }
 
+/* The same from what the store of jobs knows: the attempt runs on, whether its checkpoints can be reached now or not. */
+static slu_status
+attempt_remember(slu_jobmanager *jm, job *j, const slu_message *placed, slu_error *err)
+{
+    int64_t whole = -1;
+    SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, checkpoint_whole, &whole, err));
+    j->own = whole >= 0;
+    j->completed = j->own ? whole : placed->checkpoint;
+    (void)snprintf(j->restored, sizeof j->restored, "%s", placed->restore);
+    return SLU_OK;
+}
+
 /* The attempt that ran when the last job manager died. */
 slu_status
 attempt_take_up(slu_jobmanager *jm, job *j, slu_view bytes, slu_error *err)
@@ -205,7 +293,7 @@ attempt_take_up(slu_jobmanager *jm, job *j, slu_view bytes, slu_error *err)
         status = members_take_up(jm, j, &placed, err);
     }
     if (status == SLU_OK)
-        status = attempt_restore(jm, j, err);
+        status = attempt_is_remote(jm, j) ? attempt_remember(jm, j, &placed, err) : attempt_restore(jm, j, err);
     if (status == SLU_OK) {
         j->attempt = placed.attempt;
         status = attempt_coordinator(jm, j, err);

@@ -72,33 +72,61 @@ manifest_fill(slu_jobmanager *jm, const job *j, const slu_action *action, slu_ma
     return SLU_OK;
 }
 
+static void
+directory_of(const errand *e, char out[SLU_PATH_BYTES_MAX])
+{
+    (void)snprintf(out, SLU_PATH_BYTES_MAX, "%.4000s/%s/chk-%" PRId64, e->dir, e->job_id, e->checkpoint);
+}
+
+static void
+finalize_run(errand *e)
+{
+    char directory[SLU_PATH_BYTES_MAX];
+    directory_of(e, directory);
+    if (e->status == SLU_OK)
+        e->status = slu_place_make_dir(e->stores, directory, &e->error);
+    if (e->status == SLU_OK)
+        e->status = slu_manifest_put(e->stores, slu_buf_view(&e->data), e->checkpoint, directory, true, &e->error);
+}
+
+static void
+finalize_done(slu_jobmanager *jm, job *j, errand *e)
+{
+    char directory[SLU_PATH_BYTES_MAX];
+    const bool whole = e->status == SLU_OK;
+    const bool present = !j->ending && j->coordinator != NULL && j->attempt_id == e->attempt_id;
+    directory_of(e, directory);
+    if (e->status == SLU_CONFLICT && present) /* we are the zombie */
+        job_fail(jm, j, true, "checkpoint %" PRId64 " was made whole by another job manager: %s", e->checkpoint, e->error.message);
+    checkpoint_note(jm, j, e->checkpoint, whole ? "COMPLETED" : "FAILED", e->bytes, whole ? "" : e->error.message);
+    if (!present || j->coordinator == NULL)
+        return;
+    if (whole)
+        savepoints_whole(jm, j, e->checkpoint, directory, e->bytes);
+    if (e->final || !savepoints_stop_writes(j, e->checkpoint)) /* else it is said when the savepoint is there, or is not */
+        slu_coordinator_finalized(j->coordinator, e->checkpoint, whole ? NULL : &e->error);
+}
+
 /* Rule of the coordinator: the manifest, made last and exclusively, makes a checkpoint whole. */
 static void
 finalize(slu_jobmanager *jm, job *j, const slu_action *action)
 {
-    slu_error err = {0};
     slu_manifest manifest = {0};
-    slu_buf directory;
-    int64_t bytes = 0;
-    slu_buf_init(&directory, SLU_PATH_BYTES_MAX);
+    errand *e = errand_new(jm, j, finalize_run, finalize_done);
+    if (e == NULL) {
+        const slu_error none = {.status = SLU_NOMEM, .message = "no memory for its manifest"};
+        slu_coordinator_finalized(j->coordinator, action->checkpoint, &none);
+        return;
+    }
+    e->checkpoint = action->checkpoint;
+    e->final = action->final;
     slu_arena_init(&manifest.arena, SLU_MANIFEST_BYTES_MAX);
-    slu_checkpoint_path(&directory, attempt_checkpoint_dir(jm, j), j->id, action->checkpoint);
-    slu_status status = slu_place_make_dir(jm->spec.stores, slu_buf_cstr(&directory), &err);
-    if (status == SLU_OK)
-        status = manifest_fill(jm, j, action, &manifest, &bytes, &err);
-    if (status == SLU_OK)
-        status = slu_manifest_create(jm->spec.stores, &manifest, slu_buf_cstr(&directory), true, &err);
-    if (status == SLU_CONFLICT) /* we are the zombie */
-        job_fail(jm, j, true, "checkpoint %" PRId64 " was made whole by another job manager: %s", action->checkpoint, err.message);
-    checkpoint_note(jm, j, action->checkpoint, status == SLU_OK ? "COMPLETED" : "FAILED", bytes,
-                    status == SLU_OK ? "" : err.message);
-    if (status == SLU_OK)
-        savepoints_whole(jm, j, action->checkpoint, slu_buf_cstr(&directory), bytes);
-    if (action->final ||
-        !savepoints_stop_writes(j, action->checkpoint)) /* else it is said when the savepoint is there, or is not */
-        slu_coordinator_finalized(j->coordinator, action->checkpoint, status == SLU_OK ? NULL : &err);
+    slu_buf_init(&e->data, SLU_MANIFEST_BYTES_MAX);
+    e->status = manifest_fill(jm, j, action, &manifest, &e->bytes, &e->error);
+    if (e->status == SLU_OK)
+        e->status = slu_manifest_encode(&manifest, &e->data, &e->error);
     slu_arena_fini(&manifest.arena);
-    slu_buf_fini(&directory);
+    errand_do(jm, j, e);
 }
 
 static void
@@ -116,13 +144,43 @@ trigger(slu_jobmanager *jm, job *j, const slu_action *action)
             .kind = SLU_MESSAGE_TRIGGER, .checkpoint = action->checkpoint, .start_ms = action->wall_ms, .flags = action->flags});
 }
 
+/* ---- Removals: what cannot be removed is kept, and told */
+
+static void
+removal_done(slu_jobmanager *jm, job *j, errand *e)
+{
+    slu_error err = {0};
+    if (e->status != SLU_OK)
+        slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, e->error.message);
+    if (e->checkpoint >= 0 && slu_jobstore_drop_checkpoint(jm->spec.store, j->id, e->checkpoint, &err) != SLU_OK)
+        slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+}
+
+/* `dropped`: the checkpoint that the store of jobs forgets; -1: none. */
+static void
+removal(slu_jobmanager *jm, job *j, errand_run *run, int64_t below, int64_t dropped)
+{
+    errand *e = errand_new(jm, j, run, removal_done);
+    if (e == NULL)
+        return;
+    e->background = true;
+    e->bytes = below;
+    e->checkpoint = dropped;
+    errand_do(jm, j, e);
+}
+
+static void
+sweep_run(errand *e)
+{
+    e->status = slu_checkpoint_sweep(e->stores, e->dir, e->job_id, e->bytes, &e->error);
+}
+
 /* Every task is beyond the aborted ones when a later one is whole: nobody writes there any more. */
 static void
 sweep(slu_jobmanager *jm, job *j, int64_t below)
 {
-    slu_error err = {0};
-    if (j->sweep && slu_checkpoint_sweep(jm->spec.stores, attempt_checkpoint_dir(jm, j), j->id, below, &err) != SLU_OK)
-        slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
+    if (j->sweep)
+        removal(jm, j, sweep_run, below, -1);
     j->sweep = false;
 }
 
@@ -158,43 +216,61 @@ attempt_path_load(slu_jobmanager *jm, job *j, slu_error *err)
     return slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, path_take, j, err);
 }
 
+static void
+forget_run(errand *e)
+{
+    char path[SLU_PATH_BYTES_MAX];
+    (void)snprintf(path, sizeof path, "%.4000s/%s", e->dir, e->job_id);
+    e->status = slu_place_remove_dir(e->stores, path, &e->error);
+}
+
 void
 attempt_forget_checkpoints(slu_jobmanager *jm, job *j)
 {
-    slu_error err = {0};
-    char path[SLU_PATH_BYTES_MAX];
-    (void)snprintf(path, sizeof path, "%.4000s/%s", attempt_checkpoint_dir(jm, j), j->id);
-    if (slu_place_remove_dir(jm->spec.stores, path, &err) != SLU_OK)
-        slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
-    else if (j->completed >= 0 && slu_jobstore_drop_checkpoint(jm->spec.store, j->id, j->completed, &err) != SLU_OK)
-        slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+    removal(jm, j, forget_run, -1, j->completed);
     j->path[0] = 0;
+}
+
+static void
+drop_run(errand *e)
+{
+    e->status = slu_checkpoint_remove(e->stores, e->dir, e->job_id, e->checkpoint, &e->error);
 }
 
 void
 attempt_drop(slu_jobmanager *jm, job *j, int64_t checkpoint)
 {
-    slu_error err = {0};
-    if (savepoints_hold(j, checkpoint))
+    if (!savepoints_hold(j, checkpoint))
+        removal(jm, j, drop_run, -1, checkpoint);
+}
+
+/* The reason, with the name of the task in it. */
+static void
+reason_text(const job *j, const slu_action *action, char *out, size_t bytes)
+{
+    if (action->task >= j->layout->task_count) {
+        (void)snprintf(out, bytes, "%s", action->reason);
         return;
-    if (slu_checkpoint_remove(jm->spec.stores, attempt_checkpoint_dir(jm, j), j->id, checkpoint, &err) != SLU_OK)
-        slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, err.message);
-    if (slu_jobstore_drop_checkpoint(jm->spec.store, j->id, checkpoint, &err) != SLU_OK)
-        slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+    }
+    const slu_task *task = &j->layout->tasks[action->task];
+    (void)snprintf(out, bytes, "%s (%s[%" PRIu32 "])", action->reason, j->layout->vertices[task->vertex].name, task->subtask);
 }
 
 /* A stop that came to nothing is tried again; one that was to leave a savepoint is given up. */
 static void
 abort_checkpoint(slu_jobmanager *jm, job *j, const slu_action *action)
 {
-    checkpoint_note(jm, j, action->checkpoint, "FAILED", 0, action->reason);
+    char reason[512];
+    reason_text(j, action, reason, sizeof reason);
+    checkpoint_note(jm, j, action->checkpoint, "FAILED", 0, reason);
+    slu_log_warn(jm->spec.env, "CHECKPOINT-FAILED", "job %s checkpoint %" PRId64 ": %s", j->name, action->checkpoint, reason);
     attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_ABORT, .checkpoint = action->checkpoint});
     j->sweep = true;
-    savepoints_aborted(jm, j, action->checkpoint, action->reason);
+    savepoints_aborted(jm, j, action->checkpoint, reason);
     if (j->stop_after != action->checkpoint)
         return;
     j->stop_after = -1;
-    rescale_failed(jm, j, action->reason);
+    rescale_failed(jm, j, reason);
     if (j->stopping)
         slu_coordinator_request(j->coordinator, SLU_BARRIER_STOP);
 }
@@ -202,13 +278,17 @@ abort_checkpoint(slu_jobmanager *jm, job *j, const slu_action *action)
 static void
 act(slu_jobmanager *jm, job *j, const slu_action *action)
 {
+    char reason[512];
     switch (action->kind) {
     case SLU_ACTION_TRIGGER: trigger(jm, j, action); break;
     case SLU_ACTION_FINALIZE: finalize(jm, j, action); break;
     case SLU_ACTION_COMPLETE: complete(jm, j, action); break;
     case SLU_ACTION_ABORT: abort_checkpoint(jm, j, action); break;
     case SLU_ACTION_DROP: attempt_drop(jm, j, action->checkpoint); break;
-    case SLU_ACTION_FAIL: job_fail(jm, j, false, "checkpoint %" PRId64 ": %s", action->checkpoint, action->reason); break;
+    case SLU_ACTION_FAIL:
+        reason_text(j, action, reason, sizeof reason);
+        job_fail(jm, j, false, "checkpoint %" PRId64 ": %s", action->checkpoint, reason);
+        break;
     default: break; /* FINISHED: the tasks say so themselves, once they have committed */
     }
 }

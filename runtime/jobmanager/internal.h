@@ -10,6 +10,9 @@
 #include "plan/layout.h"
 #include "plan/restart.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #define ID_BYTES 33
 #define HOST_BYTES 256
 #define BOOT_BYTES 64
@@ -72,6 +75,50 @@ typedef struct waiter {
 typedef struct savepoint savepoint; /* savepoints.c */
 typedef struct rescale rescale;     /* rescale.c */
 
+/* What a job wants from the place of its checkpoints (errands.c). `run` is on a thread of its own if that is a store, and touches
+ * nothing but the errand; `done` is on the loop. */
+typedef struct errand errand;
+typedef void errand_run(errand *e);
+typedef void errand_done(slu_jobmanager *jm, job *j, errand *e);
+
+struct errand {
+    errand *next;
+    errand_run *run;
+    errand_done *done;
+    bool background; /* a removal: nothing waits for it */
+    bool begun, threaded;
+    atomic_bool over;
+    pthread_t thread;
+    slu_status status;
+    slu_error error;
+    const slu_stores *stores;
+    char job_id[ID_BYTES];
+    uint64_t attempt_id;
+    char dir[SLU_PATH_BYTES_MAX];   /* of the job's checkpoints */
+    char place[SLU_PATH_BYTES_MAX]; /* what it is about, if it is another place; "": it is not */
+    int64_t checkpoint;
+    bool final;
+    int64_t bytes;
+    slu_buf data;            /* to be written */
+    const slu_graph *graph;  /* to be restored: no plan changes between two attempts */
+    bool non_restored;
+    slu_manifest *manifest;  /* what was found; NULL: nothing */
+    savepoint *savepoint;    /* that asked */
+};
+
+#define LOOK_NONE 0
+#define LOOK_UNDER_WAY 1
+#define LOOK_DONE 2
+
+/* What a new attempt would begin from, as the place of the checkpoints answered. */
+typedef struct look {
+    uint32_t state;
+    slu_status status;
+    slu_error error;
+    slu_manifest *manifest;
+    int64_t again_ms; /* it did not answer: not before */
+} look;
+
 typedef struct metric {
     uint32_t task;
     char name[96];
@@ -122,6 +169,9 @@ struct job {
     slu_coordinator *coordinator;
     waiter *waiters;
     savepoint *savepoints;
+    errand *errands;
+    look look;
+    uint64_t asker, asked; /* who submitted it and waits for the first look; 0: nobody */
     rescale *rescale;
     metric *metrics;
     uint32_t metric_count, metric_capacity;
@@ -223,6 +273,11 @@ void attempt_kill(slu_jobmanager *jm, job *j);
 void attempt_stop(slu_jobmanager *jm, job *j);
 const char *attempt_checkpoint_dir(const slu_jobmanager *jm, const job *j);
 
+/* What the user wants it to begin from, when that is at hand: a missing or torn savepoint is refused before the job is accepted. */
+SLU_CHECK slu_status attempt_restore_check(slu_jobmanager *jm, const job *j, slu_error *err);
+/* The place of its checkpoints, or of what it is restored from, is a store. */
+bool attempt_is_remote(const slu_jobmanager *jm, const job *j);
+
 /* ---- placement.c */
 /* Fills the job's members and its placement. AGAIN: not enough slots. */
 SLU_CHECK slu_status attempt_place(slu_jobmanager *jm, job *j, slu_error *err);
@@ -235,6 +290,14 @@ void attempt_drop(slu_jobmanager *jm, job *j, int64_t checkpoint);
 SLU_CHECK slu_status attempt_path_load(slu_jobmanager *jm, job *j, slu_error *err);
 /* A job that finished by itself has nothing to go on from. */
 void attempt_forget_checkpoints(slu_jobmanager *jm, job *j);
+
+/* ---- errands.c */
+errand *errand_new(slu_jobmanager *jm, const job *j, errand_run *run, errand_done *done); /* NULL: no memory */
+/* Takes it. */
+void errand_do(slu_jobmanager *jm, job *j, errand *e);
+void errands_tick(slu_jobmanager *jm, job *j);
+int64_t errands_deadline(const slu_jobmanager *jm, const job *j);
+void errands_free(job *j); /* waits for what is under way */
 
 /* ---- savepoints.c */
 /* OK: the answer comes later. INVALID, CONFLICT, UNSUPPORTED, NOMEM. */
@@ -262,6 +325,7 @@ void rescale_failed(slu_jobmanager *jm, job *j, const char *why);
 void rescale_free(job *j);
 
 /* ---- requests.c */
+void submit_answer(slu_jobmanager *jm, job *j, const slu_error *failure); /* whoever waits for the first look; NULL: it is fine */
 void client_message(slu_jobmanager *jm, peer *from, const slu_message *message, slu_view bytes);
 void waiters_answer(slu_jobmanager *jm, job *j, bool all);
 void forward_answer(slu_jobmanager *jm, const slu_message *message);

@@ -125,6 +125,8 @@ job_free(job *j)
 {
     attempt_free(j);
     savepoints_free(j);
+    errands_free(j);
+    slu_manifest_free(&j->look.manifest);
     rescale_free(j);
     while (j->waiters != NULL) {
         waiter *next = j->waiters->next;
@@ -245,7 +247,7 @@ jobs_forget(slu_jobmanager *jm)
     for (job **at = &jm->jobs; over > SLU_JOBS_OVER_MAX && *at != NULL;) {
         job *j = *at;
         slu_error err = {0};
-        if (!job_over(j) || job_has_peer(jm, j)) {
+        if (!job_over(j) || job_has_peer(jm, j) || j->errands != NULL) {
             at = &j->next;
             continue;
         }
@@ -274,6 +276,8 @@ job_submit(slu_jobmanager *jm, const slu_message *submit, slu_view bytes, job **
     j->created_ms = j->start_ms = slu_wall_ms(jm->spec.env);
     j->deadline = jm_now(jm) + SLU_RESOURCES_MS;
     slu_status status = job_fill(j, bytes, true, err);
+    if (status == SLU_OK)
+        status = attempt_restore_check(jm, j, err);
     if (status == SLU_OK) {
         const slu_job_record record = record_of(j, slu_view_of(NULL, 0));
         status = slu_jobstore_add_job(jm->spec.store, &record, err);
@@ -544,7 +548,10 @@ job_start(slu_jobmanager *jm, job *j)
 static void
 job_late(slu_jobmanager *jm, job *j)
 {
-    if (j->state == JOB_CREATED) {
+    if (j->state == JOB_CREATED && attempt_is_remote(jm, j) && j->look.state != LOOK_DONE) {
+        (void)snprintf(j->failure, sizeof j->failure, "the store of its checkpoints gave no answer: %.400s", j->look.error.message);
+        job_set_state(jm, j, JOB_FAILED);
+    } else if (j->state == JOB_CREATED) {
         (void)snprintf(j->failure, sizeof j->failure, "no %" PRIu32 " free slots within %d s: start another task manager",
                        job_slots(j), SLU_RESOURCES_MS / 1000);
         job_set_state(jm, j, JOB_FAILED);
@@ -560,6 +567,7 @@ job_tick(slu_jobmanager *jm, job *j)
 {
     const int64_t now = jm_now(jm);
     waiters_answer(jm, j, false);
+    errands_tick(jm, j);
     savepoints_tick(jm, j);
     if (job_over(j))
         return;
@@ -585,9 +593,12 @@ job_deadline(const slu_jobmanager *jm, const job *j)
     for (const waiter *w = j->waiters; w != NULL; w = w->next)
         deadline = SLU_MIN(deadline, w->deadline);
     deadline = SLU_MIN(deadline, savepoints_deadline(jm, j));
+    deadline = SLU_MIN(deadline, errands_deadline(jm, j));
     if (job_over(j))
         return deadline;
     deadline = SLU_MIN(deadline, j->look_ms);
+    if (j->state == JOB_CREATED && j->look.state == LOOK_NONE && j->look.again_ms > jm_now(jm))
+        deadline = SLU_MIN(deadline, j->look.again_ms);
     if (j->ending)
         deadline = SLU_MIN(j->kill_ms, j->look_ms);
     else if (j->coordinator != NULL && j->begun)

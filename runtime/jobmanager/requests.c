@@ -387,15 +387,38 @@ job_request(slu_jobmanager *jm, peer *from, const slu_message *message, slu_erro
     return SLU_OK;
 }
 
+void
+submit_answer(slu_jobmanager *jm, job *j, const slu_error *failure)
+{
+    if (j->asker == 0)
+        return;
+    if (failure == NULL)
+        done(jm, j->asker, j->asked, j);
+    else
+        fail(jm, j->asker, j->asked, failure);
+    j->asker = j->asked = 0;
+}
+
+/* What it is to begin from is in a store: whoever submits hears when that was found good. */
+static slu_status
+submit(slu_jobmanager *jm, const peer *from, const slu_message *message, slu_view bytes, slu_error *err)
+{
+    job *j = NULL;
+    SLU_TRY(job_submit(jm, message, bytes, &j, err));
+    if (j->restore[0] == 0 || !attempt_is_remote(jm, j)) {
+        done(jm, from->number, message->request, j);
+    } else {
+        j->asker = from->number;
+        j->asked = message->request;
+    }
+    return SLU_OK;
+}
+
 static slu_status
 request_take(slu_jobmanager *jm, peer *from, const slu_message *message, slu_view bytes, slu_error *err)
 {
-    job *j = NULL;
     switch (message->kind) {
-    case SLU_MESSAGE_SUBMIT:
-        SLU_TRY(job_submit(jm, message, bytes, &j, err));
-        done(jm, from->number, message->request, j);
-        return SLU_OK;
+    case SLU_MESSAGE_SUBMIT: return submit(jm, from, message, bytes, err);
     case SLU_MESSAGE_LIST: list_answer(jm, from, message->request); return SLU_OK;
     case SLU_MESSAGE_OVERVIEW: cluster_answer(jm, from, message->request); return SLU_OK;
     case SLU_MESSAGE_DESCRIBE:

@@ -14,8 +14,9 @@
 #define LOOK_MS 10        /* how often a thread at work is looked at */
 #define SAVEPOINTS_MAX 16 /* of one job at a time: each becomes a thread that copies */
 
-/* WAITING: no checkpoint was triggered for it. PENDING: one was. WRITING: that is whole, and the thread is at work. */
-enum { WAITING, PENDING, WRITING };
+/* CHECKING: the store it is to lie in is asked whether it takes anything. WAITING: no checkpoint was triggered for it. PENDING: one was.
+ * WRITING: that is whole, and the thread is at work. */
+enum { CHECKING, WAITING, PENDING, WRITING };
 
 struct savepoint {
     savepoint *next;
@@ -81,6 +82,62 @@ place_check(const char *path, slu_error *err)
     return access(path, W_OK | X_OK) == 0 ? SLU_OK : slu_errno_set(err, errno, "write into", path);
 }
 
+static void
+savepoint_begin(slu_jobmanager *jm, job *j, savepoint *s)
+{
+    s->state = WAITING;
+    if ((s->flags & SLU_STOP_AFTER) != 0)
+        job_stop(jm, j, s->flags);
+    if ((s->flags & SLU_STOP_DRAIN) != 0) /* of the state behind the end of every source, not of one on the way there */
+        slu_coordinator_request_final(j->coordinator, SLU_BARRIER_SAVEPOINT);
+    else
+        slu_coordinator_request(j->coordinator, SLU_BARRIER_SAVEPOINT);
+}
+
+/* The same of a store: it takes something, and removes it. */
+static void
+probe_run(errand *e)
+{
+    char name[SLU_PATH_BYTES_MAX];
+    (void)snprintf(name, sizeof name, "%.4000s/.sluice-%" PRIx64, e->place, (uint64_t)e->checkpoint);
+    e->status = slu_place_write(e->stores, name, slu_view_of_text("?"), &e->error);
+    if (e->status == SLU_OK)
+        e->status = slu_place_remove(e->stores, name, &e->error);
+}
+
+static void
+probe_done(slu_jobmanager *jm, job *j, errand *e)
+{
+    savepoint *s = j->savepoints;
+    while (s != NULL && s != e->savepoint)
+        s = s->next;
+    if (s == NULL) /* given up meanwhile */
+        return;
+    if (e->status == SLU_OK && j->stopping)
+        e->status = slu_error_set(&e->error, SLU_CONFLICT, "it is being stopped already");
+    if (e->status == SLU_OK) {
+        savepoint_begin(jm, j, s);
+        return;
+    }
+    answer_failed(jm, j, s, e->status, e->error.message);
+    unlink_one(j, s);
+}
+
+static slu_status
+probe(slu_jobmanager *jm, job *j, savepoint *s, slu_error *err)
+{
+    errand *e = errand_new(jm, j, probe_run, probe_done);
+    if (e == NULL) {
+        unlink_one(j, s);
+        return slu_error_set(err, SLU_NOMEM, "a savepoint");
+    }
+    (void)snprintf(e->place, sizeof e->place, "%s", s->to);
+    e->checkpoint = (int64_t)jm->spec.env->random(jm->spec.env);
+    e->savepoint = s;
+    errand_do(jm, j, e);
+    return SLU_OK;
+}
+
 slu_status
 savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err)
 {
@@ -94,7 +151,8 @@ savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, 
                              SAVEPOINTS_MAX);
     const char *place = NULL;
     SLU_TRY(slu_place_of(message->path, &place, err));
-    if (stop && place_check(place, err) != SLU_OK)
+    SLU_TRY(slu_place_check(jm->spec.stores, place, err));
+    if (stop && slu_place_is_local(place) && place_check(place, err) != SLU_OK)
         return slu_error_in(err, err->status, "no savepoint of job %s, which goes on", j->name);
     savepoint *s = slu_alloc_zero(1, sizeof *s);
     if (s == NULL)
@@ -108,12 +166,9 @@ savepoint_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, 
                      .began_ms = jm_now(jm)};
     (void)snprintf(s->to, sizeof s->to, "%s", place);
     j->savepoints = s;
-    if (stop)
-        job_stop(jm, j, message->flags);
-    if ((message->flags & SLU_STOP_DRAIN) != 0) /* of the state behind the end of every source, not of one on the way there */
-        slu_coordinator_request_final(j->coordinator, SLU_BARRIER_SAVEPOINT);
-    else
-        slu_coordinator_request(j->coordinator, SLU_BARRIER_SAVEPOINT);
+    if (stop && !slu_place_is_local(place))
+        return probe(jm, j, s, err);
+    savepoint_begin(jm, j, s);
     return SLU_OK;
 }
 

@@ -26,7 +26,7 @@ scheme_bytes(const char *place)
 bool
 slu_place_is_local(const char *place)
 {
-    return scheme_bytes(place) == 0;
+    return scheme_bytes(place) == 0 || strncmp(place, "file:", 5) == 0;
 }
 
 slu_status

@@ -8,24 +8,9 @@ trap '"$sluice" down --data-dir "$work/data" >/dev/null 2>&1; rm -rf "$work"' EX
 failed=0
 fail() { echo "$*"; failed=1; }
 
-# job OUT RATE NAME
-job() {
-    cat <<END
-job: $3
-checkpoint: { interval: 300ms }
-max-parallelism: 8
-operators:
-  - { id: rows, use: datagen, with: { kind: transactions, rows: 100000, rate: $2, batch: 500, keys: 2000 } }
-  - id: frauds
-    use: fraud_filter
-    from: rows
-    partition: { hash: [accountId] }
-    with:
-      rules: [ { id: pair, sequence: [ "amount < 1000.00", "amount > 1000.00" ], within: 60s, time: createdAt, contiguity: strict } ]
-  - { id: out, use: file_sink, from: frauds, with: { path: $1, header: false } }
-END
-}
-rows() { find "$1" -name 'part*' -exec cat {} + 2>/dev/null | sort; }
+. "$(dirname "$0")/fraud_files.sh"
+job_rows=100000
+job_settings=$'checkpoint: { interval: 300ms }\nmax-parallelism: 8'
 refused() {
     local words=$1
     shift

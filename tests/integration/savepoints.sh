@@ -8,23 +8,8 @@ trap '"$sluice" down --data-dir "$work/data" >/dev/null 2>&1; rm -rf "$work"' EX
 failed=0
 fail() { echo "$*"; failed=1; }
 
-# job OUT RATE NAME: transactions, the frauds among them, to files. The rate changes nothing but the time it takes.
-job() {
-    cat <<END
-job: $3
-checkpoint: { interval: 200ms }
-operators:
-  - { id: rows, use: datagen, with: { kind: transactions, rows: 60000, rate: $2, batch: 500, keys: 2000 } }
-  - id: frauds
-    use: fraud_filter
-    from: rows
-    partition: { hash: [accountId] }
-    with:
-      rules: [ { id: pair, sequence: [ "amount < 1000.00", "amount > 1000.00" ], within: 60s, time: createdAt, contiguity: strict } ]
-  - { id: out, use: file_sink, from: frauds, with: { path: $1, header: false } }
-END
-}
-rows() { find "$1" -name 'part*' -exec cat {} + 2>/dev/null | sort; }
+. "$(dirname "$0")/fraud_files.sh"
+job_settings='checkpoint: { interval: 200ms }'
 
 job "$work/calm" 0 calm >"$work/calm.yaml"
 "$sluice" run --local "$work/calm.yaml" >"$work/out" 2>&1 || { cat "$work/out"; exit 1; }

@@ -26,7 +26,8 @@ typedef struct s3_stand_in {
     stand_in_object objects[STAND_IN_OBJECTS_MAX];
     char endpoint[64];
     atomic_int mood; /* 0, or the HTTP status of every answer: 403, 503 */
-    atomic_int gets; /* of objects */
+    atomic_int slow_ms; /* before every answer */
+    atomic_int gets;    /* of objects */
     atomic_int puts;
 } s3_stand_in;
 
@@ -171,6 +172,7 @@ stand_in_request(void *to, struct MHD_Connection *connection, const char *url, c
         return MHD_YES;
     }
     const int mood = atomic_load(&s->mood);
+    (void)usleep((useconds_t)atomic_load(&s->slow_ms) * 1000);
     (void)pthread_mutex_lock(&s->mutex);
     const enum MHD_Result result = mood == 403   ? stand_in_fail(connection, 403, "AccessDenied")
                                    : mood == 404 ? stand_in_fail(connection, 404, "NoSuchBucket")
