@@ -384,7 +384,8 @@ all_there(slu_jobmanager *jm, job *j)
     j->begun = true;
     j->deadline = INT64_MAX;
     peers_tell(jm, j);
-    if (j->stopping)
+    const bool stopped = again && j->stopping && j->stop_after >= 0 && j->stop_after == j->completed; /* only its end is missing */
+    if (j->stopping && !stopped)
         attempt_stop(jm, j);
     if (!again)
         return;
@@ -393,7 +394,9 @@ all_there(slu_jobmanager *jm, job *j)
         return;
     }
     job_set_state(jm, j, JOB_RUNNING);
-    attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = j->completed});
+    j->completed_final = stopped;
+    j->completed_here = j->completed_here || stopped; /* heartbeats repeat it */
+    attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_COMPLETE, .checkpoint = j->completed, .flags = stopped});
     abort_lost(jm, j);
 }
 

@@ -134,8 +134,10 @@ trigger(slu_jobmanager *jm, job *j, const slu_action *action)
 {
     j->trigger_wall_ms = action->wall_ms;
     j->trigger_ms = jm_now(jm);
-    if ((action->flags & SLU_BARRIER_STOP) != 0)
+    if ((action->flags & SLU_BARRIER_STOP) != 0) {
         j->stop_after = action->checkpoint;
+        job_store(jm, j);
+    }
     savepoints_triggered(j, action);
     checkpoint_note(jm, j, action->checkpoint, "IN_PROGRESS", 0, "");
     attempt_tell(

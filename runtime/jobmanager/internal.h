@@ -149,6 +149,7 @@ struct job {
     bool ending;                          /* the attempt is being ended; `after` says what for */
     bool stopping;                        /* a last checkpoint was asked for */
     bool draining;                        /* ... behind the end of the sources */
+    bool stop_with_savepoint;             /* ... and to leave one: nobody else can, so that it ends with this job manager */
     bool non_restored;                    /* state that no operator asks for may be left behind */
     int64_t stop_after;                   /* the checkpoint asked for; -1: not triggered yet */
     int64_t completed;                    /* newest whole checkpoint; -1: none */

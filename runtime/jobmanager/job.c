@@ -71,6 +71,15 @@ placed_encode(const job *j, slu_buf *out)
     slu_free(items);
 }
 
+/* A stop that was to leave a savepoint is not another job manager's: whoever asked is not answered, and asks again. */
+static uint32_t
+stopping_of(const job *j)
+{
+    if (!j->stopping || j->stop_with_savepoint)
+        return 0;
+    return SLU_JOB_STOPPING | (j->draining ? SLU_JOB_DRAINING : 0);
+}
+
 static slu_job_record
 record_of(const job *j, slu_view placed)
 {
@@ -83,6 +92,8 @@ record_of(const job *j, slu_view placed)
                             .attempt = j->attempt,
                             .attempt_id = j->attempt_id,
                             .restarts = j->restarts,
+                            .stopping = stopping_of(j),
+                            .stop_after = j->stop_after,
                             .created_ms = j->created_ms,
                             .start_ms = j->start_ms,
                             .end_ms = j->end_ms};
@@ -92,14 +103,18 @@ void
 job_store(slu_jobmanager *jm, job *j)
 {
     slu_error err = {0};
-    slu_buf placed;
+    slu_buf placed, restart;
     slu_buf_init(&placed, (size_t)SLU_CONTROL_BYTES_MAX);
+    slu_buf_init(&restart, sizeof j->restart + 64);
     if (j->member_count != 0)
         placed_encode(j, &placed);
-    const slu_job_record record = record_of(j, slu_buf_view(&placed));
+    slu_restart_encode(&j->restart, jm_now(jm), slu_wall_ms(jm->spec.env), &restart);
+    slu_job_record record = record_of(j, slu_buf_view(&placed));
+    record.restart = slu_buf_view(&restart);
     if (slu_jobstore_update_job(jm->spec.store, &record, &err) != SLU_OK)
         slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
     slu_buf_fini(&placed);
+    slu_buf_fini(&restart);
 }
 
 void
@@ -304,6 +319,10 @@ job_resume(slu_jobmanager *jm, job *j, const slu_job_record *record, slu_error *
         return SLU_OK;
     }
     SLU_TRY(attempt_take_up(jm, j, record->placed, err));
+    j->stopping = (record->stopping & SLU_JOB_STOPPING) != 0;
+    j->draining = (record->stopping & SLU_JOB_DRAINING) != 0;
+    j->stop_after = record->stop_after;
+    j->running_since = jm_now(jm);
     j->state = JOB_RECONCILING;
     j->deadline = jm_now(jm) + jm->spec.timeout_ms;
     if (state == JOB_CANCELLING)
@@ -326,6 +345,8 @@ job_load(void *context, const slu_job_record *record, slu_error *err)
     j->attempt = record->attempt;
     j->attempt_id = record->attempt_id;
     j->restarts = record->restarts;
+    if (slu_restart_decode(record->restart, jm_now(jm), slu_wall_ms(jm->spec.env), &j->restart, err) != SLU_OK)
+        slu_log_warn(jm->spec.env, "RESTARTS-LOST", "job %s: %s: its restarts are counted anew", record->id, err->message);
     j->created_ms = record->created_ms;
     j->start_ms = record->start_ms;
     j->end_ms = record->end_ms;
@@ -455,8 +476,10 @@ job_stop(slu_jobmanager *jm, job *j, uint64_t flags)
         job_cancel(jm, j);
         return;
     }
+    j->stop_with_savepoint = (flags & SLU_STOP_AFTER) != 0 && (!j->stopping || j->stop_with_savepoint);
     j->stopping = true;
     j->draining = j->draining || (flags & SLU_STOP_DRAIN) != 0;
+    job_store(jm, j);
     if (j->begun)
         attempt_stop(jm, j);
 }

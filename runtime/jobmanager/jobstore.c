@@ -32,6 +32,10 @@ static const char schema[] =
     "INSERT INTO meta VALUES('cluster', lower(hex(randomblob(16))));"
     "PRAGMA user_version=1;";
 
+/* Of jobs that are not over; a table of its own, so that a store of before it stays readable. */
+static const char schema_going[] = "CREATE TABLE IF NOT EXISTS going(job TEXT PRIMARY KEY, stopping INTEGER NOT NULL, stop_after INTEGER NOT "
+                                   "NULL, restart BLOB NOT NULL)";
+
 static slu_status
 failed(const slu_jobstore *store, int code, const char *what, slu_error *err)
 {
@@ -145,6 +149,7 @@ set_up(slu_jobstore *store, const char *path, slu_error *err)
         SLU_TRY(run(store, schema, err));
         SLU_TRY(run(store, "COMMIT", err));
     }
+    SLU_TRY(run(store, schema_going, err));
     return cluster_load(store, err);
 }
 
@@ -213,10 +218,23 @@ slu_jobstore_add_job(slu_jobstore *store, const slu_job_record *job, slu_error *
     return finish(store, s, job->id, err);
 }
 
+static slu_status
+put_going(slu_jobstore *store, const slu_job_record *job, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store, "INSERT OR REPLACE INTO going VALUES(?,?,?,?)", &s, err));
+    bind_text(s, 1, job->id);
+    sqlite3_bind_int64(s, 2, job->stopping);
+    sqlite3_bind_int64(s, 3, job->stop_after);
+    bind_view(s, 4, job->restart);
+    return finish(store, s, job->id, err);
+}
+
 slu_status
 slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
+    SLU_TRY(put_going(store, job, err)); /* first: a state that is known has its reasons */
     SLU_TRY(prepare(
         store, "UPDATE job SET placed=?, state=?, failure=?, attempt=?, attempt_id=?, restarts=?, start_ms=?, end_ms=? WHERE id=?",
         &s, err));
@@ -246,7 +264,7 @@ slu_status
 slu_jobstore_remove_job(slu_jobstore *store, const char *job, slu_error *err)
 {
     static const char *const deletes[] = {"DELETE FROM checkpoint WHERE job=?", "DELETE FROM attempt WHERE job=?",
-                                          "DELETE FROM job WHERE id=?"};
+                                          "DELETE FROM going WHERE job=?", "DELETE FROM job WHERE id=?"};
     for (size_t i = 0; i < sizeof deletes / sizeof deletes[0]; i++) {
         sqlite3_stmt *s = NULL;
         SLU_TRY(prepare(store, deletes[i], &s, err));
@@ -306,7 +324,8 @@ slu_jobstore_jobs(slu_jobstore *store, slu_job_record_fn each, void *context, sl
     int code = SQLITE_DONE;
     SLU_TRY(prepare(
         store,
-        "SELECT id, name, submit, placed, state, failure, attempt, attempt_id, restarts, created_ms, start_ms, end_ms FROM job"
+        "SELECT id, name, submit, placed, state, failure, attempt, attempt_id, restarts, created_ms, start_ms, end_ms,"
+        " coalesce(stopping, 0), coalesce(stop_after, -1), restart FROM job LEFT JOIN going ON going.job = job.id"
         " ORDER BY created_ms, id",
         &s, err));
     while (status == SLU_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
@@ -321,7 +340,10 @@ slu_jobstore_jobs(slu_jobstore *store, slu_job_record_fn each, void *context, sl
                                     .restarts = (uint64_t)sqlite3_column_int64(s, 8),
                                     .created_ms = sqlite3_column_int64(s, 9),
                                     .start_ms = sqlite3_column_int64(s, 10),
-                                    .end_ms = sqlite3_column_int64(s, 11)};
+                                    .end_ms = sqlite3_column_int64(s, 11),
+                                    .stopping = (uint32_t)sqlite3_column_int64(s, 12),
+                                    .stop_after = sqlite3_column_int64(s, 13),
+                                    .restart = column_view(s, 14)};
         status = each(context, &job, err);
     }
     if (status == SLU_OK && code != SQLITE_DONE)

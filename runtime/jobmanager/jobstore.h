@@ -16,6 +16,9 @@
 
 typedef struct slu_jobstore slu_jobstore;
 
+#define SLU_JOB_STOPPING 1u
+#define SLU_JOB_DRAINING 2u
+
 /* Texts and views are borrowed for the call, both ways. */
 typedef struct slu_job_record {
     const char *id;
@@ -27,6 +30,9 @@ typedef struct slu_job_record {
     uint64_t attempt;
     uint64_t attempt_id;
     uint64_t restarts;
+    uint32_t stopping;  /* SLU_JOB_STOPPING, with SLU_JOB_DRAINING; 0: nobody asked for the end */
+    int64_t stop_after; /* the checkpoint that was triggered for it; -1: none yet */
+    slu_view restart;   /* what the restart strategy goes by (plan/restart.h); empty: nothing yet */
     int64_t created_ms;
     int64_t start_ms;
     int64_t end_ms;

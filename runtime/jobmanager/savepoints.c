@@ -60,7 +60,7 @@ static void
 stop_revoke(job *j, const savepoint *s)
 {
     if ((s->flags & SLU_STOP_AFTER) != 0)
-        j->stopping = j->draining = false;
+        j->stopping = j->draining = j->stop_with_savepoint = false;
 }
 
 static uint32_t

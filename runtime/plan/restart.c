@@ -1,6 +1,7 @@
 /* restart.c: see the table in restart.h. */
 #include "plan/restart.h"
 
+#include "base/cursor.h"
 #include "base/hash.h"
 #include "base/sizes.h"
 
@@ -73,4 +74,52 @@ slu_restart_next(slu_restart *restart, const slu_restart_settings *settings, con
         restart->delay_ms = settings->delay_ms;
     restart->in_row++;
     return true;
+}
+
+/* ---- Over to another process */
+
+#define RESTART_VERSION 1u
+
+/* How many of failed_ms say something. */
+static uint32_t
+failed_count(uint64_t failures)
+{
+    return (uint32_t)SLU_MIN(failures, (uint64_t)SLU_RESTART_FAILURES_MAX);
+}
+
+void
+slu_restart_encode(const slu_restart *restart, int64_t now_ms, int64_t wall_ms, slu_buf *out)
+{
+    slu_buf_u8(out, RESTART_VERSION);
+    slu_buf_u64le(out, restart->in_row);
+    slu_buf_u64le(out, (uint64_t)restart->delay_ms);
+    slu_buf_u64le(out, restart->failures);
+    slu_buf_u32le(out, restart->same);
+    slu_buf_u32le(out, restart->same_key);
+    slu_buf_u64le(out, (uint64_t)restart->same_position);
+    for (uint32_t i = 0; i < failed_count(restart->failures); i++)
+        slu_buf_u64le(out, (uint64_t)(restart->failed_ms[i] - now_ms + wall_ms));
+}
+
+slu_status
+slu_restart_decode(slu_view bytes, int64_t now_ms, int64_t wall_ms, slu_restart *out, slu_error *err)
+{
+    slu_cursor cursor = slu_cursor_of_view(bytes);
+    slu_restart read = {0};
+    *out = read;
+    if (bytes.bytes == 0)
+        return SLU_OK;
+    const uint8_t version = slu_cursor_u8(&cursor);
+    read.in_row = slu_cursor_u64le(&cursor);
+    read.delay_ms = (int64_t)slu_cursor_u64le(&cursor);
+    read.failures = slu_cursor_u64le(&cursor);
+    read.same = slu_cursor_u32le(&cursor);
+    read.same_key = slu_cursor_u32le(&cursor);
+    read.same_position = (int64_t)slu_cursor_u64le(&cursor);
+    for (uint32_t i = 0; i < failed_count(read.failures); i++) /* wraps around rather than overflows, whatever the bytes are */
+        read.failed_ms[i] = (int64_t)(slu_cursor_u64le(&cursor) - (uint64_t)wall_ms + (uint64_t)now_ms);
+    if (!slu_cursor_ok(&cursor) || slu_cursor_left(&cursor) != 0 || version != RESTART_VERSION || read.delay_ms < 0)
+        return slu_error_set(err, SLU_CORRUPT, "what the restart strategy goes by: %zu bytes that nobody wrote", bytes.bytes);
+    *out = read;
+    return SLU_OK;
 }

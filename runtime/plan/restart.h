@@ -10,7 +10,7 @@
  *
  * Differences from Flink's defaults: `delay` is 100 ms in place of 1 s (recovery is to be fast), fixed-delay has no bound unless it is
  * given one, and there is no jitter: one job manager, no herd.
- * Owns     nothing. Threads owner. The state is not stored: a new job manager counts anew.
+ * Owns     nothing. Threads owner. encode and decode carry the state over to another process, whose clock is another.
  */
 #ifndef SLU_PLAN_RESTART_H
 #define SLU_PLAN_RESTART_H
@@ -41,5 +41,10 @@ typedef struct slu_restart_failure {
 /* False: no attempt is left. Then `why` says so, when there is more to say than the failure itself ("" otherwise). */
 bool slu_restart_next(slu_restart *restart, const slu_restart_settings *settings, const slu_restart_failure *failure, char *why,
                       size_t why_bytes);
+
+/* Appends it, with times of the wall clock. `now_ms`: on the clock of slu_restart_failure. */
+void slu_restart_encode(const slu_restart *restart, int64_t now_ms, int64_t wall_ms, slu_buf *out);
+/* No bytes: the beginning. CORRUPT: *out is the beginning. */
+SLU_CHECK slu_status slu_restart_decode(slu_view bytes, int64_t now_ms, int64_t wall_ms, slu_restart *out, slu_error *err);
 
 #endif

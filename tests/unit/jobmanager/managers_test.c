@@ -603,6 +603,18 @@ a_lost_task_manager_moves_the_job(void **state)
 
 /* A row that no attempt gets over. */
 static void
+data_failure_tell(world *w)
+{
+    slu_message m = about(living(w, 0), SLU_MESSAGE_TASK);
+    m.task = UINT32_MAX;
+    m.state = "FAILED";
+    m.name = "names";
+    m.status = SLU_INVALID;
+    m.text = "row 7 is no row";
+    tell(living(w, 0)->link, &m);
+}
+
+static void
 the_same_failure_again_and_again_ends_the_job(void **state)
 {
     world w;
@@ -614,13 +626,7 @@ the_same_failure_again_and_again_ends_the_job(void **state)
     run(&w, 1500);
     for (int i = 0; i < 3; i++) {
         CHECK_TEXT(state_of(&w, job), "RUNNING");
-        slu_message m = about(living(&w, 0), SLU_MESSAGE_TASK);
-        m.task = UINT32_MAX;
-        m.state = "FAILED";
-        m.name = "names";
-        m.status = SLU_INVALID;
-        m.text = "row 7 is no row";
-        tell(living(&w, 0)->link, &m);
+        data_failure_tell(&w);
         run(&w, 50);
         for (int wait = 0; wait < 400 && strcmp(state_of(&w, job), "RESTARTING") == 0; wait++)
             run(&w, 10);
@@ -629,6 +635,76 @@ the_same_failure_again_and_again_ends_the_job(void **state)
     CHECK_TEXT(state_of(&w, job), "FAILED");
     assert_non_null(strstr(w.answer.text, "the same failure of data 3 times in a row"));
     assert_non_null(strstr(w.answer.text, "names: row 7 is no row"));
+    world_close(&w);
+}
+
+/* What the strategy counts outlives who counts. */
+static void
+restarts_are_counted_over_job_managers(void **state)
+{
+    world w;
+    char job[33];
+    world_open(&w);
+    same_failures = 3;
+    submit(&w, job);
+    same_failures = 0;
+    run(&w, 1500);
+    for (int i = 0; i < 3; i++) {
+        CHECK_TEXT(state_of(&w, job), "RUNNING");
+        data_failure_tell(&w);
+        run(&w, 50);
+        for (int wait = 0; wait < 400 && strcmp(state_of(&w, job), "RESTARTING") == 0; wait++)
+            run(&w, 10);
+        run(&w, 100);
+        if (i < 2) {
+            jm_close(&w);
+            jm_open(&w);
+            run(&w, 300);
+        }
+    }
+    CHECK_TEXT(state_of(&w, job), "FAILED");
+    assert_non_null(strstr(w.answer.text, "the same failure of data 3 times in a row"));
+    world_close(&w);
+}
+
+/* Asked for, and not triggered or not whole yet when the job manager died. */
+static void
+the_next_job_manager_carries_a_stop_out(void **state)
+{
+    world w;
+    char job[33];
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 2500);
+    (void)ask(&w, (slu_message){.kind = SLU_MESSAGE_STOP, .job = job});
+    jm_close(&w);
+    jm_open(&w);
+    run(&w, 2000);
+    CHECK_TEXT(state_of(&w, job), "FINISHED");
+    world_close(&w);
+}
+
+/* Its last checkpoint was whole, and nobody had heard of it. */
+static void
+the_next_job_manager_says_that_a_stop_is_whole(void **state)
+{
+    world w;
+    char job[33];
+    world_open(&w);
+    submit(&w, job);
+    run(&w, 2500);
+    w.slow_ends = true;
+    (void)ask(&w, (slu_message){.kind = SLU_MESSAGE_STOP, .job = job});
+    run(&w, 100);
+    const int64_t whole = living(&w, 0)->last_complete;
+    jm_close(&w);
+    for (uint32_t i = 0; i < 2; i++)
+        living(&w, i)->last_flags = 0; /* COMPLETE was lost */
+    w.slow_ends = false;
+    jm_open(&w);
+    run(&w, 2000);
+    CHECK_TEXT(state_of(&w, job), "FINISHED");
+    assert_int_equal(w.answer.checkpoint, whole);
     world_close(&w);
 }
 
@@ -1010,6 +1086,9 @@ main(void)
         cmocka_unit_test(a_silent_worker_is_replaced),
         cmocka_unit_test(a_task_manager_that_slept_comes_back),
         cmocka_unit_test(cancel_and_stop),
+        cmocka_unit_test(restarts_are_counted_over_job_managers),
+        cmocka_unit_test(the_next_job_manager_carries_a_stop_out),
+        cmocka_unit_test(the_next_job_manager_says_that_a_stop_is_whole),
         cmocka_unit_test(waits_are_answered_at_the_end),
         cmocka_unit_test(the_next_job_manager_takes_the_job_up),
         cmocka_unit_test(the_next_job_manager_keeps_what_a_stop_left),

@@ -73,6 +73,31 @@ the_same_failure_of_data_is_the_end(void **state)
     CHECK_TEXT(why, "the same failure of data 3 times in a row from checkpoint 5");
 }
 
+/* Another process, whose monotonic clock began elsewhere: what lies 5 s back does so there too. */
+static void
+what_was_counted_goes_over_to_another_process(void **state)
+{
+    const slu_restart_settings rate = {.strategy = SLU_RESTART_RATE, .failures_max = 2, .interval_ms = 10000, .delay_ms = 50};
+    slu_restart other;
+    slu_error err;
+    slu_buf bytes;
+    memset(&restart, 0, sizeof restart);
+    slu_buf_init(&bytes, 4096);
+    assert_true(fails(&rate, 100000, 10, 4, SLU_IO, "x"));
+    assert_true(fails(&rate, 105000, 10, 4, SLU_IO, "x"));
+    slu_restart_encode(&restart, 106000, 1700000000000, &bytes);
+    CHECK_OK(slu_restart_decode(slu_buf_view(&bytes), 50, 1700000001000, &other, &err));
+    restart = other;
+    assert_int_equal(restart.failed_ms[0], 50 - 7000);
+    assert_false(fails(&rate, 3000, 10, 4, SLU_IO, "x")); /* 10 s after the first: the third within the interval */
+    for (size_t n = 1; n < bytes.bytes; n++)
+        CHECK_STATUS(slu_restart_decode(slu_view_of(bytes.data, n), 50, 60, &other, &err), SLU_CORRUPT);
+    CHECK_OK(slu_restart_decode(slu_view_of(NULL, 0), 50, 60, &other, &err));
+    assert_int_equal(other.failures, 0);
+    slu_buf_fini(&bytes);
+    (void)state;
+}
+
 int
 main(void)
 {
@@ -81,6 +106,7 @@ main(void)
         cmocka_unit_test(failures_at_a_rate),
         cmocka_unit_test(delays_grow_and_begin_anew),
         cmocka_unit_test(the_same_failure_of_data_is_the_end),
+        cmocka_unit_test(what_was_counted_goes_over_to_another_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
