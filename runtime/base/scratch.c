@@ -40,7 +40,7 @@ scratch_sweep(const slu_env *env, const char *parent, const char *prefix)
         if (strncmp(at->d_name, prefix, strlen(prefix)) != 0 || !scratch_is_left(dirfd(dir), at->d_name) ||
             (size_t)snprintf(path, sizeof path, "%s/%s", parent, at->d_name) >= sizeof path)
             continue;
-        if (slu_dir_remove(path, &err) == SLU_OK)
+        if (slu_dir_remove(path, &err) == SLU_OK && env != NULL)
             slu_log_info(env, "SWEPT", "%s, which a process that was killed left behind", path);
     }
     if (dir != NULL)
@@ -51,6 +51,9 @@ slu_status
 slu_scratch_open(slu_scratch *scratch, const slu_env *env, const char *parent, const char *prefix, slu_error *err)
 {
     char of_user[128], path[SLU_PATH_BYTES_MAX];
+    const char *temporary = getenv("TMPDIR");
+    if (parent == NULL)
+        parent = temporary != NULL && temporary[0] != 0 ? temporary : "/tmp";
     (void)snprintf(of_user, sizeof of_user, "%s-%ld-", prefix, (long)getuid());
     scratch_sweep(env, parent, of_user);
     if ((size_t)snprintf(path, sizeof path, "%s/%sXXXXXX", parent, of_user) >= sizeof path)

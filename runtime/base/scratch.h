@@ -3,6 +3,7 @@
  *
  * Shape    <parent>/<prefix>-<user id>-XXXXXX, locked for as long as the process lives; whoever makes one removes those that killed
  *          processes of the same user left behind.
+ *          `parent` NULL: the temporary directory. `env` NULL: what is swept is not logged.
  * Threads  owner. Errors: IO, LIMIT.
  */
 #ifndef SLU_BASE_SCRATCH_H

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/sizes.h"
+#include "checkpoint/shared.h"
 #include "control/pack.h"
 
 #include <errno.h>
@@ -319,7 +320,8 @@ slu_checkpoint_remove(const slu_stores *stores, const char *dir, const char *job
     (void)snprintf(path, sizeof path, "%s/%s/chk-%" PRId64, dir, job_id, checkpoint);
     (void)snprintf(manifest, sizeof manifest, "%s/%s", path, SLU_MANIFEST_NAME);
     SLU_TRY(slu_place_remove(stores, manifest, err));
-    return slu_place_remove_dir(stores, path, err);
+    SLU_TRY(slu_place_remove_dir(stores, path, err));
+    return slu_shared_sweep(stores, dir, job_id, err);
 }
 
 /* The directory of a checkpoint, unless it was made whole. */

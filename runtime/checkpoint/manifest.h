@@ -76,7 +76,8 @@ void slu_checkpoint_path(slu_buf *out, const char *dir, const char *job_id, int6
 /* Removes what aborted checkpoints with smaller numbers left behind: directories without a manifest. */
 SLU_CHECK slu_status slu_checkpoint_sweep(const slu_stores *stores, const char *dir, const char *job_id, int64_t below,
                                           slu_error *err);
-/* Removes the directory of a checkpoint; its manifest first, so that a half-removed one is no checkpoint. */
+/* Removes the directory of a checkpoint; its manifest first, so that a half-removed one is no checkpoint. Then the shared files that no
+ * other one names (shared.h). */
 SLU_CHECK slu_status slu_checkpoint_remove(const slu_stores *stores, const char *dir, const char *job_id, int64_t checkpoint,
                                            slu_error *err);
 

@@ -1,6 +1,8 @@
-/* savepoint.c: links or copies files, then makes them count. */
+/* savepoint.c: links or copies files (and writes anew what shares files with checkpoints), then makes them count. */
 #include "checkpoint/savepoint.h"
 
+#include "base/hash.h"
+#include "checkpoint/canonical.h"
 #include "checkpoint/manifest.h"
 
 #include <inttypes.h>
@@ -33,10 +35,52 @@ file_take(const slu_manifest *manifest, const char *to, const char *name, const 
 }
 
 static slu_status
+file_read(const slu_manifest *manifest, const slu_manifest_file *file, slu_snapshot_reader **out, slu_error *err)
+{
+    char path[SLU_PATH_BYTES_MAX];
+    SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
+    slu_buf_init(&bytes, SLU_SNAPSHOT_BYTES_MAX);
+    SLU_TRY(path_join(path, manifest->directory, file->path, err));
+    SLU_TRY(slu_place_read(manifest->stores, path, SLU_SNAPSHOT_BYTES_MAX, &bytes, err));
+    return slu_error_in(err, slu_snapshot_reader_new(&bytes, out, err), "%s", path);
+}
+
+/* The file with runs in place of RocksDB's files, which the job removes in their turn. */
+static slu_status
+file_convert(const slu_manifest *manifest, const char *to, slu_manifest_file *file, slu_error *err)
+{
+    char target[SLU_PATH_BYTES_MAX];
+    slu_view bytes;
+    SLU_AUTO(slu_snapshot_reader_free) slu_snapshot_reader *reader = NULL;
+    SLU_AUTO(slu_snapshot_writer_free) slu_snapshot_writer *writer = NULL;
+    SLU_TRY(path_join(target, to, file->path, err));
+    SLU_TRY(file_read(manifest, file, &reader, err));
+    SLU_TRY(slu_snapshot_writer_new(&writer, err));
+    SLU_TRY(slu_snapshot_canonical(manifest->stores, manifest->directory, reader, writer, err));
+    SLU_TRY(slu_snapshot_writer_finish(writer, &bytes, err));
+    file->bytes = (int64_t)bytes.bytes;
+    file->crc32c = slu_crc32c(0, bytes.data, bytes.bytes);
+    return slu_place_write(manifest->stores, target, bytes, err);
+}
+
+static slu_status
+file_take_or_convert(const slu_manifest *manifest, const char *to, slu_manifest_file *file, const atomic_bool *stop, slu_error *err)
+{
+    char path[SLU_PATH_BYTES_MAX];
+    SLU_AUTO(slu_snapshot_reader_free) slu_snapshot_reader *reader = NULL;
+    SLU_TRY(path_join(path, manifest->directory, file->path, err));
+    const slu_status status = slu_snapshot_reader_index(manifest->stores, path, file->bytes, &reader, err);
+    if (status != SLU_OK && status != SLU_CORRUPT) /* what is torn is found where it is restored, with its name */
+        return status;
+    return status == SLU_OK && slu_snapshot_has_files(reader) ? file_convert(manifest, to, file, err)
+                                                              : file_take(manifest, to, file->path, stop, err);
+}
+
+static slu_status
 files_take(slu_manifest *manifest, const char *to, const atomic_bool *stop, slu_error *err)
 {
     for (uint32_t i = 0; i < manifest->file_count; i++)
-        SLU_TRY(file_take(manifest, to, manifest->files[i].path, stop, err));
+        SLU_TRY(file_take_or_convert(manifest, to, &manifest->files[i], stop, err));
     SLU_TRY(slu_place_sync_dir(manifest->stores, to, err));
     manifest->savepoint = 1;
     return slu_manifest_create(manifest->stores, manifest, to, true, err);

@@ -32,6 +32,7 @@ struct slu_snapshot_writer {
     uint32_t entry_count;
     uint32_t section_count;
     bool finished;
+    slu_snapshot_late *late;
 };
 
 slu_status
@@ -49,15 +50,40 @@ slu_snapshot_writer_new(slu_snapshot_writer **out, slu_error *err)
     return SLU_OK;
 }
 
+static void
+late_free(slu_snapshot_writer *writer)
+{
+    slu_snapshot_late *late = writer->late;
+    writer->late = late->next;
+    late->free(late);
+}
+
 void
 slu_snapshot_writer_free(slu_snapshot_writer **owned)
 {
     slu_snapshot_writer *writer = slu_take(owned);
     if (writer == NULL)
         return;
+    while (writer->late != NULL)
+        late_free(writer);
     slu_buf_fini(&writer->file);
     slu_buf_fini(&writer->index);
     slu_free(writer);
+}
+
+void
+slu_snapshot_writer_add_late(slu_snapshot_writer *writer, slu_snapshot_late *late)
+{
+    late->next = writer->late;
+    writer->late = late;
+}
+
+slu_status
+slu_snapshot_writer_late(slu_snapshot_writer *writer, slu_error *err)
+{
+    for (; writer->late != NULL; late_free(writer))
+        SLU_TRY(writer->late->write(writer->late, writer, err));
+    return SLU_OK;
 }
 
 static void

@@ -26,6 +26,8 @@
 #define SLU_SECTION_KEYED 3        /* name: the state's; a: key bytes, b: value bytes, c: ttl; entry per key group */
 #define SLU_SECTION_TIMERS 4       /* entry per key group */
 #define SLU_SECTION_COMMITTABLES 5 /* tag: the checkpoint they were prepared for */
+#define SLU_SECTION_FILES 6        /* a state as files of RocksDB (shared.h); name, a, b, c as KEYED; tag: bytes of a file's name; name, content */
+#define SLU_SECTION_SHARED 7       /* no entries: a file of the FILES section before. name: of the stored one, a: number, b: crc32c, c: bytes */
 
 typedef struct slu_section {
     const char *operator_id;
@@ -52,6 +54,19 @@ uint8_t *slu_snapshot_writer_extend(slu_snapshot_writer *writer, size_t bytes);
 SLU_CHECK slu_status slu_snapshot_writer_close_entry(slu_snapshot_writer *writer, uint32_t key_group, int64_t tag, slu_error *err);
 /* The whole file; borrowed until free. */
 SLU_CHECK slu_status slu_snapshot_writer_finish(slu_snapshot_writer *writer, slu_view *out, slu_error *err);
+
+/* Entries that can be written later and on another thread, as they were. Ends with `free`, once, written or not; with the writer at the
+ * latest. */
+typedef struct slu_snapshot_late {
+    struct slu_snapshot_late *next; /* the writer's */
+    slu_status (*write)(struct slu_snapshot_late *late, slu_snapshot_writer *writer, slu_error *err);
+    void (*free)(struct slu_snapshot_late *late);
+} slu_snapshot_late;
+
+/* Takes it. */
+void slu_snapshot_writer_add_late(slu_snapshot_writer *writer, slu_snapshot_late *late);
+/* Writes what came late: before finish. */
+SLU_CHECK slu_status slu_snapshot_writer_late(slu_snapshot_writer *writer, slu_error *err);
 
 /* ---- Reading */
 typedef struct slu_snapshot_reader slu_snapshot_reader;

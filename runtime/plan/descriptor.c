@@ -35,6 +35,7 @@ typedef struct checkpoint_keys {
 
 typedef struct state_keys {
     const char *backend;
+    uint32_t incremental;
     int64_t memory_bytes;
     const char *local_dir;
 } state_keys;
@@ -99,6 +100,8 @@ static const slu_option checkpoint_options[] = {
 static const slu_option state_options[] = {
     SLU_OPTION("backend", CHOICE, state_keys, backend, "heap", "heap (hashmap is the same), or rocksdb for more than memory",
                .param = "state.backend.type", .choices = "heap|hashmap|rocksdb"),
+    SLU_OPTION("incremental", BOOL, state_keys, incremental, "true", "rocksdb: a checkpoint stores only files that are new",
+               .param = "state.backend.incremental"),
     SLU_OPTION("memory", BYTES, state_keys, memory_bytes, "64mib", "rocksdb: cache and rows in memory, of one task",
                .param = "state.backend.rocksdb.memory", .min = 1 << 20, .max = INT64_C(1) << 40),
     SLU_OPTION("local-dir", STRING, state_keys, local_dir, "", "rocksdb: where it works; the temporary directory when not given",
@@ -322,6 +325,7 @@ state_apply(making *m)
     SLU_TRY(section_parse(m, &state_table, m->job.state, &section));
     const state_keys *state = section;
     m->graph->state = (slu_state_settings){.backend = strcmp(state->backend, "rocksdb") == 0 ? SLU_STATE_ROCKSDB : SLU_STATE_HEAP,
+                                           .incremental = state->incremental,
                                            .memory_bytes = state->memory_bytes,
                                            .local_dir = state->local_dir};
     return SLU_OK;

@@ -18,7 +18,7 @@ slu_graph_new(slu_graph **out, slu_error *err)
     graph->max_parallelism = SLU_KEY_GROUPS_DEFAULT;
     graph->flush_interval_ms = 5;
     graph->checkpoint = (slu_checkpoint_settings){.timeout_ms = 600000, .retained = 1, .dir = ""};
-    graph->state = (slu_state_settings){.backend = SLU_STATE_HEAP, .memory_bytes = 64 << 20, .local_dir = ""};
+    graph->state = (slu_state_settings){.backend = SLU_STATE_HEAP, .incremental = 1, .memory_bytes = 64 << 20, .local_dir = ""};
     graph->restart =
         (slu_restart_settings){.strategy = SLU_RESTART_EXPONENTIAL, .delay_ms = 1000, .delay_max_ms = 60000, .reset_ms = 3600000};
     *out = graph;

@@ -75,6 +75,7 @@ typedef struct slu_checkpoint_settings {
 
 typedef struct slu_state_settings {
     uint32_t backend;      /* SLU_STATE_ */
+    uint32_t incremental;  /* RocksDB: a checkpoint stores only files that are new */
     int64_t memory_bytes;  /* RocksDB: cache and rows in memory, of one task */
     const char *local_dir; /* RocksDB: where it works; "": the temporary directory */
 } slu_state_settings;

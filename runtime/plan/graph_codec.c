@@ -6,7 +6,7 @@
  *
  *   job         [name, path, parallelism, max_parallelism, flush_interval_ms]
  *   checkpoint  [interval_ms, timeout_ms, min_pause_ms, tolerated_failures, retained, dir]
- *   state       [backend, memory_bytes, local_dir]; missing from older ones: the heap
+ *   state       [backend, incremental, memory_bytes, local_dir]; missing from older ones: the heap
  *   restart     [strategy, attempts_max, delay_ms, delay_max_ms; since 0.1 also: failures_max, interval_ms, reset_ms, same_max]
  *   params      [[name, text|nil, origin, line, column] ...]
  *   operators   [[id, use, module, sha256, kind, flags, parallelism, parallelism_origin, inputs, with|nil, outputs, dynamic, bounded,
@@ -133,8 +133,9 @@ settings_encode(const slu_graph *graph, slu_buf *out)
     slu_pack_u64(out, graph->checkpoint.retained);
     slu_pack_cstr(out, graph->checkpoint.dir);
     slu_pack_cstr(out, "state");
-    slu_pack_array(out, 3);
+    slu_pack_array(out, 4);
     slu_pack_u64(out, graph->state.backend);
+    slu_pack_u64(out, graph->state.incremental);
     slu_pack_i64(out, graph->state.memory_bytes);
     slu_pack_cstr(out, graph->state.local_dir);
     slu_pack_cstr(out, "restart");
@@ -448,8 +449,9 @@ static void
 state_decode(reader *r)
 {
     slu_state_settings *settings = &r->graph->state;
-    const uint32_t more = parts_begin(r, 3);
+    const uint32_t more = parts_begin(r, 4);
     settings->backend = u32_decode(r);
+    settings->incremental = u32_decode(r);
     settings->memory_bytes = slu_unpack_i64(&r->in);
     settings->local_dir = text_decode(r);
     if (settings->backend > SLU_STATE_ROCKSDB || settings->memory_bytes < 0)

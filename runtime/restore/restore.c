@@ -47,7 +47,8 @@ static slu_status
 section_take(slu_restore_report *report, const slu_snapshot_reader *reader, uint32_t index, uint32_t parallelism, slu_error *err)
 {
     const slu_section *section = slu_snapshot_section(reader, index);
-    if (section->entry_count == 0) /* a state that holds nothing asks for nobody */
+    const bool shared = section->kind == SLU_SECTION_SHARED;
+    if (section->entry_count == 0 && !shared) /* a state that holds nothing asks for nobody */
         return SLU_OK;
     slu_restore_line *line = line_find(report, section->operator_id);
     if (line == NULL)
@@ -55,7 +56,9 @@ section_take(slu_restore_report *report, const slu_snapshot_reader *reader, uint
     if (line == NULL)
         return slu_error_set(err, SLU_LIMIT, "state of more than %d operators", 2 * SLU_OPERATORS_MAX);
     line->parallelism = parallelism;
-    line->entries += section->entry_count;
+    line->entries += section->kind == SLU_SECTION_FILES ? 1 : section->entry_count;
+    line->bytes += shared ? (uint64_t)section->c : 0;
+    report->bytes += shared ? (uint64_t)section->c : 0;
     line->state_version = section->state_version > line->state_version ? section->state_version : line->state_version;
     for (uint32_t i = 0; i < section->entry_count; i++) {
         uint32_t key_group;

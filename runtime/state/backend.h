@@ -22,6 +22,8 @@ typedef struct slu_state_ops {
     slu_status (*expect)(slu_state *state, uint64_t run_bytes, slu_error *err); /* may be NULL */
     slu_status (*restore)(slu_state *state, slu_view bytes, int64_t now_ms, slu_error *err);
     slu_status (*count)(slu_state *state, int64_t *out, slu_error *err);
+    slu_status (*copy)(slu_state *state, const char *dir, slu_error *err);  /* NULL: it has no files */
+    slu_status (*adopt)(slu_state *state, const char *dir, slu_error *err); /* the same */
     int64_t (*bytes)(const slu_state *state);
     void (*free)(slu_state *state); /* all but the slu_state's own name */
 } slu_state_ops;

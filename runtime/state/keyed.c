@@ -152,3 +152,21 @@ slu_state_restore(slu_state *state, slu_view bytes, int64_t now_ms, slu_error *e
 {
     return state->ops->restore(state, bytes, now_ms, err);
 }
+
+static slu_status
+no_files(const slu_state *state, slu_error *err)
+{
+    return slu_error_set(err, SLU_UNSUPPORTED, "state %s has no files", state->name);
+}
+
+slu_status
+slu_state_copy(slu_state *state, const char *dir, slu_error *err)
+{
+    return state->ops->copy == NULL ? no_files(state, err) : state->ops->copy(state, dir, err);
+}
+
+slu_status
+slu_state_adopt(slu_state *state, const char *dir, slu_error *err)
+{
+    return state->ops->adopt == NULL ? no_files(state, err) : state->ops->adopt(state, dir, err);
+}

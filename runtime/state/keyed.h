@@ -57,4 +57,12 @@ SLU_CHECK slu_status slu_state_expect(slu_state *state, uint64_t run_bytes, slu_
 /* One such run of bytes, into what is there. */
 SLU_CHECK slu_status slu_state_restore(slu_state *state, slu_view bytes, int64_t now_ms, slu_error *err);
 
+/*
+ * Of a backend that has files (RocksDB): a copy of the state as it is now, by links, in a folder that is made; any thread may read it, and
+ * the caller removes it. UNSUPPORTED: the heap.
+ */
+SLU_CHECK slu_status slu_state_copy(slu_state *state, const char *dir, slu_error *err);
+/* The state, just opened, holds what a copy of a state of the same kind and sizes holds. The folder is taken. UNSUPPORTED: the heap. */
+SLU_CHECK slu_status slu_state_adopt(slu_state *state, const char *dir, slu_error *err);
+
 #endif

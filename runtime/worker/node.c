@@ -251,6 +251,7 @@ slu_node_free(slu_node **owned)
         slu_free(node->staged);
         node->staged = next;
     }
+    node_files_free(node);
     slu_services_free(&node->services);
     slu_free(node->queue);
     slu_free(node->children);

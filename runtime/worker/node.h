@@ -14,6 +14,7 @@
 #ifndef SLU_WORKER_NODE_H
 #define SLU_WORKER_NODE_H
 
+#include "checkpoint/manifest.h"
 #include "checkpoint/snapshot.h"
 #include "exchange/partition.h"
 #include "host/services.h"
@@ -27,7 +28,16 @@ typedef struct slu_restore {
     slu_snapshot_reader **readers;
     const uint32_t *subtasks;     /* of each file, as it was written */
     const uint32_t *parallelisms; /* the same */
+    const slu_manifest *manifest;
 } slu_restore;
+
+/* Where the states of an operator work and are stored as files. */
+typedef struct slu_node_files {
+    const char *state_dir;      /* of the worker; NULL: states are on the heap */
+    const slu_stores *stores;   /* of checkpoints */
+    const char *checkpoint_dir; /* NULL or "": there is none */
+    uint32_t task;
+} slu_node_files;
 
 typedef struct slu_node_spec {
     const slu_env *env;
@@ -38,6 +48,7 @@ typedef struct slu_node_spec {
     pthread_mutex_t *registry_lock;
     slu_account *account;
     slu_state_backend *backend; /* of its task; NULL: the heap */
+    slu_node_files files;
     slu_watches *watches;
     const char *job_id;
     uint32_t attempt;

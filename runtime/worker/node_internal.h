@@ -5,6 +5,7 @@
 #include "node.h"
 
 #include "base/key_group.h"
+#include "checkpoint/shared.h"
 
 #define OUTPUTS_MAX 16u
 
@@ -37,6 +38,13 @@ typedef struct committable {
     uint8_t data[];
 } committable;
 
+/* What checkpoints stored of a state that is files. */
+typedef struct stored_state {
+    struct stored_state *next;
+    const slu_state *state;
+    slu_shared_set *set;
+} stored_state;
+
 struct slu_node {
     slu_node_spec spec;
     slu_node_runner runner;
@@ -63,6 +71,8 @@ struct slu_node {
     bool commit_refused;
     uint32_t assigned; /* splits of a source */
     bool restore_over; /* the files of the checkpoint may be gone */
+    stored_state *stored;
+    uint32_t copy_count; /* of its states, so far: their folders' names */
     _Atomic int64_t rows_out, bytes_out, batches_out;
 };
 
@@ -91,6 +101,14 @@ slu_status node_restore_timers(void *owner, slu_timers *timers, slu_error *err);
 slu_status node_restore(slu_node *node, slu_error *err);
 /* A source's splits: those of the checkpoint, else its share of the plan's. */
 slu_status node_assign_splits(slu_node *node, slu_error *err);
+
+/* ---- node_files.c */
+/* Of a state that has files: a copy now, which is stored later. UNSUPPORTED: it has none. */
+slu_status node_snapshot_files(slu_node *node, slu_state *state, const slu_section *section, int64_t checkpoint,
+                               slu_snapshot_writer *writer, slu_error *err);
+/* Gives a state what a FILES section of a restored file holds for this subtask. */
+slu_status node_restore_files(slu_node *node, slu_state *state, uint32_t file, uint32_t section, slu_error *err);
+void node_files_free(slu_node *node);
 
 /* ---- node_commit.c */
 /* Keeps what a sink prepared until its checkpoint is whole. `restored`: it is. */

@@ -92,6 +92,19 @@ restore_keyed_entry(slu_node *node, const slu_section *section, uint32_t key_gro
     return slu_state_restore(to, bytes, slu_wall_ms(node->spec.env), err);
 }
 
+static slu_status
+restore_file_sections(slu_node *node, slu_state *state, slu_error *err)
+{
+    for (uint32_t file = 0; node->spec.restore != NULL && file < node->spec.restore->count; file++) {
+        const slu_snapshot_reader *reader = node->spec.restore->readers[file];
+        for (uint32_t s = 0; s < slu_snapshot_section_count(reader); s++) {
+            if (is_section(node, slu_snapshot_section(reader, s), SLU_SECTION_FILES, slu_state_get_spec(state)->name))
+                SLU_TRY(node_restore_files(node, state, file, s, err));
+        }
+    }
+    return SLU_OK;
+}
+
 slu_status
 node_restore_state(void *owner, slu_state *state, slu_error *err)
 {
@@ -99,6 +112,7 @@ node_restore_state(void *owner, slu_state *state, slu_error *err)
     if (node->restore_over) /* the bytes are gone; to begin empty would be a lie */
         return slu_error_set(err, SLU_INVALID, "state %s: after a restore, states can be opened in open and restore only",
                              slu_state_get_spec(state)->name);
+    SLU_TRY(restore_file_sections(owner, state, err));
     SLU_TRY(slu_state_expect(state, restore_bytes(node, slu_state_get_spec(state)->name), err));
     return restore_each(owner, SLU_SECTION_KEYED, slu_state_get_spec(state)->name, restore_keyed_entry, state, err);
 }

@@ -26,7 +26,7 @@ write_group(void *to, uint32_t key_group, slu_view bytes, slu_error *err)
 }
 
 static slu_status
-snapshot_host_state(slu_node *node, slu_snapshot_writer *writer, slu_error *err)
+snapshot_host_state(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
 {
     entry_target target = {writer};
     for (uint32_t i = 0; i < slu_services_state_count(node->services); i++) {
@@ -34,6 +34,11 @@ snapshot_host_state(slu_node *node, slu_snapshot_writer *writer, slu_error *err)
         const slu_state_spec *spec = slu_state_get_spec(state);
         const slu_section section = {node->spec.op->id, spec->name,        SLU_SECTION_KEYED, node->spec.plugin->state_version,
                                      spec->key_bytes,   spec->value_bytes, spec->ttl_ms,      0};
+        const slu_status status = node_snapshot_files(node, state, &section, checkpoint, writer, err);
+        if (status == SLU_OK)
+            continue;
+        if (status != SLU_UNSUPPORTED)
+            return status;
         SLU_TRY(slu_snapshot_writer_section(writer, &section, err));
         SLU_TRY(slu_state_snapshot(state, write_group, &target, err));
     }
@@ -98,7 +103,7 @@ slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *write
     slu_status status =
         node->source != NULL ? snapshot_source(node, checkpoint, writer, err) : snapshot_plugin(node, checkpoint, writer, err);
     if (status == SLU_OK)
-        status = snapshot_host_state(node, writer, err);
+        status = snapshot_host_state(node, checkpoint, writer, err);
     if (status == SLU_OK)
         status = node_snapshot_committables(node, writer, err);
     return status == SLU_OK

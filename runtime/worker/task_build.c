@@ -34,7 +34,6 @@ bucketer_open(slu_task_loop *task, const slu_link_edge *link, const struct Arrow
     made->ops = plugin->partitioner;
     const slu_services_spec spec = {.env = worker->env,
                                     .account = task->spec.account,
-                                .backend = task->backend,
                                     .params = task->graph->params,
                                     .job_id = worker->job_id,
                                     .job_name = task->graph->name,
@@ -204,6 +203,8 @@ add_node(slu_task_loop *task, uint32_t position, slu_error *err)
                                 .registry = worker->registry,
                                 .registry_lock = task->spec.registry_lock,
                                 .account = task->spec.account,
+                                .backend = task->backend,
+                                .files = {task->spec.state_dir, worker->stores, worker->checkpoint_dir, task->spec.task},
                                 .watches = task->watches,
                                 .job_id = worker->job_id,
                                 .attempt = worker->attempt,

@@ -308,6 +308,7 @@ load_restore(slu_worker *worker, slu_error *err)
     if (manifest->max_parallelism != worker->spec.layout->graph->max_parallelism)
         return slu_error_set(err, SLU_INVALID, "the checkpoint has %u key groups, the job %u: max-parallelism cannot change",
                              manifest->max_parallelism, worker->spec.layout->graph->max_parallelism);
+    worker->restore.manifest = manifest;
     worker->restore.readers = slu_alloc_zero(manifest->file_count + 1u, sizeof *worker->restore.readers);
     uint32_t *subtasks = slu_alloc_zero(manifest->file_count + 1u, sizeof *subtasks);
     uint32_t *parallelisms = slu_alloc_zero(manifest->file_count + 1u, sizeof *parallelisms);
@@ -331,12 +332,11 @@ static slu_status
 make_state_dir(slu_worker *worker, slu_error *err)
 {
     const slu_state_settings *settings = &worker->spec.layout->graph->state;
-    const char *tmp = getenv("TMPDIR");
     if (settings->backend != SLU_STATE_ROCKSDB)
         return SLU_OK;
     if (settings->local_dir[0] != 0)
         SLU_TRY(slu_dir_make(settings->local_dir, err));
-    const char *parent = settings->local_dir[0] != 0 ? settings->local_dir : tmp != NULL && tmp[0] != 0 ? tmp : "/tmp";
+    const char *parent = settings->local_dir[0] != 0 ? settings->local_dir : NULL;
     return slu_scratch_open(&worker->state_dir, worker->spec.env, parent, "sluice-state", err);
 }
 

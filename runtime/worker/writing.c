@@ -46,6 +46,7 @@ static slu_status
 write_snapshot(const slu_worker_spec *worker, slu_snapshot_writer *writer, slu_worker_event *event, slu_error *err)
 {
     slu_view bytes;
+    SLU_TRY(slu_snapshot_writer_late(writer, err));
     SLU_TRY(slu_snapshot_writer_finish(writer, &bytes, err));
     SLU_TRY(write_file(worker, bytes, event, err));
     event->ack.bytes = (int64_t)bytes.bytes;

@@ -6,6 +6,9 @@
 #include "base/limits.h"
 #include "base/sizes.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 #define CACHE_BYTES_DEFAULT ((size_t)8 << 20)
 #define ROWS_BYTES_DEFAULT ((size_t)20 << 20)
 #define LENT_BYTES_MAX ((size_t)1 << 30)
@@ -19,16 +22,33 @@ row_forget(void *context, slu_view key, slu_view value)
 }
 
 static slu_status
+state_open_kv(rocks_state *state, slu_error *err)
+{
+    const slu_kv_forget forget = {state, row_forget};
+    return slu_kv_open_forgetting(state->backend->pool, state->dir, state->head.spec.ttl_ms != 0 ? &forget : NULL, &state->kv, err);
+}
+
+slu_status
+rocks_adopt(slu_state *asked, const char *dir, slu_error *err)
+{
+    rocks_state *state = (rocks_state *)(void *)asked;
+    slu_kv_close(&state->kv);
+    SLU_TRY(slu_dir_remove(state->dir, err));
+    if (rename(dir, state->dir) != 0)
+        return slu_errno_set(err, errno, "rename", dir);
+    return slu_error_in(err, state_open_kv(state, err), "state %s", asked->name);
+}
+
+static slu_status
 state_begin(rocks_backend *backend, rocks_state *state, slu_error *err)
 {
     const slu_state_spec *spec = &state->head.spec;
-    const slu_kv_forget forget = {state, row_forget};
     SLU_AUTO(slu_buf_fini) slu_buf path = {0};
     slu_buf_init(&path, SLU_PATH_BYTES_MAX);
     slu_buf_init(&state->rows.keys, LENT_BYTES_MAX);
     slu_buf_init(&state->lent, LENT_BYTES_MAX);
     state->backend = backend;
-    state->head_bytes = spec->ttl_ms != 0 ? 8 : spec->kind == SLU_STATE_BYTES;
+    state->head_bytes = rocks_head_bytes(spec);
     state->value_at = spec->ttl_ms != 0 ? 8 : 0;
     state->stride = (uint32_t)slu_size_align(state->value_at + spec->value_bytes, 8);
     slu_buf_printf(&path, "%s/%u", backend->dir, backend->state_count);
@@ -37,7 +57,7 @@ state_begin(rocks_backend *backend, rocks_state *state, slu_error *err)
     if (state->dir == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for state %s", spec->name);
     SLU_TRY(slu_kv_batch_new(&state->batch, err));
-    SLU_TRY(slu_kv_open_forgetting(backend->pool, state->dir, spec->ttl_ms != 0 ? &forget : NULL, &state->kv, err));
+    SLU_TRY(state_open_kv(state, err));
     backend->state_count++;
     return SLU_OK;
 }

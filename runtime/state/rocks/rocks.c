@@ -38,18 +38,6 @@ value_corrupt(const rocks_state *state, size_t bytes, slu_error *err)
     return slu_error_set(err, SLU_CORRUPT, "state %s: RocksDB has a value of %zu bytes", state->head.name, bytes);
 }
 
-/* The state's own bytes of a row. */
-static slu_status
-row_entry(const rocks_state *state, slu_view key, slu_view value, slu_run_entry *out, slu_error *err)
-{
-    if (key.bytes < ROCKS_GROUP_BYTES || value.bytes < state->head_bytes)
-        return value_corrupt(state, value.bytes, err);
-    out->key = slu_view_of(key.data + ROCKS_GROUP_BYTES, key.bytes - ROCKS_GROUP_BYTES);
-    out->stamp_ms = state->head.spec.ttl_ms != 0 ? stamp_of(value.data) : 0;
-    out->value = slu_view_of(value.data + state->head_bytes, value.bytes - state->head_bytes);
-    return SLU_OK;
-}
-
 static void
 key_append(const rocks_state *state, slu_buf *to, uint32_t hash, slu_view key)
 {
@@ -341,58 +329,30 @@ rocks_put_bytes(slu_state *asked, const slu_keys *keys, int64_t now_ms, const sl
 
 /* ---- Snapshot and restore */
 
-/* Rows in order of their keys become runs, one per key group. */
-typedef struct run_maker {
-    const rocks_state *state;
-    slu_state_entry *entry;
-    void *to;
-    slu_error *err;
-    slu_buf run;
-    uint32_t count;
-    uint32_t key_group;
-} run_maker;
-
-static slu_status
-run_hand_out(run_maker *maker)
-{
-    if (maker->count == 0)
-        return SLU_OK;
-    slu_run_end(&maker->run, maker->count);
-    maker->count = 0;
-    SLU_TRY(slu_buf_status(&maker->run, maker->err));
-    return maker->entry(maker->to, maker->key_group, slu_buf_view(&maker->run), maker->err);
-}
-
-static slu_status
-run_row(void *context, slu_view key, slu_view value)
-{
-    run_maker *maker = context;
-    slu_run_entry entry;
-    SLU_TRY(row_entry(maker->state, key, value, &entry, maker->err));
-    const uint32_t key_group = (uint32_t)key.data[0] << 8 | key.data[1];
-    if (maker->count != 0 && maker->key_group != key_group)
-        SLU_TRY(run_hand_out(maker));
-    if (maker->count++ == 0) {
-        slu_buf_reset(&maker->run);
-        slu_run_begin(&maker->run, &maker->state->head.spec);
-        maker->key_group = key_group;
-    }
-    slu_run_add(&maker->run, &maker->state->head.spec, &entry);
-    return slu_buf_status(&maker->run, maker->err);
-}
-
 static slu_status
 rocks_snapshot(slu_state *asked, slu_state_entry *entry, void *to, slu_error *err)
 {
     rocks_state *state = rocks_of(asked);
-    run_maker maker = {.state = state, .entry = entry, .to = to, .err = err};
+    rocks_runs runs = {.spec = &asked->spec, .entry = entry, .to = to, .err = err};
     SLU_TRY(rows_settle(state, err));
-    slu_buf_init(&maker.run, SIZE_MAX / 2);
-    slu_status status = slu_kv_scan(state->kv, slu_view_of(NULL, 0), run_row, &maker, err);
+    slu_buf_init(&runs.run, SIZE_MAX / 2);
+    slu_status status = slu_kv_scan(state->kv, slu_view_of(NULL, 0), rocks_runs_row, &runs, err);
     if (status == SLU_OK)
-        status = run_hand_out(&maker);
-    slu_buf_fini(&maker.run);
+        status = rocks_runs_end(&runs);
+    slu_buf_fini(&runs.run);
     return status;
+}
+
+static slu_status
+rocks_copy(slu_state *asked, const char *dir, slu_error *err)
+{
+    rocks_state *state = rocks_of(asked);
+    slu_kv_checkpoint *checkpoint = NULL;
+    SLU_TRY(rows_settle(state, err));
+    SLU_TRY(slu_kv_checkpoint_begin(state->kv, &checkpoint, err));
+    const slu_status status = slu_kv_checkpoint_take(checkpoint, dir, err); /* here and now: of what is written next it has nothing */
+    (void)slu_kv_checkpoint_end(&checkpoint);
+    return slu_error_in(err, status, "state %s", asked->name);
 }
 
 static slu_status
@@ -457,5 +417,7 @@ const slu_state_ops rocks_ops = {.find_many = rocks_find_many,
                                  .snapshot = rocks_snapshot,
                                  .restore = rocks_restore,
                                  .count = rocks_count,
+                                 .copy = rocks_copy,
+                                 .adopt = rocks_adopt,
                                  .bytes = rocks_bytes,
                                  .free = rocks_free_state};

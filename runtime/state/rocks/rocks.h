@@ -24,4 +24,9 @@ typedef struct slu_rocks_spec {
 SLU_CHECK slu_status slu_rocks_new(const slu_rocks_spec *spec, slu_state_backend **out, slu_error *err);
 void slu_rocks_free(slu_state_backend **backend);
 
+/* The key groups first..last of a copy (slu_state_copy), as runs (state/run.h) in their order. Any thread; the folder is left as it was. */
+SLU_CHECK slu_status slu_rocks_read(const slu_state_spec *spec, const char *dir, uint32_t group_first, uint32_t group_last,
+                                    slu_status (*entry)(void *to, uint32_t key_group, slu_view bytes, slu_error *err), void *to,
+                                    slu_error *err);
+
 #endif

@@ -43,17 +43,41 @@ typedef struct rocks_state {
     slu_kv *kv;
     slu_kv_batch *batch;
     char *dir;
-    uint32_t head_bytes;  /* before a value */
-    uint32_t value_at;    /* in a lent row */
-    uint32_t stride;      /* of a lent row */
+    uint32_t head_bytes;    /* before a value */
+    uint32_t value_at;      /* in a lent row */
+    uint32_t stride;        /* of a lent row */
     _Atomic int64_t now_ms; /* of the last call, for the compaction */
     lent_rows rows;
-    slu_buf lent; /* BYTES: values lent, or on their way in */
+    slu_buf lent;  /* BYTES: values lent, or on their way in */
     int64_t taken; /* from the account */
 } rocks_state;
 
 extern const slu_state_ops rocks_ops;
 
+static inline uint32_t
+rocks_head_bytes(const slu_state_spec *spec)
+{
+    return spec->ttl_ms != 0 ? 8 : spec->kind == SLU_STATE_BYTES;
+}
+
+/* ---- backend.c */
+slu_status rocks_adopt(slu_state *asked, const char *dir, slu_error *err);
+
+/* ---- rocks_runs.c: rows in order of their keys become runs, one per key group. */
+typedef struct rocks_runs {
+    const slu_state_spec *spec;
+    slu_state_entry *entry;
+    void *to;
+    slu_error *err;
+    slu_buf run; /* initialised by whoever makes this */
+    uint32_t count;
+    uint32_t key_group;
+} rocks_runs;
+
+slu_status rocks_runs_row(void *runs, slu_view key, slu_view value);
+slu_status rocks_runs_end(rocks_runs *runs);
+
+/* ---- rocks.c */
 /* Whether a value, as RocksDB has it, has expired. Any thread. */
 bool rocks_expired(const rocks_state *state, slu_view value, int64_t now_ms);
 

@@ -178,6 +178,7 @@ check_state_settings(const slu_graph *graph)
     const slu_graph *const each[] = {graph, copy};
     for (int i = 0; i < 2; i++) {
         assert_int_equal(each[i]->state.backend, SLU_STATE_ROCKSDB);
+        assert_int_equal(each[i]->state.incremental, 0);
         assert_int_equal(each[i]->state.memory_bytes, 64 << 20);
         CHECK_TEXT(each[i]->state.local_dir, "");
     }
@@ -202,6 +203,7 @@ command_line_over_environment_over_file(void **state)
                                   (char *)(uintptr_t) "SLUICE_RESTART_DELAY=2s",
                                   (char *)(uintptr_t) "SLUICE_RESTART_STRATEGY=failure-rate",
                                   (char *)(uintptr_t) "SLUICE_STATE_BACKEND_TYPE=rocksdb",
+                                  (char *)(uintptr_t) "SLUICE_STATE_BACKEND_INCREMENTAL=false",
                                   NULL};
     const slu_descriptor descriptor = good_descriptor(settings, 4, environment);
     CHECK_OK(plan(&descriptor, &graph, &err));

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "checkpoint/manifest.h"
 
+#include <glob.h>
 #include <unistd.h>
 
 static slu_error err;
@@ -163,6 +164,18 @@ temporary_dir(char *out)
     assert_non_null(mkdtemp(out));
 }
 
+/* States in RocksDB are stored as files, the heap's are not. */
+static void
+check_shared_files(const char *dir)
+{
+    glob_t found;
+    char pattern[128];
+    (void)snprintf(pattern, sizeof pattern, "%s/*/shared/*.sst", dir);
+    const int answer = glob(pattern, 0, NULL, &found);
+    assert_int_equal(answer, test_state_backend == SLU_STATE_ROCKSDB ? 0 : GLOB_NOMATCH);
+    globfree(&found);
+}
+
 static void
 a_failure_restores_the_last_checkpoint(void **state)
 {
@@ -186,6 +199,7 @@ a_failure_restores_the_last_checkpoint(void **state)
             check_each_even_once(40000);
             check_counts(40000);
             assert_int_equal(world.opens, world.closes);
+            check_shared_files(dir);
             CHECK_OK(slu_dir_remove(dir, &err));
         }
     }
