@@ -3,43 +3,12 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 
-POLL_S = 0.001
-
-
-class Daemon:
-    def __init__(self, words, log):
-        self.log = log
-        self.file = open(log, "ab")
-        self.process = subprocess.Popen(words, stderr=self.file, stdout=self.file, stdin=subprocess.DEVNULL)
-        self.pid = self.process.pid
-
-    def text(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    def wait_for(self, pattern, seconds=20.0, begin=0):
-        """The first match behind `begin`; its time is when we saw it, a millisecond late at most."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            match = re.compile(pattern).search(self.text(), begin)
-            if match:
-                return match, time.monotonic()
-            time.sleep(POLL_S)
-        raise RuntimeError(f"no {pattern!r} within {seconds} s in {self.log}:\n{self.text()[-3000:]}")
-
-    def kill(self, number=signal.SIGKILL):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.send_signal(number)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.file.close()
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
+from daemon import POLL_S, Daemon  # noqa: E402
 
 
 class Cluster:
@@ -80,13 +49,7 @@ class Cluster:
 
     def workers(self):
         """Process ids of the children of our task managers."""
-        pids = []
-        for daemon in self.taskmanagers:
-            path = f"/proc/{daemon.pid}/task/{daemon.pid}/children"
-            if daemon.process.poll() is None and os.path.exists(path):
-                with open(path) as file:
-                    pids += [int(pid) for pid in file.read().split()]
-        return pids
+        return [pid for daemon in self.taskmanagers for pid in daemon.children()]
 
     def close(self):
         for daemon in reversed(self.daemons):
