@@ -69,6 +69,15 @@ fraud_settle(fraud *self, slu_error *err)
     return SLU_OK;
 }
 
+/* States that were opened for a set that was taken back stay: their numbers are not given again to blocks of another size. */
+static void
+blocks_pass_over(const fraud *self, slots *all)
+{
+    for (uint32_t i = all->block_count; i < self->state_count; i++)
+        all->blocks[i] = self->blocks[i];
+    all->block_count = all->block_count > self->state_count ? all->block_count : self->state_count;
+}
+
 /* ---- Checkpoints ------------------------------------------------------------------------------------------------------------ */
 
 slu_status
@@ -78,6 +87,7 @@ fraud_snapshot(void *instance, slu_snapshot *snapshot, slu_error *err)
     uint8_t *data = NULL;
     uint64_t bytes = 0;
     SLU_TRY(fraud_settle(self, err));
+    blocks_pass_over(self, &self->now->slots); /* after a restore they are opened, too: the checkpoint holds them */
     SLU_TRY(slots_encode(&self->now->slots, &data, &bytes, err));
     const slu_status status = snapshot->write(snapshot, SLU_KEY_GROUP_NONE, data, bytes, err);
     free(data);
@@ -98,15 +108,6 @@ fraud_restore(void *instance, uint32_t state_version, uint32_t key_group, const 
 }
 
 /* ---- The next set ----------------------------------------------------------------------------------------------------------- */
-
-/* States that were opened for a set that was taken back stay: their numbers are not given again to blocks of another size. */
-static void
-blocks_pass_over(const fraud *self, slots *all)
-{
-    for (uint32_t i = all->block_count; i < self->state_count; i++)
-        all->blocks[i] = self->blocks[i];
-    all->block_count = all->block_count > self->state_count ? all->block_count : self->state_count;
-}
 
 static slu_status
 set_check(fraud *self, const slu_rules *next, slu_error *err)

@@ -220,6 +220,21 @@ slu_client_rescale(slu_client *client, const char *job, const slu_message *wants
 }
 
 slu_status
+slu_client_apply_rules(slu_client *client, const char *job, const char *operator_id, slu_view rules, int64_t timeout_ms,
+                       const slu_message **out, slu_error *err)
+{
+    const slu_message request = {.kind = SLU_MESSAGE_APPLY, .job = job, .name = operator_id, .data = rules};
+    return call(client, request, timeout_ms, SLU_MESSAGE_APPLIED, out, err);
+}
+
+slu_status
+slu_client_rulesets(slu_client *client, const char *job, const slu_message **out, slu_error *err)
+{
+    return call(client, (slu_message){.kind = SLU_MESSAGE_RULEBOOK, .job = job}, client->timeout_ms, SLU_MESSAGE_RULESETS, out,
+                err);
+}
+
+slu_status
 slu_client_savepoint(slu_client *client, const char *job, const char *dir, uint64_t flags, int64_t timeout_ms,
                      const slu_message **out, slu_error *err)
 {

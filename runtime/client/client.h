@@ -47,6 +47,12 @@ SLU_CHECK slu_status slu_client_stop(slu_client *client, const char *job, uint64
  * such operator, nothing to change, or the job does not run; IO: it runs on as it was. */
 SLU_CHECK slu_status slu_client_rescale(slu_client *client, const char *job, const slu_message *wants, uint32_t want_count,
                                         int64_t timeout_ms, const slu_message **out, slu_error *err);
+/* APPLIED once the set of rules (encoded, plan/value_codec.h) is in force on every subtask: value (its version), checkpoint. `operator_id`:
+ * "" for the only one with rules. INVALID: it is not good (LINE:COLUMN: in front where it is the file's fault), or the job does not run. */
+SLU_CHECK slu_status slu_client_apply_rules(slu_client *client, const char *job, const char *operator_id, slu_view rules,
+                                            int64_t timeout_ms, const slu_message **out, slu_error *err);
+/* RULESETS: those that the job was given, the newest first. */
+SLU_CHECK slu_status slu_client_rulesets(slu_client *client, const char *job, const slu_message **out, slu_error *err);
 /* SAVED once it is whole: path, checkpoint, size. `dir`: absolute, "" for the job manager's own place; `flags`: SLU_STOP_. INVALID: the
  * job does not run. */
 SLU_CHECK slu_status slu_client_savepoint(slu_client *client, const char *job, const char *dir, uint64_t flags, int64_t timeout_ms,

@@ -27,6 +27,7 @@
 /* Flags. */
 #define SLU_BARRIER_SAVEPOINT 1u   /* TRIGGER, and the barrier: it becomes a savepoint */
 #define SLU_BARRIER_STOP 2u        /* sources give nothing behind it, unless it is aborted */
+#define SLU_BARRIER_RULES 4u       /* rules that wait take effect behind it; sources give nothing until it is whole or aborted */
 #define SLU_END_DRAIN 1u           /* END */
 #define SLU_STOP_AFTER 1u          /* SAVEPOINT: the job ends with it */
 #define SLU_STOP_DRAIN 2u          /* STOP, SAVEPOINT with AFTER: sources end first, and every timer fires */
@@ -116,6 +117,8 @@
     X(ABORT, NONE, "the checkpoint is given up")                                                                                   \
     X(METRICS, METRIC, "counters of a worker's tasks")                                                                             \
     X(END, NONE, "stop the tasks of an attempt: flags SLU_END_DRAIN: let the sources end, else cancel")                            \
+    X(RULES, NONE, "is this set of rules good for operator `name`? Version `value` waits for a barrier then")                      \
+    X(RULED, NONE, "a task's answer: status and text, or it is; `checkpoint`: the version in force there")                         \
     /* Worker and worker, beside the batches of exchange/remote.h. */                                                              \
     X(CREDIT, TOTAL, "receiver to sender: bytes consumed per channel since the attempt began")                                     \
     X(SENT, TOTAL, "sender to receiver, now and then: messages sent per channel")                                                  \
@@ -132,6 +135,10 @@
     X(STOP, NONE, "a last checkpoint, then the end; flags SLU_STOP_")                                                              \
     X(SAVEPOINT, NONE, "a checkpoint, whose files are also put below path (empty: the default place); flags SLU_STOP_")            \
     X(RESCALE, WANT, "give a running job, or some of its operators, another parallelism; DONE: it runs so")                        \
+    X(APPLY, NONE, "give operator `name` (empty: the only one with rules) this set of rules")                                      \
+    X(APPLIED, NONE, "it is in force: version `value`, from `checkpoint` on")                                                      \
+    X(RULEBOOK, NONE, "which sets of rules has a job had?")                                                                        \
+    X(RULESETS, RULESET, "those, the newest first")                                                                                \
     X(SAVED, NONE, "that is done, and this is its directory")                                                                      \
     X(OVERVIEW, NONE, "what does the cluster look like?")                                                                          \
     X(CLUSTER, NODE, "like that")                                                                                                  \
@@ -151,6 +158,7 @@
     X(METRIC, NONE, "one number of one task")                                                                                      \
     X(JOB, NONE, "a job in a line")                                                                                                \
     X(NODE, NONE, "a task manager in a line")                                                                                      \
+    X(RULESET, NONE, "version `value` of the rules of operator `name`, in force from `checkpoint` on")                             \
     X(CHECKPOINT, NONE, "a checkpoint in a line")
 
 #define SLU_MESSAGE_NONE 0

@@ -235,6 +235,7 @@ attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
     j->running_since = jm_now(jm);
     j->deadline = jm_now(jm) + SLU_DEPLOY_MS;
     memset(j->tasks, TASK_DEPLOYING, j->layout->task_count);
+    rules_take_up(jm, j);
     job_set_state(jm, j, JOB_RUNNING);
     slu_log_info(jm->spec.env, "ATTEMPT", "job %s attempt %" PRIu64 " on %" PRIu32 " workers, %s%s", j->name, j->attempt,
                  j->member_count, j->restored[0] == 0 ? "fresh" : "from ", j->restored);
@@ -296,6 +297,7 @@ attempt_take_up(slu_jobmanager *jm, job *j, slu_view bytes, slu_error *err)
         status = attempt_is_remote(jm, j) ? attempt_remember(jm, j, &placed, err) : attempt_restore(jm, j, err);
     if (status == SLU_OK) {
         j->attempt = placed.attempt;
+        rules_take_up(jm, j);
         status = attempt_coordinator(jm, j, err);
     }
     slu_arena_fini(&arena);
@@ -506,6 +508,7 @@ attempt_message(slu_jobmanager *jm, job *j, const slu_message *message)
     switch (message->kind) {
     case SLU_MESSAGE_TASK: task_take(jm, j, message); break;
     case SLU_MESSAGE_METRICS: metrics_take(j, message); break;
+    case SLU_MESSAGE_RULED: rules_answered(jm, j, message); break;
     case SLU_MESSAGE_DECLINE:
         if (message->task < j->layout->task_count)
             slu_coordinator_decline(j->coordinator, (uint32_t)message->task, message->checkpoint, message->text);

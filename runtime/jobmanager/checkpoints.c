@@ -103,6 +103,8 @@ finalize_done(slu_jobmanager *jm, job *j, errand *e)
         return;
     if (whole)
         savepoints_whole(jm, j, e->checkpoint, directory, e->bytes);
+    if (whole)
+        rules_whole(jm, j, e->checkpoint);
     if (e->final || !savepoints_stop_writes(j, e->checkpoint)) /* else it is said when the savepoint is there, or is not */
         slu_coordinator_finalized(j->coordinator, e->checkpoint, whole ? NULL : &e->error);
 }
@@ -139,6 +141,7 @@ trigger(slu_jobmanager *jm, job *j, const slu_action *action)
         job_store(jm, j);
     }
     savepoints_triggered(j, action);
+    rules_triggered(j, action);
     checkpoint_note(jm, j, action->checkpoint, "IN_PROGRESS", 0, "");
     attempt_tell(
         jm, j,
@@ -269,6 +272,7 @@ abort_checkpoint(slu_jobmanager *jm, job *j, const slu_action *action)
     attempt_tell(jm, j, (slu_message){.kind = SLU_MESSAGE_ABORT, .checkpoint = action->checkpoint});
     j->sweep = true;
     savepoints_aborted(jm, j, action->checkpoint, reason);
+    rules_aborted(jm, j, action->checkpoint, reason);
     if (j->stop_after != action->checkpoint)
         return;
     j->stop_after = -1;

@@ -72,8 +72,9 @@ typedef struct waiter {
     int64_t deadline;
 } waiter;
 
-typedef struct savepoint savepoint; /* savepoints.c */
-typedef struct rescale rescale;     /* rescale.c */
+typedef struct savepoint savepoint;       /* savepoints.c */
+typedef struct rescale rescale;           /* rescale.c */
+typedef struct rules_change rules_change; /* rules.c */
 
 /* What a job wants from the place of its checkpoints (errands.c). `run` is on a thread of its own if that is a store, and touches
  * nothing but the errand; `done` is on the loop. */
@@ -174,6 +175,7 @@ struct job {
     look look;
     uint64_t asker, asked; /* who submitted it and waits for the first look; 0: nobody */
     rescale *rescale;
+    rules_change *rules; /* that it is being given */
     metric *metrics;
     uint32_t metric_count, metric_capacity;
 };
@@ -324,6 +326,21 @@ bool rescale_take(slu_jobmanager *jm, job *j);
 void rescale_running(slu_jobmanager *jm, job *j); /* a task said something */
 void rescale_failed(slu_jobmanager *jm, job *j, const char *why);
 void rescale_free(job *j);
+
+/* ---- rules.c */
+/* OK: the answer comes later. INVALID, CONFLICT, NOTFOUND, NOMEM. */
+SLU_CHECK slu_status rules_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err);
+/* From the store, when an attempt begins or is taken up: one that is not in force at the checkpoint it starts from. */
+void rules_take_up(slu_jobmanager *jm, job *j);
+void rules_answered(slu_jobmanager *jm, job *j, const slu_message *message); /* a task's */
+void rules_triggered(job *j, const slu_action *action);
+void rules_whole(slu_jobmanager *jm, job *j, int64_t checkpoint);
+void rules_aborted(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *why);
+void rules_tick(slu_jobmanager *jm, job *j);
+int64_t rules_deadline(const job *j);
+SLU_CHECK slu_status rules_book_answer(slu_jobmanager *jm, const peer *to, const slu_message *message, const job *j,
+                                       slu_error *err);
+void rules_free(job *j);
 
 /* ---- requests.c */
 void submit_answer(slu_jobmanager *jm, job *j, const slu_error *failure); /* whoever waits for the first look; NULL: it is fine */

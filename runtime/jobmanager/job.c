@@ -142,6 +142,7 @@ job_free(job *j)
     savepoints_free(j);
     errands_free(j);
     slu_manifest_free(&j->look.manifest);
+    rules_free(j);
     rescale_free(j);
     while (j->waiters != NULL) {
         waiter *next = j->waiters->next;
@@ -592,6 +593,7 @@ job_tick(slu_jobmanager *jm, job *j)
     waiters_answer(jm, j, false);
     errands_tick(jm, j);
     savepoints_tick(jm, j);
+    rules_tick(jm, j);
     if (job_over(j))
         return;
     if (!j->ending && j->coordinator != NULL && j->begun) {
@@ -617,6 +619,7 @@ job_deadline(const slu_jobmanager *jm, const job *j)
         deadline = SLU_MIN(deadline, w->deadline);
     deadline = SLU_MIN(deadline, savepoints_deadline(jm, j));
     deadline = SLU_MIN(deadline, errands_deadline(jm, j));
+    deadline = SLU_MIN(deadline, rules_deadline(j));
     if (job_over(j))
         return deadline;
     deadline = SLU_MIN(deadline, j->look_ms);

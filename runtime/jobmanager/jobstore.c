@@ -33,8 +33,9 @@ static const char schema[] =
     "PRAGMA user_version=1;";
 
 /* Of jobs that are not over; a table of its own, so that a store of before it stays readable. */
-static const char schema_going[] = "CREATE TABLE IF NOT EXISTS going(job TEXT PRIMARY KEY, stopping INTEGER NOT NULL, stop_after INTEGER NOT "
-                                   "NULL, restart BLOB NOT NULL)";
+static const char schema_going[] =
+    "CREATE TABLE IF NOT EXISTS going(job TEXT PRIMARY KEY, stopping INTEGER NOT NULL, stop_after INTEGER NOT "
+    "NULL, restart BLOB NOT NULL)";
 
 static slu_status
 failed(const slu_jobstore *store, int code, const char *what, slu_error *err)
@@ -150,6 +151,10 @@ set_up(slu_jobstore *store, const char *path, slu_error *err)
         SLU_TRY(run(store, "COMMIT", err));
     }
     SLU_TRY(run(store, schema_going, err));
+    SLU_TRY(run(store,
+                "CREATE TABLE IF NOT EXISTS rules(job TEXT NOT NULL, version INTEGER NOT NULL, operator TEXT NOT NULL,"
+                " checkpoint INTEGER NOT NULL, created_ms INTEGER NOT NULL, rules BLOB NOT NULL, PRIMARY KEY(job, version))",
+                err));
     return cluster_load(store, err);
 }
 
@@ -263,8 +268,9 @@ slu_jobstore_set_submit(slu_jobstore *store, const char *job, slu_view submit, s
 slu_status
 slu_jobstore_remove_job(slu_jobstore *store, const char *job, slu_error *err)
 {
-    static const char *const deletes[] = {"DELETE FROM checkpoint WHERE job=?", "DELETE FROM attempt WHERE job=?",
-                                          "DELETE FROM going WHERE job=?", "DELETE FROM job WHERE id=?"};
+    static const char *const deletes[] = {"DELETE FROM rules WHERE job=?", "DELETE FROM checkpoint WHERE job=?",
+                                          "DELETE FROM attempt WHERE job=?", "DELETE FROM going WHERE job=?",
+                                          "DELETE FROM job WHERE id=?"};
     for (size_t i = 0; i < sizeof deletes / sizeof deletes[0]; i++) {
         sqlite3_stmt *s = NULL;
         SLU_TRY(prepare(store, deletes[i], &s, err));
@@ -317,17 +323,64 @@ slu_jobstore_drop_checkpoint(slu_jobstore *store, const char *job, int64_t check
 }
 
 slu_status
+slu_jobstore_put_rules(slu_jobstore *store, const char *job, const slu_rules_record *rules, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store, "INSERT OR REPLACE INTO rules VALUES(?,?,?,?,?,?)", &s, err));
+    bind_text(s, 1, job);
+    sqlite3_bind_int64(s, 2, rules->version);
+    bind_text(s, 3, rules->operator_id);
+    sqlite3_bind_int64(s, 4, rules->checkpoint);
+    sqlite3_bind_int64(s, 5, rules->created_ms);
+    bind_view(s, 6, rules->rules);
+    SLU_TRY(finish(store, s, job, err));
+    return prune(store, "DELETE FROM rules WHERE job=? AND version<=? AND checkpoint>=0", job, rules->version, err);
+}
+
+slu_status
+slu_jobstore_remove_rules(slu_jobstore *store, const char *job, int64_t version, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store, "DELETE FROM rules WHERE job=? AND version=?", &s, err));
+    bind_text(s, 1, job);
+    sqlite3_bind_int64(s, 2, version);
+    return finish(store, s, job, err);
+}
+
+slu_status
+slu_jobstore_rules(slu_jobstore *store, const char *job, slu_rules_record_fn each, void *context, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    slu_status status = SLU_OK;
+    int code = SQLITE_DONE;
+    SLU_TRY(prepare(store, "SELECT version, operator, checkpoint, created_ms, rules FROM rules WHERE job=? ORDER BY version DESC",
+                    &s, err));
+    bind_text(s, 1, job);
+    while (status == SLU_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        const slu_rules_record rules = {.version = sqlite3_column_int64(s, 0),
+                                        .operator_id = column_text(s, 1),
+                                        .checkpoint = sqlite3_column_int64(s, 2),
+                                        .created_ms = sqlite3_column_int64(s, 3),
+                                        .rules = column_view(s, 4)};
+        status = each(context, &rules, err);
+    }
+    if (status == SLU_OK && code != SQLITE_DONE)
+        status = failed(store, code, "read rules", err);
+    sqlite3_finalize(s);
+    return status;
+}
+
+slu_status
 slu_jobstore_jobs(slu_jobstore *store, slu_job_record_fn each, void *context, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
     slu_status status = SLU_OK;
     int code = SQLITE_DONE;
-    SLU_TRY(prepare(
-        store,
-        "SELECT id, name, submit, placed, state, failure, attempt, attempt_id, restarts, created_ms, start_ms, end_ms,"
-        " coalesce(stopping, 0), coalesce(stop_after, -1), restart FROM job LEFT JOIN going ON going.job = job.id"
-        " ORDER BY created_ms, id",
-        &s, err));
+    SLU_TRY(prepare(store,
+                    "SELECT id, name, submit, placed, state, failure, attempt, attempt_id, restarts, created_ms, start_ms, end_ms,"
+                    " coalesce(stopping, 0), coalesce(stop_after, -1), restart FROM job LEFT JOIN going ON going.job = job.id"
+                    " ORDER BY created_ms, id",
+                    &s, err));
     while (status == SLU_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
         const slu_job_record job = {.id = column_text(s, 0),
                                     .name = column_text(s, 1),

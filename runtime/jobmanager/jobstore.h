@@ -1,7 +1,7 @@
 /*
  * jobstore.h: what a job manager must know again after it was killed: jobs, attempts, checkpoints. One SQLite file (WAL).
  *
- * Shape    job(id, name, submit, state, ...), attempt(job, number, ...), checkpoint(job, id, ...). A write is durable against a kill
+ * Shape    job(id, name, submit, state, ...), attempt(job, number, ...), checkpoint(job, id, ...), rules(job, version, ...). A write is durable against a kill
  *          when it returns (synchronous=NORMAL; a power loss may take the last ones).
  * Threads  owner.
  * Limits   the newest SLU_JOBSTORE_HISTORY attempts and checkpoints of a job are kept.
@@ -50,6 +50,15 @@ typedef struct slu_checkpoint_record {
     bool dropped; /* its files are gone */
 } slu_checkpoint_record;
 
+/* A set of rules that a job was given. */
+typedef struct slu_rules_record {
+    const char *operator_id;
+    int64_t version;
+    int64_t checkpoint; /* from which on it is in force; -1: it waits for one */
+    int64_t created_ms;
+    slu_view rules; /* encoded */
+} slu_rules_record;
+
 /* `path` ":memory:" for tests. */
 SLU_CHECK slu_status slu_jobstore_open(const char *path, slu_jobstore **out, slu_error *err);
 void slu_jobstore_close(slu_jobstore **store);
@@ -69,6 +78,13 @@ SLU_CHECK slu_status slu_jobstore_add_attempt(slu_jobstore *store, const char *j
 SLU_CHECK slu_status slu_jobstore_put_checkpoint(slu_jobstore *store, const char *job, const slu_checkpoint_record *checkpoint,
                                                  slu_error *err);
 SLU_CHECK slu_status slu_jobstore_drop_checkpoint(slu_jobstore *store, const char *job, int64_t checkpoint, slu_error *err);
+
+SLU_CHECK slu_status slu_jobstore_put_rules(slu_jobstore *store, const char *job, const slu_rules_record *rules, slu_error *err);
+SLU_CHECK slu_status slu_jobstore_remove_rules(slu_jobstore *store, const char *job, int64_t version, slu_error *err);
+/* Newest first. */
+typedef slu_status (*slu_rules_record_fn)(void *context, const slu_rules_record *rules, slu_error *err);
+SLU_CHECK slu_status slu_jobstore_rules(slu_jobstore *store, const char *job, slu_rules_record_fn each, void *context,
+                                        slu_error *err);
 
 /* Oldest first. */
 typedef slu_status (*slu_job_record_fn)(void *context, const slu_job_record *job, slu_error *err);

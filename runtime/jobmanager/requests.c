@@ -368,6 +368,7 @@ job_request(slu_jobmanager *jm, peer *from, const slu_message *message, slu_erro
     switch (message->kind) {
     case SLU_MESSAGE_DESCRIBE: details_answer(jm, from, message->request, j); return SLU_OK;
     case SLU_MESSAGE_WAIT: wait_begin(jm, from, message, j); return SLU_OK;
+    case SLU_MESSAGE_RULEBOOK: return rules_book_answer(jm, from, message, j, err);
     case SLU_MESSAGE_HISTORY: return history_answer(jm, from, message->request, j, err);
     case SLU_MESSAGE_MEASURE: measured_answer(jm, from, message->request, j); return SLU_OK;
     case SLU_MESSAGE_LOGS: return logs_forward(jm, from, message, j, err);
@@ -379,6 +380,8 @@ job_request(slu_jobmanager *jm, peer *from, const slu_message *message, slu_erro
         return savepoint_ask(jm, from, message, j, err);
     if (message->kind == SLU_MESSAGE_RESCALE)
         return rescale_ask(jm, from, message, j, err);
+    if (message->kind == SLU_MESSAGE_APPLY)
+        return rules_ask(jm, from, message, j, err);
     if (message->kind == SLU_MESSAGE_CANCEL)
         job_cancel(jm, j);
     else
@@ -427,6 +430,8 @@ request_take(slu_jobmanager *jm, peer *from, const slu_message *message, slu_vie
     case SLU_MESSAGE_STOP:
     case SLU_MESSAGE_SAVEPOINT:
     case SLU_MESSAGE_RESCALE:
+    case SLU_MESSAGE_APPLY:
+    case SLU_MESSAGE_RULEBOOK:
     case SLU_MESSAGE_LOGS:
     case SLU_MESSAGE_MEASURE:
     case SLU_MESSAGE_HISTORY: return job_request(jm, from, message, err);
@@ -448,7 +453,7 @@ slu_jobmanager_ask(slu_jobmanager *jm, const slu_message *request, slu_buf *answ
 {
     peer asking = {.number = PEER_HERE, .version = SLU_CONTROL_VERSION_MAX};
     if (request->kind == SLU_MESSAGE_WAIT || request->kind == SLU_MESSAGE_LOGS || request->kind == SLU_MESSAGE_SUBMIT ||
-        request->kind == SLU_MESSAGE_SAVEPOINT || request->kind == SLU_MESSAGE_RESCALE)
+        request->kind == SLU_MESSAGE_SAVEPOINT || request->kind == SLU_MESSAGE_RESCALE || request->kind == SLU_MESSAGE_APPLY)
         return slu_error_set(err, SLU_UNSUPPORTED, "%s is answered later, and over a link only", slu_message_name(request->kind));
     jm->here = answer;
     client_message(jm, &asking, request, slu_view_of(NULL, 0));

@@ -14,41 +14,19 @@
  *   input       [from, from_output, partition, [key ...]]
  *   output      schema bytes (batch/schema.h), or nil when dynamic
  *   split       [id, bytes]
- *   value       [kind, line, column, ...]: scalar + quoted, text; list + [value ...]; map + [key, value, key, value ...]
+ *   with        value_codec.h
  */
 #include "graph.h"
 
 #include "base/alloc.h"
 #include "batch/schema.h"
 #include "control/pack.h"
+#include "value_codec.h"
 
 #define GRAPH_FORMAT 1
-#define VALUE_DEPTH_MAX 32
 #define SPLITS_MAX 65536
 
 /* ---- Encoding ---------------------------------------------------------------------------------------------------------------- */
-
-static void
-value_encode(const slu_value *value, slu_buf *out)
-{
-    const bool nested = value->kind == SLU_VALUE_LIST || value->kind == SLU_VALUE_MAP;
-    slu_pack_array(out, value->kind == SLU_VALUE_SCALAR ? 5 : nested ? 4 : 3);
-    slu_pack_u64(out, value->kind);
-    slu_pack_u64(out, value->line);
-    slu_pack_u64(out, value->column);
-    if (value->kind == SLU_VALUE_SCALAR) {
-        slu_pack_u64(out, value->quoted);
-        slu_pack_cstr(out, value->text);
-    }
-    if (!nested)
-        return;
-    slu_pack_array(out, value->kind == SLU_VALUE_MAP ? value->count * 2 : value->count);
-    for (uint32_t i = 0; i < value->count; i++) {
-        if (value->kind == SLU_VALUE_MAP)
-            value_encode(&value->keys[i], out);
-        value_encode(&value->items[i], out);
-    }
-}
 
 static void
 edge_encode(const slu_edge *edge, slu_buf *out)
@@ -100,7 +78,7 @@ operator_encode(const slu_operator *op, slu_buf *out)
     if (op->with == NULL)
         slu_pack_nil(out);
     else
-        value_encode(op->with, out);
+        slu_value_pack(op->with, out);
     outputs_encode(op, out);
     slu_pack_u64(out, op->dynamic);
     slu_pack_u64(out, op->bounded);
@@ -240,55 +218,7 @@ static void
 parts_end(reader *r, uint32_t more)
 {
     for (; more > 0 && slu_cursor_ok(&r->in); more--)
-        slu_unpack_skip(&r->in, VALUE_DEPTH_MAX);
-}
-
-static void value_decode(reader *r, slu_value *out, int level);
-
-static void
-value_items_decode(reader *r, slu_value *out, int level)
-{
-    const uint32_t count = slu_unpack_array(&r->in);
-    const bool map = out->kind == SLU_VALUE_MAP;
-    if (level >= VALUE_DEPTH_MAX || (map && count % 2 != 0)) {
-        slu_cursor_fail(&r->in);
-        return;
-    }
-    out->count = map ? count / 2 : count;
-    slu_value *items = array_decode(r, out->count, sizeof *items);
-    slu_value *keys = map ? array_decode(r, out->count, sizeof *keys) : NULL;
-    for (uint32_t i = 0; i < out->count && slu_cursor_ok(&r->in); i++) {
-        if (map)
-            value_decode(r, &keys[i], level + 1);
-        if (map && slu_cursor_ok(&r->in) && keys[i].kind != SLU_VALUE_SCALAR)
-            slu_cursor_fail(&r->in);
-        if (slu_cursor_ok(&r->in))
-            value_decode(r, &items[i], level + 1);
-    }
-    out->items = items;
-    out->keys = keys;
-}
-
-static void
-value_decode(reader *r, slu_value *out, int level)
-{
-    const uint32_t parts = slu_unpack_array(&r->in);
-    out->size = sizeof *out;
-    out->kind = u32_decode(r);
-    out->line = u32_decode(r);
-    out->column = u32_decode(r);
-    const uint32_t wanted = out->kind == SLU_VALUE_NULL ? 3 : out->kind == SLU_VALUE_SCALAR ? 5 : 4;
-    if (out->kind > SLU_VALUE_MAP || parts < wanted) {
-        slu_cursor_fail(&r->in);
-        return;
-    }
-    if (out->kind == SLU_VALUE_SCALAR) {
-        out->quoted = u32_decode(r);
-        out->text = text_decode(r);
-    } else if (out->kind != SLU_VALUE_NULL) {
-        value_items_decode(r, out, level);
-    }
-    parts_end(r, parts - wanted);
+        slu_unpack_skip(&r->in, SLU_VALUE_DEPTH_MAX);
 }
 
 static void
@@ -375,7 +305,7 @@ operator_decode(reader *r, slu_operator *op)
     if (!slu_unpack_is_nil(&r->in)) {
         slu_value *with = array_decode(r, 1, sizeof *with);
         if (with != NULL)
-            value_decode(r, with, 1);
+            slu_value_unpack(&r->in, &r->graph->arena, with);
         op->with = with;
     }
     outputs_decode(r, op);
@@ -502,7 +432,7 @@ parts_decode(reader *r, slu_error *err)
             operators_decode(r);
             seen_operators = true;
         } else
-            slu_unpack_skip(&r->in, VALUE_DEPTH_MAX);
+            slu_unpack_skip(&r->in, SLU_VALUE_DEPTH_MAX);
         if (slu_cursor_ok(&r->in) && version != GRAPH_FORMAT)
             return slu_error_set(err, SLU_UNSUPPORTED, "job graph of format %llu, this build reads %d", (unsigned long long)version,
                                  GRAPH_FORMAT);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/crash.h"
 #include "base/limits.h"
+#include "control/message.h"
 
 slu_status
 node_failed(const slu_node *node, slu_status status, slu_error *err)
@@ -116,6 +117,7 @@ slu_node_new(const slu_node_spec *spec, slu_node **out, slu_error *err)
     node->spec = *spec;
     node->staged_last = &node->staged;
     node->watermark_ms = INT64_MIN;
+    node->rules.switched = -1;
     slu_arena_init(&node->arena, (size_t)64 << 20);
     node->source = spec->plugin->kind == SLU_KIND_SOURCE ? spec->plugin->ops : NULL;
     node->op = spec->plugin->kind == SLU_KIND_OPERATOR ? spec->plugin->ops : NULL;
@@ -252,6 +254,7 @@ slu_node_free(slu_node **owned)
         node->staged = next;
     }
     node_files_free(node);
+    node_rules_free(node);
     slu_services_free(&node->services);
     slu_free(node->queue);
     slu_free(node->children);
@@ -359,6 +362,8 @@ handle_barrier(slu_node *node, const slu_item *item, slu_error *err)
         SLU_TRY(node_prepare(node, item->value, err));
     SLU_TRY(node->runner.snapshot_begin(node->runner.owner, item->value, &writer, err));
     SLU_TRY(slu_node_forward(node, item, err));
+    if ((item->flags & SLU_BARRIER_RULES) != 0)
+        SLU_TRY(node_rules_switch(node, item->value, err));
     if (writer != NULL)
         SLU_TRY(slu_node_snapshot(node, item->value, writer, err));
     node->runner.snapshot_end(node->runner.owner, item->value);
@@ -394,6 +399,7 @@ handle(slu_node *node, const slu_item *item, uint32_t input, slu_error *err)
     case SLU_ITEM_WATERMARK: return handle_watermark(node, item, err);
     case SLU_ITEM_BARRIER: return handle_barrier(node, item, err);
     case SLU_ITEM_END: return handle_end(node, item, err);
+    case SLU_ITEM_CANCEL: SLU_TRY(node_rules_back(node, item->value, err)); return slu_node_forward(node, item, err);
     default: return slu_node_forward(node, item, err);
     }
 }
@@ -576,6 +582,7 @@ slu_node_complete(slu_node *node, int64_t checkpoint, slu_error *err)
 {
     for (committable *c = node->staged; c != NULL; c = c->next)
         c->whole = c->whole || c->checkpoint <= checkpoint;
+    SLU_TRY(node_rules_keep(node, checkpoint, err));
     if (node->source == NULL || node->source->complete == NULL)
         return SLU_OK;
     const slu_status status = node->source->complete(node->self, checkpoint, err);

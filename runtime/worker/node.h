@@ -19,6 +19,7 @@
 #include "exchange/partition.h"
 #include "host/services.h"
 #include "plan/layout.h"
+#include "ruleset/ruleset.h"
 
 typedef struct slu_node slu_node;
 
@@ -104,6 +105,11 @@ typedef struct slu_node_runner {
 void slu_node_set_runner(slu_node *node, const slu_node_runner *runner);
 /* Writes the node's state (a source's is asked for by its task at the barrier). */
 SLU_CHECK slu_status slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err);
+
+/* Rules (node_rules.c). check: OK: the set is in force, or waits for a barrier; CONFLICT: a newer one is in force. */
+SLU_CHECK slu_status slu_node_rules_check(slu_node *node, slu_ruleset *set, slu_error *err);
+void slu_node_rules_forget(slu_node *node); /* what waits for a barrier */
+int64_t slu_node_rules_version(const slu_node *node);
 
 uint32_t slu_node_kind(const slu_node *node);
 const char *slu_node_id(const slu_node *node);

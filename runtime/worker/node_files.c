@@ -37,8 +37,8 @@ copied_write(slu_snapshot_late *late, slu_snapshot_writer *writer, slu_error *er
         SLU_TRY(slu_snapshot_writer_section(writer, &copied->section, err));
         return slu_rocks_read(&state, copied->dir, 0, UINT32_MAX, run_write, writer, err);
     }
-    const slu_shared_spec shared = {spec->files.stores, spec->files.checkpoint_dir, spec->job_id,
-                                    copied->checkpoint, spec->attempt,              spec->files.task};
+    const slu_shared_spec shared = {spec->files.stores, spec->files.checkpoint_dir, spec->job_id, copied->checkpoint, spec->attempt,
+                                    spec->files.task};
     return slu_shared_store(&shared, copied->set, &copied->section, copied->dir, writer, err);
 }
 
@@ -150,8 +150,8 @@ remember_own(slu_node *node, const slu_state *state, uint32_t file, uint32_t sec
 {
     char own[SLU_PATH_BYTES_MAX];
     slu_shared_set *set = NULL;
-    const int bytes = snprintf(own, sizeof own, "%.3000s/%s/chk-", stores_files(node) ? node->spec.files.checkpoint_dir : "",
-                               node->spec.job_id);
+    const int bytes =
+        snprintf(own, sizeof own, "%.3000s/%s/chk-", stores_files(node) ? node->spec.files.checkpoint_dir : "", node->spec.job_id);
     if (!stores_files(node) || strncmp(node->spec.restore->manifest->directory, own, (size_t)bytes) != 0)
         return SLU_OK;
     SLU_TRY(stored_of(node, state, &set, err));

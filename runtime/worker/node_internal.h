@@ -45,6 +45,12 @@ typedef struct stored_state {
     slu_shared_set *set;
 } stored_state;
 
+/* The sets of an operator's rules; NULL in `now`: the descriptor's, version 1. */
+typedef struct node_rules {
+    slu_ruleset *now, *before, *staged;
+    int64_t switched; /* the checkpoint at whose barrier `now` came, while that is not whole; -1: none */
+} node_rules;
+
 struct slu_node {
     slu_node_spec spec;
     slu_node_runner runner;
@@ -73,6 +79,9 @@ struct slu_node {
     bool restore_over; /* the files of the checkpoint may be gone */
     stored_state *stored;
     uint32_t copy_count; /* of its states, so far: their folders' names */
+    node_rules rules;
+    const char **restorable; /* names of states that the checkpoint holds something of */
+    uint32_t restorable_count;
     _Atomic int64_t rows_out, bytes_out, batches_out;
 };
 
@@ -109,6 +118,15 @@ slu_status node_snapshot_files(slu_node *node, slu_state *state, const slu_secti
 /* Gives a state what a FILES section of a restored file holds for this subtask. */
 slu_status node_restore_files(slu_node *node, slu_state *state, uint32_t file, uint32_t section, slu_error *err);
 void node_files_free(slu_node *node);
+
+/* ---- node_rules.c */
+SLU_CHECK slu_status node_rules_switch(slu_node *node, int64_t checkpoint, slu_error *err); /* at the barrier of that checkpoint */
+SLU_CHECK slu_status node_rules_keep(slu_node *node, int64_t checkpoint, slu_error *err);   /* it is whole */
+SLU_CHECK slu_status node_rules_back(slu_node *node, int64_t checkpoint, slu_error *err);   /* it will not be */
+SLU_CHECK slu_status node_snapshot_rules(slu_node *node, slu_snapshot_writer *writer, slu_error *err);
+SLU_CHECK slu_status node_rules_take(slu_node *node, slu_view record, slu_error *err); /* of a checkpoint */
+SLU_CHECK slu_status node_rules_restored(slu_node *node, slu_error *err); /* tells the plugin, between open and restore */
+void node_rules_free(slu_node *node);
 
 /* ---- node_commit.c */
 /* Keeps what a sink prepared until its checkpoint is whole. `restored`: it is. */

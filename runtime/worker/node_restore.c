@@ -109,11 +109,14 @@ slu_status
 node_restore_state(void *owner, slu_state *state, slu_error *err)
 {
     const slu_node *node = owner;
-    if (node->restore_over) /* the bytes are gone; to begin empty would be a lie */
-        return slu_error_set(err, SLU_INVALID, "state %s: after a restore, states can be opened in open and restore only",
-                             slu_state_get_spec(state)->name);
+    const char *name = slu_state_get_spec(state)->name;
+    for (uint32_t i = 0; node->restore_over && i < node->restorable_count; i++)
+        if (strcmp(node->restorable[i], name) == 0) /* the bytes are gone; to begin empty would be a lie */
+            return slu_error_set(err, SLU_INVALID, "state %s: after a restore, it can be opened in open and restore only", name);
+    if (node->restore_over)
+        return SLU_OK;
     SLU_TRY(restore_file_sections(owner, state, err));
-    SLU_TRY(slu_state_expect(state, restore_bytes(node, slu_state_get_spec(state)->name), err));
+    SLU_TRY(slu_state_expect(state, restore_bytes(node, name), err));
     return restore_each(owner, SLU_SECTION_KEYED, slu_state_get_spec(state)->name, restore_keyed_entry, state, err);
 }
 
@@ -135,6 +138,17 @@ node_restore_timers(void *owner, slu_timers *timers, slu_error *err)
     if (node->restore_over) /* there were none, or they would be there already */
         return SLU_OK;
     return restore_each(owner, SLU_SECTION_TIMERS, NULL, restore_timers_entry, timers, err);
+}
+
+static slu_status
+restore_rules_entry(slu_node *node, const slu_section *section, uint32_t key_group, int64_t tag, slu_view bytes, void *to,
+                    slu_error *err)
+{
+    (void)section;
+    (void)key_group;
+    (void)tag;
+    (void)to;
+    return node_rules_take(node, bytes, err);
 }
 
 static slu_status
@@ -271,10 +285,31 @@ node_assign_splits(slu_node *node, slu_error *err)
     return status;
 }
 
+/* Which states could not be opened any more once the files are gone. */
+static slu_status
+note_restorable(slu_node *node, slu_error *err)
+{
+    uint32_t count = 0;
+    for (uint32_t f = 0; node->spec.restore != NULL && f < node->spec.restore->count; f++)
+        count += slu_snapshot_section_count(node->spec.restore->readers[f]);
+    node->restorable = slu_arena_array(&node->arena, count, sizeof *node->restorable);
+    for (uint32_t f = 0; node->restorable != NULL && count > 0 && f < node->spec.restore->count; f++)
+        for (uint32_t s = 0; s < slu_snapshot_section_count(node->spec.restore->readers[f]); s++) {
+            const slu_section *section = slu_snapshot_section(node->spec.restore->readers[f], s);
+            if ((section->kind == SLU_SECTION_KEYED || section->kind == SLU_SECTION_FILES) && section->entry_count > 0 &&
+                strcmp(section->operator_id, node->spec.op->id) == 0)
+                node->restorable[node->restorable_count++] = slu_arena_strdup(&node->arena, section->name);
+        }
+    return slu_arena_status(&node->arena, err);
+}
+
 slu_status
 node_restore(slu_node *node, slu_error *err)
 {
     uint32_t index = 0;
+    SLU_TRY(note_restorable(node, err));
+    SLU_TRY(restore_each(node, SLU_SECTION_RULES, NULL, restore_rules_entry, NULL, err));
+    SLU_TRY(node_rules_restored(node, err));
     SLU_TRY(restore_each(node, SLU_SECTION_OPERATOR, NULL, restore_operator_entry, NULL, err));
     SLU_TRY(restore_each(node, SLU_SECTION_COMMITTABLES, NULL, restore_committable_entry, &index, err));
     return has_section(node, SLU_SECTION_TIMERS) ? slu_services_need_timers(node->services, err) : SLU_OK;

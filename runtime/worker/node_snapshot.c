@@ -105,6 +105,8 @@ slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *write
     if (status == SLU_OK)
         status = snapshot_host_state(node, checkpoint, writer, err);
     if (status == SLU_OK)
+        status = node_snapshot_rules(node, writer, err);
+    if (status == SLU_OK)
         status = node_snapshot_committables(node, writer, err);
     return status == SLU_OK
                ? SLU_OK

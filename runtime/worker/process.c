@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/sizes.h"
 #include "control/message.h"
+#include "measures.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -135,52 +136,27 @@ fail(slu_worker_process *p, const char *operator_id, const slu_error *why)
 }
 
 static void
-metric_add(slu_message *items, uint32_t *count, uint32_t task, const char *name, int64_t value)
-{
-    items[(*count)++] = (slu_message){.kind = SLU_MESSAGE_METRIC, .task = task, .name = name, .value = value};
-}
-
-#define METRICS_PER_TASK 11
-
-static void
-task_metrics(const slu_worker_process *p, uint32_t position, slu_message *items, uint32_t *count)
-{
-    const slu_task_counters c = slu_worker_counters(p->worker, position);
-    const uint32_t task = p->tasks[position];
-    metric_add(items, count, task, "rows_in", c.rows_in);
-    metric_add(items, count, task, "rows_out", c.rows_out);
-    metric_add(items, count, task, "bytes_in", c.bytes_in);
-    metric_add(items, count, task, "bytes_out", c.bytes_out);
-    metric_add(items, count, task, "batches_in", c.batches_in);
-    metric_add(items, count, task, "batches_out", c.batches_out);
-    metric_add(items, count, task, "busy_ms", c.busy_ms);
-    metric_add(items, count, task, "idle_ms", c.idle_ms);
-    metric_add(items, count, task, "backpressured_ms", c.backpressured_ms);
-    metric_add(items, count, task, "watermark_ms", c.watermark_ms);
-    metric_add(items, count, task, "state_bytes", c.state_bytes);
-}
-
-static void
 metrics_tell(slu_worker_process *p)
 {
     const slu_net_counters net = slu_net_get_counters(p->net);
-    slu_message *items = slu_alloc_zero(p->task_count * METRICS_PER_TASK + 4u, sizeof *items);
-    uint32_t count = 0;
-    if (items == NULL || p->worker == NULL || p->task_count == 0) {
-        slu_free(items);
+    slu_measures all;
+    slu_arena arena;
+    if (p->worker == NULL || p->task_count == 0)
         return;
+    slu_arena_init(&arena, SLU_MESSAGE_ARENA_BYTES_MAX);
+    if (slu_measures_new(&arena, p->task_count, 4, &all, NULL) == SLU_OK) {
+        for (uint32_t i = 0; i < p->task_count; i++)
+            slu_measures_task(&all, p->worker, i, p->tasks[i]);
+        slu_measures_add(&all, p->tasks[0], "net_frames_out", (int64_t)net.frames_out);
+        slu_measures_add(&all, p->tasks[0], "net_frames_in", (int64_t)net.frames_in);
+        slu_measures_add(&all, p->tasks[0], "net_bytes_out", (int64_t)net.bytes_out);
+        slu_measures_add(&all, p->tasks[0], "net_bytes_in", (int64_t)net.bytes_in);
+        slu_message message = about(p, SLU_MESSAGE_METRICS);
+        message.items = all.items;
+        message.item_count = all.count;
+        tell(p, &message);
     }
-    for (uint32_t i = 0; i < p->task_count; i++)
-        task_metrics(p, i, items, &count);
-    metric_add(items, &count, p->tasks[0], "net_frames_out", (int64_t)net.frames_out);
-    metric_add(items, &count, p->tasks[0], "net_frames_in", (int64_t)net.frames_in);
-    metric_add(items, &count, p->tasks[0], "net_bytes_out", (int64_t)net.bytes_out);
-    metric_add(items, &count, p->tasks[0], "net_bytes_in", (int64_t)net.bytes_in);
-    slu_message message = about(p, SLU_MESSAGE_METRICS);
-    message.items = items;
-    message.item_count = count;
-    tell(p, &message);
-    slu_free(items);
+    slu_arena_fini(&arena);
 }
 
 /* ---- Beginning ----------------------------------------------------------------------------------------------------------------- */
@@ -300,6 +276,21 @@ command(slu_worker_process *p, const slu_message *message, uint32_t kind)
         fail(p, "", &err);
 }
 
+static void
+rules_take(slu_worker_process *p, const slu_message *message)
+{
+    slu_error err = {0};
+    slu_worker_command command = {.kind = SLU_WORKER_RULES};
+    if (p->worker == NULL)
+        return;
+    slu_status status = slu_ruleset_new(message->name, message->value, message->data, &command.rules, &err);
+    if (status == SLU_OK)
+        status = slu_worker_command_all(p->worker, &command, &err);
+    if (status != SLU_OK)
+        fail(p, "", &err);
+    slu_ruleset_unref(&command.rules);
+}
+
 /* COMPLETE, or a heartbeat that says the same: once for each checkpoint, and again where it turns out to be final. */
 static void
 complete_take(slu_worker_process *p, const slu_message *message)
@@ -345,6 +336,7 @@ message_take(slu_worker_process *p, slu_view bytes)
     case SLU_MESSAGE_TRIGGER: command(p, &message, SLU_WORKER_TRIGGER); break;
     case SLU_MESSAGE_COMPLETE:
     case SLU_MESSAGE_HEARTBEAT: complete_take(p, &message); break;
+    case SLU_MESSAGE_RULES: rules_take(p, &message); break;
     case SLU_MESSAGE_ABORT: command(p, &message, SLU_WORKER_ABORT); break;
     case SLU_MESSAGE_END:
         if (message.flags == SLU_END_DRAIN)
@@ -408,6 +400,25 @@ ack_tell(slu_worker_process *p, const slu_worker_event *event)
     tell(p, &message);
 }
 
+/* Where in the file it is wrong goes in front: LINE:COLUMN. */
+static void
+ruled_tell(slu_worker_process *p, const slu_worker_event *event)
+{
+    char text[sizeof event->error.message + 32];
+    slu_message message = about(p, SLU_MESSAGE_RULED);
+    message.task = event->task;
+    message.value = event->rules_asked;
+    message.checkpoint = event->rules_version;
+    message.status = event->error.status;
+    message.text = text;
+    if (event->error.line != 0)
+        (void)snprintf(text, sizeof text, "%" PRIu32 ":%" PRIu32 ": %s", event->error.line, event->error.column,
+                       event->error.message);
+    else
+        (void)snprintf(text, sizeof text, "%s", event->error.status == SLU_OK ? "" : event->error.message);
+    tell(p, &message);
+}
+
 static void
 event_take(slu_worker_process *p, const slu_worker_event *event)
 {
@@ -421,6 +432,7 @@ event_take(slu_worker_process *p, const slu_worker_event *event)
         metrics_tell(p);
         break;
     case SLU_WORKER_ACK: ack_tell(p, event); return;
+    case SLU_WORKER_RULED: ruled_tell(p, event); return;
     case SLU_WORKER_DECLINED:
         message.checkpoint = event->checkpoint;
         message.task = event->task;
@@ -587,7 +599,8 @@ plan_take(slu_worker_process *p, slu_error *err)
     SLU_TRY(slu_layout_new(p->graph, &p->layout, err));
     SLU_TRY(tasks_choose(p, err));
     if (p->deploy.restore[0] != 0)
-        SLU_TRY_IN(slu_manifest_load(p->spec.stores, p->deploy.restore, &p->restore, err), err, "restore from %s", p->deploy.restore);
+        SLU_TRY_IN(slu_manifest_load(p->spec.stores, p->deploy.restore, &p->restore, err), err, "restore from %s",
+                   p->deploy.restore);
     return SLU_OK;
 }
 

@@ -29,8 +29,8 @@ typedef struct slu_worker_process_spec {
     slu_link_transport *data;    /* towards other workers */
     slu_registry *registry;
     const slu_stores *stores; /* of checkpoints that lie in a store; NULL: none */
-    slu_view deploy;    /* an encoded DEPLOY message; kept by the caller */
-    const char *listen; /* NULL: an ipc path and a tcp port, as the DEPLOY message says */
+    slu_view deploy;          /* an encoded DEPLOY message; kept by the caller */
+    const char *listen;       /* NULL: an ipc path and a tcp port, as the DEPLOY message says */
     const char *host;
     const char *boot;
     bool threads;

@@ -106,6 +106,16 @@ poll_source(slu_task_loop *task, slu_error *err)
     return SLU_OK;
 }
 
+/* Rules that were switched to go back, here and below: once, whichever input says so first, since none has rows behind the barrier. */
+static slu_status
+cancel_rules(slu_task_loop *task, slu_item *item, slu_error *err)
+{
+    if (item->value <= task->rules_cancelled)
+        return SLU_OK;
+    task->rules_cancelled = item->value;
+    return slu_node_input(task->nodes[0], 0, item, err);
+}
+
 static slu_status
 take_item(slu_task_loop *task, slu_error *err)
 {
@@ -132,7 +142,11 @@ take_item(slu_task_loop *task, slu_error *err)
             slu_inbox_block(task->inbox, channel);
         aligned.unblock = aligned.ready >= 0;
         return task_use_aligned(task, &aligned, err);
-    case SLU_ITEM_CANCEL: slu_align_cancel(task->align, item.value, &aligned); return task_use_aligned(task, &aligned, err);
+    case SLU_ITEM_CANCEL:
+        if ((item.flags & SLU_BARRIER_RULES) != 0)
+            return cancel_rules(task, &item, err);
+        slu_align_cancel(task->align, item.value, &aligned);
+        return task_use_aligned(task, &aligned, err);
     case SLU_ITEM_WATERMARK: advanced = slu_inbox_watermark(task->inbox, channel, item.value, &combined); break;
     case SLU_ITEM_IDLE:
         advanced = slu_inbox_idle(task->inbox, channel, item.value != 0, &combined);

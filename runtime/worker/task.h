@@ -28,7 +28,7 @@ typedef struct slu_task_spec {
     slu_bell *bell;                /* the task's own */
     pthread_mutex_t *registry_lock;
     slu_account *account;
-    const char *state_dir; /* of the worker, for RocksDB; NULL: states are on the heap */
+    const char *state_dir;             /* of the worker, for RocksDB; NULL: states are on the heap */
     slu_schema *const *const *schemas; /* [operator][output] */
     const slu_plugin *const *plugins;  /* [operator] */
     slu_channel *const *channels;      /* of the layout, NULL where not ours */

@@ -272,7 +272,7 @@ slu_task_new(const slu_task_spec *spec, slu_task_loop **out, slu_error *err)
     task->vertex = &task->layout->vertices[task->layout->tasks[spec->task].vertex];
     task->subtask = task->layout->tasks[spec->task].subtask;
     task->node_count = task->vertex->operator_count;
-    task->checkpoint = task->last_trigger = task->stopped = -1;
+    task->checkpoint = task->last_trigger = task->stopped = task->rules_cancelled = -1;
     task->held = spec->worker->hold_sources;
     atomic_init(&task->watermark_ms, INT64_MIN);
     (void)pthread_mutex_init(&task->lock, NULL);
@@ -345,6 +345,8 @@ slu_task_free(slu_task_loop **owned)
     slu_snapshot_writer_free(&task->writer);
     slu_watches_free(&task->watches);
     slu_free(task->channel_inputs);
+    for (uint32_t i = 0; i < task->command_count; i++)
+        slu_ruleset_unref(&task->commands[(task->command_first + i) % COMMANDS_MAX].rules);
     (void)pthread_mutex_destroy(&task->lock);
     slu_free(task);
 }

@@ -67,7 +67,8 @@ task_source_barrier(slu_task_loop *task, slu_error *err)
     SLU_TRY(slu_node_snapshot(task->nodes[0], barrier.value, writer, err));
     SLU_TRY(slu_node_forward(task->nodes[0], &barrier, err));
     task_snapshot_end(task, barrier.value);
-    task->stopped = (barrier.flags & SLU_BARRIER_STOP) != 0 ? barrier.value : -1;
+    task->stopped = (barrier.flags & (SLU_BARRIER_STOP | SLU_BARRIER_RULES)) != 0 ? barrier.value : -1;
+    task->stopped_for_rules = (barrier.flags & SLU_BARRIER_RULES) != 0;
     return SLU_OK;
 }
 
@@ -82,8 +83,11 @@ slu_task_command(slu_task_loop *task, const slu_worker_command *command, slu_err
     (void)pthread_mutex_lock(&task->lock);
     if (task->command_count == COMMANDS_MAX)
         status = slu_error_set(err, SLU_LIMIT, "task %u does not answer: %u commands wait", task->spec.task, COMMANDS_MAX);
-    else
-        task->commands[(task->command_first + task->command_count++) % COMMANDS_MAX] = *command;
+    else {
+        slu_worker_command *queued = &task->commands[(task->command_first + task->command_count++) % COMMANDS_MAX];
+        *queued = *command;
+        (void)slu_ruleset_ref(queued->rules);
+    }
     (void)pthread_mutex_unlock(&task->lock);
     atomic_store(&task->command_hint, 1);
     slu_bell_ring(task->spec.bell);
@@ -147,6 +151,9 @@ abort_checkpoint(slu_task_loop *task, int64_t checkpoint, slu_error *err)
         task->abandoned = true;
     if (task->trigger.kind != 0 && task->trigger.value <= checkpoint)
         task->trigger.kind = 0;
+    if (task->stopped >= 0 && task->stopped <= checkpoint && task->stopped_for_rules) /* before the next row, on the same way */
+        SLU_TRY(slu_node_forward(task->nodes[0],
+                                 &(slu_item){.kind = SLU_ITEM_CANCEL, .flags = SLU_BARRIER_RULES, .value = task->stopped}, err));
     if (task->stopped <= checkpoint)
         task->stopped = -1;
     if (task->align == NULL)
@@ -173,6 +180,23 @@ complete_checkpoint(slu_task_loop *task, const slu_worker_command *command, slu_
     return SLU_OK;
 }
 
+/* A set that was asked for is answered by every task, also where it is another's: whatever waited is forgotten everywhere. */
+static void
+check_rules(slu_task_loop *task, slu_ruleset *set)
+{
+    slu_worker_event event = {.kind = SLU_WORKER_RULED, .task = task->spec.task, .rules_asked = slu_ruleset_version(set)};
+    for (uint32_t i = 0; i < task->node_count; i++) {
+        slu_node *node = task->nodes[i];
+        slu_node_rules_forget(node);
+        if (strcmp(slu_node_id(node), slu_ruleset_operator(set)) != 0)
+            continue;
+        event.error.status = slu_node_rules_check(node, set, &event.error);
+        event.rules_version = slu_node_rules_version(node);
+    }
+    slu_ruleset_unref(&set);
+    task->spec.event(task->spec.owner, &event);
+}
+
 slu_status
 task_run_command(slu_task_loop *task, const slu_worker_command *command, slu_error *err)
 {
@@ -186,6 +210,7 @@ task_run_command(slu_task_loop *task, const slu_worker_command *command, slu_err
         return SLU_OK;
     case SLU_WORKER_COMPLETE: return complete_checkpoint(task, command, err);
     case SLU_WORKER_ABORT: return abort_checkpoint(task, command->checkpoint, err);
+    case SLU_WORKER_RULES: check_rules(task, command->rules); return SLU_OK;
     case SLU_WORKER_DRAIN: task->draining = task->inbox == NULL; return SLU_OK;
     default: return SLU_OK;
     }

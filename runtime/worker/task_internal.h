@@ -48,7 +48,9 @@ struct slu_task_loop {
     slu_item trigger; /* kind 0: none waits */
     int64_t last_trigger;
     int64_t stopped; /* it waits for the end of this checkpoint, and gives nothing meanwhile; -1: it does not */
-    bool draining;   /* it is to end as if its data had ended */
+    bool stopped_for_rules;
+    int64_t rules_cancelled; /* newest checkpoint whose rules were taken back; -1: none */
+    bool draining;           /* it is to end as if its data had ended */
 
     uint32_t nodes_ended;
     bool ended_told;

@@ -41,7 +41,7 @@ struct slu_worker {
     _Atomic uint32_t open_count; /* tasks that are open: the last one lets the restored bytes go */
     slu_account account;
     slu_scratch state_dir; /* of states in RocksDB */
-    slu_writing *writing; /* NULL: without threads */
+    slu_writing *writing;  /* NULL: without threads */
     pthread_mutex_t registry_lock;
     pthread_mutex_t lock; /* events */
     queued_event *first, **last;
@@ -277,7 +277,8 @@ map_state_file(const char *path, const slu_manifest_file *file, slu_snapshot_rea
 }
 
 static slu_status
-fetch_state_file(const slu_stores *stores, const char *path, const slu_manifest_file *file, slu_snapshot_reader **out, slu_error *err)
+fetch_state_file(const slu_stores *stores, const char *path, const slu_manifest_file *file, slu_snapshot_reader **out,
+                 slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     slu_buf_init(&bytes, SLU_SNAPSHOT_BYTES_MAX);
@@ -292,8 +293,8 @@ read_state_file(const slu_manifest *manifest, const slu_manifest_file *file, slu
 {
     char path[2 * SLU_PATH_BYTES_MAX];
     (void)snprintf(path, sizeof path, "%s/%s", manifest->directory, file->path);
-    const slu_status status = slu_place_is_local(path) ? map_state_file(path, file, out, err)
-                                                       : fetch_state_file(manifest->stores, path, file, out, err);
+    const slu_status status =
+        slu_place_is_local(path) ? map_state_file(path, file, out, err) : fetch_state_file(manifest->stores, path, file, out, err);
     if (status == SLU_NOTFOUND)
         return slu_error_set(err, SLU_CORRUPT, "%s is missing: the checkpoint is not whole any more", path);
     return status;
@@ -582,4 +583,30 @@ slu_task_counters
 slu_worker_counters(const slu_worker *worker, uint32_t position)
 {
     return slu_task_counters_get(worker->runs[position].task);
+}
+
+typedef struct named_metrics {
+    const char *operator_id;
+    void (*each)(void *to, const char *name, int64_t value);
+    void *to;
+} named_metrics;
+
+static void
+metric_name(void *to, const char *name, uint32_t kind, int64_t value)
+{
+    const named_metrics *n = to;
+    char full[2 * SLU_NAME_BYTES_MAX];
+    (void)kind;
+    if ((size_t)snprintf(full, sizeof full, "%s.%s", n->operator_id, name) < sizeof full)
+        n->each(n->to, full, value);
+}
+
+void
+slu_worker_metrics(const slu_worker *worker, uint32_t position, void (*each)(void *to, const char *name, int64_t value), void *to)
+{
+    const slu_task_loop *task = worker->runs[position].task;
+    for (uint32_t i = 0; i < slu_task_node_count(task); i++) {
+        named_metrics named = {slu_node_id(slu_task_node(task, i)), each, to};
+        slu_services_metrics(slu_node_services(slu_task_node(task, i)), metric_name, &named);
+    }
 }

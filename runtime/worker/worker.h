@@ -24,6 +24,7 @@
 #include "host/options.h"
 #include "host/registry.h"
 #include "plan/layout.h"
+#include "ruleset/ruleset.h"
 
 typedef struct slu_worker slu_worker;
 
@@ -51,11 +52,14 @@ typedef struct slu_worker_spec {
 #define SLU_WORKER_ENDED 4    /* its data has ended; it waits for the final checkpoint */
 #define SLU_WORKER_FINISHED 5 /* it is over, all is committed */
 #define SLU_WORKER_FAILED 6   /* `operator_id`, `error` */
+#define SLU_WORKER_RULED                                                                                                           \
+    7 /* what it says to RULES: `rules_asked`, `rules_version` (in force), `error` (OK: it takes them, or has none) */
 
 typedef struct slu_worker_event {
     uint32_t kind;
     uint32_t task;
     int64_t checkpoint;
+    int64_t rules_asked, rules_version;
     slu_ack ack; /* path points into `path` */
     char path[256];
     char operator_id[SLU_NAME_BYTES_MAX];
@@ -66,6 +70,7 @@ typedef struct slu_worker_event {
 #define SLU_WORKER_COMPLETE 2 /* sinks commit, sources hear of it; `final`: tasks finish after it */
 #define SLU_WORKER_ABORT 3
 #define SLU_WORKER_CANCEL 4 /* tasks stop where they are, without FINISHED */
+#define SLU_WORKER_RULES 6  /* `rules`, which wait for a barrier then; in place of any that wait */
 #define SLU_WORKER_DRAIN 5  /* sources end as if their data had ended; the rest follows from that */
 
 typedef struct slu_worker_command {
@@ -74,6 +79,7 @@ typedef struct slu_worker_command {
     int64_t checkpoint;
     int64_t wall_ms;
     bool final;
+    slu_ruleset *rules; /* borrowed for the call */
 } slu_worker_command;
 
 /* Rows and time of one task, cumulative; any thread may ask. */
@@ -103,6 +109,9 @@ slu_channel *slu_worker_inbound(slu_worker *worker, uint32_t channel);
 
 /* Rows that sources emitted and that sinks took. Any thread. */
 void slu_worker_rows(const slu_worker *worker, int64_t *emitted, int64_t *written);
+/* What the plugins of a task count, as OPERATOR.NAME. By position in spec->tasks. */
+void slu_worker_metrics(const slu_worker *worker, uint32_t position, void (*each)(void *to, const char *name, int64_t value),
+                        void *to);
 /* By position in spec->tasks. */
 slu_task_counters slu_worker_counters(const slu_worker *worker, uint32_t position);
 
