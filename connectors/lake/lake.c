@@ -3,6 +3,8 @@
 #include "iceberg/rest/rest_catalog.h"
 #include "lake/stores.h"
 
+#include "base/suggest.h"
+
 #include <strings.h>
 
 const char *
@@ -33,18 +35,79 @@ is_rest(const lake_options *options)
     return type != NULL && strcmp(type, "rest") == 0;
 }
 
+static const char *const settings_known[] = {"type",
+                                             "warehouse",
+                                             "uri",
+                                             "prefix",
+                                             "token",
+                                             "credential",
+                                             "oauth2-server-uri",
+                                             "scope",
+                                             "audience",
+                                             "resource",
+                                             "s3.endpoint",
+                                             "s3.region",
+                                             "client.region",
+                                             "s3.access-key-id",
+                                             "s3.secret-access-key",
+                                             "s3.session-token",
+                                             "s3.path-style-access",
+                                             "s3.profile",
+                                             "s3.ca-file",
+                                             "rest.ca-file",
+                                             "s3.session-token-expires-at-ms"};
+#define SETTINGS_KNOWN_COUNT (sizeof settings_known / sizeof *settings_known)
+
+/* Settings that are not ours are handed on, but for slips of the pen. */
+static slu_status
+names_check(const lake_options *options, slu_error *err)
+{
+    for (size_t i = 0; i < options->setting_count; i++) {
+        const char *key = options->settings[i].key;
+        const char *near = strncmp(key, "s3.", 3) == 0 ? slu_suggest(key, settings_known, SETTINGS_KNOWN_COUNT) : NULL;
+        if (near != NULL && strcmp(near, key) != 0)
+            return slu_error_set(err, SLU_INVALID, "datalake.iceberg.%.64s is no setting; did you mean datalake.iceberg.%s?", key,
+                                 near);
+    }
+    return SLU_OK;
+}
+
+static slu_status
+url_check(const lake_options *options, const char *name, slu_error *err)
+{
+    const char *url = lake_setting(options, name);
+    const size_t scheme = url == NULL ? 0 : strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
+    if (url == NULL || (scheme != 0 && url[scheme] != 0 && url[scheme] != '/'))
+        return SLU_OK;
+    return slu_error_set(err, SLU_INVALID,
+                         "datalake.iceberg.%s=%.200s: an address begins with http:// or https:// (did you mean http://%.200s?)",
+                         name, url, url + scheme);
+}
+
+static slu_status
+type_check(const char *type, slu_error *err)
+{
+    static const char *const types[] = {"hadoop", "filesystem", "rest"};
+    const char *near = type == NULL ? NULL : slu_suggest(type, types, sizeof types / sizeof *types);
+    if (type == NULL || (near != NULL && strcmp(near, type) == 0))
+        return SLU_OK;
+    return slu_error_set(err, SLU_UNSUPPORTED,
+                         "datalake.iceberg.type=%.64s: this build has hadoop (tables in a directory or in S3) and rest%s%s%s", type,
+                         near == NULL ? "" : "; did you mean ", near == NULL ? "" : near, near == NULL ? "" : "?");
+}
+
 slu_status
 lake_check(const lake_options *options, slu_error *err)
 {
-    const char *type = lake_setting(options, "type");
+    SLU_TRY(type_check(lake_setting(options, "type"), err));
+    SLU_TRY(names_check(options, err));
+    SLU_TRY(url_check(options, "uri", err));
+    SLU_TRY(url_check(options, "s3.endpoint", err));
     if (is_rest(options))
         return lake_setting(options, "uri") != NULL
                    ? SLU_OK
                    : slu_error_set(err, SLU_INVALID,
                                    "datalake.iceberg.uri is not set: where the REST catalog answers (http://host:port)");
-    if (type != NULL && strcmp(type, "hadoop") != 0 && strcmp(type, "filesystem") != 0)
-        return slu_error_set(err, SLU_UNSUPPORTED,
-                             "datalake.iceberg.type=%.64s: this build has hadoop (tables in a directory or in S3) and rest", type);
     const char *warehouse = lake_setting(options, "warehouse");
     if (warehouse == NULL)
         return slu_error_set(err, SLU_INVALID,

@@ -5,6 +5,7 @@
 #include "iceberg_s3/iceberg_s3.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define SETTINGS_BYTES_MAX ((size_t)4 << 20)
 #define CLIENTS_MAX (1 + ICEBERG_STORE_GRANTS_MAX)
@@ -21,6 +22,8 @@ typedef struct stores {
     const slu_env *env;
     iceberg_store local;
     bool probe;
+    bool told;            /* a catalog's server says where files are */
+    atomic_bool far;      /* and they are in S3: it may not name files of this machine */
     pthread_mutex_t lock; /* of what follows; a client that is there stays where it is */
     slu_arena arena;      /* of the settings */
     iceberg_store_settings settings;
@@ -160,6 +163,19 @@ clients_renew(stores *self, slu_error *err)
     return SLU_OK;
 }
 
+/* Whether the files of a catalog server are in S3, as the settings or what came with a table say it. */
+static void
+stores_look_far(stores *self)
+{
+    bool far = self->settings.grant_count != 0;
+    for (size_t i = 0; i < self->settings.count && !far; i++) {
+        const iceberg_property *item = &self->settings.items[i];
+        far = item->value[0] != 0 && (strcmp(item->key, "s3.endpoint") == 0 ||
+                                      (strcmp(item->key, "warehouse") == 0 && strncmp(item->value, "s3", 2) == 0));
+    }
+    atomic_store(&self->far, self->told && far);
+}
+
 static slu_status
 stores_renew(void *of, const iceberg_store_settings *settings, slu_error *err)
 {
@@ -176,6 +192,7 @@ stores_renew(void *of, const iceberg_store_settings *settings, slu_error *err)
     slu_arena_fini(&self->arena);
     self->arena = arena;
     self->settings = copy;
+    stores_look_far(self);
     const slu_status status = clients_renew(self, err);
     (void)pthread_mutex_unlock(&self->lock);
     return status;
@@ -199,6 +216,9 @@ store_of(stores *self, const char *location, const iceberg_store **out, slu_erro
     if (location[0] != '/' && strncmp(location, "file:", 5) != 0)
         return slu_error_set(err, SLU_UNSUPPORTED,
                              "%.200s: this build reaches local directories (/path, file:/path) and S3 (s3://bucket/key)", location);
+    if (atomic_load(&self->far))
+        return slu_error_set(err, SLU_INVALID,
+                             "%.200s: the catalog names a file of this machine, although its files are in S3: refused", location);
     *out = &self->local;
     return SLU_OK;
 }
@@ -358,25 +378,35 @@ static const iceberg_store_ops STORES = {
     .close = stores_close,
 };
 
-slu_status
-lake_stores_open(const slu_env *env, const iceberg_store_settings *settings, bool sync, bool probe, iceberg_store *out,
-                 slu_error *err)
+static slu_status
+stores_open(const slu_env *env, const iceberg_store_settings *settings, bool sync, bool told, iceberg_store *out, slu_error *err)
 {
     stores *self = slu_alloc_zero(1, sizeof *self);
     if (self == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory for a store");
     self->env = env;
-    self->probe = probe;
+    self->told = told;
     (void)pthread_mutex_init(&self->lock, NULL);
     slu_arena_init(&self->arena, SETTINGS_BYTES_MAX);
     slu_status status = settings_copy(&self->arena, settings, &self->settings, err);
     if (status == SLU_OK)
         status = iceberg_store_local_open(sync, &self->local, err);
-    if (status != SLU_OK)
+    if (status != SLU_OK) {
         stores_close(self);
-    else
-        *out = (iceberg_store){&STORES, self};
-    return status;
+        return status;
+    }
+    stores_look_far(self);
+    *out = (iceberg_store){&STORES, self};
+    return SLU_OK;
+}
+
+slu_status
+lake_stores_open(const slu_env *env, const iceberg_store_settings *settings, bool sync, bool probe, iceberg_store *out,
+                 slu_error *err)
+{
+    SLU_TRY(stores_open(env, settings, sync, false, out, err));
+    ((stores *)out->self)->probe = probe;
+    return SLU_OK;
 }
 
 /* ---- the maker ---- */
@@ -390,7 +420,7 @@ static slu_status
 maker_open(void *self, const iceberg_store_settings *settings, iceberg_store *out, slu_error *err)
 {
     const stores_maker *maker = self;
-    return lake_stores_open(maker->env, settings, maker->sync, false, out, err);
+    return stores_open(maker->env, settings, maker->sync, true, out, err);
 }
 
 static void

@@ -7,7 +7,8 @@
  *          whether it keeps its word (If-None-Match): one that overwrites would let two commits both win.
  * Owns     the store copies its settings; `env` is borrowed and outlives it.
  * Threads  any, one call at a time per file being written.
- * Errors   UNSUPPORTED: another scheme; a server that overwrites. Else those of iceberg/store.h. No message holds a secret.
+ * Errors   UNSUPPORTED: another scheme; a server that overwrites. INVALID: a local location, told by a catalog's server (the maker) although its
+ *          files are in S3: by s3.endpoint, a warehouse there, or keys that came with the table. Else those of iceberg/store.h. No message holds a secret.
  */
 #ifndef LAKE_STORES_H
 #define LAKE_STORES_H

@@ -345,8 +345,8 @@ page_mark_bounds(parquet_chunk_writer *chunk, const parquet_range *range, const 
     SLU_AUTO(slu_buf_fini) slu_buf low;
     SLU_AUTO(slu_buf_fini) slu_buf high;
     bool exact = true;
-    slu_buf_init(&low, SIZE_MAX / 4);
-    slu_buf_init(&high, SIZE_MAX / 4);
+    slu_buf_init(&low, PARQUET_SECTION_BYTES_MAX);
+    slu_buf_init(&high, PARQUET_SECTION_BYTES_MAX);
     const bool has = parquet_range_statistic(range, &chunk->column, false, &low, &exact) &&
                      parquet_range_statistic(range, &chunk->column, true, &high, &exact);
     SLU_TRY(slu_buf_status(&low, err));
@@ -601,7 +601,7 @@ chunk_statistic(const parquet_chunk_writer *chunk, bool upper, slu_arena *arena,
 {
     SLU_AUTO(slu_buf_fini) slu_buf bytes;
     bool exact = true;
-    slu_buf_init(&bytes, SIZE_MAX / 4);
+    slu_buf_init(&bytes, PARQUET_SECTION_BYTES_MAX);
     *has = parquet_range_statistic(&chunk->range, &chunk->column, upper, &bytes, &exact);
     *inexact = !exact;
     SLU_TRY(slu_buf_status(&bytes, err));

@@ -28,6 +28,8 @@
  * Limits   decimal precision 1..38; FIXED 1..65536 bytes; PARQUET_NESTING_MAX levels.
  */
 #ifndef PARQUET_COLUMN_H
+/* What a 32-bit length of the format can say of a page, an index or a value in it; no section of a file grows beyond it. */
+#define PARQUET_SECTION_BYTES_MAX ((size_t)INT32_MAX)
 #define PARQUET_COLUMN_H
 
 #include <sluice/arrow.h>

@@ -203,8 +203,8 @@ parquet_bloom_may_hold(const uint8_t *block, slu_view value)
 void
 parquet_page_marks_init(parquet_page_marks *marks)
 {
-    slu_buf_init(&marks->marks, SIZE_MAX / 4);
-    slu_buf_init(&marks->bounds, SIZE_MAX / 4);
+    slu_buf_init(&marks->marks, PARQUET_SECTION_BYTES_MAX);
+    slu_buf_init(&marks->bounds, PARQUET_SECTION_BYTES_MAX);
     marks->unbounded = false;
 }
 

@@ -8,8 +8,8 @@ void
 parquet_range_init(parquet_range *range, const parquet_column *column)
 {
     memset(range, 0, sizeof *range);
-    slu_buf_init(&range->least, SIZE_MAX / 4);
-    slu_buf_init(&range->most, SIZE_MAX / 4);
+    slu_buf_init(&range->least, PARQUET_SECTION_BYTES_MAX);
+    slu_buf_init(&range->most, PARQUET_SECTION_BYTES_MAX);
     switch (column->kind) {
     case PARQUET_KIND_FLOAT: range->order = PARQUET_RANGE_FLOAT; break;
     case PARQUET_KIND_DOUBLE: range->order = PARQUET_RANGE_DOUBLE; break;

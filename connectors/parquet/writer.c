@@ -87,8 +87,8 @@ static slu_status
 writer_init(parquet_writer *writer, const parquet_column *columns, size_t count, const struct ArrowSchema *input, slu_error *err)
 {
     slu_arena_init(&writer->arena, WRITER_ARENA_BYTES_MAX);
-    slu_buf_init(&writer->shared.body, SIZE_MAX / 4);
-    slu_buf_init(&writer->shared.levels, SIZE_MAX / 4);
+    slu_buf_init(&writer->shared.body, PARQUET_SECTION_BYTES_MAX);
+    slu_buf_init(&writer->shared.levels, PARQUET_SECTION_BYTES_MAX);
     parquet_shred_init(&writer->shared.shred);
     slu_buf_init(&writer->shared.column_indexes, INT32_MAX);
     slu_buf_init(&writer->shared.offset_indexes, INT32_MAX);
@@ -348,7 +348,7 @@ static slu_status
 writer_bound(parquet_writer *writer, const parquet_chunk_writer *chunk, bool upper, slu_view *out, bool *has, slu_error *err)
 {
     SLU_AUTO(slu_buf_fini) slu_buf bound;
-    slu_buf_init(&bound, SIZE_MAX / 4);
+    slu_buf_init(&bound, PARQUET_SECTION_BYTES_MAX);
     *has = parquet_range_bound(&chunk->file_range, &chunk->column, upper, writer->options.metrics_truncate, &bound);
     SLU_TRY(slu_buf_status(&bound, err));
     uint8_t *copy = slu_arena_alloc(&writer->arena, bound.bytes == 0 ? 1 : bound.bytes);

@@ -159,6 +159,20 @@ rows_put(slu_sql_session *session, slu_sql_sink *sink, sqlite3_stmt *query, int6
     return code == SQLITE_DONE ? sink->finish(sink, err) : sql_failure(session, err);
 }
 
+/* Rows go in batches, so that a statement that fails may have stored some: whoever sends it again has to know. */
+static slu_status
+partly_said(slu_sql_sink *sink, slu_status status, slu_error *err)
+{
+    char before[SLU_ERROR_MESSAGE_BYTES];
+    if (status == SLU_OK || sink->stored == NULL)
+        return status;
+    const int64_t rows = sink->stored(sink);
+    (void)snprintf(before, sizeof before, "%s", err->message);
+    (void)snprintf(err->message, sizeof err->message, "%.*s; %" PRId64 " row%s of the statement %s stored", (int)sizeof before - 64,
+                   before, rows, rows == 1 ? "" : "s", rows == 1 ? "was" : "were");
+    return status;
+}
+
 static slu_status
 query_put(slu_sql_session *session, insert_text *of, sqlite3_stmt *query, int64_t *rows, slu_error *err)
 {
@@ -171,7 +185,7 @@ query_put(slu_sql_session *session, insert_text *of, sqlite3_stmt *query, int64_
         status = slu_error_set(err, SLU_INVALID, "the query gives %d columns, and %zu are %s", sqlite3_column_count(query),
                                of->column_count, named ? "named" : "in the table");
     if (status == SLU_OK)
-        status = rows_put(session, sink, query, rows, err);
+        status = partly_said(sink, rows_put(session, sink, query, rows, err), err);
     sink->close(sink);
     return status;
 }

@@ -111,12 +111,14 @@ typedef struct slu_sql_change {
 typedef struct slu_sql_sink slu_sql_sink;
 
 /* Takes the rows of an INSERT. Values are text as a query shows them, whose form the column's type decides; a value that is not given
- * is null. finish waits until all are stored; without it some may be. */
+ * is null. finish waits until all are stored; without it some may be: stored waits a little for what is under way, and says how many are known
+ * to be (NULL: it cannot). */
 struct slu_sql_sink {
     slu_status (*value)(slu_sql_sink *sink, uint32_t k, const char *text, size_t bytes,
                         slu_error *err); /* of the k-th column named */
     slu_status (*row)(slu_sql_sink *sink, slu_error *err);
     slu_status (*finish)(slu_sql_sink *sink, slu_error *err);
+    int64_t (*stored)(slu_sql_sink *sink);
     void (*close)(slu_sql_sink *sink);
 };
 

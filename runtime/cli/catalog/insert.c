@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define ACKNOWLEDGED_MS 120000
+#define STORED_MS 5000 /* after a failure */
 
 typedef struct row_sink {
     slu_sql_sink base; /* first */
@@ -34,6 +35,12 @@ static slu_status
 sink_finish(slu_sql_sink *base, slu_error *err)
 {
     return cli_row_writer_finish(((row_sink *)base)->writer, ACKNOWLEDGED_MS, err);
+}
+
+static int64_t
+sink_stored(slu_sql_sink *base)
+{
+    return cli_row_writer_stored(((row_sink *)base)->writer, STORED_MS);
 }
 
 static void
@@ -70,7 +77,7 @@ cli_insert_open(fluss_client *client, const char *database, const char *table, c
     row_sink *sink = slu_alloc_zero(1, sizeof *sink);
     if (sink == NULL)
         return slu_error_set(err, SLU_NOMEM, "no memory to write rows");
-    sink->base = (slu_sql_sink){sink_value, sink_row, sink_finish, sink_close};
+    sink->base = (slu_sql_sink){sink_value, sink_row, sink_finish, sink_stored, sink_close};
     slu_status status = cli_target_open(client, database, table, &sink->target, err);
     if (status == SLU_OK)
         status = columns_find(sink, columns, count, err);

@@ -14,6 +14,7 @@ struct cli_row_writer {
     fluss_target *target;
     fluss_writer *writer;
     uint64_t rows;
+    int64_t stored;  /* rows that were acknowledged */
     int64_t waiting; /* rows in the builders */
     uint32_t column_count;
     sdk_builder builders[SLU_COLUMNS_MAX];
@@ -44,6 +45,12 @@ columns_begin(cli_row_writer *w, slu_error *err)
     return SLU_OK;
 }
 
+static void
+on_ack(void *context, const fluss_ack *ack)
+{
+    ((cli_row_writer *)context)->stored += ack->rows;
+}
+
 slu_status
 cli_row_writer_open(fluss_target *target, cli_row_writer **out, slu_error *err)
 {
@@ -52,7 +59,8 @@ cli_row_writer_open(fluss_target *target, cli_row_writer **out, slu_error *err)
         return slu_error_set(err, SLU_NOMEM, "no memory to write rows");
     w->target = target;
     SLU_TRY(columns_begin(w, err));
-    SLU_TRY(fluss_writer_open(target, &(fluss_writer_options){.delivery_timeout_ms = DELIVERY_TIMEOUT_MS}, &w->writer, err));
+    const fluss_writer_options options = {.delivery_timeout_ms = DELIVERY_TIMEOUT_MS, .on_ack = on_ack, .context = w};
+    SLU_TRY(fluss_writer_open(target, &options, &w->writer, err));
     *out = slu_take(&w);
     return SLU_OK;
 }
@@ -183,6 +191,15 @@ cli_row_writer_finish(cli_row_writer *w, int64_t timeout_ms, slu_error *err)
 {
     SLU_TRY(flush(w, err));
     return fluss_writer_wait(w->writer, timeout_ms, err);
+}
+
+int64_t
+cli_row_writer_stored(cli_row_writer *w, int64_t timeout_ms)
+{
+    slu_error why;
+    const slu_status status = fluss_writer_wait(w->writer, timeout_ms, &why);
+    (void)status; /* it failed before, and that was said */
+    return w->stored;
 }
 
 uint64_t

@@ -24,6 +24,8 @@ void cli_row_writer_close(cli_row_writer **writer);
 SLU_CHECK slu_status cli_row_writer_value(cli_row_writer *writer, int32_t column, const char *text, size_t bytes, slu_error *err);
 SLU_CHECK slu_status cli_row_writer_row(cli_row_writer *writer, slu_error *err);
 SLU_CHECK slu_status cli_row_writer_finish(cli_row_writer *writer, int64_t timeout_ms, slu_error *err);
+/* Rows that were acknowledged; waits so long for those under way, and sends no more. */
+int64_t cli_row_writer_stored(cli_row_writer *writer, int64_t timeout_ms);
 /* Rows so far. */
 uint64_t cli_row_writer_rows(const cli_row_writer *writer);
 

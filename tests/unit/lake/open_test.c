@@ -110,6 +110,52 @@ the_scheme_decides(void **state)
     iceberg_store_close(&store);
 }
 
+static void
+slips_are_found_before_anything_is_asked(void **state)
+{
+    static const struct {
+        const char *key, *value, *said;
+    } slips[] = {{"type", "hive", "this build has hadoop"},
+                 {"type", "rset", "did you mean rest?"},
+                 {"s3.endpoint", "localhost:9000", "did you mean http://localhost:9000?"},
+                 {"s3.endpoint", "http://", "begins with http://"},
+                 {"s3.endpont", "http://x", "did you mean datalake.iceberg.s3.endpoint?"}};
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+        slu_error err = {0};
+        const iceberg_property settings[] = {{"warehouse", "s3://b/w"}, {slips[i].key, slips[i].value}};
+        assert_true(lake_check(&(lake_options){.settings = settings, .setting_count = 2}, &err) < 0);
+        CHECK_MESSAGE(err, slips[i].said);
+    }
+    slu_error err = {0};
+    const iceberg_property other[] = {{"warehouse", "s3://b/w"}, {"s3.sse.type", "kms"}, {"s3.endpoint", "https://x"}};
+    CHECK_OK(lake_check(&(lake_options){.settings = other, .setting_count = 3}, &err));
+}
+
+/* A catalog's server that keeps its files in S3 has no business with files of this machine. */
+static void
+local_files_are_not_told_by_others(void **state)
+{
+    slu_error err = {0};
+    iceberg_store_maker maker = {0};
+    iceberg_store store = {0};
+    int64_t bytes = 0;
+    const iceberg_property far = {"s3.endpoint", "http://127.0.0.1:1"};
+    const iceberg_store_grant grant = {.prefix = "s3://b/"};
+    const iceberg_store_settings by_setting = {.items = &far, .count = 1}, by_grant = {.grants = &grant, .grant_count = 1},
+                                 none = {0};
+    CHECK_OK(lake_stores_maker(&fake.env, false, &maker, &err));
+    CHECK_OK(maker.open(maker.self, &by_setting, &store, &err));
+    CHECK_STATUS(store.ops->size(store.self, "file:///etc/passwd", &bytes, &err), SLU_INVALID);
+    CHECK_MESSAGE(err, "a file of this machine");
+    iceberg_store_close(&store);
+    CHECK_OK(maker.open(maker.self, &none, &store, &err));
+    CHECK_OK(store.ops->size(store.self, "/etc/passwd", &bytes, &err));
+    CHECK_OK(store.ops->renew(store.self, &by_grant, &err));
+    CHECK_STATUS(store.ops->size(store.self, "/etc/passwd", &bytes, &err), SLU_INVALID);
+    iceberg_store_close(&store);
+    iceberg_store_maker_close(&maker);
+}
+
 int
 main(void)
 {
@@ -118,6 +164,8 @@ main(void)
         cmocka_unit_test(the_later_setting_counts),
         cmocka_unit_test(a_plugin_hands_on_what_it_was_told),
         cmocka_unit_test(secrets_are_known),
+        cmocka_unit_test(slips_are_found_before_anything_is_asked),
+        cmocka_unit_test_setup_teardown(local_files_are_not_told_by_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_scheme_decides, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("lake.open", tests, NULL, NULL);

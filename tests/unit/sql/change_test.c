@@ -45,7 +45,8 @@ static slu_status
 sink_value(slu_sql_sink *sink, uint32_t k, const char *text, size_t bytes, slu_error *err)
 {
     (void)sink;
-    (void)err;
+    if (bytes == 3 && memcmp(text, "bad", 3) == 0)
+        return slu_error_set(err, SLU_INVALID, "a bad value");
     slu_buf_printf(&heard, " %u=%.*s", k, (int)bytes, text);
     return SLU_OK;
 }
@@ -65,11 +66,19 @@ sink_close(slu_sql_sink *sink)
     (void)sink;
 }
 
+static int64_t
+sink_stored(slu_sql_sink *sink)
+{
+    (void)sink;
+    return 4096;
+}
+
 static slu_status
 catalog_insert(const slu_sql_catalog *catalog, const char *database, const char *table, const char *const *columns, size_t *count,
                slu_sql_sink **out, slu_error *err)
 {
-    static slu_sql_sink sink = {.value = sink_value, .row = sink_row, .finish = sink_row, .close = sink_close};
+    static slu_sql_sink sink = {
+        .value = sink_value, .row = sink_row, .finish = sink_row, .stored = sink_stored, .close = sink_close};
     (void)catalog;
     (void)err;
     slu_buf_printf(&heard, "%s.%s(", database, table);
@@ -146,7 +155,8 @@ static void
 tables_are_altered(void **state)
 {
     (void)state;
-    hears("alter table if exists a.b add column note ROW<x INT, y STRING> comment 'n'", "5 a.b lenient [note|ROW<x INT, y STRING>|n]");
+    hears("alter table if exists a.b add column note ROW<x INT, y STRING> comment 'n'",
+          "5 a.b lenient [note|ROW<x INT, y STRING>|n]");
     hears("alter table t add (b INT, c STRING)", "5 fluss.t [b|INT|] [c|STRING|]");
     hears("alter table t set ('k' = 'v', 'table.datalake.enabled' = 'true')", "5 fluss.t k:v table.datalake.enabled:true");
     hears("alter table t reset ('k')", "5 fluss.t k:(null)");
@@ -160,6 +170,9 @@ static void
 rows_are_inserted_exactly(void **state)
 {
     (void)state;
+    slu_error err = {0};
+    CHECK_STATUS(run("insert into t values (1, 'a'), (2, 'bad')", &err), SLU_INVALID);
+    CHECK_MESSAGE(err, "row 2: a bad value; 4096 rows of the statement were stored");
     hears("insert into t values (1, 'a'), (2, NULL)", "fluss.t() 0=1 1=a; 0=2;;");
     hears("insert into x.y (b, `a`) values (12345678901234567890.12345678901234567890, -0.50)",
           "x.y(b,a,) 0=12345678901234567890.12345678901234567890 1=-0.50;;");

@@ -80,10 +80,26 @@ copy_commit(fluss_remote_log *log, fluss_copy *copy, slu_error *err)
     return SLU_OK;
 }
 
-/* Copies that never became valid. */
+/* Whether the catalogue is known not to name the copy's manifest: an answer to a commit that failed may have been lost behind it. */
+static bool
+copy_is_surely_not_named(const fluss_remote_log *log, const fluss_copy *copy)
+{
+    fluss_remote_row row;
+    slu_error why;
+    const slu_status status = fluss_catalogue_get_remote(log->remote->server->catalogue, log->table_id, log->partition_id,
+                                                         log->tablet->bucket, &row, &why);
+    return status == SLU_NOTFOUND || (status == SLU_OK && strcmp(row.manifest_id, copy->manifest_id) != 0);
+}
+
+/* Copies that never became valid. Where that is not known they stay: what is too much is swept when the bucket is opened. */
 static void
 copy_discard(fluss_remote_log *log, const fluss_copy *copy)
 {
+    if (!copy_is_surely_not_named(log, copy)) {
+        slu_log_warn(log->remote->server->env, "REMOTE-COMMIT-UNKNOWN", "table %s.%s, bucket %" PRId32 ": its copies stay",
+                     copy->place.database, copy->place.table, copy->place.bucket);
+        return;
+    }
     char path[SLU_PATH_BYTES_MAX];
     slu_error why;
     for (size_t i = 0; i < copy->added; i++) {
