@@ -167,12 +167,18 @@ tables_are_altered(void **state)
 }
 
 static void
-rows_are_inserted_exactly(void **state)
+what_a_failed_insert_stored_is_said(void **state)
 {
     (void)state;
     slu_error err = {0};
     CHECK_STATUS(run("insert into t values (1, 'a'), (2, 'bad')", &err), SLU_INVALID);
     CHECK_MESSAGE(err, "row 2: a bad value; 4096 rows of the statement were stored");
+}
+
+static void
+rows_are_inserted_exactly(void **state)
+{
+    (void)state;
     hears("insert into t values (1, 'a'), (2, NULL)", "fluss.t() 0=1 1=a; 0=2;;");
     hears("insert into x.y (b, `a`) values (12345678901234567890.12345678901234567890, -0.50)",
           "x.y(b,a,) 0=12345678901234567890.12345678901234567890 1=-0.50;;");
@@ -220,9 +226,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tables_and_databases_are_made_and_dropped),
-        cmocka_unit_test(tables_are_altered),
-        cmocka_unit_test(rows_are_inserted_exactly),
+        cmocka_unit_test(tables_and_databases_are_made_and_dropped),    cmocka_unit_test(tables_are_altered),
+        cmocka_unit_test(what_a_failed_insert_stored_is_said),          cmocka_unit_test(rows_are_inserted_exactly),
         cmocka_unit_test(a_text_is_complete_behind_its_last_semicolon),
     };
     return cmocka_run_group_tests_name("sql.change", tests, setup, teardown);
