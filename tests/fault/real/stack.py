@@ -23,7 +23,7 @@ operators:
 """
 # The generator is hurt like every other job: its sink is exactly once by the identity, too.
 TRANSACTIONS = """job: transactions
-parallelism: 2
+parallelism: {generators}
 operators:
   - {{ id: generator, use: datagen, with: {{ kind: transactions, rows: {rows}, rate: {rate}, batch: 500, seed: 7 }} }}
   - {{ id: written, use: fluss_sink, from: generator, with: {{ table: fluss.transaction, identity: [id] }} }}
@@ -93,13 +93,13 @@ class Stack:
             file.write(text.format(**values) + "params: { fluss.bootstrap.servers: 127.0.0.1:9123 }\n")
         return path
 
-    def jobs_start(self, rows, rate):
+    def jobs_start(self, rows, rate, generators=2):
         for table, columns, *more in TABLES:
             self.sluice("tables", "create", f"fluss.{table}", columns, "--buckets", "4", *more)
         self.run(self.descriptor(ACCOUNTS))
         self.run(f"{JOBS}/fraud_detection.yaml", "-d", "-p", "2", *BRISK)
         self.run(f"{JOBS}/tiering.yaml", "-d", "--datalake.iceberg.warehouse", f"{self.work}/warehouse", *BRISK)
-        self.run(self.descriptor(TRANSACTIONS, rows=rows, rate=rate), "-d", *BRISK)
+        self.run(self.descriptor(TRANSACTIONS, rows=rows, rate=rate, generators=generators), "-d", *BRISK)
 
     def state(self, job):
         match = re.search(r'"state"\s*:\s*"(\w+)"', self.sluice("describe", job, "--json", check=False))
