@@ -12,6 +12,7 @@
 typedef struct slu_account {
     _Atomic int64_t used_bytes;
     int64_t max_bytes; /* 0: no bound */
+    atomic_bool refused; /* it had no room once */
 } slu_account;
 
 /* Whether there is room; then it is taken. A NULL account has room for everything. */
@@ -24,6 +25,7 @@ slu_account_take(slu_account *account, int64_t bytes)
     if (account->max_bytes == 0 || before + bytes <= account->max_bytes)
         return true;
     atomic_fetch_sub_explicit(&account->used_bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&account->refused, true, memory_order_relaxed);
     return false;
 }
 

@@ -632,10 +632,17 @@ slu_node_batches_out(const slu_node *node)
 }
 
 int64_t
-slu_node_state_bytes(const slu_node *node)
+slu_node_state_bytes(slu_node *node)
 {
     int64_t bytes = 0;
     for (uint32_t i = 0; node->services != NULL && i < slu_services_state_count(node->services); i++)
         bytes += slu_state_bytes(slu_services_state(node->services, i));
+    atomic_store_explicit(&node->state_bytes, bytes, memory_order_relaxed);
     return bytes;
+}
+
+int64_t
+slu_node_state_bytes_said(const slu_node *node)
+{
+    return atomic_load_explicit(&node->state_bytes, memory_order_relaxed);
 }

@@ -118,6 +118,8 @@ bool slu_node_leaves(const slu_node *node);      /* what it emits leaves the tas
 int64_t slu_node_rows_out(const slu_node *node); /* emitted; of a sink: written */
 int64_t slu_node_bytes_out(const slu_node *node);
 int64_t slu_node_batches_out(const slu_node *node);
-int64_t slu_node_state_bytes(const slu_node *node);
+int64_t slu_node_state_bytes(slu_node *node);
+/* What that said last. Any thread. */
+int64_t slu_node_state_bytes_said(const slu_node *node);
 
 #endif

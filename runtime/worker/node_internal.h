@@ -82,7 +82,7 @@ struct slu_node {
     node_rules rules;
     const char **restorable; /* names of states that the checkpoint holds something of */
     uint32_t restorable_count;
-    _Atomic int64_t rows_out, bytes_out, batches_out;
+    _Atomic int64_t rows_out, bytes_out, batches_out, state_bytes;
 };
 
 /* The key groups of its subtask. */

@@ -204,6 +204,7 @@ worker_open(slu_worker_process *p, slu_error *err)
                                   .restore = p->restore,
                                   .hold_sources = p->restore == NULL,
                                   .threads = p->spec.threads,
+                                  .scratch_dir = p->deploy.run_dir[0] == 0 ? NULL : p->deploy.run_dir,
                                   .memory_max = (int64_t)p->deploy.memory_max,
                                   .event_bell = p->spec.threads ? &p->bell : NULL,
                                   .net_bell = slu_net_bell(p->net)};

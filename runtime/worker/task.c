@@ -230,13 +230,11 @@ flush_small(slu_task_loop *task, bool *did, slu_error *err)
     return SLU_OK;
 }
 
-slu_status
-slu_task_step(slu_task_loop *task, slu_error *err)
+static slu_status
+step(slu_task_loop *task, slu_error *err)
 {
     slu_worker_command command;
     bool did = false;
-    if (task->finished)
-        return SLU_END;
     while (task_take_command(task, &command)) {
         did = true;
         SLU_TRY(task_run_command(task, &command, err));
@@ -246,10 +244,19 @@ slu_task_step(slu_task_loop *task, slu_error *err)
     SLU_TRY(take_inputs(task, &did, err));
     SLU_TRY(pump(task, &did, err));
     SLU_TRY(flush_small(task, &did, err));
-    publish_counters(task);
     if (after_end(task) == SLU_END)
         return SLU_END;
     return did ? SLU_MORE : SLU_AGAIN;
+}
+
+slu_status
+slu_task_step(slu_task_loop *task, slu_error *err)
+{
+    if (task->finished)
+        return SLU_END;
+    const slu_status status = step(task, err);
+    publish_counters(task); /* after a failure, too: it may have been for memory */
+    return status;
 }
 
 int64_t

@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include "memory_limit.h"
 #include "task.h"
 
 #include "base/alloc.h"
@@ -107,11 +108,23 @@ slu_worker_has_event(slu_worker *worker)
 }
 
 static void
+explain_memory(const slu_worker *worker, slu_error *error)
+{
+    slu_task_loop **tasks = error->status == SLU_NOMEM ? slu_alloc((worker->count + 1u) * sizeof *tasks) : NULL;
+    for (uint32_t i = 0; tasks != NULL && i < worker->count; i++)
+        tasks[i] = worker->runs[i].task;
+    if (tasks != NULL)
+        slu_memory_limit_explain(&worker->account, worker->spec.layout->graph, tasks, worker->count, error);
+    slu_free(tasks);
+}
+
+static void
 tell(run *told, uint32_t kind, const slu_error *error)
 {
     slu_worker_event event = {.kind = kind, .task = told->worker->task_numbers[told - told->worker->runs], .checkpoint = -1};
     if (error != NULL) {
         event.error = *error;
+        explain_memory(told->worker, &event.error);
         (void)snprintf(event.operator_id, sizeof event.operator_id, "%s", slu_task_failed_operator(told->task));
     }
     on_event(told->worker, &event);
@@ -337,7 +350,7 @@ make_state_dir(slu_worker *worker, slu_error *err)
         return SLU_OK;
     if (settings->local_dir[0] != 0)
         SLU_TRY(slu_dir_make(settings->local_dir, err));
-    const char *parent = settings->local_dir[0] != 0 ? settings->local_dir : NULL;
+    const char *parent = settings->local_dir[0] != 0 ? settings->local_dir : worker->spec.scratch_dir;
     return slu_scratch_open(&worker->state_dir, worker->spec.env, parent, "sluice-state", err);
 }
 

@@ -41,6 +41,7 @@ typedef struct slu_worker_spec {
     const slu_manifest *restore; /* NULL: a fresh start */
     bool hold_sources;           /* sources wait for COMPLETE of checkpoint 0 */
     bool threads;                /* false: driven by slu_worker_step */
+    const char *scratch_dir;     /* where RocksDB works when the job does not say; NULL: the temporary directory */
     int64_t memory_max;          /* bytes that plugins may hold by host.alloc and state; 0: no bound */
     slu_bell *event_bell;        /* rings when an event waits; NULL: none */
     slu_bell *net_bell;          /* see Channels; NULL when every channel is local */

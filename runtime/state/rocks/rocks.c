@@ -9,6 +9,7 @@
 
 #define RESTORE_AT_ONCE 1024u
 #define ROWS_MIN 64u
+#define KV_BYTES_BATCHES 64u /* between two looks at how much there is */
 
 static rocks_state *
 rocks_of(slu_state *state)
@@ -186,6 +187,8 @@ batch_write(rocks_state *state, slu_error *err)
 {
     const slu_status status = slu_kv_write(state->kv, state->batch, err);
     slu_kv_batch_reset(state->batch);
+    if (state->kv_bytes_age++ % KV_BYTES_BATCHES == 0)
+        state->kv_bytes = (int64_t)slu_kv_bytes(state->kv);
     return slu_error_in(err, status, "state %s", state->head.name);
 }
 
@@ -394,7 +397,7 @@ static int64_t
 rocks_bytes(const slu_state *asked)
 {
     const rocks_state *state = (const rocks_state *)(const void *)asked;
-    return (int64_t)slu_kv_bytes(state->kv) + state->taken;
+    return state->kv_bytes + state->taken;
 }
 
 static void

@@ -50,6 +50,8 @@ typedef struct rocks_state {
     lent_rows rows;
     slu_buf lent;  /* BYTES: values lent, or on their way in */
     int64_t taken; /* from the account */
+    int64_t kv_bytes; /* as slu_kv_bytes said some batches ago: it asks RocksDB */
+    uint32_t kv_bytes_age;
 } rocks_state;
 
 extern const slu_state_ops rocks_ops;

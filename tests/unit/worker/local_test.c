@@ -620,6 +620,26 @@ without_memory_a_job_fails_and_leaves_nothing_behind(void **state)
     slu_graph_free(&graph);
 }
 
+static void
+a_job_at_its_memory_limit_says_who_holds_most(void **state)
+{
+    (void)state;
+    slu_graph *graph = test_graph(wide, WIDE_COUNT);
+    slu_local_status status;
+    graph->restart.strategy = SLU_RESTART_NONE;
+    test_world_reset();
+    world.value_bytes = 8192;
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.memory_max = 768 << 10}, &status, 1000000), SLU_NOMEM);
+    CHECK_MESSAGE(err, "memory limit of its worker, 768 KiB (most state: c ");
+    assert_int_equal(world.opens, world.closes);
+    /* The process goes on: the same job with more room. */
+    test_world_reset();
+    world.value_bytes = 8192;
+    CHECK_STATUS(run_by_hand(graph, &(slu_local_options){.memory_max = 64 << 20}, &status, 1000000), SLU_END);
+    check_counts(40000);
+    slu_graph_free(&graph);
+}
+
 static void *
 cancel_soon(void *argument)
 {
@@ -677,6 +697,7 @@ main(int argc, char **argv)
         cmocka_unit_test(a_failure_restores_the_last_checkpoint),
         cmocka_unit_test(a_whole_checkpoint_survives_a_power_loss),
         cmocka_unit_test(a_failure_at_any_checkpoint_step_loses_and_doubles_nothing),
+        cmocka_unit_test(a_job_at_its_memory_limit_says_who_holds_most),
         cmocka_unit_test(committables_come_back_to_their_subtask_or_are_dealt_out),
         cmocka_unit_test(a_new_source_begins_at_its_beginning),
         cmocka_unit_test(random_jobs_are_exactly_once),
