@@ -194,15 +194,30 @@ keep_group(void *context, parquet_reader *reader, size_t group)
     return true;
 }
 
-static bool
-file_has(const parquet_reader *reader, const iceberg_field *column)
+/* NULL: the file does not have it. */
+static const parquet_column *
+file_column(const parquet_reader *reader, const iceberg_field *column)
 {
-    bool has_ids = false;
     for (size_t i = 0; i < parquet_reader_column_count(reader); i++) {
         const parquet_column *in_file = parquet_reader_column(reader, i);
-        has_ids = has_ids || in_file->field_id != PARQUET_FIELD_ID_NONE;
         if (in_file->field_id == column->id ||
             (in_file->field_id == PARQUET_FIELD_ID_NONE && strcmp(in_file->name, column->name) == 0))
+            return in_file;
+    }
+    return NULL;
+}
+
+/* Whether a field inside has a default and is not in the file: what is read there are nulls. */
+static bool
+nested_default_lacks(const parquet_column *in_file, const iceberg_field *column)
+{
+    for (uint32_t i = 0; i < column->type.field_count; i++) {
+        const iceberg_field *field = &column->type.fields[i];
+        const parquet_column *found = NULL;
+        for (uint32_t k = 0; k < in_file->field_count && found == NULL; k++)
+            if (in_file->fields[k].field_id == field->id)
+                found = &in_file->fields[k];
+        if (found == NULL ? field->has_default : nested_default_lacks(found, field))
             return true;
     }
     return false;
@@ -231,12 +246,18 @@ constants_find(iceberg_read *read, slu_error *err)
     for (size_t i = 0; i < read->want_count; i++) {
         const iceberg_field *field = want_field(read, i);
         read->constants[i] = iceberg_value_null();
-        if (file_has(read->parquet, field))
+        const parquet_column *in_file = file_column(read->parquet, field);
+        if (in_file != NULL && nested_default_lacks(in_file, field))
+            return slu_error_set(err, SLU_UNSUPPORTED, "a field in column \"%s\" has a default (format 3), which is not read",
+                                 field->name);
+        if (in_file != NULL)
             continue;
         read->constants[i] = partition_constant(read, field);
-        if (read->constants[i].is_null && field->has_default)
-            return slu_error_set(err, SLU_UNSUPPORTED, "column \"%s\" has a default (format 3), which is not read yet",
-                                 field->name);
+        if (read->constants[i].is_null && field->default_known)
+            read->constants[i] = iceberg_value_of(field->initial_default);
+        else if (read->constants[i].is_null && field->has_default)
+            return slu_error_set(err, SLU_UNSUPPORTED,
+                                 "column \"%s\" has a default (format 3) of a type whose defaults are not read", field->name);
     }
     return SLU_OK;
 }

@@ -3,13 +3,13 @@
  *
  * Shape    open plans the files, next gives one batch after another, file by file; columns are those asked for, in that order.
  * Columns  found by field id in each file, so renamed, moved and widened columns read right; one that a file does not have is the
- *          value of its identity partition, or null.
+ *          value of its identity partition, its default (format 3), or null.
  * Prune    predicates leave out manifests, files, row groups and pages that cannot hold a matching row; rows are not filtered.
  * Owns     the read owns its plan and its open file; the store and the metadata are the caller's until free. Batches are the
  *          receiver's.
  * Threads  owner; calls block.
  * Deletes  position and equality deletes and deletion vectors are applied (deletes.h).
- * Errors   UNSUPPORTED: a v3 default of a column that a file does not have, a type that is not stored;
+ * Errors   UNSUPPORTED: a v3 default inside a nested column, or of a nanosecond type, that a file does not have; a type that is not stored;
  *          NOTFOUND: a column or snapshot that is not there; CORRUPT and others from the files. END after the last batch.
  */
 #ifndef ICEBERG_LAKE_READ_H

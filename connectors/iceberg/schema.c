@@ -1,5 +1,7 @@
 #include "iceberg/schema.h"
 
+#include "iceberg/default.h"
+
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "iceberg/json.h"
@@ -119,6 +121,10 @@ field_of_json(schema_parse *parse, const json_t *json, unsigned depth, iceberg_f
     out->required = json_is_true(json_object_get(json, "required"));
     out->has_default = initial != NULL && !json_is_null(initial);
     SLU_TRY_IN(type_of_json(parse, json_object_get(json, "type"), depth, &out->type), parse->err, "column \"%.64s\"", out->name);
+    /* A default that is not understood is refused by whoever needs it: most files have the column. */
+    slu_error why;
+    out->default_known =
+        out->has_default && iceberg_default_decode(&out->type, initial, parse->arena, &out->initial_default, &why) == SLU_OK;
     return SLU_OK;
 }
 

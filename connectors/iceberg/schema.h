@@ -55,7 +55,9 @@ typedef struct iceberg_type {
 struct iceberg_field {
     int32_t id;
     bool required;
-    bool has_default; /* v3 initial-default: a file without the column does not hold nulls */
+    bool has_default;         /* v3 initial-default: a file without the column does not hold nulls */
+    bool default_known;       /* it is understood: */
+    slu_view initial_default; /* in single-value form */
     const char *name;
     const char *doc; /* NULL: none */
     iceberg_type type;
