@@ -41,6 +41,7 @@ void
 net_conn_end(slu_conn *conn)
 {
     conn->silent = true;
+    net_turn_end(conn);
     slu_timer_close(&conn->timer);
     if (!uv_is_closing((uv_handle_t *)&conn->uv))
         uv_close((uv_handle_t *)&conn->uv, conn_ended);
@@ -74,7 +75,10 @@ conn_timer_fired(void *context)
                             (int)conn->options.connect_timeout_ms);
         net_conn_fail(conn, &why);
     } else {
+        net_turn_force(conn);
         net_conn_deliver(conn);
+        if (!conn->silent && !conn->paused && conn->turn.wanted == 0)
+            net_conn_read(conn);
     }
 }
 
@@ -243,6 +247,7 @@ slu_conn_close_after_writes(slu_conn **conn)
         return;
     closing->silent = true;
     closing->draining = true;
+    net_turn_end(closing);
     if (closing->queued_bytes == 0)
         conn_linger(closing);
 }

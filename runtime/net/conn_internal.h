@@ -32,6 +32,11 @@ struct slu_conn {
         size_t have;
     } large; /* a frame that gets memory of its own */
     bool delivering_large;
+    struct {
+        size_t wanted;  /* the frame that waits for its turn; 0: none does */
+        size_t counted; /* in the loop's frames_bytes */
+        slu_conn *next;
+    } turn;
     char local[INET6_ADDRSTRLEN];
     char peer[INET6_ADDRSTRLEN + 9];
 };
@@ -46,5 +51,12 @@ void net_conn_end(slu_conn *conn);
 void net_conn_fail(slu_conn *conn, const slu_error *why);
 void net_conn_read(slu_conn *conn);
 void net_conn_deliver(slu_conn *conn);
+
+/* conn_turns.c. True: a large frame may come in. False: the connection waits, and is not read until it is its turn. */
+bool net_turn_begin(slu_conn *conn, size_t frame_bytes);
+/* The frame that waits, if one does, may come in now. */
+void net_turn_force(slu_conn *conn);
+/* The large frame is gone, or the connection: others may have their turn. */
+void net_turn_end(slu_conn *conn);
 
 #endif

@@ -97,6 +97,17 @@ conn_deliver_large(slu_conn *conn)
     conn->delivering_large = false;
     slu_free(conn->large.memory);
     conn->large.memory = NULL;
+    net_turn_end(conn);
+}
+
+void
+slu_conn_drop_input(slu_conn *conn)
+{
+    if (!conn->delivering_large)
+        return;
+    slu_free(conn->large.memory);
+    conn->large.memory = NULL;
+    net_turn_end(conn);
 }
 
 /* Delivers one frame. False: not enough bytes, or the connection is over. */
@@ -122,6 +133,8 @@ conn_deliver_frame(slu_conn *conn)
         return false;
     }
     if (frame_bytes > CONN_LARGE_BYTES) {
+        if (!net_turn_begin(conn, frame_bytes))
+            return false;
         if (conn_start_large(conn, frame_bytes))
             return conn->large.have == frame_bytes;
         (void)slu_error_set(&why, SLU_NOMEM, "no memory for a frame of %zu bytes from %s", frame_bytes, conn->peer);
@@ -184,7 +197,7 @@ slu_conn_resume(slu_conn *conn)
     if (!conn->paused || conn->silent)
         return;
     conn->paused = false;
-    if (!conn->open)
+    if (!conn->open || conn->turn.wanted != 0)
         return;
     net_conn_read(conn);
     if (conn->input.begin != conn->input.end || conn->large.memory != NULL)

@@ -89,6 +89,7 @@ slu_loop_close(slu_loop **loop)
 {
     if (*loop == NULL)
         return;
+    (*loop)->turns = NULL;
     uv_walk(&(*loop)->uv, loop_end_handle, NULL);
     while (uv_run(&(*loop)->uv, UV_RUN_DEFAULT) != 0)
         uv_walk(&(*loop)->uv, loop_end_handle, NULL);

@@ -19,8 +19,10 @@ struct slu_loop {
     const slu_env *env;
     void (*on_wake)(void *context);
     void *wake_context;
-    int stopping; /* atomic */
-    bool touched; /* something was started since the last step: epoll does not know of it yet */
+    int stopping;        /* atomic */
+    bool touched;        /* something was started since the last step: epoll does not know of it yet */
+    size_t frames_bytes; /* of large frames that come in, where that is bounded (conn_turns.c) */
+    slu_conn *turns;     /* connections whose large frame waits for its turn, the oldest first */
 };
 
 slu_status net_error(slu_error *err, int uv_status, const char *what, const char *where);

@@ -34,10 +34,13 @@ typedef struct slu_conn_options {
     size_t frame_bytes_max;     /* 0: raw bytes */
     size_t queue_bytes_max;     /* 0: SLU_CONN_QUEUE_BYTES_DEFAULT */
     int64_t connect_timeout_ms; /* 0: SLU_CONN_CONNECT_TIMEOUT_MS_DEFAULT */
+    size_t frames_bytes_soft; /* of large frames that come in at once on the loop's connections that say so: one more waits for its
+                                 * turn, unread, SLU_CONN_TURN_MS at most. 0: all come at once */
 } slu_conn_options;
 
 #define SLU_CONN_QUEUE_BYTES_DEFAULT ((size_t)64 << 20)
 #define SLU_CONN_CONNECT_TIMEOUT_MS_DEFAULT 10000
+#define SLU_CONN_TURN_MS 10       /* a peer that stops in the middle of its frame holds up no other for longer */
 #define SLU_ADDRESS_BYTES_MAX 300 /* "host:port" with its final zero */
 
 /* Splits "host:port", "[v6]:port"; the host is given without brackets. INVALID says what is wrong with the text. */
@@ -70,6 +73,8 @@ size_t slu_conn_queued_bytes(const slu_conn *conn);
 /* Inside on_input only: the input's memory, to be released by slu_free; *input is the same bytes in it (a large frame moves, a
  * small one shares a buffer with others and is copied). NULL: no memory, and nothing changed. */
 SLU_CHECK uint8_t *slu_conn_take_input(slu_conn *conn, slu_view *input);
+/* Inside on_input only: the input is not looked at any more. The memory of a large frame goes now, not behind the call. */
+void slu_conn_drop_input(slu_conn *conn);
 
 void slu_conn_pause(slu_conn *conn);
 void slu_conn_resume(slu_conn *conn);

@@ -23,6 +23,8 @@
 #define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20)          /* of answers that wait for a slow client */
 #define FLUSS_SERVER_QUEUES_BYTES_MAX ((size_t)256 << 20)        /* for all of them together: then the slowest is shown the door */
 
+#define FLUSS_SERVER_FRAMES_BYTES_SOFT ((size_t)4 << 20)         /* of requests that come in at once; more wait in their senders */
+
 typedef struct fluss_session fluss_session;
 typedef struct fluss_fetches fluss_fetches;
 typedef struct fluss_tiering fluss_tiering;
@@ -53,6 +55,8 @@ struct fluss_server {
     fluss_server_listener listeners[FLUSS_LISTENERS_MAX];
     size_t listener_count;
     slu_timer *tick;
+    slu_timer *trim;   /* set while large requests come */
+    bool trims;        /* it is set */
     char address[SLU_ADDRESS_BYTES_MAX]; /* of the first listener */
     int lock_fd;                         /* on data_dir/lock */
     fluss_catalogue *catalogue;
@@ -126,6 +130,8 @@ int64_t fluss_lake_offset_of(fluss_server *server, const fluss_tablet *tablet);
 /* server.c. Retention may take rows below this offset. */
 int64_t fluss_server_rows_below(fluss_server *server, const fluss_tablet *tablet);
 
+/* server.c. Some memory will soon be free that can go back to the system. */
+void fluss_server_large_request(fluss_server *server);
 /* server.c. The lake that these settings name takes the place of the one there is. */
 SLU_CHECK slu_status fluss_server_change_lake(fluss_server *server, const fluss_config *config, slu_error *err);
 

@@ -17,7 +17,8 @@
 #include <inttypes.h>
 
 #define SESSION_RESPONSE_ARENA_BYTES ((size_t)64 << 20)
-#define SESSION_ARENA_KEEP_BYTES ((size_t)4 << 20)                  /* a larger arena is given back after the request */
+#define SESSION_ARENA_KEEP_BYTES ((size_t)4 << 20) /* a larger arena is given back after the request */
+#define SESSION_LARGE_REQUEST_BYTES ((size_t)256 << 10)
 #define SESSION_QUEUE_BYTES_LOW ((size_t)1 << 20)                   /* less is not worth counting */
 #define SESSION_QUEUE_BYTES_HIGH (FLUSS_SERVER_QUEUE_BYTES_MAX / 2) /* above half of it the connection tells when it is drained */
 
@@ -128,7 +129,7 @@ fluss_request_answer(fluss_request *request, const ProtobufCMessage *response, s
 }
 
 static slu_status
-session_handle(fluss_session *session, const fluss_request_frame *frame, slu_error *err)
+session_handle(fluss_session *session, slu_conn *conn, const fluss_request_frame *frame, slu_error *err)
 {
     ProtobufCMessage *message = NULL;
     fluss_server *server = session->server;
@@ -158,6 +159,9 @@ session_handle(fluss_session *session, const fluss_request_frame *frame, slu_err
         err->code = FLUSS_ERROR_CORRUPT_MESSAGE;
         return slu_error_in(err, status, "%s", api->name);
     }
+    if (frame->body.bytes > SESSION_LARGE_REQUEST_BYTES)
+        fluss_server_large_request(server);
+    slu_conn_drop_input(conn); /* the message has what it needs */
     const bool joins = api->key == FLUSS_API_PRODUCE_LOG || api->key == FLUSS_API_PUT_KV || api->key == FLUSS_API_FETCH_LOG;
     if (!joins && fluss_commits_wait(server->commits))
         fluss_commits_flush(server->commits);
@@ -202,7 +206,7 @@ session_input(void *context, slu_conn *conn, slu_view input)
         session_free(session);
         return;
     }
-    const slu_status status = session_handle(session, &frame, &err);
+    const slu_status status = session_handle(session, conn, &frame, &err);
     if (status != SLU_OK) {
         const int32_t code = fluss_server_code(status, &err);
         slu_log_debug(session->server->env, "REQUEST-FAILED", "%s: api %d: error %" PRId32 ": %s", slu_conn_peer(conn),

@@ -356,6 +356,53 @@ a_fetch_waits_for_rows_and_no_longer_than_it_said(void **state)
     peer_close(&writer);
 }
 
+#define SAME_BUCKETS 20000
+
+/* It waits on its bucket as often as it names it; an append that looked at all of them each time would hold up everybody for minutes. */
+static void
+a_fetch_that_names_a_bucket_often_is_looked_at_once(void **state)
+{
+    (void)state;
+    wire_peer reader;
+    wire_peer writer;
+    slu_buf batch;
+    Fluss__FetchLogRequest request = FLUSS__FETCH_LOG_REQUEST__INIT;
+    Fluss__PbFetchLogReqForTable table = FLUSS__PB_FETCH_LOG_REQ_FOR_TABLE__INIT;
+    Fluss__PbFetchLogReqForBucket b = FLUSS__PB_FETCH_LOG_REQ_FOR_BUCKET__INIT;
+    Fluss__PbFetchLogReqForTable *tables[1] = {&table};
+    Fluss__PbFetchLogReqForBucket **buckets = calloc(SAME_BUCKETS, sizeof *buckets);
+    connect_to_server(&reader);
+    connect_to_server(&writer);
+    make_table(&writer, "often", LOG_TABLE, "");
+    table.table_id = peer_table_id(&writer, "fluss", "often");
+    for (size_t i = 0; i < SAME_BUCKETS; i++)
+        buckets[i] = &b;
+    b.max_fetch_bytes = 1 << 20;
+    request.follower_server_id = -1;
+    request.max_bytes = 1 << 20;
+    request.has_min_bytes = request.has_max_wait_ms = true;
+    request.min_bytes = INT32_MAX;
+    request.max_wait_ms = 600000;
+    request.n_tables_req = 1;
+    request.tables_req = tables;
+    table.n_buckets_req = SAME_BUCKETS;
+    table.buckets_req = buckets;
+    (void)peer_send(&reader, FLUSS_API_FETCH_LOG, &request.base);
+    Fluss__DatabaseExistsRequest exists = FLUSS__DATABASE_EXISTS_REQUEST__INIT;
+    exists.database_name = (char *)(uintptr_t) "fluss";
+    assert_non_null(peer_call(&reader, FLUSS_API_DATABASE_EXISTS, &exists.base));
+    slu_buf_init(&batch, 1 << 20);
+    batch_make(&batch, -1, -1, 3, 30);
+    const int64_t before = slu_now_ms(&env);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(peer_produce(&writer, table.table_id, 0, slu_buf_view(&batch), NULL), 0);
+    assert_true(slu_now_ms(&env) - before < 10000);
+    slu_buf_fini(&batch);
+    free(buckets);
+    peer_close(&reader);
+    peer_close(&writer);
+}
+
 /* Were it to wait as long as it says, the peer would give up first (20 s). */
 static void
 a_reader_that_is_behind_in_one_bucket_does_not_wait_for_another(void **state)
@@ -886,6 +933,7 @@ main(void)
         cmocka_unit_test(databases_and_tables_come_and_go),
         cmocka_unit_test(batches_are_stored_as_sent_and_fetched),
         cmocka_unit_test(a_fetch_waits_for_rows_and_no_longer_than_it_said),
+        cmocka_unit_test(a_fetch_that_names_a_bucket_often_is_looked_at_once),
         cmocka_unit_test(a_reader_that_is_behind_in_one_bucket_does_not_wait_for_another),
         cmocka_unit_test(a_client_that_does_not_read_is_not_read_from),
         cmocka_unit_test(every_change_leaves_its_changelog),

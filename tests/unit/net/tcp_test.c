@@ -270,6 +270,125 @@ small_frames_left_by_a_pause_are_delivered_after_resume(void **state)
     slu_loop_close(&p.loop);
 }
 
+#define CROWD 6
+#define CROWD_FRAME ((size_t)256 << 10)
+
+typedef struct crowd {
+    slu_env env;
+    slu_loop *loop;
+    slu_listener *listener;
+    side clients[CROWD];
+    side servers[CROWD]; /* in the order in which they were accepted */
+    size_t accepted;
+} crowd;
+
+static slu_status
+crowd_accept(void *context, slu_conn *conn, const slu_conn_events **out_events, void **out_context)
+{
+    crowd *c = context;
+    side *s = &c->servers[c->accepted++];
+    s->conn = conn;
+    *out_events = &side_events;
+    *out_context = s;
+    return SLU_OK;
+}
+
+static void
+crowd_open(crowd *c, size_t soft)
+{
+    slu_error err;
+    const slu_conn_options options = {.frame_bytes_max = 1 << 20, .frames_bytes_soft = soft};
+    const slu_conn_options raw = {0};
+    memset(c, 0, sizeof *c);
+    slu_env_init_system(&c->env, SLU_LOG_ERROR);
+    CHECK_OK(slu_loop_open(&c->env, &c->loop, &err));
+    CHECK_OK(slu_listener_open(c->loop, "127.0.0.1", 0, &options, crowd_accept, c, &c->listener, &err));
+    for (size_t i = 0; i < CROWD; i++) {
+        CHECK_OK(slu_conn_connect(c->loop, "127.0.0.1", slu_listener_port(c->listener), &raw, &side_events, &c->clients[i],
+                                  &c->clients[i].conn, &err));
+        for (int step = 0; step < 100 && c->accepted <= i; step++)
+            slu_loop_step(c->loop, 2);
+    }
+    assert_int_equal(c->accepted, CROWD);
+}
+
+/* A frame's prefix and `bytes` of it. */
+static void
+crowd_begin(const crowd *c, size_t i, size_t bytes)
+{
+    slu_error err;
+    slu_buf buf;
+    slu_buf_init(&buf, 2 << 20);
+    slu_buf_u32be(&buf, (uint32_t)CROWD_FRAME);
+    slu_buf_zero(&buf, bytes);
+    CHECK_OK(slu_conn_send(c->clients[i].conn, &buf, &err));
+    slu_buf_fini(&buf);
+}
+
+static size_t
+crowd_frames(const crowd *c)
+{
+    size_t frames = 0;
+    for (size_t i = 0; i < CROWD; i++)
+        frames += c->servers[i].frames;
+    return frames;
+}
+
+static void
+large_frames_take_turns_and_nobody_is_kept_waiting(void **state)
+{
+    (void)state;
+    crowd c;
+    crowd_open(&c, CROWD_FRAME);
+    /* One stops in the middle of its frame: the others come in behind it, though only one fits. */
+    crowd_begin(&c, 0, 100000);
+    for (int i = 0; i < 10; i++)
+        slu_loop_step(c.loop, 2);
+    const int64_t from_ms = slu_now_ms(&c.env);
+    for (size_t i = 1; i < CROWD; i++)
+        crowd_begin(&c, i, CROWD_FRAME);
+    for (int i = 0; i < 1000 && crowd_frames(&c) < CROWD - 1; i++)
+        slu_loop_step(c.loop, 2);
+    assert_int_equal(crowd_frames(&c), CROWD - 1);
+    assert_int_equal(c.servers[0].frames, 0);
+    assert_true(slu_now_ms(&c.env) - from_ms >= SLU_CONN_TURN_MS); /* they did wait */
+    /* It goes on, while another that waits is closed, and one is paused in the line. */
+    crowd_begin(&c, 1, 50000);
+    for (int i = 0; i < 3; i++)
+        slu_loop_step(c.loop, 1);
+    slu_conn_close(&c.servers[1].conn);
+    slu_conn_pause(c.servers[2].conn);
+    crowd_begin(&c, 2, CROWD_FRAME);
+    slu_buf rest;
+    slu_error err;
+    slu_buf_init(&rest, 2 << 20);
+    slu_buf_zero(&rest, CROWD_FRAME - 100000);
+    CHECK_OK(slu_conn_send(c.clients[0].conn, &rest, &err));
+    slu_buf_fini(&rest);
+    for (int i = 0; i < 1000 && c.servers[0].frames == 0; i++)
+        slu_loop_step(c.loop, 2);
+    assert_int_equal(c.servers[0].frames, 1);
+    assert_int_equal(c.servers[2].frames, 1);
+    slu_conn_resume(c.servers[2].conn);
+    for (int i = 0; i < 1000 && c.servers[2].frames == 1; i++)
+        slu_loop_step(c.loop, 2);
+    assert_int_equal(c.servers[2].frames, 2);
+    slu_loop_close(&c.loop);
+}
+
+static void
+a_loop_ends_while_frames_wait_for_their_turn(void **state)
+{
+    (void)state;
+    crowd c;
+    crowd_open(&c, CROWD_FRAME);
+    for (size_t i = 0; i < CROWD; i++)
+        crowd_begin(&c, i, 100000);
+    for (int i = 0; i < 3; i++)
+        slu_loop_step(c.loop, 1);
+    slu_loop_close(&c.loop);
+}
+
 static void
 close_after_writes_delivers_what_was_queued(void **state)
 {
@@ -430,6 +549,8 @@ main(void)
         cmocka_unit_test(raw_bytes_arrive_and_close_in_a_callback_is_safe),
         cmocka_unit_test(a_paused_reader_pushes_back_until_it_resumes),
         cmocka_unit_test(small_frames_left_by_a_pause_are_delivered_after_resume),
+        cmocka_unit_test(large_frames_take_turns_and_nobody_is_kept_waiting),
+        cmocka_unit_test(a_loop_ends_while_frames_wait_for_their_turn),
         cmocka_unit_test(close_after_writes_delivers_what_was_queued),
         cmocka_unit_test(a_refused_connect_is_told_once),
         cmocka_unit_test(addresses_are_split_or_refused),

@@ -268,7 +268,7 @@ put_append(put_state *state, fluss_appended *out, slu_error *err)
     struct ArrowArray rows = {0};
     SLU_AUTO(slu_buf_fini) slu_buf batch = {0};
     slu_buf_init(&batch, KV_PUT_BYTES_MAX);
-    fluss_log_spec spec = fluss_log_spec_of(&kv->table->table, kv->codec);
+    fluss_log_spec spec = fluss_log_spec_of(&kv->table->table, fluss_tables_codec(kv->tables));
     spec.writer_id = state->header.writer_id;
     spec.sequence = state->header.sequence;
     SLU_TRY(fluss_rows_finish(kv->rows, &rows, err));

@@ -142,8 +142,6 @@ fluss_kv_tablet_open(struct fluss_tables *tables, struct fluss_tablet *tablet, s
     slu_status status =
         kv->dir == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a kv tablet") : slu_kv_batch_new(&kv->batch, err);
     if (status == SLU_OK)
-        status = slu_ipc_codec_new(&kv->codec, err);
-    if (status == SLU_OK)
         status = kv_open_store(kv, err);
     if (status == SLU_OK)
         status = kv_replay(kv, err);
@@ -165,7 +163,6 @@ fluss_kv_tablet_close(fluss_kv_tablet **out)
     slu_kv_batch_free(&kv->batch);
     fluss_rows_free(&kv->rows);
     fluss_merge_free(&kv->merge);
-    slu_ipc_codec_free(&kv->codec);
     slu_free(kv->dir);
     slu_free(kv);
     *out = NULL;

@@ -25,7 +25,6 @@ struct fluss_kv_tablet {
     fluss_merge *merge; /* of the newest schema; NULL until the first write */
     fluss_rows *rows;   /* builders of the changelog, of the schema below; NULL until the first write */
     const fluss_schema *rows_schema;
-    slu_ipc_codec *codec;
     int64_t applied;   /* offset in the log up to which the store has it */
     int64_t row_count; /* keys in the store */
     int64_t id_next;   /* of the auto-increment column: the next id of the block taken from the catalogue; */

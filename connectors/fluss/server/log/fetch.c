@@ -21,7 +21,7 @@
 #define FETCH_RECORDS_BYTES_MAX ((size_t)192 << 20) /* below the 256 MiB of a response: one batch may exceed what was asked for */
 #define FETCHES_PARKED_MAX 65536                    /* one more is answered at once with what there is */
 #define FETCHES_PARKED_SESSION_MAX 64               /* the same for one connection; honest clients have one */
-#define FETCHES_PARKED_BYTES_MAX ((size_t)256 << 20)
+#define FETCHES_PARKED_BYTES_MAX ((size_t)32 << 20) /* half a million buckets: an append may look at all of them */
 #define FETCH_WAIT_MS_DEFAULT 100
 #define FETCH_WAIT_BEHIND_MS 10 /* of a reader that has more to fetch elsewhere */
 #define FETCH_BEHIND_MS 1000    /* for so long it counts as one */
@@ -61,6 +61,7 @@ struct fluss_fetch {
     int64_t bytes_min;
     int64_t deadline_ms;
     size_t parked_bytes; /* counted while it waits */
+    uint64_t looked;     /* the wake in which it was found not to be ready */
     slu_arena arena;
     fetch_table *tables;
     size_t table_count;
@@ -76,6 +77,7 @@ struct fluss_fetches {
     fluss_fetch *parked;
     size_t parked_count;
     size_t parked_bytes;
+    uint64_t wakes;
     int64_t first_ms; /* the timer's: the earliest deadline, or before it */
     slu_timer *timer;
 };
@@ -531,15 +533,19 @@ fetches_deadline(void *context)
     fetches_set_timer(fetches);
 }
 
-/* An answer takes its fetch out of every list, this tablet's too: so begin again after each. */
+/* An answer takes its fetch out of every list, this tablet's too: so begin again after each. A fetch is looked at once: it may wait here
+ * as often as it names the bucket, which would be the square of that. */
 static void
-fetches_wake_if(fluss_tablet *tablet, bool always)
+fetches_wake_if(fluss_fetches *fetches, fluss_tablet *tablet, bool always)
 {
+    fetches->wakes++;
     for (fluss_wait *wait = tablet->waiting; wait != NULL;) {
-        if (always || fetch_is_ready(wait->fetch)) {
-            fetch_answer(wait->fetch);
+        fluss_fetch *fetch = wait->fetch;
+        if (always || (fetch->looked != fetches->wakes && fetch_is_ready(fetch))) {
+            fetch_answer(fetch);
             wait = tablet->waiting;
         } else {
+            fetch->looked = fetches->wakes;
             wait = wait->next;
         }
     }
@@ -548,17 +554,15 @@ fetches_wake_if(fluss_tablet *tablet, bool always)
 void
 fluss_fetches_wake(fluss_fetches *fetches, fluss_tablet *tablet)
 {
-    (void)fetches;
-    fetches_wake_if(tablet, false);
+    fetches_wake_if(fetches, tablet, false);
 }
 
 void
 fluss_fetches_wake_table(fluss_fetches *fetches, fluss_served *table)
 {
-    (void)fetches;
     for (fluss_partition *partition = table->partitions; partition != NULL; partition = partition->next)
         for (int32_t i = 0; i < table->table.bucket_count; i++)
-            fetches_wake_if(&partition->tablets[i], true);
+            fetches_wake_if(fetches, &partition->tablets[i], true);
 }
 
 void

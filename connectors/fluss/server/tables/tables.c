@@ -28,6 +28,7 @@ struct fluss_tables {
     fluss_served *by_id[TABLES_SLOTS];
     fluss_served *by_path[TABLES_SLOTS];
     bool files_short; /* and that was said */
+    slu_ipc_codec *codec;
 };
 
 slu_status
@@ -38,7 +39,7 @@ fluss_tables_open(const fluss_tables_options *options, fluss_tables **out, slu_e
         return slu_error_set(err, SLU_NOMEM, "no memory for tables");
     tables->options = *options;
     *out = tables;
-    return SLU_OK;
+    return slu_ipc_codec_new(&tables->codec, err);
 }
 
 /* ---- tablets ---- */
@@ -267,6 +268,12 @@ fluss_tables_restore(fluss_tables *tables, const fluss_tablet *tablet, int64_t l
 {
     return tables->options.restore == NULL ? SLU_NOTFOUND
                                            : tables->options.restore(tables->options.restore_context, tablet, low, high, dir, err);
+}
+
+slu_ipc_codec *
+fluss_tables_codec(const fluss_tables *tables)
+{
+    return tables->codec;
 }
 
 const slu_env *
@@ -526,6 +533,7 @@ fluss_tables_close(fluss_tables **tables)
             served_free(table);
         }
     }
+    slu_ipc_codec_free(&(*tables)->codec);
     slu_free(*tables);
     *tables = NULL;
 }

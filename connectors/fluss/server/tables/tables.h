@@ -89,6 +89,8 @@ SLU_CHECK slu_status fluss_tables_kv(fluss_tables *tables, fluss_tablet *tablet,
 SLU_CHECK slu_status fluss_tables_restore(fluss_tables *tables, const fluss_tablet *tablet, int64_t low, int64_t high,
                                           const char *dir, slu_error *err);
 const slu_env *fluss_tables_env(const fluss_tables *tables);
+/* One for all changelogs, which are written and read one after the other: its memory is a megabyte. */
+slu_ipc_codec *fluss_tables_codec(const fluss_tables *tables);
 SLU_CHECK slu_status fluss_tables_schema(fluss_tables *tables, fluss_served *table, int32_t schema_id, const fluss_schema **out,
                                          slu_error *err);
 
