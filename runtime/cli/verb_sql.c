@@ -143,7 +143,8 @@ const slu_verb slu_verb_sql = {.name = "sql",
                                        "T$lake the lake (T$lake@SNAPSHOT as of then), T$snapshots, T$files and\n"
                                        "T$partitions its parts. Beside queries: SHOW TABLES | DATABASES | PARTITIONS T,\n"
                                        "DESCRIBE T, SHOW CREATE TABLE T, CREATE, ALTER, DROP, INSERT INTO. Without FILE\n"
-                                       "and -e on a terminal: a prompt, where .help says more.\n"
+                                       "and -e on a terminal: a prompt, where .help says more. As JSON each result is\n"
+                                       "one array; a query without a table needs no server.\n"
                                        "Settings: --datalake.iceberg.warehouse DIR, --datalake.iceberg.type hadoop|rest\n"
                                        "(with --datalake.iceberg.uri URI), --fluss.client.security.sasl.username NAME\n"
                                        "(the password rather in SLUICE_FLUSS_CLIENT_SECURITY_SASL_PASSWORD).",

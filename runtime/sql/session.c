@@ -241,13 +241,31 @@ text_prepare(slu_sql_session *session, const char *text, slu_buf *sql, slu_error
     return slu_buf_status(sql, err);
 }
 
+/* A query that names no table, as `select 1`: it has no FROM, and SQLite takes it as it stands. */
+static bool
+query_without_tables(slu_sql_session *session, const char *text)
+{
+    sqlite3_stmt *statement = NULL;
+    if (slu_sql_word_in(text, "from") || sqlite3_prepare_v2(session->db, text, -1, &statement, NULL) != SQLITE_OK)
+        return false;
+    const bool query = statement != NULL && sqlite3_stmt_readonly(statement) && sqlite3_column_count(statement) > 0;
+    (void)sqlite3_finalize(statement);
+    return query;
+}
+
+/* The tables are asked for once a text, when a statement comes that may need them. */
 static slu_status
-statement_run(slu_sql_session *session, const char *text, const sql_output *to, slu_error *err)
+statement_run(slu_sql_session *session, const char *text, bool *listed, const sql_output *to, slu_error *err)
 {
     slu_status status = SLU_OK;
     SLU_AUTO(slu_buf_fini) slu_buf sql = {0};
     slu_buf_init(&sql, SQL_STATEMENT_BYTES_MAX);
     errors_forget(session);
+    if (query_without_tables(session, text))
+        return sql_query_print(session, text, to, err);
+    if (!*listed)
+        SLU_TRY(sql_tables_list(session, err));
+    *listed = true;
     if (sql_own_run(session, text, to, &status, err) || sql_change_run(session, text, to, &status, err) ||
         sql_insert_run(session, text, to, &status, err))
         return status;
@@ -262,13 +280,14 @@ slu_status
 slu_sql_run(slu_sql_session *session, const char *text, int format, FILE *to, int64_t *rows, slu_error *err)
 {
     const sql_output output = {format, to, rows};
-    slu_status status = sql_tables_list(session, err);
+    slu_status status = SLU_OK;
+    bool listed = false;
     slu_buf_reset(&session->source.said);
     while (status == SLU_OK && *text != 0) {
         const size_t bytes = slu_sql_statement_bytes(text);
         char *one = slu_strndup(text, bytes);
         status = one == NULL ? slu_error_set(err, SLU_NOMEM, "no memory for a statement of %zu bytes", bytes)
-                             : statement_run(session, one, &output, err);
+                             : statement_run(session, one, &listed, &output, err);
         slu_free(one);
         text += bytes;
         virtual_tables_drop(session);

@@ -193,6 +193,18 @@ slu_sql_quote_names(const char *statement, slu_sql_resolve resolve, void *contex
     }
 }
 
+bool
+slu_sql_word_in(const char *text, const char *word)
+{
+    for (const char *at = text; *at != 0;) {
+        const size_t length = slu_sql_untouched(at) + word_length(at);
+        if (word_first(*at) && is_word(at, length, word))
+            return true;
+        at += length == 0 ? 1 : length;
+    }
+    return false;
+}
+
 size_t
 slu_sql_statement_bytes(const char *text)
 {

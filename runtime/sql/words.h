@@ -28,6 +28,8 @@ void slu_sql_quote_names(const char *statement, slu_sql_resolve resolve, void *c
 
 /* Length of what must be copied untouched at `at`: a string, a quoted name, a comment; 0: none starts here. */
 size_t slu_sql_untouched(const char *at);
+/* Whether a word stands in the text, in any case, outside quotes, strings and comments. */
+bool slu_sql_word_in(const char *text, const char *word);
 /* Bytes of the first statement of a text, its ';' included; ';' inside quotes, strings and comments does not count. */
 size_t slu_sql_statement_bytes(const char *text);
 /* Whether the text ends behind a ';' that ends a statement. */

@@ -123,11 +123,21 @@ catalog_open(const slu_sql_catalog *catalog, const char *database, const char *t
 
 static const slu_sql_catalog catalog = {.database = "fluss", .list = catalog_list, .open = catalog_open};
 
+/* A cluster that does not answer. */
 static slu_status
-run(const char *sql, int format, char *out, size_t out_bytes, slu_error *err)
+catalog_away(const slu_sql_catalog *away, void (*found)(void *, const char *, const char *), void *to, slu_error *err)
+{
+    (void)away;
+    (void)found;
+    (void)to;
+    return slu_error_set(err, SLU_TIMEOUT, "no server answers");
+}
+
+static slu_status
+run_on(const slu_sql_catalog *on, const char *sql, int format, char *out, size_t out_bytes, slu_error *err)
 {
     slu_sql_session *session = NULL;
-    slu_status status = slu_sql_open(&catalog, &session, err);
+    slu_status status = slu_sql_open(on, &session, err);
     FILE *to = fmemopen(out, out_bytes, "w");
     assert_non_null(to);
     if (status == SLU_OK)
@@ -135,6 +145,12 @@ run(const char *sql, int format, char *out, size_t out_bytes, slu_error *err)
     (void)fclose(to);
     slu_sql_close(&session);
     return status;
+}
+
+static slu_status
+run(const char *sql, int format, char *out, size_t out_bytes, slu_error *err)
+{
+    return run_on(&catalog, sql, format, out, out_bytes, err);
 }
 
 static void
@@ -154,6 +170,22 @@ a_keyword_table_and_a_foreign_database_are_found(void **state)
     check_csv("select count(*) n from fluss.transaction t join other.account a on a.id = t.id", "n\n6\n");
     check_csv("select transaction.id from transaction where id < 2; -- transaction", "id\n1\n");
     check_csv("select 'transaction' x, count(*) n from \"transaction\"", "x,n\ntransaction,6\n");
+}
+
+static void
+a_query_without_tables_asks_no_cluster(void **state)
+{
+    static const slu_sql_catalog away = {.database = "fluss", .list = catalog_away, .open = catalog_open};
+    char out[2000] = "";
+    slu_error err = {0};
+    (void)state;
+    CHECK_OK(run_on(&away, "select 1 a; -- from\nselect 'from x' b;", SLU_SQL_FORMAT_CSV, out, sizeof out, &err));
+    CHECK_TEXT(out, "a\n1\nb\nfrom x\n");
+    const char *const asking[] = {"select 1; select id from transaction", "show tables", "create table t (id INT)", "select 1 in account"};
+    for (size_t i = 0; i < sizeof asking / sizeof asking[0]; i++) {
+        assert_int_equal(run_on(&away, asking[i], SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_TIMEOUT);
+        CHECK_TEXT(err.message, "no server answers");
+    }
 }
 
 static void
@@ -269,6 +301,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_keyword_table_and_a_foreign_database_are_found),
+        cmocka_unit_test(a_query_without_tables_asks_no_cluster),
         cmocka_unit_test(decimals_are_exact_and_compared_by_value),
         cmocka_unit_test(columns_filters_and_limits_are_pushed_down),
         cmocka_unit_test(formats_show_the_same_rows),
