@@ -37,6 +37,7 @@ static const slu_verb *const verbs[] = {
     &slu_verb_rules_apply,
     &slu_verb_rules_list,
     &slu_verb_rules_show,
+    &slu_verb_drain,
     &slu_verb_checkpoints_list,
     &slu_verb_checkpoints_show,
     &slu_verb_checkpoints_inspect,

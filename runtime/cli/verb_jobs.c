@@ -189,9 +189,9 @@ cluster_json(const slu_message *cluster)
     json_t *nodes = json_array();
     for (uint32_t i = 0; i < cluster->item_count; i++) {
         const slu_message *node = &cluster->items[i];
-        json_array_append_new(nodes, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "node", node->node, "host", node->host, "address",
+        json_array_append_new(nodes, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "node", node->node, "host", node->host, "address",
                                                node->address, "slots", (json_int_t)node->slots, "slots_free",
-                                               (json_int_t)node->slots_free, "pid", (json_int_t)node->pid));
+                                               (json_int_t)node->slots_free, "pid", (json_int_t)node->pid, "state", node->state));
     }
     return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "cluster", cluster->cluster, "build", cluster->build, "address",
                      cluster->address, "taskmanagers", (json_int_t)cluster->taskmanagers, "slots", (json_int_t)cluster->slots,
@@ -206,13 +206,14 @@ cluster_text(slu_asking *a, const slu_message *cluster)
                    cluster->cluster, cluster->build, cluster->address, cluster->taskmanagers, cluster->slots_free, cluster->slots);
     if (cluster->item_count == 0)
         return SLU_OK;
-    slu_table_init(&table, "TASK MANAGER|HOST|>PID|>SLOTS|>FREE");
+    slu_table_init(&table, "TASK MANAGER|HOST|>PID|>SLOTS|>FREE|STATE");
     for (uint32_t i = 0; i < cluster->item_count; i++) {
         slu_table_cell(&table, "%.12s", cluster->items[i].node);
         slu_table_cell(&table, "%s", cluster->items[i].host);
         slu_table_cell(&table, "%" PRIu64, cluster->items[i].pid);
         slu_table_cell(&table, "%" PRIu64, cluster->items[i].slots);
         slu_table_cell(&table, "%" PRIu64, cluster->items[i].slots_free);
+        slu_table_cell(&table, "%s", cluster->items[i].state);
     }
     slu_buf_text(&a->out, "\n");
     const slu_status status = slu_table_print(&table, slu_terminal_columns(), &a->out, &a->err);

@@ -50,6 +50,7 @@ extern const slu_verb slu_verb_rescale;
 extern const slu_verb slu_verb_rules_apply;
 extern const slu_verb slu_verb_rules_list;
 extern const slu_verb slu_verb_rules_show;
+extern const slu_verb slu_verb_drain;
 extern const slu_verb slu_verb_checkpoints_list;
 extern const slu_verb slu_verb_checkpoints_show;
 extern const slu_verb slu_verb_checkpoints_inspect;

@@ -235,6 +235,13 @@ slu_client_rulesets(slu_client *client, const char *job, const slu_message **out
 }
 
 slu_status
+slu_client_drain(slu_client *client, const char *node, uint64_t flags, int64_t timeout_ms, const slu_message **out, slu_error *err)
+{
+    const slu_message request = {.kind = SLU_MESSAGE_DRAIN, .node = node, .flags = flags};
+    return call(client, request, timeout_ms, SLU_MESSAGE_DONE, out, err);
+}
+
+slu_status
 slu_client_savepoint(slu_client *client, const char *job, const char *dir, uint64_t flags, int64_t timeout_ms,
                      const slu_message **out, slu_error *err)
 {

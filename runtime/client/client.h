@@ -53,6 +53,10 @@ SLU_CHECK slu_status slu_client_apply_rules(slu_client *client, const char *job,
                                             int64_t timeout_ms, const slu_message **out, slu_error *err);
 /* RULESETS: those that the job was given, the newest first. */
 SLU_CHECK slu_status slu_client_rulesets(slu_client *client, const char *job, const slu_message **out, slu_error *err);
+/* DONE once no task runs on the task manager (an id, the beginning of one, a host, a process id): name its id. `flags`: SLU_DRAIN_UNDO or
+ * 0. NOTFOUND, CONFLICT: none, or more than one fits; INVALID: the others have too few slots. */
+SLU_CHECK slu_status slu_client_drain(slu_client *client, const char *node, uint64_t flags, int64_t timeout_ms,
+                                      const slu_message **out, slu_error *err);
 /* SAVED once it is whole: path, checkpoint, size. `dir`: absolute, "" for the job manager's own place; `flags`: SLU_STOP_. INVALID: the
  * job does not run. */
 SLU_CHECK slu_status slu_client_savepoint(slu_client *client, const char *job, const char *dir, uint64_t flags, int64_t timeout_ms,

@@ -31,6 +31,7 @@
 #define SLU_END_DRAIN 1u           /* END */
 #define SLU_STOP_AFTER 1u          /* SAVEPOINT: the job ends with it */
 #define SLU_STOP_DRAIN 2u          /* STOP, SAVEPOINT with AFTER: sources end first, and every timer fires */
+#define SLU_DRAIN_UNDO 1u          /* DRAIN */
 #define SLU_SUBMIT_NON_RESTORED 1u /* SUBMIT: state that no operator of the job asks for may be left behind */
 
 /* Every field there is: type, name, meaning. One meaning per name, in every message. */
@@ -139,6 +140,7 @@
     X(APPLIED, NONE, "it is in force: version `value`, from `checkpoint` on")                                                      \
     X(RULEBOOK, NONE, "which sets of rules has a job had?")                                                                        \
     X(RULESETS, RULESET, "those, the newest first")                                                                                \
+    X(DRAIN, NONE, "move all tasks away from task manager node; flags SLU_DRAIN_UNDO: it may have some again; DONE: none is there")   \
     X(SAVED, NONE, "that is done, and this is its directory")                                                                      \
     X(OVERVIEW, NONE, "what does the cluster look like?")                                                                          \
     X(CLUSTER, NODE, "like that")                                                                                                  \

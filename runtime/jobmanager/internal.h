@@ -30,6 +30,7 @@ typedef struct node {
     int64_t gone_ms;
     uint32_t slots;
     uint64_t pid;
+    bool draining; /* no job is placed there */
 } node;
 
 /* A worker of a job's attempt. */
@@ -75,6 +76,7 @@ typedef struct waiter {
 typedef struct savepoint savepoint;       /* savepoints.c */
 typedef struct rescale rescale;           /* rescale.c */
 typedef struct rules_change rules_change; /* rules.c */
+typedef struct drain drain;               /* drain.c */
 
 /* What a job wants from the place of its checkpoints (errands.c). `run` is on a thread of its own if that is a store, and touches
  * nothing but the errand; `done` is on the loop. */
@@ -210,6 +212,7 @@ struct slu_jobmanager {
     peer *peers;
     node *nodes;
     job *jobs; /* oldest first */
+    drain *drains;
     forward *forwards;
     uint64_t forward_last;
     uint64_t fenced;
@@ -319,6 +322,8 @@ void savepoints_free(job *j);
 /* ---- rescale.c */
 /* OK: the answer comes later. INVALID, CONFLICT, NOMEM. */
 SLU_CHECK slu_status rescale_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err);
+/* To the same parallelism, for nobody who waits: the tasks are placed anew. INVALID, CONFLICT, NOMEM. */
+SLU_CHECK slu_status rescale_move(slu_jobmanager *jm, job *j, slu_error *err);
 /* The checkpoint it waited for is whole. True: the attempt is being ended for it, and no task hears of the checkpoint. */
 bool rescale_cut(slu_jobmanager *jm, job *j, int64_t checkpoint);
 /* Every worker is dead. True: the job has its new plan, and begins at once. */
@@ -341,6 +346,13 @@ int64_t rules_deadline(const job *j);
 SLU_CHECK slu_status rules_book_answer(slu_jobmanager *jm, const peer *to, const slu_message *message, const job *j,
                                        slu_error *err);
 void rules_free(job *j);
+
+/* ---- drain.c */
+/* OK: the answer comes later. NOTFOUND, CONFLICT, INVALID: not enough slots elsewhere. */
+SLU_CHECK slu_status drain_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, slu_error *err);
+void drains_step(slu_jobmanager *jm);
+int64_t drains_deadline(const slu_jobmanager *jm);
+void drains_free(slu_jobmanager *jm);
 
 /* ---- requests.c */
 void submit_answer(slu_jobmanager *jm, job *j, const slu_error *failure); /* whoever waits for the first look; NULL: it is fine */

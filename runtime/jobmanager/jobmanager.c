@@ -139,6 +139,7 @@ hello_taskmanager(slu_jobmanager *jm, peer *from, const slu_message *hello)
     (void)snprintf(n->boot, sizeof n->boot, "%s", hello->boot);
     n->slots = (uint32_t)SLU_MIN(hello->slots, (uint64_t)SLU_PARALLELISM_MAX);
     n->pid = hello->pid;
+    n->draining = slu_jobstore_is_draining(jm->spec.store, n->id);
     n->peer = from->number;
     from->node = n;
     welcome(jm, from);
@@ -415,6 +416,7 @@ slu_jobmanager_step(slu_jobmanager *jm)
     heartbeats(jm);
     for (job *j = jm->jobs; j != NULL; j = j->next)
         job_tick(jm, j);
+    drains_step(jm);
     forwards_expire(jm);
     nodes_sweep(jm);
 }
@@ -425,6 +427,7 @@ slu_jobmanager_deadline(const slu_jobmanager *jm)
     int64_t deadline = jm->nodes != NULL || jm->peers != NULL ? SLU_MIN(jm->beat_ms, jm->silence_ms) : INT64_MAX;
     for (const job *j = jm->jobs; j != NULL; j = j->next)
         deadline = SLU_MIN(deadline, job_deadline(jm, j));
+    deadline = SLU_MIN(deadline, drains_deadline(jm));
     for (const forward *f = jm->forwards; f != NULL; f = f->next)
         deadline = SLU_MIN(deadline, f->deadline);
     return deadline;
@@ -475,6 +478,7 @@ slu_jobmanager_free(slu_jobmanager **jobmanager)
         slu_free(jm->nodes);
         jm->nodes = next;
     }
+    drains_free(jm);
     while (jm->forwards != NULL) {
         forward *next = jm->forwards->next;
         slu_free(jm->forwards);

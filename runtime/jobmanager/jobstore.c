@@ -32,10 +32,10 @@ static const char schema[] =
     "INSERT INTO meta VALUES('cluster', lower(hex(randomblob(16))));"
     "PRAGMA user_version=1;";
 
-/* Of jobs that are not over; a table of its own, so that a store of before it stays readable. */
-static const char schema_going[] =
-    "CREATE TABLE IF NOT EXISTS going(job TEXT PRIMARY KEY, stopping INTEGER NOT NULL, stop_after INTEGER NOT "
-    "NULL, restart BLOB NOT NULL)";
+/* Tables that came later: apart, so that a store of before them stays readable. */
+static const char schema_later[] =
+    "CREATE TABLE IF NOT EXISTS going(job TEXT PRIMARY KEY, stopping INTEGER NOT NULL, stop_after INTEGER NOT NULL, restart BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS draining(node TEXT PRIMARY KEY);";
 
 static slu_status
 failed(const slu_jobstore *store, int code, const char *what, slu_error *err)
@@ -150,7 +150,7 @@ set_up(slu_jobstore *store, const char *path, slu_error *err)
         SLU_TRY(run(store, schema, err));
         SLU_TRY(run(store, "COMMIT", err));
     }
-    SLU_TRY(run(store, schema_going, err));
+    SLU_TRY(run(store, schema_later, err));
     SLU_TRY(run(store,
                 "CREATE TABLE IF NOT EXISTS rules(job TEXT NOT NULL, version INTEGER NOT NULL, operator TEXT NOT NULL,"
                 " checkpoint INTEGER NOT NULL, created_ms INTEGER NOT NULL, rules BLOB NOT NULL, PRIMARY KEY(job, version))",
@@ -310,6 +310,28 @@ slu_jobstore_put_checkpoint(slu_jobstore *store, const char *job, const slu_chec
     sqlite3_bind_int64(s, 9, checkpoint->tasks);
     SLU_TRY(finish(store, s, job, err));
     return prune(store, "DELETE FROM checkpoint WHERE job=? AND id<=?", job, checkpoint->checkpoint, err);
+}
+
+slu_status
+slu_jobstore_set_draining(slu_jobstore *store, const char *node, bool draining, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(prepare(store, draining ? "INSERT OR IGNORE INTO draining VALUES(?)" : "DELETE FROM draining WHERE node=?", &s, err));
+    bind_text(s, 1, node);
+    return finish(store, s, node, err);
+}
+
+bool
+slu_jobstore_is_draining(slu_jobstore *store, const char *node)
+{
+    sqlite3_stmt *s = NULL;
+    slu_error ignored = {0};
+    if (prepare(store, "SELECT 1 FROM draining WHERE node=?", &s, &ignored) != SLU_OK)
+        return false;
+    bind_text(s, 1, node);
+    const bool draining = sqlite3_step(s) == SQLITE_ROW;
+    sqlite3_finalize(s);
+    return draining;
 }
 
 slu_status

@@ -77,6 +77,9 @@ SLU_CHECK slu_status slu_jobstore_add_attempt(slu_jobstore *store, const char *j
                                               int64_t start_ms, slu_error *err);
 SLU_CHECK slu_status slu_jobstore_put_checkpoint(slu_jobstore *store, const char *job, const slu_checkpoint_record *checkpoint,
                                                  slu_error *err);
+/* Of a task manager, by its id, which is new at each of its starts: whether it was told to hand its tasks over. */
+SLU_CHECK slu_status slu_jobstore_set_draining(slu_jobstore *store, const char *node, bool draining, slu_error *err);
+bool slu_jobstore_is_draining(slu_jobstore *store, const char *node);
 SLU_CHECK slu_status slu_jobstore_drop_checkpoint(slu_jobstore *store, const char *job, int64_t checkpoint, slu_error *err);
 
 SLU_CHECK slu_status slu_jobstore_put_rules(slu_jobstore *store, const char *job, const slu_rules_record *rules, slu_error *err);

@@ -21,7 +21,7 @@ shares_of(slu_jobmanager *jm, share *shares, uint32_t count_max, uint32_t *slots
     *slots_free = 0;
     for (node *n = jm->nodes; n != NULL && count < count_max; n = n->next) {
         const uint32_t used = node_slots_used(jm, n->id);
-        if (n->peer == 0 || used >= n->slots)
+        if (n->peer == 0 || n->draining || used >= n->slots)
             continue;
         shares[count++] = (share){.node = n, .slots_free = n->slots - used};
         *slots_free += n->slots - used;

@@ -239,7 +239,7 @@ cluster_answer(slu_jobmanager *jm, const peer *to, uint64_t request)
                            .item_count = count};
     uint32_t at = 0;
     for (const node *n = jm->nodes; n != NULL; n = n->next) {
-        const uint32_t used = node_slots_used(jm, n->id);
+        const uint32_t used = n->draining ? n->slots : node_slots_used(jm, n->id);
         if (n->peer == 0)
             continue;
         items[at++] = (slu_message){.kind = SLU_MESSAGE_NODE,
@@ -247,7 +247,8 @@ cluster_answer(slu_jobmanager *jm, const peer *to, uint64_t request)
                                     .host = n->host,
                                     .slots = n->slots,
                                     .slots_free = n->slots - SLU_MIN(used, n->slots),
-                                    .pid = n->pid};
+                                    .pid = n->pid,
+                                    .state = n->draining ? "DRAINING" : ""};
         message.slots += n->slots;
         message.slots_free += n->slots - SLU_MIN(used, n->slots);
     }
@@ -423,6 +424,7 @@ request_take(slu_jobmanager *jm, peer *from, const slu_message *message, slu_vie
     switch (message->kind) {
     case SLU_MESSAGE_SUBMIT: return submit(jm, from, message, bytes, err);
     case SLU_MESSAGE_LIST: list_answer(jm, from, message->request); return SLU_OK;
+    case SLU_MESSAGE_DRAIN: return drain_ask(jm, from, message, err);
     case SLU_MESSAGE_OVERVIEW: cluster_answer(jm, from, message->request); return SLU_OK;
     case SLU_MESSAGE_DESCRIBE:
     case SLU_MESSAGE_WAIT:
@@ -453,7 +455,8 @@ slu_jobmanager_ask(slu_jobmanager *jm, const slu_message *request, slu_buf *answ
 {
     peer asking = {.number = PEER_HERE, .version = SLU_CONTROL_VERSION_MAX};
     if (request->kind == SLU_MESSAGE_WAIT || request->kind == SLU_MESSAGE_LOGS || request->kind == SLU_MESSAGE_SUBMIT ||
-        request->kind == SLU_MESSAGE_SAVEPOINT || request->kind == SLU_MESSAGE_RESCALE || request->kind == SLU_MESSAGE_APPLY)
+        request->kind == SLU_MESSAGE_SAVEPOINT || request->kind == SLU_MESSAGE_RESCALE || request->kind == SLU_MESSAGE_APPLY ||
+        request->kind == SLU_MESSAGE_DRAIN)
         return slu_error_set(err, SLU_UNSUPPORTED, "%s is answered later, and over a link only", slu_message_name(request->kind));
     jm->here = answer;
     client_message(jm, &asking, request, slu_view_of(NULL, 0));

@@ -40,7 +40,7 @@ slots_within_reach(const slu_jobmanager *jm, const job *j)
         for (uint32_t i = 0; i < j->member_count; i++)
             if (!j->members[i].dead && strcmp(j->members[i].node, n->id) == 0)
                 others -= j->members[i].slots;
-        slots += n->peer == 0 || others >= n->slots ? 0 : n->slots - others;
+        slots += n->peer == 0 || n->draining || others >= n->slots ? 0 : n->slots - others;
     }
     return slots;
 }
@@ -114,8 +114,8 @@ plan_fitting(slu_jobmanager *jm, const job *j, const slu_message *message, job *
                          j->name, wanted, there);
 }
 
-slu_status
-rescale_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err)
+static slu_status
+rescale_possible(const job *j, slu_error *err)
 {
     if (j->ending || !j->begun || j->state != JOB_RUNNING || j->completed < 0)
         return slu_error_set(err, SLU_INVALID,
@@ -123,16 +123,41 @@ rescale_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, jo
                              job_state_name(j->state));
     if (j->stopping || j->rescale != NULL)
         return slu_error_set(err, SLU_CONFLICT, "job %s is being %s already", j->name, j->stopping ? "stopped" : "rescaled");
-    job *plan = NULL;
-    SLU_TRY(plan_fitting(jm, j, message, &plan, err));
+    return SLU_OK;
+}
+
+/* From here on the plan is the rescale's. */
+static slu_status
+rescale_begin(job *j, uint64_t peer_number, uint64_t request, job *plan, slu_error *err)
+{
     j->rescale = slu_alloc_zero(1, sizeof *j->rescale);
     if (j->rescale == NULL) {
         job_free(plan);
         return slu_error_set(err, SLU_NOMEM, "a rescale");
     }
-    *j->rescale = (rescale){.peer = from->number, .request = message->request, .plan = plan};
+    *j->rescale = (rescale){.peer = peer_number, .request = request, .plan = plan};
     slu_coordinator_request(j->coordinator, SLU_BARRIER_STOP);
     return SLU_OK;
+}
+
+slu_status
+rescale_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, job *j, slu_error *err)
+{
+    job *plan = NULL;
+    SLU_TRY(rescale_possible(j, err));
+    SLU_TRY(plan_fitting(jm, j, message, &plan, err));
+    return rescale_begin(j, from->number, message->request, plan, err);
+}
+
+slu_status
+rescale_move(slu_jobmanager *jm, job *j, slu_error *err)
+{
+    job *plan = NULL;
+    SLU_TRY(rescale_possible(j, err));
+    if (job_slots(j) > slots_within_reach(jm, j))
+        return slu_error_set(err, SLU_INVALID, "there are no %" PRIu32 " slots for it elsewhere", job_slots(j));
+    SLU_TRY(job_plan_new(slu_buf_view(&j->submit), &plan, err));
+    return rescale_begin(j, 0, 0, plan, err);
 }
 
 void
