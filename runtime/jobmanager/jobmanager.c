@@ -331,10 +331,27 @@ peer_silent(slu_jobmanager *jm, peer *silent)
 {
     job *j = silent->job != NULL && silent->job->attempt_id == silent->attempt_id ? silent->job : NULL;
     const uint32_t worker = silent->worker;
+    const int64_t silent_ms = silent->lost ? jm->spec.timeout_ms : jm_now(jm) - silent->heard_ms;
     peer_gone(jm, silent);
     if (j != NULL)
         job_fail(jm, j, false, "worker %" PRIu32 " on %s has been silent for %" PRId64 " ms", worker, j->members[worker].host,
-                 jm->spec.timeout_ms);
+                 silent_ms);
+}
+
+/* A worker that reads a large state back says nothing meanwhile: as long as its task manager is heard it has the time of a deployment. */
+static int64_t
+patience_ms(const slu_jobmanager *jm, const peer *p)
+{
+    const job *j = p->job;
+    if (j == NULL || j->attempt_id != p->attempt_id || j->ending || !j->begun)
+        return jm->spec.timeout_ms;
+    const node *n = jm->nodes;
+    while (n != NULL && strcmp(n->id, j->members[p->worker].node) != 0)
+        n = n->next;
+    bool begins = false;
+    for (uint32_t t = 0; t < j->layout->task_count; t++)
+        begins = begins || (j->placement[t] == p->worker && j->tasks[t] == TASK_DEPLOYING);
+    return begins && n != NULL && n->peer != 0 ? SLU_MAX(jm->spec.timeout_ms, (int64_t)SLU_DEPLOY_MS) : jm->spec.timeout_ms;
 }
 
 /* Task managers and workers that were not heard for too long are written off; clients may be silent. */
@@ -347,10 +364,11 @@ silences(slu_jobmanager *jm)
         next = p->next;
         if (p->node == NULL && p->job == NULL)
             continue;
-        if (now - p->heard_ms > jm->spec.timeout_ms)
+        const int64_t patience = patience_ms(jm, p);
+        if (now - p->heard_ms > patience)
             peer_silent(jm, p);
         else
-            jm->silence_ms = SLU_MIN(jm->silence_ms, p->heard_ms + jm->spec.timeout_ms + 1);
+            jm->silence_ms = SLU_MIN(jm->silence_ms, p->heard_ms + patience + 1);
     }
 }
 

@@ -5,9 +5,7 @@ set -u
 sluice=$1
 . "$(dirname "${BASH_SOURCE[0]}")/managers.sh"
 
-job "$work/calm" 0 calm 100000 >"$work/calm.yaml"
-"$sluice" run --local "$work/calm.yaml" >"$work/out" 2>&1 || { cat "$work/out"; exit 1; }
-rows "$work/calm" >"$work/expected"
+calm_rows 100000
 
 jobmanager_start
 taskmanager_start first 3

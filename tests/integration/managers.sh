@@ -59,3 +59,9 @@ refused() {
     "$sluice" "$@" >"$work/out" 2>&1 && fail "$*: was not refused"
     grep -q "$words" "$work/out" || fail "$*: $(cat "$work/out")"
 }
+# calm_rows ROWS: $work/expected, of a run that nobody disturbs.
+calm_rows() {
+    job "$work/calm" 0 calm "$1" >"$work/calm.yaml"
+    "$sluice" run --local "$work/calm.yaml" >"$work/out" 2>&1 || { cat "$work/out"; exit 1; }
+    rows "$work/calm" >"$work/expected"
+}

@@ -58,6 +58,7 @@ struct world {
     uint64_t pids;
     uint64_t sigkills; /* that the job manager sent */
     bool unkillable;
+    bool slow_begins;       /* tasks do not say that they run */
     bool slow_ends;         /* what is complete for good is not told at once */
     uint32_t tasks_failing; /* attempts of so many tasks fail at their beginning; 0: none */
     slu_link *client;
@@ -117,6 +118,8 @@ script_take(world *w, script *s, const slu_message *m)
 {
     if (m->kind == SLU_MESSAGE_PEERS && !s->begun) {
         s->begun = true;
+        if (w->slow_begins)
+            return;
         task_tell(s, w->tasks_failing != 0 && s->tasks == w->tasks_failing ? "FAILED" : "RUNNING");
     } else if (m->kind == SLU_MESSAGE_TRIGGER && !s->mute) {
         if (s->ended)
@@ -755,6 +758,34 @@ a_silent_worker_is_replaced(void **state)
     world_close(&w);
 }
 
+/* A large state takes as long as it takes, but not for ever. */
+static void
+a_worker_that_restores_may_be_silent(void **state)
+{
+    world w;
+    char job[33];
+    world_open(&w);
+    w.slow_begins = true;
+    submit(&w, job);
+    run(&w, 500);
+    for (uint32_t i = 0; i < 2; i++)
+        living(&w, i)->mute = true;
+    run(&w, 20000);
+    CHECK_TEXT(state_of(&w, job), "RUNNING");
+    assert_int_equal(living(&w, 0)->attempt, 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        living(&w, i)->mute = false;
+        task_tell(living(&w, i), "RUNNING");
+    }
+    run(&w, 3000);
+    assert_true(living(&w, 0)->last_complete >= 0);
+    living(&w, 0)->mute = true; /* it runs, and has no reason any more */
+    w.slow_begins = false;
+    run(&w, 9000);
+    assert_int_equal(living(&w, 0)->attempt, 2);
+    world_close(&w);
+}
+
 /* A task manager that was stopped for a while is written off, and known again when it goes on. */
 static void
 a_task_manager_that_slept_comes_back(void **state)
@@ -1084,6 +1115,7 @@ main(void)
         cmocka_unit_test(the_same_failure_again_and_again_ends_the_job),
         cmocka_unit_test(a_lost_link_is_no_death),
         cmocka_unit_test(a_silent_worker_is_replaced),
+        cmocka_unit_test(a_worker_that_restores_may_be_silent),
         cmocka_unit_test(a_task_manager_that_slept_comes_back),
         cmocka_unit_test(cancel_and_stop),
         cmocka_unit_test(restarts_are_counted_over_job_managers),
