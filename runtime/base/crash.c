@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 _Thread_local slu_crash_note slu_crash_now;
+_Thread_local slu_crash_watch *slu_crash_watched;
 
 static size_t
 add(char *line, size_t at, size_t bytes, const char *text)

@@ -65,6 +65,8 @@ const slu_verb slu_verb_jobmanager = {.name = "jobmanager",
                                       SLU_VERB_FLAGS(jobmanager_flags),
                                       .run = jobmanager};
 
+#define WATCHDOG_MS 60000
+
 /* ---- taskmanager --------------------------------------------------------------------------------------------------------------- */
 
 static slu_status
@@ -80,6 +82,9 @@ taskmanager_options_read(const slu_args *args, slu_taskmanager_options *out, slu
     SLU_TRY(slu_args_i64(args, "slots", 1, 1024, &slots, err));
     if (slu_args_has(args, "memory"))
         SLU_TRY_IN(slu_bytes_parse(slu_args_get(args, "memory"), &out->memory_max, err), err, "--memory");
+    out->watchdog_ms = WATCHDOG_MS;
+    if (slu_args_has(args, "watchdog"))
+        SLU_TRY_IN(slu_duration_parse(slu_args_get(args, "watchdog"), &out->watchdog_ms, err), err, "--watchdog");
     out->slots = (uint32_t)slots;
     return SLU_OK;
 }
@@ -103,6 +108,7 @@ static const slu_flag taskmanager_flags[] = {
     {"data-dir", 0, "DIR", "logs of workers, sockets (sluice-data/taskmanager)"},
     {"slots", 0, "N", "tasks of one vertex it can run (number of processors)"},
     {"memory", 0, "SIZE", "what the plugins of one worker may hold (no bound)"},
+    {"watchdog", 0, "TIME", "a call of a plugin that does not return for so long ends its worker (60s; 0s: never)"},
     {"insecure", 0, NULL, "listen beyond loopback without encryption"},
     {"config", 0, "FILE", "options in YAML, under the names they have here"},
 };

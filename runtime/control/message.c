@@ -61,7 +61,7 @@ static const kind_info kinds[SLU_MESSAGE_KIND_END] = {
     [SLU_MESSAGE_DEPLOY] = {"deploy",
                             1,
                             {ATTEMPT, F(name), F(worker), F(workers), F(slots), F(graph), F(placement), F(path), F(restore),
-                             F(address), F(pid), F(listen), F(run_dir), F(transport), F(memory_max), F(flags)}},
+                             F(address), F(pid), F(listen), F(run_dir), F(transport), F(memory_max), F(timeout_ms), F(flags)}},
     [SLU_MESSAGE_DEPLOYED] = {"deployed", 1, {ATTEMPT, F(worker), F(pid)}},
     [SLU_MESSAGE_REFUSED] = {"refused", 1, {ATTEMPT, F(worker), F(status), F(text)}},
     [SLU_MESSAGE_KILL] = {"kill", 1, {ATTEMPT, F(worker)}},

@@ -47,7 +47,7 @@
     X(TEXT, boot, "boot id of the machine: equal means the same host")                                                             \
     X(TEXT, address, "where a link listens: ipc:///path or tcp://host:port")                                                       \
     X(U64, heartbeat_ms, "how often a heartbeat is sent")                                                                          \
-    X(U64, timeout_ms, "a silence as long as this means dead; of WAIT: how long to wait")                                          \
+    X(U64, timeout_ms, "a silence as long as this means dead; of WAIT: how long to wait; of DEPLOY: a call of a plugin, 0: none")  \
     X(U64, slots, "how many slots a task manager offers")                                                                          \
     X(U64, slots_free, "how many of them are free")                                                                                \
     X(U64, taskmanagers, "how many task managers are registered")                                                                  \

@@ -112,6 +112,7 @@ deploy_file(const shell *s, const slu_message *message, int *out, slu_error *err
     deploy.run_dir = s->run_dir.path;
     deploy.transport = s->options->transport == NULL ? "auto" : s->options->transport;
     deploy.memory_max = (uint64_t)SLU_MAX(s->options->memory_max, 0);
+    deploy.timeout_ms = (uint64_t)SLU_MAX(s->options->watchdog_ms, 0);
     deploy.flags = s->options->insecure;
     slu_buf_init(&bytes, (size_t)SLU_CONTROL_BYTES_MAX);
     slu_message_encode(&deploy, SLU_CONTROL_VERSION_MAX, &bytes);

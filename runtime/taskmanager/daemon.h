@@ -18,6 +18,7 @@ typedef struct slu_taskmanager_options {
     const char *data_dir;   /* logs of workers, sockets */
     uint32_t slots;         /* 0: as many as processors */
     bool insecure;
+    int64_t watchdog_ms; /* a call of a plugin that lasts so long ends its worker; 0: none does */
     int64_t memory_max; /* bytes a worker's plugins may hold; 0: no bound */
 } slu_taskmanager_options;
 

@@ -433,7 +433,9 @@ slu_node_input(slu_node *node, uint32_t input, slu_item *item, slu_error *err)
     if (slu_node_clear(node) && !node->handling) {
         node->handling = true;
         node->stage = STAGE_NEW;
+        const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
         status = handle(node, item, input, err);
+        slu_crash_leave(before);
         node->handling = false;
     }
     if (status == SLU_AGAIN)
@@ -467,8 +469,8 @@ call_more(slu_node *node, slu_error *err)
     return answer < 0 ? node_failed(node, answer, err) : SLU_OK;
 }
 
-slu_status
-slu_node_pump(slu_node *node, bool *did, slu_error *err)
+static slu_status
+node_pump(slu_node *node, bool *did, slu_error *err)
 {
     if (node->sink != NULL)
         SLU_TRY(node_commit(node, did, err));
@@ -498,14 +500,25 @@ slu_node_pump(slu_node *node, bool *did, slu_error *err)
 }
 
 slu_status
+slu_node_pump(slu_node *node, bool *did, slu_error *err)
+{
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
+    const slu_status status = node_pump(node, did, err);
+    slu_crash_leave(before);
+    return status;
+}
+
+slu_status
 slu_node_step(slu_node *node, int64_t now_ms, bool *did, slu_error *err)
 {
     bool called = false;
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
     slu_status status = slu_services_step(node->services, now_ms, &called, err);
     if (called)
         slu_node_retry(node);
     if (status == SLU_OK && slu_services_timers(node->services) != NULL && slu_node_clear(node))
         status = fire_timers(node, SLU_TIME_PROCESSING, slu_wall_ms(node->spec.env), &called, err);
+    slu_crash_leave(before);
     *did = *did || called;
     return status == SLU_OK ? SLU_OK : node_failed(node, status, err);
 }

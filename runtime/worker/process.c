@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "base/sizes.h"
 #include "control/message.h"
 #include "measures.h"
@@ -9,6 +10,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #define EVENTS_PER_STEP 1000
@@ -485,10 +487,26 @@ all_finished(const slu_worker_process *p)
     return true;
 }
 
+/* Its thread cannot be ended, so the process is. The task manager finds the last line, as when a plugin crashed. */
+static void
+watchdog_step(slu_worker_process *p, int64_t now)
+{
+    slu_hung hung;
+    const int64_t limit = (int64_t)p->deploy.timeout_ms;
+    if (limit <= 0 || p->worker == NULL || !p->spec.threads || !slu_worker_hung(p->worker, now, limit, &hung))
+        return;
+    (void)fflush(stderr);
+    (void)dprintf(STDERR_FILENO,
+                  SLU_CRASH_LINE "%s of operator %s: a call of subtask %" PRIu32 " has not returned for %" PRId64 " s\n",
+                  hung.plugin, hung.operator_id, hung.subtask, limit / 1000);
+    (void)raise(SIGKILL);
+}
+
 static void
 times_step(slu_worker_process *p)
 {
     const int64_t now = slu_now_ms(p->spec.env);
+    watchdog_step(p, now);
     const slu_message beat = {.kind = SLU_MESSAGE_HEARTBEAT};
     if (p->open && now >= p->beat_ms) {
         p->beat_ms = now + SLU_WORKER_BEAT_MS;

@@ -4,6 +4,7 @@
 #include "task.h"
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/scratch.h"
@@ -27,6 +28,9 @@ typedef struct run {
     bool started;
     bool opened; /* without threads */
     bool over;
+    slu_crash_watch watch;
+    uint64_t seen; /* changes of the watch, since seen_ms */
+    int64_t seen_ms;
 } run;
 
 struct slu_worker {
@@ -169,6 +173,7 @@ static void *
 task_thread(void *argument)
 {
     run *mine = argument;
+    slu_crash_watched = &mine->watch;
     bool going = run_open(mine);
     while (going && !slu_task_cancelled(mine->task)) {
         slu_status status;
@@ -622,4 +627,33 @@ slu_worker_metrics(const slu_worker *worker, uint32_t position, void (*each)(voi
         named_metrics named = {slu_node_id(slu_task_node(task, i)), each, to};
         slu_services_metrics(slu_node_services(slu_task_node(task, i)), metric_name, &named);
     }
+}
+
+/* Calls that come and go change the watch; one that stays does not. */
+static bool
+run_hung(run *looked, int64_t now_ms, int64_t limit_ms)
+{
+    const uint64_t changes = atomic_load_explicit(&looked->watch.changes, memory_order_acquire);
+    const bool inside = atomic_load_explicit(&looked->watch.plugin, memory_order_relaxed) != NULL;
+    if (!inside || changes != looked->seen || looked->seen_ms == 0) {
+        looked->seen = changes;
+        looked->seen_ms = now_ms;
+        return false;
+    }
+    return now_ms - looked->seen_ms >= limit_ms;
+}
+
+bool
+slu_worker_hung(slu_worker *worker, int64_t now_ms, int64_t limit_ms, slu_hung *out)
+{
+    for (uint32_t i = 0; i < worker->count; i++) {
+        run *looked = &worker->runs[i];
+        if (!looked->started || !run_hung(looked, now_ms, limit_ms))
+            continue;
+        *out = (slu_hung){.plugin = atomic_load(&looked->watch.plugin),
+                          .operator_id = atomic_load(&looked->watch.operator_id),
+                          .subtask = slu_task_subtask(looked->task)};
+        return out->plugin != NULL && out->operator_id != NULL;
+    }
+    return false;
 }

@@ -110,6 +110,13 @@ slu_channel *slu_worker_inbound(slu_worker *worker, uint32_t channel);
 
 /* Rows that sources emitted and that sinks took. Any thread. */
 void slu_worker_rows(const slu_worker *worker, int64_t *emitted, int64_t *written);
+/* A task thread that has been inside one call of a plugin for limit_ms, or longer. Call it every second or so; never when `threads` is false. */
+typedef struct slu_hung {
+    const char *plugin, *operator_id;
+    uint32_t subtask;
+} slu_hung;
+bool slu_worker_hung(slu_worker *worker, int64_t now_ms, int64_t limit_ms, slu_hung *out);
+
 /* What the plugins of a task count, as OPERATOR.NAME. By position in spec->tasks. */
 void slu_worker_metrics(const slu_worker *worker, uint32_t position, void (*each)(void *to, const char *name, int64_t value),
                         void *to);
