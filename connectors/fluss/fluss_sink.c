@@ -45,6 +45,8 @@ sink_plan(slu_plan_call *call, slu_error *err)
     fluss_face face = {0};
     SLU_TRY(face_open(&face, call->host, &options->face, call->with, false, err));
     const slu_status status = plan_check(&face, options, call->inputs[0], err);
+    if (status == SLU_OK)
+        sink_promise(&face, options->identity);
     face_close(&face);
     return status;
 }

@@ -56,6 +56,9 @@ typedef struct sink_identity {
     slu_buf key;  /* of the row last asked about */
 } sink_identity;
 
+/* Says to the planning host what holds for this table (sink_promise.c). */
+void sink_promise(const fluss_face *face, const slu_value *identity);
+
 /* INVALID: not columns of the table, too many, or a table with a primary key. Safe to fini when zeroed. */
 SLU_CHECK slu_status sink_identity_init(sink_identity *identity, const fluss_face *face, const slu_value *list, slu_error *err);
 void sink_identity_fini(sink_identity *identity);

@@ -266,6 +266,22 @@ warning_text(void *to, const char *operator_id, const char *text)
     paragraph_of(sink->out, 2, sink->words);
 }
 
+/* Each sink's, with its conditions. */
+static void
+promises_text(const slu_graph *graph, slu_buf *words, slu_buf *out)
+{
+    bool first = true;
+    for (uint32_t i = 0; i < graph->operator_count; i++) {
+        const slu_operator *op = &graph->operators[i];
+        if (op->promise == NULL)
+            continue;
+        slu_buf_text(out, first ? "\npromises\n" : "");
+        slu_buf_printf(words, "%s: %s", op->id, op->promise);
+        paragraph_of(out, 2, words);
+        first = false;
+    }
+}
+
 static void
 counted(slu_buf *out, uint32_t count, const char *what, const char *then)
 {
@@ -290,6 +306,7 @@ slu_explain_text(const slu_layout *layout, slu_registry *registry, slu_buf *out,
     slu_buf_printf(out, "\nsettings (key groups: %u)\n", graph->max_parallelism);
     settings_text(graph, registry, graph->settings, out);
     settings_text(graph, registry, graph->params, out);
+    promises_text(graph, &words, out);
     warning_sink sink = {out, &words, NULL, 0};
     slu_explain_warnings(graph, registry, warning_text, &sink);
     slu_buf_fini(&words);
@@ -366,11 +383,11 @@ operator_json(const slu_graph *graph, const slu_operator *op, slu_registry *regi
     json_t *outputs = json_array();
     for (uint32_t k = 0; k < op->output_count; k++)
         json_array_append_new(outputs, op->outputs == NULL || op->outputs[k] == NULL ? json_null() : schema_json(op->outputs[k]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:I, s:b, s:b, s:o}", "id", op->id, "use", op->use, "module",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:I, s:b, s:b, s:o, s:s?}", "id", op->id, "use", op->use, "module",
                      op->module, "sha256", op->module_sha256, "kind", slu_kind_name(op->kind), "parallelism",
                      (json_int_t)op->parallelism, "parallelism_origin", slu_origin_name(op->parallelism_origin), "inputs",
                      inputs_json(graph, op), "outputs", outputs, "splits", (json_int_t)op->split_count, "bounded", (int)op->bounded,
-                     "dynamic", (int)op->dynamic, "options", options_json(graph, op, registry));
+                     "dynamic", (int)op->dynamic, "options", options_json(graph, op, registry), "promise", op->promise);
 }
 
 static json_t *

@@ -59,6 +59,7 @@ typedef struct slu_operator {
     uint32_t line; /* of the operator in the descriptor */
     uint32_t column;
     const slu_value *node; /* the operator as written, for positions; NULL after decode */
+    const char *promise;   /* of a sink, in its own words, for explain; NULL: none, or after decode */
 } slu_operator;
 
 typedef struct slu_checkpoint_settings {

@@ -592,9 +592,11 @@ operator_plan(planning *p, uint32_t index)
                            slu_options_parse(plugin, op->with, p->graph->params, &p->graph->arena, &call.options, p->err)));
     const struct ArrowSchema **outputs = slu_arena_array(&p->graph->arena, op->output_count, sizeof *outputs);
     SLU_TRY(slu_arena_status(&p->graph->arena, p->err));
+    p->host.promise = NULL;
     const slu_crash_note before = slu_crash_enter(plugin->name, op->id);
     const slu_status status = plugin->plan(&call, p->err);
     slu_crash_leave(before);
+    op->promise = op->kind == SLU_KIND_SINK ? p->host.promise : NULL;
     outputs_keep(op, &call, outputs);
     SLU_TRY(operator_error(p, op, "with", status));
     SLU_TRY(outputs_check(p, op, &call));

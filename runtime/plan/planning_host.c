@@ -219,10 +219,18 @@ no_metric_add(slu_host *host, slu_metric *metric, int64_t delta)
 {
 }
 
-static const void *
-no_extension(slu_host *host, const char *name)
+static void
+host_promise(slu_host *host, const char *text)
 {
-    return NULL;
+    slu_planning_host *planning = planning_of(host);
+    planning->promise = slu_arena_strdup(planning->arena, text);
+}
+
+static const void *
+host_extension(slu_host *host, const char *name)
+{
+    static const slu_promise promise = {.size = sizeof promise, .say = host_promise};
+    return strcmp(name, "promise/1") == 0 ? &promise : NULL;
 }
 
 void
@@ -261,5 +269,5 @@ slu_planning_host_init(slu_planning_host *planning, slu_registry *registry, cons
                                 .lookup_answer = no_lookup_answer,
                                 .metric = no_metric,
                                 .metric_add = no_metric_add,
-                                .get_extension = no_extension};
+                                .get_extension = host_extension};
 }

@@ -19,6 +19,7 @@ typedef struct slu_planning_host {
     slu_arena *arena; /* options of lookups */
     const char *operator_id;
     uint32_t parallelism;
+    const char *promise; /* what the plugin said of itself ("promise/1"), in the arena; NULL: nothing */
 } slu_planning_host;
 
 void slu_planning_host_init(slu_planning_host *planning, slu_registry *registry, const slu_env *env, slu_params params,

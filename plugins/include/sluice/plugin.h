@@ -325,6 +325,16 @@ struct slu_host {
     const void *(*get_extension)(slu_host *host, const char *name);
 };
 
+/* ---- What a sink promises ------------------------------------------------------------------------------------------------ */
+
+/* Extension "promise/1" of the host, there while a sink is planned: what it promises about each row as it is set up, and on what
+ * conditions. `explain` prints it. The text is copied; the last one said counts. */
+typedef struct slu_promise {
+    uint32_t size;
+    uint32_t reserved;
+    void (*say)(slu_host *host, const char *text);
+} slu_promise;
+
 /* ---- Rules that are replaced while running ------------------------------------------------------------------------------ */
 
 /* The message of `control` for an operator with an option `rules` of type VALUE: its next set. The set that was open'ed is version 1. */
@@ -509,6 +519,15 @@ SLU_EXPORT const slu_module *slu_plugin_entry(void);
         }                                                                                                                          \
         slu_at_status_;                                                                                                            \
     }))
+
+/* What a sink's plan says of itself; a host that asks nobody hears nothing. */
+static inline void
+slu_promise_say(slu_host *host, const char *text)
+{
+    const slu_promise *promise = host == NULL || host->get_extension == NULL ? NULL : (const slu_promise *)host->get_extension(host, "promise/1");
+    if (promise != NULL)
+        promise->say(host, text);
+}
 
 /* The value of a key of a map; NULL when there is none. */
 static inline const slu_value *

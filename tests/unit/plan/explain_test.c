@@ -83,6 +83,7 @@ words_say_what_and_why(void **state)
     says(&p, "checkpoint.min-pause           2s                                 command line");
     says(&p, "state.backend.type             rocksdb                            command line");
     says(&p, "parallelism                    4                                  file");
+    says(&p, "promises\n  o: exactly once, as far as a fake can");
     says(&p, "in: has 2 splits for 4 tasks: 2 of them have nothing to do");
     says(&p, "named: may give other rows when it is replayed");
     says(&p, "no checkpoints: after a failure the job starts again from the beginning.");

@@ -290,6 +290,7 @@ out_plan(slu_plan_call *call, slu_error *err)
         if (column < 0)
             return slu_error_at(err, SLU_INVALID, from, 0, "there is no column %s", from->text);
     }
+    slu_promise_say(call->host, "exactly once, as far as a fake can");
     return SLU_OK;
 }
 
