@@ -203,7 +203,10 @@ typedef struct forward {
     int64_t deadline;
 } forward;
 
-#define PEER_HERE UINT64_MAX /* slu_jobmanager_ask */
+#define PEER_HERE UINT64_MAX          /* slu_jobmanager_ask */
+#define PEER_TRIGGER (UINT64_MAX - 1) /* slu_jobmanager_trigger */
+
+typedef struct operation operation; /* triggers.c */
 
 struct slu_jobmanager {
     slu_jobmanager_spec spec;
@@ -214,6 +217,8 @@ struct slu_jobmanager {
     job *jobs; /* oldest first */
     drain *drains;
     forward *forwards;
+    operation *triggers; /* newest first */
+    uint64_t trigger_last;
     uint64_t forward_last;
     uint64_t fenced;
     uint64_t bad;        /* messages that could not be decoded */
@@ -318,6 +323,10 @@ bool savepoints_stop_writes(const job *j, int64_t checkpoint);
 void savepoints_tick(slu_jobmanager *jm, job *j);
 int64_t savepoints_deadline(const slu_jobmanager *jm, const job *j);
 void savepoints_free(job *j);
+
+/* ---- triggers.c */
+void trigger_answer(slu_jobmanager *jm, const slu_message *message); /* what PEER_TRIGGER is told */
+void triggers_free(slu_jobmanager *jm);
 
 /* ---- rescale.c */
 /* OK: the answer comes later. INVALID, CONFLICT, NOMEM. */

@@ -46,6 +46,8 @@ peer_send(slu_jobmanager *jm, uint64_t number, const slu_message *message)
     slu_error err = {0};
     if (number == PEER_HERE && jm->here != NULL)
         slu_message_encode(message, SLU_CONTROL_VERSION_MAX, jm->here);
+    if (number == PEER_TRIGGER)
+        trigger_answer(jm, message);
     if (to == NULL || to->lost)
         return;
     slu_buf_reset(&jm->out);
@@ -502,6 +504,7 @@ slu_jobmanager_free(slu_jobmanager **jobmanager)
         slu_free(jm->forwards);
         jm->forwards = next;
     }
+    triggers_free(jm);
     slu_arena_fini(&jm->arena);
     slu_arena_fini(&jm->answer);
     slu_buf_fini(&jm->out);

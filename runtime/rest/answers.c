@@ -2,6 +2,7 @@
 #include "rest/answers.h"
 
 #include "base/sizes.h"
+#include "rest/savepoints.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -725,6 +726,13 @@ job_command(call *c, uint32_t kind, uint32_t code, json_t *body)
 }
 
 static json_t *
+savepoint_begin(call *c, bool stop)
+{
+    c->code = 202;
+    return rest_savepoint_begin(c->request->jobmanager, c->parts[1], c->request->body, stop, &c->err);
+}
+
+static json_t *
 get_answer(call *c)
 {
     if (is(c, 1, 0, "config"))
@@ -745,6 +753,8 @@ get_answer(call *c)
         return jobs_overview(c);
     if (is(c, 3, 2, "checkpoints"))
         return checkpoints(c);
+    if (is(c, 4, 2, "savepoints"))
+        return rest_savepoint_state(c->request->jobmanager, c->parts[1], c->parts[3], &c->err);
     if (is(c, 3, 2, "yarn-cancel"))
         return job_command(c, SLU_MESSAGE_CANCEL, 202, json_object());
     return job_answer(c);
@@ -761,7 +771,9 @@ answer_json(call *c)
         (c->request->mode == NULL || strcmp(c->request->mode, "cancel") == 0))
         return job_command(c, SLU_MESSAGE_CANCEL, 202, json_object());
     if (strcmp(method, "POST") == 0 && job && is(c, 3, 2, "stop"))
-        return job_command(c, SLU_MESSAGE_STOP, 202, json_pack("{s:s}", "request-id", c->parts[1]));
+        return savepoint_begin(c, true);
+    if (strcmp(method, "POST") == 0 && job && is(c, 3, 2, "savepoints"))
+        return savepoint_begin(c, false);
     return NULL;
 }
 

@@ -16,6 +16,7 @@ typedef struct slu_rest_request {
     const char *path;   /* without /v1 */
     const char *get;    /* value of the argument `get`; NULL: none */
     const char *mode;   /* value of the argument `mode`; NULL: none */
+    slu_view body;
 } slu_rest_request;
 
 typedef struct slu_rest_answer {

@@ -48,26 +48,46 @@ answer_send(struct MHD_Connection *connection, slu_rest_answer *answer)
     return result;
 }
 
+/* Of a request, as far as it has come. */
+typedef struct arriving {
+    slu_buf body;
+} arriving;
+
+static void
+request_over(void *context, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+{
+    arriving *request = *state;
+    if (request != NULL)
+        slu_buf_fini(&request->body);
+    slu_free(request);
+    *state = NULL;
+}
+
 /* Called at the head of a request, for each part of its body, and at its end. */
 static enum MHD_Result
 request_take(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
              const char *body, size_t *body_bytes, void **state)
 {
-    static int begun;
+    arriving *arrived = *state;
     const rest *r = context;
     slu_rest_answer answer = {0};
-    if (*state == NULL) {
-        *state = &begun;
+    if (arrived == NULL) {
+        *state = arrived = slu_alloc_zero(1, sizeof *arrived);
+        if (arrived == NULL)
+            return MHD_NO;
+        slu_buf_init(&arrived->body, SLU_REST_BODY_BYTES_MAX);
         return MHD_YES;
     }
     if (*body_bytes != 0) {
-        *body_bytes = 0; /* no request here has a body that matters */
-        return MHD_YES;
+        slu_buf_append(&arrived->body, body, *body_bytes);
+        *body_bytes = 0;
+        return slu_buf_status(&arrived->body, NULL) == SLU_OK ? MHD_YES : MHD_NO;
     }
     const slu_rest_request request = {.env = r->env,
                                       .jobmanager = r->jobmanager,
                                       .method = method,
                                       .path = strncmp(url, "/v1/", 4) == 0 ? url + 3 : url,
+                                      .body = slu_buf_view(&arrived->body),
                                       .get = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "get"),
                                       .mode = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "mode")};
     slu_buf_init(&answer.body, (size_t)64 << 20);
@@ -102,7 +122,8 @@ daemon_start(rest *r, const struct sockaddr_in *address, const char *listen, slu
     r->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, request_take, r, MHD_OPTION_SOCK_ADDR, address,
                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLU_REST_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
                                  60u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SLU_REST_BODY_BYTES_MAX,
-                                 MHD_OPTION_EXTERNAL_LOGGER, mhd_log, r, MHD_OPTION_END);
+                                 MHD_OPTION_EXTERNAL_LOGGER, mhd_log, r, MHD_OPTION_NOTIFY_COMPLETED, request_over, NULL,
+                                 MHD_OPTION_END);
     if (r->daemon == NULL)
         return slu_error_set(err, errno == EADDRINUSE ? SLU_CONFLICT : SLU_IO, "REST cannot listen on %s: %s", listen,
                              strerror(errno));

@@ -108,12 +108,18 @@ world_close(world *w)
     slu_link_hub_free(&w->hub);
 }
 
-/* The JSON at a path; the caller drops it. */
+/* The JSON at a path; the caller drops it. `argument`: of a GET, or the body of a POST. */
 static json_t *
 get(world *w, const char *method, const char *path, const char *argument, uint32_t code)
 {
     slu_rest_answer answer = {0};
-    const slu_rest_request request = {.env = &w->fake.env, .jobmanager = w->jm, .method = method, .path = path, .get = argument};
+    const bool post = strcmp(method, "POST") == 0;
+    const slu_rest_request request = {.env = &w->fake.env,
+                                      .jobmanager = w->jm,
+                                      .method = method,
+                                      .path = path,
+                                      .get = post ? NULL : argument,
+                                      .body = slu_view_of_text(post && argument != NULL ? argument : "")};
     slu_buf_init(&answer.body, 1 << 20);
     slu_rest_answer_make(&request, &answer);
     if (answer.code != code)
@@ -189,6 +195,31 @@ what_the_dashboard_reads(void **state)
     CHECK_TEXT(text(body, "state"), "CANCELED");
     json_decref(body);
     json_decref(get(&w, "PATCH", path, NULL, 400));
+    world_close(&w);
+}
+
+/* What is refused at once; what goes well needs workers: tests/integration/savepoints_s3.sh. */
+static void
+savepoints_are_refused_at_once(void **state)
+{
+    static world w;
+    char path[300];
+    (void)state;
+    world_open(&w);
+    slu_jobmanager_step(w.jm);
+    json_t *jobs = get(&w, "GET", "/jobs", NULL, 200);
+    (void)snprintf(w.job, sizeof w.job, "%s", text(json_array_get(json_object_get(jobs, "jobs"), 0), "id"));
+    json_decref(jobs);
+    (void)snprintf(path, sizeof path, "/jobs/%s/savepoints", w.job);
+    json_t *body = get(&w, "POST", path, "{\"target-directory\": \"/x\"}", 400);
+    assert_non_null(strstr(json_string_value(json_array_get(json_object_get(body, "errors"), 0)), "needs it RUNNING"));
+    json_decref(body);
+    json_decref(get(&w, "POST", path, "{\"target-directory", 400));
+    (void)snprintf(path, sizeof path, "/jobs/%s/savepoints/%032d", w.job, 1);
+    json_decref(get(&w, "GET", path, NULL, 404));
+    json_decref(get(&w, "POST", "/jobs/feed/savepoints", NULL, 404));
+    (void)snprintf(path, sizeof path, "/jobs/%s/stop", w.job);
+    json_decref(get(&w, "POST", path, "{\"drain\": true}", 400));
     world_close(&w);
 }
 
@@ -268,7 +299,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_dashboard_reads),
-        cmocka_unit_test(every_path_has_an_answer),
+        cmocka_unit_test(savepoints_are_refused_at_once),
+                                       cmocka_unit_test(every_path_has_an_answer),
         cmocka_unit_test(over_http),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
