@@ -8,6 +8,8 @@
 
 #include <inttypes.h>
 
+#define NUMBERS_TRIED 16
+
 const char *
 attempt_checkpoint_dir(const slu_jobmanager *jm, const job *j)
 {
@@ -209,24 +211,22 @@ attempt_restore(slu_jobmanager *jm, job *j, slu_error *err)
     return restore_check(jm, j, err);
 }
 
-slu_status
-attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
+/* A number nobody used: one may be in the store that this job manager's predecessor did not live to use. */
+static slu_status
+attempt_number(slu_jobmanager *jm, job *j, slu_error *err)
 {
-    if (attempt_is_remote(jm, j))
-        SLU_TRY(attempt_look(jm, j, err));
-    SLU_TRY(attempt_place(jm, j, err));
-    slu_status status = attempt_restore(jm, j, err);
-    if (status == SLU_OK) {
+    slu_status status = SLU_CONFLICT;
+    for (int i = 0; status == SLU_CONFLICT && i < NUMBERS_TRIED; i++) {
         j->attempt++;
         j->attempt_id = jm->spec.env->random(jm->spec.env);
-        status = attempt_coordinator(jm, j, err);
-    }
-    if (status == SLU_OK)
         status = slu_jobstore_add_attempt(jm->spec.store, j->id, j->attempt, j->attempt_id, slu_wall_ms(jm->spec.env), err);
-    if (status != SLU_OK) {
-        j->member_count = 0;
-        return status;
     }
+    return status;
+}
+
+static void
+attempt_reset(const slu_jobmanager *jm, job *j)
+{
     j->begun = false;
     j->completed_here = false;
     j->sweep = true;
@@ -236,7 +236,26 @@ attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
     j->deadline = jm_now(jm) + SLU_DEPLOY_MS;
     memset(j->tasks, TASK_DEPLOYING, j->layout->task_count);
     rules_take_up(jm, j);
-    job_set_state(jm, j, JOB_RUNNING);
+}
+
+slu_status
+attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
+{
+    if (attempt_is_remote(jm, j))
+        SLU_TRY(attempt_look(jm, j, err));
+    SLU_TRY(attempt_place(jm, j, err));
+    slu_status status = attempt_restore(jm, j, err);
+    if (status == SLU_OK)
+        status = attempt_number(jm, j, err);
+    if (status == SLU_OK)
+        status = attempt_coordinator(jm, j, err);
+    if (status == SLU_OK) /* rule (3): who runs must be known to the next job manager */
+        status = job_set_state_stored(jm, j, JOB_RUNNING, err);
+    if (status != SLU_OK) {
+        j->member_count = 0;
+        return status;
+    }
+    attempt_reset(jm, j);
     slu_log_info(jm->spec.env, "ATTEMPT", "job %s attempt %" PRIu64 " on %" PRIu32 " workers, %s%s", j->name, j->attempt,
                  j->member_count, j->restored[0] == 0 ? "fresh" : "from ", j->restored);
     for (uint32_t i = 0; i < j->member_count; i++)
@@ -293,13 +312,15 @@ attempt_take_up(slu_jobmanager *jm, job *j, slu_view bytes, slu_error *err)
         memcpy(j->placement, placed.placement.data, expected);
         status = members_take_up(jm, j, &placed, err);
     }
+    const bool placed_here = status == SLU_OK;
     if (status == SLU_OK)
         status = attempt_is_remote(jm, j) ? attempt_remember(jm, j, &placed, err) : attempt_restore(jm, j, err);
-    if (status == SLU_OK) {
+    if (placed_here)
         j->attempt = placed.attempt;
+    if (status == SLU_OK)
         rules_take_up(jm, j);
+    if (status == SLU_OK)
         status = attempt_coordinator(jm, j, err);
-    }
     slu_arena_fini(&arena);
     return status;
 }

@@ -253,8 +253,10 @@ void job_free(job *j);
 /* What a SUBMIT would run: graph, layout and the rest of a plan, in a job that is in no list. Free with job_free. */
 SLU_CHECK slu_status job_plan_new(slu_view submit, job **out, slu_error *err);
 uint32_t job_slots(const job *j);
-void job_store(slu_jobmanager *jm, job *j);
+void job_store(slu_jobmanager *jm, const job *j); /* a failure is logged */
 void job_set_state(slu_jobmanager *jm, job *j, uint32_t state);
+/* The same, and the store has it; else nothing has changed. */
+SLU_CHECK slu_status job_set_state_stored(slu_jobmanager *jm, job *j, uint32_t state, slu_error *err);
 void job_tick(slu_jobmanager *jm, job *j);
 int64_t job_deadline(const slu_jobmanager *jm, const job *j);
 /* Something of the present attempt failed: the restart strategy decides. */

@@ -99,31 +99,57 @@ record_of(const job *j, slu_view placed)
                             .end_ms = j->end_ms};
 }
 
-void
-job_store(slu_jobmanager *jm, job *j)
+static slu_status
+store_job(slu_jobmanager *jm, const job *j, slu_error *err)
 {
-    slu_error err = {0};
-    slu_buf placed, restart;
+    SLU_AUTO(slu_buf_fini) slu_buf placed = {0};
+    SLU_AUTO(slu_buf_fini) slu_buf restart = {0};
     slu_buf_init(&placed, (size_t)SLU_CONTROL_BYTES_MAX);
     slu_buf_init(&restart, sizeof j->restart + 64);
     if (j->member_count != 0)
         placed_encode(j, &placed);
+    SLU_TRY(slu_buf_status(&placed, err));
     slu_restart_encode(&j->restart, jm_now(jm), slu_wall_ms(jm->spec.env), &restart);
     slu_job_record record = record_of(j, slu_buf_view(&placed));
     record.restart = slu_buf_view(&restart);
-    if (slu_jobstore_update_job(jm->spec.store, &record, &err) != SLU_OK)
+    return slu_jobstore_update_job(jm->spec.store, &record, err);
+}
+
+void
+job_store(slu_jobmanager *jm, const job *j)
+{
+    slu_error err = {0};
+    if (store_job(jm, j, &err) != SLU_OK)
         slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
-    slu_buf_fini(&placed);
-    slu_buf_fini(&restart);
+}
+
+static void
+state_say(const slu_jobmanager *jm, const job *j, uint32_t from)
+{
+    slu_log_info(jm->spec.env, "JOB-STATE", "job %s (%s): %s to %s", j->name, j->id, job_states[from], job_states[j->state]);
+}
+
+slu_status
+job_set_state_stored(slu_jobmanager *jm, job *j, uint32_t state, slu_error *err)
+{
+    const uint32_t from = j->state;
+    j->state = state;
+    const slu_status status = store_job(jm, j, err);
+    if (status == SLU_OK)
+        state_say(jm, j, from);
+    else
+        j->state = from;
+    return status;
 }
 
 void
 job_set_state(slu_jobmanager *jm, job *j, uint32_t state)
 {
-    if (j->state == state)
+    const uint32_t from = j->state;
+    if (from == state)
         return;
-    slu_log_info(jm->spec.env, "JOB-STATE", "job %s (%s): %s to %s", j->name, j->id, job_states[j->state], job_states[state]);
     j->state = state;
+    state_say(jm, j, from);
     if (job_over(j))
         j->end_ms = slu_wall_ms(jm->spec.env);
     job_store(jm, j);
@@ -309,6 +335,13 @@ job_submit(slu_jobmanager *jm, const slu_message *submit, slu_view bytes, job **
     return SLU_OK;
 }
 
+/* What another try may not meet again: a disk that is full or does not answer. */
+static bool
+failure_passes(slu_status status)
+{
+    return status == SLU_IO || status == SLU_NOMEM;
+}
+
 /* What a job of the store that was not over goes through now. */
 static slu_status
 job_resume(slu_jobmanager *jm, job *j, const slu_job_record *record, slu_error *err)
@@ -319,7 +352,12 @@ job_resume(slu_jobmanager *jm, job *j, const slu_job_record *record, slu_error *
         j->deadline = jm_now(jm) + SLU_RESOURCES_MS;
         return SLU_OK;
     }
-    SLU_TRY(attempt_take_up(jm, j, record->placed, err));
+    const slu_status status = attempt_take_up(jm, j, record->placed, err);
+    const bool again = failure_passes(status) && j->member_count != 0;
+    if (status != SLU_OK && !again)
+        return status;
+    if (again)
+        (void)snprintf(j->failure, sizeof j->failure, "%.500s", err->message);
     j->stopping = (record->stopping & SLU_JOB_STOPPING) != 0;
     j->draining = (record->stopping & SLU_JOB_DRAINING) != 0;
     j->stop_after = record->stop_after;
@@ -328,7 +366,7 @@ job_resume(slu_jobmanager *jm, job *j, const slu_job_record *record, slu_error *
     j->deadline = jm_now(jm) + jm->spec.timeout_ms;
     if (state == JOB_CANCELLING)
         job_end(jm, j, JOB_CANCELLING, JOB_CANCELED, true);
-    else if (state != JOB_RUNNING && state != JOB_RECONCILING)
+    else if (again || (state != JOB_RUNNING && state != JOB_RECONCILING))
         job_end(jm, j, JOB_FAILING, JOB_RESTARTING, true);
     return SLU_OK;
 }
@@ -354,7 +392,7 @@ job_load(void *context, const slu_job_record *record, slu_error *err)
     slu_status status = job_fill(j, record->submit, !job_over(j), err);
     job_append(jm, j);
     if (status == SLU_OK)
-        status = attempt_path_load(jm, j, err);
+        SLU_TRY(attempt_path_load(jm, j, err)); /* the store itself: nothing can be told of any job */
     if (status == SLU_OK && !job_over(j))
         status = job_resume(jm, j, record, err);
     if (status != SLU_OK) {
@@ -556,17 +594,25 @@ job_members_check(slu_jobmanager *jm, job *j)
 }
 
 static void
+job_unstarted(slu_jobmanager *jm, job *j, slu_status status, const slu_error *err)
+{
+    (void)snprintf(j->failure, sizeof j->failure, "%.500s", err->message);
+    slu_log_error(jm->spec.env, "JOB-UNSTARTED", "job %s: %s", j->name, err->message);
+    const bool again = failure_passes(status) && restart_allowed(jm, j, status);
+    if (again)
+        j->deadline = jm_now(jm) + j->restart.delay_ms;
+    job_set_state(jm, j, again ? JOB_RESTARTING : JOB_FAILED);
+}
+
+static void
 job_start(slu_jobmanager *jm, job *j)
 {
     slu_error err = {0};
     const slu_status status = attempt_begin(jm, j, &err);
     if (status == SLU_AGAIN && j->state == JOB_RESTARTING && j->deadline <= jm_now(jm))
         j->deadline = jm_now(jm) + CHECK_MS; /* as long as it takes: it was running */
-    if (status < 0) {
-        (void)snprintf(j->failure, sizeof j->failure, "%.500s", err.message);
-        slu_log_error(jm->spec.env, "JOB-UNSTARTED", "job %s: %s", j->name, err.message);
-        job_set_state(jm, j, JOB_FAILED);
-    }
+    if (status < 0)
+        job_unstarted(jm, j, status, &err);
 }
 
 static void

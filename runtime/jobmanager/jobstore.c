@@ -62,6 +62,13 @@ prepare(slu_jobstore *store, const char *sql, sqlite3_stmt **out, slu_error *err
     return code == SQLITE_OK ? SLU_OK : failed(store, code, sql, err);
 }
 
+/* Whether what is written next survives a power loss too, and not only a kill. */
+static slu_status
+durable(slu_jobstore *store, bool yes, slu_error *err)
+{
+    return run(store, yes ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
+}
+
 /* Runs a statement that gives no rows, and ends it. */
 static slu_status
 finish(slu_jobstore *store, sqlite3_stmt *statement, const char *what, slu_error *err)
@@ -208,6 +215,7 @@ slu_status
 slu_jobstore_add_job(slu_jobstore *store, const slu_job_record *job, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
+    SLU_TRY(durable(store, true, err));
     SLU_TRY(prepare(store, "INSERT INTO job VALUES(?,?,?,NULL,?,?,?,?,?,?,?,?)", &s, err));
     bind_text(s, 1, job->id);
     bind_text(s, 2, job->name);
@@ -239,6 +247,7 @@ slu_status
 slu_jobstore_update_job(slu_jobstore *store, const slu_job_record *job, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
+    SLU_TRY(durable(store, true, err));
     SLU_TRY(put_going(store, job, err)); /* first: a state that is known has its reasons */
     SLU_TRY(prepare(
         store, "UPDATE job SET placed=?, state=?, failure=?, attempt=?, attempt_id=?, restarts=?, start_ms=?, end_ms=? WHERE id=?",
@@ -259,6 +268,7 @@ slu_status
 slu_jobstore_set_submit(slu_jobstore *store, const char *job, slu_view submit, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
+    SLU_TRY(durable(store, true, err));
     SLU_TRY(prepare(store, "UPDATE job SET submit=?, placed=NULL WHERE id=?", &s, err));
     bind_view(s, 1, submit);
     bind_text(s, 2, job);
@@ -285,6 +295,7 @@ slu_jobstore_add_attempt(slu_jobstore *store, const char *job, uint64_t attempt,
                          slu_error *err)
 {
     sqlite3_stmt *s = NULL;
+    SLU_TRY(durable(store, true, err));
     SLU_TRY(prepare(store, "INSERT INTO attempt VALUES(?,?,?,?)", &s, err));
     bind_text(s, 1, job);
     sqlite3_bind_int64(s, 2, (int64_t)attempt);
@@ -298,6 +309,7 @@ slu_status
 slu_jobstore_put_checkpoint(slu_jobstore *store, const char *job, const slu_checkpoint_record *checkpoint, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
+    SLU_TRY(durable(store, false, err));
     SLU_TRY(prepare(store, "INSERT OR REPLACE INTO checkpoint VALUES(?,?,?,?,?,?,?,?,?,0)", &s, err));
     bind_text(s, 1, job);
     sqlite3_bind_int64(s, 2, checkpoint->checkpoint);
