@@ -38,6 +38,7 @@ struct slu_worker_process {
     bool open;
     int64_t completed; /* the newest checkpoint that was heard to be whole; -1: none */
     int64_t beat_ms, tell_ms, heard_ms;
+    int64_t tasks_ms; /* without threads: when a task wants to be stepped again */
     slu_bell bell; /* events of tasks */
     slu_worker *worker;
     slu_net *net;
@@ -469,13 +470,12 @@ static bool
 inline_step(slu_worker_process *p)
 {
     slu_error err = {0};
-    int64_t deadline;
     bool did = false;
     if (p->spec.threads || p->worker == NULL || p->failure.status != SLU_OK)
         return false;
     if (slu_net_step(p->net, &did, &err) != SLU_OK)
         fail(p, "", &err);
-    return slu_worker_step(p->worker, &deadline) == SLU_MORE || did;
+    return slu_worker_step(p->worker, &p->tasks_ms) == SLU_MORE || did;
 }
 
 static bool
@@ -520,17 +520,25 @@ times_step(slu_worker_process *p)
         p->tell_ms = now + SLU_WORKER_TELL_MS;
         metrics_tell(p);
     }
-    if (slu_link_beyond_loopback(p->deploy.address) && now - p->heard_ms > SLU_WORKER_LEASE_MS) {
-        slu_log_error(p->spec.env, "LEASE-OVER",
-                      "the job manager has been silent for %d s: another attempt may begin, so this one ends",
-                      SLU_WORKER_LEASE_MS / 1000);
-        end(p, 1);
-    }
+}
+
+/* Also after a sleep of the whole machine: then what waits on the link is older than it looks, and no task may go on by it. */
+static bool
+lease_is_over(slu_worker_process *p)
+{
+    if (!slu_link_beyond_loopback(p->deploy.address) || slu_now_ms(p->spec.env) - p->heard_ms <= SLU_WORKER_LEASE_MS)
+        return false;
+    slu_log_error(p->spec.env, "LEASE-OVER", "the job manager has been silent for %d s: another attempt may begin, so this one ends",
+                  SLU_WORKER_LEASE_MS / 1000);
+    end(p, 1);
+    return true;
 }
 
 slu_status
 slu_worker_process_step(slu_worker_process *p)
 {
+    if (lease_is_over(p))
+        return SLU_END;
     bool did = inline_step(p);
     did = events_step(p) || did;
     /* Peers that have finished leave; that is no failure once everything here is finished too. */
@@ -554,6 +562,8 @@ slu_worker_process_deadline(const slu_worker_process *p)
         deadline = SLU_MIN(deadline, p->beat_ms);
     if (p->worker != NULL && p->version != 0)
         deadline = SLU_MIN(deadline, p->tell_ms);
+    if (!p->spec.threads && p->worker != NULL)
+        deadline = SLU_MIN(deadline, p->tasks_ms);
     return deadline;
 }
 
