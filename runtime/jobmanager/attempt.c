@@ -122,28 +122,40 @@ restore_find(slu_jobmanager *jm, job *j, slu_manifest **out, slu_error *err)
     return status;
 }
 
+typedef struct newest_whole {
+    int64_t checkpoint; /* -1: none */
+    int64_t forgotten;
+} newest_whole;
+
 /* The newest checkpoint that the store knows to be whole; the newest one there is never dropped. */
 static slu_status
 checkpoint_whole(void *context, const slu_checkpoint_record *record, slu_error *err)
 {
-    int64_t *newest = context;
-    if (strcmp(record->state, "COMPLETED") == 0 && record->checkpoint > *newest)
-        *newest = record->checkpoint;
+    newest_whole *newest = context;
+    if (record->forgotten)
+        newest->forgotten = record->checkpoint;
+    if (strcmp(record->state, "COMPLETED") == 0 && record->checkpoint > newest->checkpoint)
+        newest->checkpoint = record->checkpoint;
     return SLU_OK;
 }
 
-/* Begun anew, or from an older one, the job would write again what its sinks have committed. */
+/* Begun anew, or from an older one, the job would write again what its sinks have committed. END: it had finished, and the last job
+ * manager died while it forgot the checkpoints. */
 static slu_status
-restore_check(slu_jobmanager *jm, const job *j, slu_error *err)
+restore_check(slu_jobmanager *jm, job *j, slu_error *err)
 {
-    int64_t whole = -1;
+    newest_whole whole = {.checkpoint = -1, .forgotten = -1};
     SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, checkpoint_whole, &whole, err));
-    if (whole < 0 || (j->own && j->completed >= whole))
+    if (whole.forgotten >= 0) {
+        j->completed = whole.forgotten;
+        return SLU_END;
+    }
+    if (whole.checkpoint < 0 || (j->own && j->completed >= whole.checkpoint))
         return SLU_OK;
     return slu_error_set(err, SLU_NOTFOUND,
                          "checkpoint %" PRId64
                          " is gone from %s: run the job again from a checkpoint that is there, or without one",
-                         whole, attempt_checkpoint_dir(jm, j));
+                         whole.checkpoint, attempt_checkpoint_dir(jm, j));
 }
 
 static slu_status

@@ -229,10 +229,16 @@ forget_run(errand *e)
     e->status = slu_place_remove_dir(e->stores, path, &e->error);
 }
 
+/* The record goes first: the next job manager finds the files gone, wholly or in part, and must know why (restore_check). */
 void
 attempt_forget_checkpoints(slu_jobmanager *jm, job *j)
 {
-    removal(jm, j, forget_run, -1, j->completed);
+    slu_error err = {0};
+    if (j->completed >= 0 && slu_jobstore_forget_checkpoints(jm->spec.store, j->id, j->completed, &err) != SLU_OK) {
+        slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
+        return;
+    }
+    removal(jm, j, forget_run, -1, -1);
     j->path[0] = 0;
 }
 

@@ -272,7 +272,8 @@ void job_members_check(slu_jobmanager *jm, job *j);
 void member_is_process(const slu_jobmanager *jm, member *m, uint64_t pid);
 
 /* ---- attempt.c */
-SLU_CHECK slu_status attempt_begin(slu_jobmanager *jm, job *j, slu_error *err); /* AGAIN: not enough slots */
+/* AGAIN: not enough slots. Both: END: it had finished, and only its checkpoints are still to be forgotten. */
+SLU_CHECK slu_status attempt_begin(slu_jobmanager *jm, job *j, slu_error *err);
 SLU_CHECK slu_status attempt_take_up(slu_jobmanager *jm, job *j, slu_view placed, slu_error *err);
 SLU_CHECK slu_status attempt_coordinator(slu_jobmanager *jm, job *j, slu_error *err);
 void attempt_free(job *j);

@@ -342,6 +342,15 @@ failure_passes(slu_status status)
     return status == SLU_IO || status == SLU_NOMEM;
 }
 
+static void
+job_had_finished(slu_jobmanager *jm, job *j)
+{
+    attempt_forget_checkpoints(jm, j);
+    memset(j->tasks, TASK_FINISHED, j->layout->task_count);
+    j->member_count = 0;
+    job_set_state(jm, j, JOB_FINISHED);
+}
+
 /* What a job of the store that was not over goes through now. */
 static slu_status
 job_resume(slu_jobmanager *jm, job *j, const slu_job_record *record, slu_error *err)
@@ -353,6 +362,10 @@ job_resume(slu_jobmanager *jm, job *j, const slu_job_record *record, slu_error *
         return SLU_OK;
     }
     const slu_status status = attempt_take_up(jm, j, record->placed, err);
+    if (status == SLU_END) {
+        job_had_finished(jm, j);
+        return SLU_OK;
+    }
     const bool again = failure_passes(status) && j->member_count != 0;
     if (status != SLU_OK && !again)
         return status;
@@ -611,6 +624,8 @@ job_start(slu_jobmanager *jm, job *j)
     const slu_status status = attempt_begin(jm, j, &err);
     if (status == SLU_AGAIN && j->state == JOB_RESTARTING && j->deadline <= jm_now(jm))
         j->deadline = jm_now(jm) + CHECK_MS; /* as long as it takes: it was running */
+    if (status == SLU_END)
+        job_had_finished(jm, j);
     if (status < 0)
         job_unstarted(jm, j, status, &err);
 }

@@ -8,6 +8,8 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#define DROPPED 1   /* values of checkpoint.dropped */
+#define FORGOTTEN 2
 #define FORMAT 1
 #define BUSY_MS 2000
 
@@ -324,6 +326,21 @@ slu_jobstore_put_checkpoint(slu_jobstore *store, const char *job, const slu_chec
     return prune(store, "DELETE FROM checkpoint WHERE job=? AND id<=?", job, checkpoint->checkpoint, err);
 }
 
+static slu_status
+drop(slu_jobstore *store, const char *job, int64_t checkpoint, int how, slu_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    SLU_TRY(durable(store, how == FORGOTTEN, err));
+    SLU_TRY(prepare(store, "UPDATE checkpoint SET dropped=? WHERE job=? AND id=?", &s, err));
+    sqlite3_bind_int(s, 1, how);
+    bind_text(s, 2, job);
+    sqlite3_bind_int64(s, 3, checkpoint);
+    SLU_TRY(finish(store, s, job, err));
+    return sqlite3_changes(store->db) != 0
+               ? SLU_OK
+               : slu_error_set(err, SLU_NOTFOUND, "job store: %s has no checkpoint %lld", job, (long long)checkpoint);
+}
+
 slu_status
 slu_jobstore_set_draining(slu_jobstore *store, const char *node, bool draining, slu_error *err)
 {
@@ -349,11 +366,14 @@ slu_jobstore_is_draining(slu_jobstore *store, const char *node)
 slu_status
 slu_jobstore_drop_checkpoint(slu_jobstore *store, const char *job, int64_t checkpoint, slu_error *err)
 {
-    sqlite3_stmt *s = NULL;
-    SLU_TRY(prepare(store, "UPDATE checkpoint SET dropped=1 WHERE job=? AND id=?", &s, err));
-    bind_text(s, 1, job);
-    sqlite3_bind_int64(s, 2, checkpoint);
-    return finish(store, s, job, err);
+    const slu_status status = drop(store, job, checkpoint, DROPPED, err);
+    return status == SLU_NOTFOUND ? SLU_OK : status; /* history has an end */
+}
+
+slu_status
+slu_jobstore_forget_checkpoints(slu_jobstore *store, const char *job, int64_t newest, slu_error *err)
+{
+    return drop(store, job, newest, FORGOTTEN, err);
 }
 
 slu_status
@@ -461,7 +481,8 @@ slu_jobstore_checkpoints(slu_jobstore *store, const char *job, uint32_t limit, s
                                                   .duration_ms = sqlite3_column_int64(s, 5),
                                                   .bytes = sqlite3_column_int64(s, 6),
                                                   .tasks = (uint32_t)sqlite3_column_int64(s, 7),
-                                                  .dropped = sqlite3_column_int(s, 8) != 0};
+                                                  .dropped = sqlite3_column_int(s, 8) != 0,
+                                                  .forgotten = sqlite3_column_int(s, 8) == FORGOTTEN};
         status = each(context, &checkpoint, err);
     }
     if (status == SLU_OK && code != SQLITE_DONE)

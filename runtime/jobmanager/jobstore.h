@@ -48,7 +48,8 @@ typedef struct slu_checkpoint_record {
     int64_t duration_ms;
     int64_t bytes;
     uint32_t tasks;
-    bool dropped; /* its files are gone */
+    bool dropped;   /* its files are gone */
+    bool forgotten; /* ... since the job had finished, and has nothing to go on from */
 } slu_checkpoint_record;
 
 /* A set of rules that a job was given. */
@@ -82,6 +83,8 @@ SLU_CHECK slu_status slu_jobstore_put_checkpoint(slu_jobstore *store, const char
 SLU_CHECK slu_status slu_jobstore_set_draining(slu_jobstore *store, const char *node, bool draining, slu_error *err);
 bool slu_jobstore_is_draining(slu_jobstore *store, const char *node);
 SLU_CHECK slu_status slu_jobstore_drop_checkpoint(slu_jobstore *store, const char *job, int64_t checkpoint, slu_error *err);
+/* The job has finished: from now on its newest checkpoint is `forgotten`. NOTFOUND: no such record. */
+SLU_CHECK slu_status slu_jobstore_forget_checkpoints(slu_jobstore *store, const char *job, int64_t newest, slu_error *err);
 
 SLU_CHECK slu_status slu_jobstore_put_rules(slu_jobstore *store, const char *job, const slu_rules_record *rules, slu_error *err);
 SLU_CHECK slu_status slu_jobstore_remove_rules(slu_jobstore *store, const char *job, int64_t version, slu_error *err);
