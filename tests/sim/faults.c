@@ -82,6 +82,7 @@ static void
 disk_bad(sim_faults *f, sim_cluster *c)
 {
     (void)c;
+    f->disks_failed = true;
     sim_on->disk_fault_ppm = (uint32_t)sim_between(1000, 300000);
     f->disk_calm_ms = sim_on->now_ms + sim_between(20, 1500);
 }

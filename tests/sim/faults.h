@@ -15,6 +15,7 @@ typedef struct sim_faults {
     int64_t next_ms;
     int64_t network_calm_ms, disk_calm_ms, tables_calm_ms; /* when a spell of bad weather is over */
     int64_t calm_ms;                                       /* when everything was over; INT64_MAX: not yet */
+    bool disks_failed;                                     /* at some time */
     char told[512];                                        /* in words */
 } sim_faults;
 
