@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 slu_status __wrap_slu_file_read(const char *path, size_t bytes_max, slu_buf *out, slu_error *err);
+slu_status __wrap_slu_file_map(const char *path, size_t bytes_max, slu_view *out, slu_error *err);
+void __wrap_slu_file_unmap(slu_view *mapped);
 slu_status __wrap_slu_file_write(const char *path, slu_view data, bool sync, slu_error *err);
 slu_status __wrap_slu_file_create(const char *path, slu_view data, bool sync, slu_error *err);
 slu_status __wrap_slu_file_remove(const char *path, slu_error *err);
@@ -44,6 +46,27 @@ __wrap_slu_file_read(const char *path, size_t bytes_max, slu_buf *out, slu_error
         return slu_error_set(err, SLU_LIMIT, "%s is larger than %zu bytes", path, bytes_max);
     slu_buf_append(out, file->data, file->bytes);
     return slu_buf_status(out, err);
+}
+
+/* A copy: the file may be removed while it is looked at. */
+slu_status
+__wrap_slu_file_map(const char *path, size_t bytes_max, slu_view *out, slu_error *err)
+{
+    slu_buf copy;
+    slu_buf_init(&copy, bytes_max);
+    const slu_status status = __wrap_slu_file_read(path, bytes_max, &copy, err);
+    if (status == SLU_OK)
+        *out = slu_buf_view(&copy);
+    else
+        slu_buf_fini(&copy);
+    return status;
+}
+
+void
+__wrap_slu_file_unmap(slu_view *mapped)
+{
+    slu_free((void *)(uintptr_t)mapped->data);
+    *mapped = (slu_view){0};
 }
 
 static void

@@ -27,10 +27,10 @@ slu_status __real_slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snap
 slu_status __wrap_slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err);
 slu_status __real_slu_node_forward(slu_node *node, const slu_item *item, slu_error *err);
 slu_status __wrap_slu_node_forward(slu_node *node, const slu_item *item, slu_error *err);
-slu_status __real_slu_manifest_create(const slu_stores *stores, const slu_manifest *manifest, const char *directory, bool sync,
-                                        slu_error *err);
-slu_status __wrap_slu_manifest_create(const slu_stores *stores, const slu_manifest *manifest, const char *directory, bool sync,
-                                        slu_error *err);
+slu_status __real_slu_manifest_put(const slu_stores *stores, slu_view encoded, int64_t checkpoint, const char *directory, bool sync,
+                                   slu_error *err);
+slu_status __wrap_slu_manifest_put(const slu_stores *stores, slu_view encoded, int64_t checkpoint, const char *directory, bool sync,
+                                   slu_error *err);
 slu_status __wrap_slu_file_create(const char *path, slu_view data, bool sync, slu_error *err);
 bool __wrap_slu_path_exists(const char *path);
 bool __real_slu_link_beyond_loopback(const char *address);
@@ -108,19 +108,20 @@ sim_planted_step(void)
 }
 
 slu_status
-__wrap_slu_manifest_create(const slu_stores *stores, const slu_manifest *manifest, const char *directory, bool sync,
-                                        slu_error *err)
+__wrap_slu_manifest_put(const slu_stores *stores, slu_view encoded, int64_t checkpoint, const char *directory, bool sync,
+                        slu_error *err)
 {
     if (sim_on->planted != SIM_PLANTED_EARLY_COMMIT)
-        return __real_slu_manifest_create(stores, manifest, directory, sync, err);
+        return __real_slu_manifest_put(stores, encoded, checkpoint, directory, sync, err);
     if (planted.late.actor != NULL)
         late_write();
     slu_buf_init(&planted.late.bytes, SLU_MANIFEST_BYTES_MAX);
+    slu_buf_append(&planted.late.bytes, encoded.data, encoded.bytes);
     (void)snprintf(planted.late.path, sizeof planted.late.path, "%s/%s", directory, SLU_MANIFEST_NAME);
     planted.late.at_ms = sim_on->now_ms + MANIFEST_LATE_MS;
     planted.late.actor = sim_on->actor;
     planted.late.pid = sim_on->actor->pid;
-    return slu_manifest_encode(manifest, &planted.late.bytes, err);
+    return slu_buf_status(&planted.late.bytes, err);
 }
 
 /* ---- Zombie */
