@@ -261,13 +261,14 @@ attempt_begin(slu_jobmanager *jm, job *j, slu_error *err)
         status = attempt_number(jm, j, err);
     if (status == SLU_OK)
         status = attempt_coordinator(jm, j, err);
-    if (status == SLU_OK) /* rule (3): who runs must be known to the next job manager */
+    if (status == SLU_OK) { /* rule (3): who runs must be known to the next job manager */
+        attempt_reset(jm, j);
         status = job_set_state_stored(jm, j, JOB_RUNNING, err);
+    }
     if (status != SLU_OK) {
         j->member_count = 0;
         return status;
     }
-    attempt_reset(jm, j);
     slu_log_info(jm->spec.env, "ATTEMPT", "job %s attempt %" PRIu64 " on %" PRIu32 " workers, %s%s", j->name, j->attempt,
                  j->member_count, j->restored[0] == 0 ? "fresh" : "from ", j->restored);
     for (uint32_t i = 0; i < j->member_count; i++)
