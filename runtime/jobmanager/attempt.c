@@ -237,7 +237,7 @@ attempt_number(slu_jobmanager *jm, job *j, slu_error *err)
 }
 
 static void
-attempt_reset(const slu_jobmanager *jm, job *j)
+attempt_reset(slu_jobmanager *jm, job *j)
 {
     j->begun = false;
     j->completed_here = false;
