@@ -60,8 +60,10 @@ sink_plan(slu_plan_call *call, slu_error *err)
     if (strlen(options->prefix) > 64 || strchr(options->prefix, '/') != NULL || options->prefix[0] == '.')
         return slu_error_at(err, SLU_INVALID, slu_value_get(call->with, "prefix"), 0,
                             "prefix: the beginning of a file name is expected, without '/', not hidden");
-    slu_promise_say(call->host, "exactly once: a file appears under its name when the checkpoint of its rows is whole. Needs checkpoints, and a "
-                                "folder that every task manager reaches; hidden files are nobody's rows");
+    slu_promise_say(
+        call->host,
+        "exactly once: a file appears under its name when the checkpoint of its rows is whole. Needs checkpoints, and a "
+        "folder that every task manager reaches; hidden files are nobody's rows");
     if (strlen(options->path) > PATH_BYTES - 512)
         return slu_error_at(err, SLU_LIMIT, slu_value_get(call->with, "path"), 0, "path: too long");
     return SLU_OK;

@@ -129,9 +129,11 @@ sink_plan(slu_plan_call *call, slu_error *err)
     iceberg_schema schema;
     char ns[256];
     char name[256];
-    slu_promise_say(call->host, "exactly once: the files of a checkpoint are committed when it is whole, and a commit that is tried again finds "
-                                "its own snapshot. Needs checkpoints; readers see rows at their pace; snapshots of the last one must not be "
-                                "expired while the job is down");
+    slu_promise_say(
+        call->host,
+        "exactly once: the files of a checkpoint are committed when it is whole, and a commit that is tried again finds "
+        "its own snapshot. Needs checkpoints; readers see rows at their pace; snapshots of the last one must not be "
+        "expired while the job is down");
     slu_status status = iceberg_face_name(options->table, ns, name, err);
     if (status == SLU_OK)
         status = iceberg_face_catalog(&env, &options->lake, &catalog, err);

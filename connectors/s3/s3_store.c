@@ -118,7 +118,8 @@ on_object(void *to, const s3_object *object, slu_error *err)
 }
 
 static slu_status
-store_list(void *self, const char *prefix, slu_status (*found)(void *to, const char *name, uint64_t bytes), void *to, slu_error *err)
+store_list(void *self, const char *prefix, slu_status (*found)(void *to, const char *name, uint64_t bytes), void *to,
+           slu_error *err)
 {
     char bucket[BUCKET_BYTES];
     const char *key = NULL;

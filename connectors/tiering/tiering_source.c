@@ -22,11 +22,11 @@
 
 #include <sluice/sdk/columns_build.h>
 
-#define ROUNDS_MAX 64         /* tables in work at a time */
-#define FAREWELL_MS 300       /* what close may wait to give its tables back */
+#define ROUNDS_MAX 64          /* tables in work at a time */
+#define FAREWELL_MS 300        /* what close may wait to give its tables back */
 #define PAUSE_DOUBLINGS_MAX 6U /* 1 s becomes a minute */
 #define METRIC_NAME_BYTES 64
-#define REMEMBERED_MAX 256    /* tables whose last start is remembered, for the pause between two rounds of one */
+#define REMEMBERED_MAX 256 /* tables whose last start is remembered, for the pause between two rounds of one */
 
 typedef struct source_options {
     const char *bootstrap_servers;
@@ -51,7 +51,7 @@ typedef struct source_round {
     tiering_piece head;
     int64_t start_ms; /* CLAIMED: not before */
     tiering_reader *reader;
-    bool abort; /* an ABORT piece is to be emitted */
+    bool abort;   /* an ABORT piece is to be emitted */
     bool planned; /* what became of the table's last round was looked at */
 } source_round;
 
@@ -469,8 +469,9 @@ round_waits(tiering_source *self, source_round *round)
     }
     source_failed(self, &round->head, last);
     last->start_ms = round->start_ms = source_now(self) + pause_after(self, last->failures);
-    (void)snprintf(message, sizeof message, "table %s.%s, epoch %lld: its last round was not committed, %u in a row: again in %lld ms",
-                   round->head.database, round->head.table, (long long)round->head.tiering_epoch, last->failures,
+    (void)snprintf(message, sizeof message,
+                   "table %s.%s, epoch %lld: its last round was not committed, %u in a row: again in %lld ms", round->head.database,
+                   round->head.table, (long long)round->head.tiering_epoch, last->failures,
                    (long long)pause_after(self, last->failures));
     source_log(self, SLU_HOST_LOG_WARN, "TIERING-TABLE-WAITS", message);
     tiering_reader_close(&round->reader);

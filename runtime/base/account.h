@@ -11,7 +11,7 @@
 
 typedef struct slu_account {
     _Atomic int64_t used_bytes;
-    int64_t max_bytes; /* 0: no bound */
+    int64_t max_bytes;   /* 0: no bound */
     atomic_bool refused; /* it had no room once */
 } slu_account;
 

@@ -59,17 +59,17 @@ SLU_CHECK slu_status slu_manifest_decode(slu_view bytes, slu_manifest **out, slu
 void slu_manifest_free(slu_manifest **manifest);
 
 /* `directory` exists and holds the files, which whoever wrote them has synced: the manifest makes them count. */
-SLU_CHECK slu_status slu_manifest_create(const slu_stores *stores, const slu_manifest *manifest, const char *directory,
-                                         bool sync, slu_error *err);
+SLU_CHECK slu_status slu_manifest_create(const slu_stores *stores, const slu_manifest *manifest, const char *directory, bool sync,
+                                         slu_error *err);
 /* The same of an encoded one. */
-SLU_CHECK slu_status slu_manifest_put(const slu_stores *stores, slu_view encoded, int64_t checkpoint, const char *directory, bool sync,
-                                      slu_error *err);
+SLU_CHECK slu_status slu_manifest_put(const slu_stores *stores, slu_view encoded, int64_t checkpoint, const char *directory,
+                                      bool sync, slu_error *err);
 /* From a chk-N or savepoint directory. */
 SLU_CHECK slu_status slu_manifest_load(const slu_stores *stores, const char *directory, slu_manifest **out, slu_error *err);
 /* The newest whole checkpoint below <dir>/<job id>. NOTFOUND: none. CORRUPT: it is damaged; an older one is not taken in its place, for
  * what sinks committed since then would be committed again. */
-SLU_CHECK slu_status slu_manifest_load_latest(const slu_stores *stores, const char *dir, const char *job_id,
-                                              slu_manifest **out, slu_error *err);
+SLU_CHECK slu_status slu_manifest_load_latest(const slu_stores *stores, const char *dir, const char *job_id, slu_manifest **out,
+                                              slu_error *err);
 
 /* Appends "<dir>/<job id>/chk-<n>" (zero-terminated through slu_buf_cstr). */
 void slu_checkpoint_path(slu_buf *out, const char *dir, const char *job_id, int64_t checkpoint);

@@ -114,8 +114,8 @@ store_table(storing *s, const char *path, stored *table, slu_error *err)
     char place[SLU_PATH_BYTES_MAX];
     SLU_AUTO(slu_buf_fini) slu_buf content = {0};
     const slu_shared_spec *spec = s->spec;
-    const uint64_t state = slu_hash64(s->state->name, strlen(s->state->name)) ^
-                           slu_hash64(s->state->operator_id, strlen(s->state->operator_id)) * 31;
+    const uint64_t state =
+        slu_hash64(s->state->name, strlen(s->state->name)) ^ slu_hash64(s->state->operator_id, strlen(s->state->operator_id)) * 31;
     slu_buf_init(&content, TABLE_BYTES_MAX);
     SLU_TRY(slu_file_read(path, TABLE_BYTES_MAX, &content, err));
     table->bytes = content.bytes;

@@ -191,7 +191,7 @@ typedef struct section {
 } section;
 
 struct slu_snapshot_reader {
-    slu_buf file;    /* one of the two; both empty: only the index was read */
+    slu_buf file; /* one of the two; both empty: only the index was read */
     slu_view mapped;
     slu_arena arena;
     uint32_t section_count;

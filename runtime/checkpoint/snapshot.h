@@ -26,9 +26,11 @@
 #define SLU_SECTION_KEYED 3        /* name: the state's; a: key bytes, b: value bytes, c: ttl; entry per key group */
 #define SLU_SECTION_TIMERS 4       /* entry per key group */
 #define SLU_SECTION_COMMITTABLES 5 /* tag: the checkpoint they were prepared for */
-#define SLU_SECTION_FILES 6        /* a state as files of RocksDB (shared.h); name, a, b, c as KEYED; tag: bytes of a file's name; name, content */
-#define SLU_SECTION_SHARED 7       /* no entries: a file of the FILES section before. name: of the stored one, a: number, b: crc32c, c: bytes */
-#define SLU_SECTION_RULES 8        /* the set in force: see ruleset/ruleset.h; tag: its version */
+#define SLU_SECTION_FILES                                                                                                          \
+    6 /* a state as files of RocksDB (shared.h); name, a, b, c as KEYED; tag: bytes of a file's name; name, content */
+#define SLU_SECTION_SHARED                                                                                                         \
+    7 /* no entries: a file of the FILES section before. name: of the stored one, a: number, b: crc32c, c: bytes */
+#define SLU_SECTION_RULES 8 /* the set in force: see ruleset/ruleset.h; tag: its version */
 
 typedef struct slu_section {
     const char *operator_id;

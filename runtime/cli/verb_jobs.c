@@ -189,8 +189,8 @@ cluster_json(const slu_message *cluster)
     json_t *nodes = json_array();
     for (uint32_t i = 0; i < cluster->item_count; i++) {
         const slu_message *node = &cluster->items[i];
-        json_array_append_new(nodes, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "node", node->node, "host", node->host, "address",
-                                               node->address, "slots", (json_int_t)node->slots, "slots_free",
+        json_array_append_new(nodes, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "node", node->node, "host", node->host,
+                                               "address", node->address, "slots", (json_int_t)node->slots, "slots_free",
                                                (json_int_t)node->slots_free, "pid", (json_int_t)node->pid, "state", node->state));
     }
     return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "cluster", cluster->cluster, "build", cluster->build, "address",

@@ -140,7 +140,8 @@
     X(APPLIED, NONE, "it is in force: version `value`, from `checkpoint` on")                                                      \
     X(RULEBOOK, NONE, "which sets of rules has a job had?")                                                                        \
     X(RULESETS, RULESET, "those, the newest first")                                                                                \
-    X(DRAIN, NONE, "move all tasks away from task manager node; flags SLU_DRAIN_UNDO: it may have some again; DONE: none is there")   \
+    X(DRAIN, NONE,                                                                                                                 \
+      "move all tasks away from task manager node; flags SLU_DRAIN_UNDO: it may have some again; DONE: none is there")             \
     X(SAVED, NONE, "that is done, and this is its directory")                                                                      \
     X(OVERVIEW, NONE, "what does the cluster look like?")                                                                          \
     X(CLUSTER, NODE, "like that")                                                                                                  \

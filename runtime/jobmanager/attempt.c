@@ -34,7 +34,8 @@ attempt_is_remote(const slu_jobmanager *jm, const job *j)
 }
 
 static slu_status
-asked_for(const slu_stores *stores, const char *place, const slu_graph *graph, bool non_restored, slu_manifest **out, slu_error *err)
+asked_for(const slu_stores *stores, const char *place, const slu_graph *graph, bool non_restored, slu_manifest **out,
+          slu_error *err)
 {
     SLU_AUTO(slu_manifest_free) slu_manifest *manifest = NULL;
     slu_status status = slu_manifest_load(stores, place, &manifest, err);
@@ -64,9 +65,7 @@ look_run(errand *e)
     if (e->status != SLU_NOTFOUND)
         return;
     memset(&e->error, 0, sizeof e->error);
-    e->status = e->place[0] == 0
-                    ? SLU_OK
-                    : asked_for(e->stores, e->place, e->graph, e->non_restored, &e->manifest, &e->error);
+    e->status = e->place[0] == 0 ? SLU_OK : asked_for(e->stores, e->place, e->graph, e->non_restored, &e->manifest, &e->error);
 }
 
 static bool

@@ -34,8 +34,8 @@ node_choose(slu_jobmanager *jm, const char *word, node **out, slu_error *err)
     *out = NULL;
     for (node *n = jm->nodes; n != NULL; n = n->next) {
         (void)snprintf(pid, sizeof pid, "%" PRIu64, n->pid);
-        const bool fits = strcmp(n->host, word) == 0 || strcmp(pid, word) == 0 ||
-                          (strlen(word) >= 4 && strncmp(n->id, word, strlen(word)) == 0);
+        const bool fits =
+            strcmp(n->host, word) == 0 || strcmp(pid, word) == 0 || (strlen(word) >= 4 && strncmp(n->id, word, strlen(word)) == 0);
         if (n->peer == 0 || !fits)
             continue;
         if (*out != NULL)
@@ -86,8 +86,13 @@ static void
 answer(slu_jobmanager *jm, uint64_t to, uint64_t request, const char *id, const char *state, int64_t took_ms)
 {
     peer_send(jm, to,
-              &(slu_message){
-                  .kind = SLU_MESSAGE_DONE, .request = request, .job = "", .name = id, .state = state, .text = "", .duration_ms = took_ms});
+              &(slu_message){.kind = SLU_MESSAGE_DONE,
+                             .request = request,
+                             .job = "",
+                             .name = id,
+                             .state = state,
+                             .text = "",
+                             .duration_ms = took_ms});
 }
 
 static void

@@ -102,11 +102,11 @@ struct errand {
     int64_t checkpoint;
     bool final;
     int64_t bytes;
-    slu_buf data;            /* to be written */
-    const slu_graph *graph;  /* to be restored: no plan changes between two attempts */
+    slu_buf data;           /* to be written */
+    const slu_graph *graph; /* to be restored: no plan changes between two attempts */
     bool non_restored;
-    slu_manifest *manifest;  /* what was found; NULL: nothing */
-    savepoint *savepoint;    /* that asked */
+    slu_manifest *manifest; /* what was found; NULL: nothing */
+    savepoint *savepoint;   /* that asked */
 };
 
 #define LOOK_NONE 0

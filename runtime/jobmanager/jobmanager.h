@@ -70,16 +70,16 @@ SLU_CHECK slu_status slu_jobmanager_ask(slu_jobmanager *jobmanager, const slu_me
 typedef struct slu_trigger {
     char id[33]; /* 32 hex digits */
     bool over;
-    slu_status status;            /* when it is over */
+    slu_status status;             /* when it is over */
     char text[SLU_PATH_BYTES_MAX]; /* ... OK: where the savepoint is; else why there is none */
 } slu_trigger;
 
 /* `flags` SLU_STOP_. Refused at once: as slu_client_savepoint. */
-SLU_CHECK slu_status slu_jobmanager_trigger(slu_jobmanager *jobmanager, const char *job, const char *dir, uint64_t flags, slu_trigger *out,
-                                            slu_error *err);
+SLU_CHECK slu_status slu_jobmanager_trigger(slu_jobmanager *jobmanager, const char *job, const char *dir, uint64_t flags,
+                                            slu_trigger *out, slu_error *err);
 /* NOTFOUND: none of that job; the outcomes of old ones are forgotten. */
-SLU_CHECK slu_status slu_jobmanager_trigger_find(const slu_jobmanager *jobmanager, const char *job, const char *id, slu_trigger *out,
-                                                 slu_error *err);
+SLU_CHECK slu_status slu_jobmanager_trigger_find(const slu_jobmanager *jobmanager, const char *job, const char *id,
+                                                 slu_trigger *out, slu_error *err);
 
 /* Messages of attempts that were no longer the present one. */
 uint64_t slu_jobmanager_fenced(const slu_jobmanager *jobmanager);

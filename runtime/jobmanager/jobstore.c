@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#define DROPPED 1   /* values of checkpoint.dropped */
+#define DROPPED 1 /* values of checkpoint.dropped */
 #define FORGOTTEN 2
 #define FORMAT 1
 #define BUSY_MS 2000
@@ -35,9 +35,9 @@ static const char schema[] =
     "PRAGMA user_version=1;";
 
 /* Tables that came later: apart, so that a store of before them stays readable. */
-static const char schema_later[] =
-    "CREATE TABLE IF NOT EXISTS going(job TEXT PRIMARY KEY, stopping INTEGER NOT NULL, stop_after INTEGER NOT NULL, restart BLOB NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS draining(node TEXT PRIMARY KEY);";
+static const char schema_later[] = "CREATE TABLE IF NOT EXISTS going(job TEXT PRIMARY KEY, stopping INTEGER NOT NULL, stop_after "
+                                   "INTEGER NOT NULL, restart BLOB NOT NULL);"
+                                   "CREATE TABLE IF NOT EXISTS draining(node TEXT PRIMARY KEY);";
 
 static slu_status
 failed(const slu_jobstore *store, int code, const char *what, slu_error *err)

@@ -383,8 +383,8 @@ operator_json(const slu_graph *graph, const slu_operator *op, slu_registry *regi
     json_t *outputs = json_array();
     for (uint32_t k = 0; k < op->output_count; k++)
         json_array_append_new(outputs, op->outputs == NULL || op->outputs[k] == NULL ? json_null() : schema_json(op->outputs[k]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:I, s:b, s:b, s:o, s:s?}", "id", op->id, "use", op->use, "module",
-                     op->module, "sha256", op->module_sha256, "kind", slu_kind_name(op->kind), "parallelism",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:I, s:b, s:b, s:o, s:s?}", "id", op->id, "use", op->use,
+                     "module", op->module, "sha256", op->module_sha256, "kind", slu_kind_name(op->kind), "parallelism",
                      (json_int_t)op->parallelism, "parallelism_origin", slu_origin_name(op->parallelism_origin), "inputs",
                      inputs_json(graph, op), "outputs", outputs, "splits", (json_int_t)op->split_count, "bounded", (int)op->bounded,
                      "dynamic", (int)op->dynamic, "options", options_json(graph, op, registry), "promise", op->promise);

@@ -119,11 +119,11 @@ address_resolve(const char *listen, struct sockaddr_in *out, slu_error *err)
 static slu_status
 daemon_start(rest *r, const struct sockaddr_in *address, const char *listen, slu_error *err)
 {
-    r->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, request_take, r, MHD_OPTION_SOCK_ADDR, address,
-                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLU_REST_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                                 60u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SLU_REST_BODY_BYTES_MAX,
-                                 MHD_OPTION_EXTERNAL_LOGGER, mhd_log, r, MHD_OPTION_NOTIFY_COMPLETED, request_over, NULL,
-                                 MHD_OPTION_END);
+    r->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, request_take, r, MHD_OPTION_SOCK_ADDR, address,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLU_REST_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, 60u,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SLU_REST_BODY_BYTES_MAX, MHD_OPTION_EXTERNAL_LOGGER, mhd_log,
+                         r, MHD_OPTION_NOTIFY_COMPLETED, request_over, NULL, MHD_OPTION_END);
     if (r->daemon == NULL)
         return slu_error_set(err, errno == EADDRINUSE ? SLU_CONFLICT : SLU_IO, "REST cannot listen on %s: %s", listen,
                              strerror(errno));

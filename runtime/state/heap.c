@@ -47,7 +47,6 @@ heap_of(slu_state *state)
     return (heap_state *)(void *)state;
 }
 
-
 static const slu_state_ops heap_ops;
 
 slu_status

@@ -92,9 +92,9 @@ slu_place_read_at(const slu_stores *stores, const char *place, uint64_t offset, 
         return local_read_at(place, offset, bytes, out, err);
     const size_t before = out->bytes;
     SLU_TRY(slu_remote_get(stores, place, offset, bytes, out, err));
-    return out->bytes - before == bytes ? SLU_OK
-                                        : slu_error_set(err, SLU_CORRUPT, "%s ends before byte %llu", place,
-                                                        (unsigned long long)(offset + bytes));
+    return out->bytes - before == bytes
+               ? SLU_OK
+               : slu_error_set(err, SLU_CORRUPT, "%s ends before byte %llu", place, (unsigned long long)(offset + bytes));
 }
 
 slu_status

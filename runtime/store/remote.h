@@ -19,6 +19,7 @@ SLU_CHECK slu_status slu_remote_get(const slu_stores *stores, const char *place,
 SLU_CHECK slu_status slu_remote_put(const slu_stores *stores, const char *place, slu_view data, bool exclusive, slu_error *err);
 SLU_CHECK slu_status slu_remote_remove(const slu_stores *stores, const char *place, slu_error *err);
 SLU_CHECK slu_status slu_remote_remove_below(const slu_stores *stores, const char *dir, slu_error *err);
-SLU_CHECK slu_status slu_remote_children(const slu_stores *stores, const char *dir, slu_place_found found, void *to, slu_error *err);
+SLU_CHECK slu_status slu_remote_children(const slu_stores *stores, const char *dir, slu_place_found found, void *to,
+                                         slu_error *err);
 
 #endif

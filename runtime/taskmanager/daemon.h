@@ -19,7 +19,7 @@ typedef struct slu_taskmanager_options {
     uint32_t slots;         /* 0: as many as processors */
     bool insecure;
     int64_t watchdog_ms; /* a call of a plugin that lasts so long ends its worker; 0: none does */
-    int64_t memory_max; /* bytes a worker's plugins may hold; 0: no bound */
+    int64_t memory_max;  /* bytes a worker's plugins may hold; 0: no bound */
 } slu_taskmanager_options;
 
 SLU_CHECK slu_status slu_taskmanager_run(const slu_env *env, const slu_taskmanager_options *options, slu_error *err);

@@ -39,7 +39,7 @@ struct slu_worker_process {
     int64_t completed; /* the newest checkpoint that was heard to be whole; -1: none */
     int64_t beat_ms, tell_ms, heard_ms;
     int64_t tasks_ms; /* without threads: when a task wants to be stepped again */
-    slu_bell bell; /* events of tasks */
+    slu_bell bell;    /* events of tasks */
     slu_worker *worker;
     slu_net *net;
     pthread_t net_thread;
@@ -528,7 +528,8 @@ lease_is_over(slu_worker_process *p)
 {
     if (!slu_link_beyond_loopback(p->deploy.address) || slu_now_ms(p->spec.env) - p->heard_ms <= SLU_WORKER_LEASE_MS)
         return false;
-    slu_log_error(p->spec.env, "LEASE-OVER", "the job manager has been silent for %d s: another attempt may begin, so this one ends",
+    slu_log_error(p->spec.env, "LEASE-OVER",
+                  "the job manager has been silent for %d s: another attempt may begin, so this one ends",
                   SLU_WORKER_LEASE_MS / 1000);
     end(p, 1);
     return true;

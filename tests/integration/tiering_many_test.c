@@ -187,10 +187,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(odd_tables_touch_no_other),
-        cmocka_unit_test(patterns_choose_and_the_rest_is_given_back),
-        cmocka_unit_test(freshness_is_told_per_table),
-        cmocka_unit_test(a_failing_table_waits_longer_each_time),
+        cmocka_unit_test(odd_tables_touch_no_other),   cmocka_unit_test(patterns_choose_and_the_rest_is_given_back),
+        cmocka_unit_test(freshness_is_told_per_table), cmocka_unit_test(a_failing_table_waits_longer_each_time),
         cmocka_unit_test(target_size_rolls_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

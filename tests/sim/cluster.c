@@ -180,10 +180,8 @@ worker_spawn(void *context, const slu_message *deploy, uint64_t *out_pid, slu_er
         w++;
     if (w == c->workers + SIM_WORKERS_MAX)
         return slu_error_set(error, SLU_LIMIT, "no room for another worker");
-    *w = (sim_worker){.used = true,
-                      .taskmanager = (uint32_t)(tm - c->taskmanagers),
-                      .parent = tm->actor.pid,
-                      .attempt = deploy->attempt};
+    *w = (sim_worker){
+        .used = true, .taskmanager = (uint32_t)(tm - c->taskmanagers), .parent = tm->actor.pid, .attempt = deploy->attempt};
     *out_pid = ++c->pids;
     (void)snprintf(name, sizeof name, "worker-%llu-%llu", (unsigned long long)deploy->attempt, (unsigned long long)deploy->worker);
     sim_actor_init(&w->actor, SIM_ROLE_WORKER, tm->actor.host, *out_pid, name);

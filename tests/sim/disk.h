@@ -28,7 +28,7 @@ sim_disk *sim_disk_new(void);
 void sim_disk_free(sim_disk **disk);
 sim_file *sim_disk_find(const sim_disk *disk, const char *name); /* NULL: no such file */
 sim_file *sim_disk_make(sim_disk *disk, const char *name, bool directory);
-void sim_disk_remove(sim_disk *disk, const char *name);      /* and all below it */
+void sim_disk_remove(sim_disk *disk, const char *name); /* and all below it */
 /* The n-th name directly below a directory; NULL: there are no more. `out` has room for 256. */
 const char *sim_disk_list(const sim_disk *disk, const char *directory, size_t nth, char *out);
 size_t sim_disk_count(const sim_disk *disk, const char *below); /* files, not directories */

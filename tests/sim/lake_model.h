@@ -21,7 +21,8 @@ void lake_model_free(lake_model **model);
 void lake_model_set_faults(lake_model *model, uint32_t ppm);
 
 /* Writes a data file that nobody sees; its number. IO: not written. */
-slu_status lake_model_write(lake_model *model, uint32_t host, const fluss_row *rows, size_t count, uint64_t *out_file, slu_error *err);
+slu_status lake_model_write(lake_model *model, uint32_t host, const fluss_row *rows, size_t count, uint64_t *out_file,
+                            slu_error *err);
 /* The file becomes visible. IO: perhaps. */
 slu_status lake_model_commit(lake_model *model, uint32_t host, uint32_t subtask, int64_t checkpoint, uint64_t file, slu_error *err);
 

@@ -78,8 +78,8 @@ event_new(uint32_t kind, const sim_connection *connection, bool to_listener, slu
     if (head.bytes != 0)
         memcpy(event + 1, head.data, head.bytes);
     event->connection = connection->number;
-    event->event = (slu_link_event){
-        .kind = kind, .peer = to_listener ? connection->number : 0, .head = slu_view_of(event + 1, head.bytes)};
+    event->event =
+        (slu_link_event){.kind = kind, .peer = to_listener ? connection->number : 0, .head = slu_view_of(event + 1, head.bytes)};
     return event;
 }
 
@@ -301,8 +301,7 @@ static void
 link_connect(sim_network *network, sim_link *dialer)
 {
     for (sim_link *listener = network->links; listener != NULL; listener = listener->next) {
-        if (listener->dialer || strcmp(listener->address, dialer->address) != 0 ||
-            network->split[dialer->host][listener->host])
+        if (listener->dialer || strcmp(listener->address, dialer->address) != 0 || network->split[dialer->host][listener->host])
             continue;
         sim_connection *made = slu_alloc_zero(1, sizeof *made);
         *made = (sim_connection){.next = network->connections,

@@ -92,7 +92,8 @@ late_write(void)
 {
     slu_error err = {0};
     char directory[SLU_PATH_BYTES_MAX];
-    (void)snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(planted.late.path, '/') - planted.late.path), planted.late.path);
+    (void)snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(planted.late.path, '/') - planted.late.path),
+                   planted.late.path);
     const bool there = __wrap_slu_path_exists(directory); /* else the job is over, and nobody wants it */
     if (there && planted.late.actor->pid == planted.late.pid && !planted.late.actor->ghost &&
         __wrap_slu_file_create(planted.late.path, slu_buf_view(&planted.late.bytes), true, &err) != SLU_OK)

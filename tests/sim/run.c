@@ -28,8 +28,7 @@ typedef struct run {
     bool over;
 } run;
 
-static void
-wrong(run *r, const char *format, ...) SLU_PRINTF(2, 3);
+static void wrong(run *r, const char *format, ...) SLU_PRINTF(2, 3);
 
 static void
 wrong(run *r, const char *format, ...)
@@ -126,8 +125,8 @@ files_left(const run *r)
 static bool
 all_left(const run *r)
 {
-    return r->faults.calm_ms != INT64_MAX && sim_cluster_workers(&r->cluster) == 0 && sim_network_links(r->stage.network) == LINKS &&
-           files_left(r) == 0;
+    return r->faults.calm_ms != INT64_MAX && sim_cluster_workers(&r->cluster) == 0 &&
+           sim_network_links(r->stage.network) == LINKS && files_left(r) == 0;
 }
 
 /* Nothing of the job is left, when everybody has had the time to hear that it is over. */

@@ -15,8 +15,8 @@
 
 typedef struct sim_result {
     bool right;
-    char why[700];     /* which invariant does not hold, and how */
-    char faults[512];  /* what happened, in words */
+    char why[700];    /* which invariant does not hold, and how */
+    char faults[512]; /* what happened, in words */
     uint64_t trace;
     uint64_t effects;
     uint64_t deaths;

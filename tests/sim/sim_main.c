@@ -108,7 +108,8 @@ twice(uint64_t count)
         sim_run(seed, SIM_PLANTED_NONE, false, &second);
         if (first.trace == second.trace && first.effects == second.effects && first.trace != between.trace)
             continue;
-        (void)printf("seed %" PRIu64 " does not repeat: trace %016" PRIx64 ", then %016" PRIx64 "\n", seed, first.trace, second.trace);
+        (void)printf("seed %" PRIu64 " does not repeat: trace %016" PRIx64 ", then %016" PRIx64 "\n", seed, first.trace,
+                     second.trace);
         return 1;
     }
     return 0;

@@ -59,7 +59,7 @@ typedef struct sim_stage {
     uint64_t dice;
     uint64_t trace;
     uint64_t effects;
-    sim_actor *actor; /* NULL: the world itself */
+    sim_actor *actor;  /* NULL: the world itself */
     uint64_t crash_in; /* effects of a process of that role; 0: none is to crash */
     uint32_t crash_role;
     uint32_t planted;

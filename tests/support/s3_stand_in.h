@@ -25,7 +25,7 @@ typedef struct s3_stand_in {
     pthread_mutex_t mutex;
     stand_in_object objects[STAND_IN_OBJECTS_MAX];
     char endpoint[64];
-    atomic_int mood; /* 0, or the HTTP status of every answer: 403, 503 */
+    atomic_int mood;    /* 0, or the HTTP status of every answer: 403, 503 */
     atomic_int slow_ms; /* before every answer */
     atomic_int gets;    /* of objects */
     atomic_int puts;

@@ -23,7 +23,7 @@
 #define FLUSS_SERVER_QUEUE_BYTES_MAX ((size_t)64 << 20)          /* of answers that wait for a slow client */
 #define FLUSS_SERVER_QUEUES_BYTES_MAX ((size_t)256 << 20)        /* for all of them together: then the slowest is shown the door */
 
-#define FLUSS_SERVER_FRAMES_BYTES_SOFT ((size_t)4 << 20)         /* of requests that come in at once; more wait in their senders */
+#define FLUSS_SERVER_FRAMES_BYTES_SOFT ((size_t)4 << 20) /* of requests that come in at once; more wait in their senders */
 
 typedef struct fluss_session fluss_session;
 typedef struct fluss_fetches fluss_fetches;
@@ -55,8 +55,8 @@ struct fluss_server {
     fluss_server_listener listeners[FLUSS_LISTENERS_MAX];
     size_t listener_count;
     slu_timer *tick;
-    slu_timer *trim;   /* set while large requests come */
-    bool trims;        /* it is set */
+    slu_timer *trim;                     /* set while large requests come */
+    bool trims;                          /* it is set */
     char address[SLU_ADDRESS_BYTES_MAX]; /* of the first listener */
     int lock_fd;                         /* on data_dir/lock */
     fluss_catalogue *catalogue;

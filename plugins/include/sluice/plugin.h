@@ -524,7 +524,8 @@ SLU_EXPORT const slu_module *slu_plugin_entry(void);
 static inline void
 slu_promise_say(slu_host *host, const char *text)
 {
-    const slu_promise *promise = host == NULL || host->get_extension == NULL ? NULL : (const slu_promise *)host->get_extension(host, "promise/1");
+    const slu_promise *promise =
+        host == NULL || host->get_extension == NULL ? NULL : (const slu_promise *)host->get_extension(host, "promise/1");
     if (promise != NULL)
         promise->say(host, text);
 }

@@ -107,8 +107,8 @@ rows_room(rocks_state *state, const slu_keys *keys, slu_error *err)
     } else {
         memset(rows->index, 0, 2 * (size_t)rows->capacity * sizeof *rows->index);
     }
-    const size_t key_bytes = keys->key_bytes != 0 ? (size_t)keys->count * keys->key_bytes
-                                                  : (size_t)(keys->offsets[keys->count] - keys->offsets[0]);
+    const size_t key_bytes =
+        keys->key_bytes != 0 ? (size_t)keys->count * keys->key_bytes : (size_t)(keys->offsets[keys->count] - keys->offsets[0]);
     rows->count = 0;
     slu_buf_reset(&rows->keys);
     (void)slu_buf_reserve(&rows->keys, key_bytes + (size_t)keys->count * ROCKS_GROUP_BYTES); /* so that views do not move */
@@ -353,7 +353,8 @@ rocks_copy(slu_state *asked, const char *dir, slu_error *err)
     slu_kv_checkpoint *checkpoint = NULL;
     SLU_TRY(rows_settle(state, err));
     SLU_TRY(slu_kv_checkpoint_begin(state->kv, &checkpoint, err));
-    const slu_status status = slu_kv_checkpoint_take(checkpoint, dir, err); /* here and now: of what is written next it has nothing */
+    const slu_status status =
+        slu_kv_checkpoint_take(checkpoint, dir, err); /* here and now: of what is written next it has nothing */
     (void)slu_kv_checkpoint_end(&checkpoint);
     return slu_error_in(err, status, "state %s", asked->name);
 }

@@ -48,8 +48,8 @@ typedef struct rocks_state {
     uint32_t stride;        /* of a lent row */
     _Atomic int64_t now_ms; /* of the last call, for the compaction */
     lent_rows rows;
-    slu_buf lent;  /* BYTES: values lent, or on their way in */
-    int64_t taken; /* from the account */
+    slu_buf lent;     /* BYTES: values lent, or on their way in */
+    int64_t taken;    /* from the account */
     int64_t kv_bytes; /* as slu_kv_bytes said some batches ago: it asks RocksDB */
     uint32_t kv_bytes_age;
 } rocks_state;

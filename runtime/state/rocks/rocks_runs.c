@@ -21,8 +21,8 @@ rocks_runs_row(void *context, slu_view key, slu_view value)
     const uint32_t head_bytes = rocks_head_bytes(runs->spec);
     slu_run_entry entry = {.stamp_ms = 0};
     if (key.bytes < ROCKS_GROUP_BYTES || value.bytes < head_bytes)
-        return slu_error_set(runs->err, SLU_CORRUPT, "state %s: RocksDB has a key of %zu and a value of %zu bytes", runs->spec->name,
-                             key.bytes, value.bytes);
+        return slu_error_set(runs->err, SLU_CORRUPT, "state %s: RocksDB has a key of %zu and a value of %zu bytes",
+                             runs->spec->name, key.bytes, value.bytes);
     const uint32_t key_group = (uint32_t)key.data[0] << 8 | key.data[1];
     if (runs->count != 0 && runs->key_group != key_group)
         SLU_TRY(rocks_runs_end(runs));

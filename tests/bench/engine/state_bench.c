@@ -36,7 +36,11 @@ fill(uint8_t *data, uint32_t *hashes, uint64_t *seed)
 static slu_status
 open_backend(const char *name, slu_state_backend **out, slu_error *err)
 {
-    return strcmp(name, "rocksdb") == 0 ? slu_rocks_new(&(slu_rocks_spec){.dir = "bench-state", .cache_bytes = (size_t)64 << 20, .rows_bytes = (size_t)192 << 20}, out, err) : SLU_OK;
+    return strcmp(name, "rocksdb") == 0
+               ? slu_rocks_new(
+                     &(slu_rocks_spec){.dir = "bench-state", .cache_bytes = (size_t)64 << 20, .rows_bytes = (size_t)192 << 20}, out,
+                     err)
+               : SLU_OK;
 }
 
 int

@@ -205,10 +205,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tables_plan_to_their_rows),  cmocka_unit_test(deletes_are_refused_by_name),
-        cmocka_unit_test(tables_of_others_are_sound),
-        cmocka_unit_test(deleted_rows_are_left_out),  cmocka_unit_test(metadata_survives_a_rewrite),
-        cmocka_unit_test(predicates_leave_out_files),
+        cmocka_unit_test(tables_plan_to_their_rows),   cmocka_unit_test(deletes_are_refused_by_name),
+        cmocka_unit_test(tables_of_others_are_sound),  cmocka_unit_test(deleted_rows_are_left_out),
+        cmocka_unit_test(metadata_survives_a_rewrite), cmocka_unit_test(predicates_leave_out_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

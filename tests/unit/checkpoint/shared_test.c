@@ -19,7 +19,8 @@
 static slu_error err;
 static const slu_state_spec spec = {
     .size = sizeof spec, .kind = SLU_STATE_FIXED, .name = "counts", .key_bytes = 8, .value_bytes = 8};
-static const slu_section about = {.operator_id = "op", .name = "counts", .kind = SLU_SECTION_KEYED, .state_version = 1, .a = 8, .b = 8};
+static const slu_section about = {
+    .operator_id = "op", .name = "counts", .kind = SLU_SECTION_KEYED, .state_version = 1, .a = 8, .b = 8};
 
 typedef struct fixture {
     char root[64], jobs[80], copy[96], backend_dir[96];
@@ -32,7 +33,8 @@ static slu_state *
 state_of(slu_state_backend *backend)
 {
     slu_state *state = NULL;
-    CHECK_OK(slu_state_open(backend, &(slu_state_opening){.spec = &spec, .operator_id = "op", .max_parallelism = GROUPS}, &state, &err));
+    CHECK_OK(
+        slu_state_open(backend, &(slu_state_opening){.spec = &spec, .operator_id = "op", .max_parallelism = GROUPS}, &state, &err));
     return state;
 }
 
@@ -332,8 +334,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_new_files_are_stored_and_unnamed_ones_go), cmocka_unit_test(a_savepoint_is_full_and_any_backend_restores_it),
-        cmocka_unit_test(a_range_of_key_groups_is_read_from_files),      cmocka_unit_test(a_torn_or_missing_file_is_named),
+        cmocka_unit_test(only_new_files_are_stored_and_unnamed_ones_go),
+        cmocka_unit_test(a_savepoint_is_full_and_any_backend_restores_it),
+        cmocka_unit_test(a_range_of_key_groups_is_read_from_files),
+        cmocka_unit_test(a_torn_or_missing_file_is_named),
         cmocka_unit_test(names_that_are_none_are_refused),
     };
     return cmocka_run_group_tests_name("checkpoint.shared", tests, NULL, NULL);

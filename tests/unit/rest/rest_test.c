@@ -300,7 +300,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_dashboard_reads),
         cmocka_unit_test(savepoints_are_refused_at_once),
-                                       cmocka_unit_test(every_path_has_an_answer),
+        cmocka_unit_test(every_path_has_an_answer),
         cmocka_unit_test(over_http),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,7 +181,8 @@ a_query_without_tables_asks_no_cluster(void **state)
     (void)state;
     CHECK_OK(run_on(&away, "select 1 a; -- from\nselect 'from x' b;", SLU_SQL_FORMAT_CSV, out, sizeof out, &err));
     CHECK_TEXT(out, "a\n1\nb\nfrom x\n");
-    const char *const asking[] = {"select 1; select id from transaction", "show tables", "create table t (id INT)", "select 1 in account"};
+    const char *const asking[] = {"select 1; select id from transaction", "show tables", "create table t (id INT)",
+                                  "select 1 in account"};
     for (size_t i = 0; i < sizeof asking / sizeof asking[0]; i++) {
         assert_int_equal(run_on(&away, asking[i], SLU_SQL_FORMAT_CSV, out, sizeof out, &err), SLU_TIMEOUT);
         CHECK_TEXT(err.message, "no server answers");

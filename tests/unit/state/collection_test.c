@@ -50,7 +50,8 @@ fixture_open(fixture *f, uint32_t kind, int64_t ttl_ms)
     (void)snprintf(dir, sizeof dir, "/tmp/sluice-collection-%d", (int)getpid());
     if (on_rocks)
         CHECK_OK(slu_rocks_new(&(slu_rocks_spec){.dir = dir}, &backend, &err));
-    CHECK_OK(slu_state_open(backend, &(slu_state_opening){.spec = &spec, .operator_id = "op", .max_parallelism = 16}, &f->state, &err));
+    CHECK_OK(
+        slu_state_open(backend, &(slu_state_opening){.spec = &spec, .operator_id = "op", .max_parallelism = 16}, &f->state, &err));
     f->host = (slu_host){.size = sizeof f->host, .context = &f->now_ms, .state_get_bytes = get_bytes, .state_put_bytes = put_bytes};
     f->keys = (slu_keys){.size = sizeof f->keys, .key_bytes = 8, .data = (const uint8_t *)f->key, .hashes = f->hashes};
     sdk_collection_init(&f->collection, &f->host, f->state, kind);
@@ -196,8 +197,8 @@ int
 main(int argc, char **argv)
 {
     on_rocks = argc > 1 && strcmp(argv[1], "rocksdb") == 0;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lists_keep_every_item_in_order), cmocka_unit_test(maps_put_replace_and_remove),
-                                       cmocka_unit_test(an_empty_map_is_gone_and_an_old_one_expires),
-                                       cmocka_unit_test(bytes_that_are_none_are_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_keep_every_item_in_order), cmocka_unit_test(maps_put_replace_and_remove),
+        cmocka_unit_test(an_empty_map_is_gone_and_an_old_one_expires), cmocka_unit_test(bytes_that_are_none_are_refused)};
     return cmocka_run_group_tests_name("state.collection", tests, NULL, NULL);
 }

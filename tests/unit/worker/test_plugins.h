@@ -325,7 +325,11 @@ count_open(void *self, const slu_open *open, slu_error *err)
 {
     count_op *c = self;
     static const char *const keys[] = {"key"};
-    const slu_state_spec spec = {.size = sizeof spec, .kind = SLU_STATE_FIXED, .name = "seen", .key_bytes = 9, .value_bytes = world.value_bytes == 0 ? 8 : world.value_bytes};
+    const slu_state_spec spec = {.size = sizeof spec,
+                                 .kind = SLU_STATE_FIXED,
+                                 .name = "seen",
+                                 .key_bytes = 9,
+                                 .value_bytes = world.value_bytes == 0 ? 8 : world.value_bytes};
     c->host = open->host;
     SLU_TRY(slu_keyer_new(open->inputs[0], keys, 1, &c->keyer, err));
     const slu_status status = c->host->state_open(c->host, &spec, &c->state, err);

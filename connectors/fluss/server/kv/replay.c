@@ -91,7 +91,8 @@ replay_batch(replay *r, const fluss_log_header *head, slu_view batch, slu_error 
         slu_schema_release(&r->arrow);
     SLU_TRY(fluss_tables_schema(kv->tables, kv->table, head->schema_id, &r->schema, err));
     SLU_TRY(fluss_schema_to_arrow(r->schema, &r->arrow, err));
-    SLU_TRY(fluss_log_decode(kv->table->table.log_format, r->schema, &r->arrow, head, batch, nobody, fluss_tables_codec(kv->tables), &rows, err));
+    SLU_TRY(fluss_log_decode(kv->table->table.log_format, r->schema, &r->arrow, head, batch, nobody, fluss_tables_codec(kv->tables),
+                             &rows, err));
     const slu_status status = replay_rows(r, &rows, head->schema_id, err);
     fluss_log_rows_fini(&rows);
     return status;

@@ -44,7 +44,7 @@ SLU_CHECK slu_status sdk_collection_add(sdk_collection *list, const slu_keys *ke
 /* Row i puts values[i] under names[i] in the map of key i, in the order of rows; a value without data removes the name. A map that
  * becomes empty is erased. */
 SLU_CHECK slu_status sdk_collection_put(sdk_collection *map, const slu_keys *keys, const slu_attr *names, const slu_attr *values,
-                                 slu_error *err);
+                                        slu_error *err);
 /* What each key has, for the functions below; data NULL: nothing. */
 SLU_CHECK slu_status sdk_collection_get(sdk_collection *collection, const slu_keys *keys, slu_attr *out, slu_error *err);
 
