@@ -297,14 +297,18 @@ members_take_up(slu_jobmanager *jm, job *j, const slu_message *placed, slu_error
     return SLU_OK;
 }
 
-/* The same from what the store of jobs knows: the attempt runs on, whether its checkpoints can be reached now or not. */
+/* The same from what the store of jobs knows: the attempt runs on, whether its checkpoints can be reached now or not. END: as restore_check. */
 static slu_status
 attempt_remember(slu_jobmanager *jm, job *j, const slu_message *placed, slu_error *err)
 {
-    int64_t whole = -1;
+    newest_whole whole = {.checkpoint = -1, .forgotten = -1};
     SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, checkpoint_whole, &whole, err));
-    j->own = whole >= 0;
-    j->completed = j->own ? whole : placed->checkpoint;
+    if (whole.forgotten >= 0) {
+        j->completed = whole.forgotten;
+        return SLU_END;
+    }
+    j->own = whole.checkpoint >= 0;
+    j->completed = j->own ? whole.checkpoint : placed->checkpoint;
     (void)snprintf(j->restored, sizeof j->restored, "%s", placed->restore);
     return SLU_OK;
 }
