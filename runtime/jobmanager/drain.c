@@ -23,7 +23,6 @@ struct drain {
     uint64_t peer, request;
     char node[ID_BYTES];
     int64_t began_ms;
-    int64_t again_ms; /* when jobs are asked to move again */
 };
 
 /* A task manager by id, prefix of an id, host name or process id. */
@@ -127,6 +126,7 @@ drain_ask(slu_jobmanager *jm, const peer *from, const slu_message *message, slu_
     *d = (drain){.next = jm->drains, .peer = from->number, .request = message->request, .began_ms = jm_now(jm)};
     (void)snprintf(d->node, sizeof d->node, "%s", n->id);
     jm->drains = d;
+    jm->move_ms = 0;
     return SLU_OK;
 }
 
@@ -142,19 +142,28 @@ drain_is_over(slu_jobmanager *jm, const drain *d)
     return true;
 }
 
+/* Of every node that is draining: whoever asked for it may be gone, and so may the job manager that was asked. */
+static void
+nodes_empty(slu_jobmanager *jm)
+{
+    if (jm_now(jm) < jm->move_ms)
+        return;
+    jm->move_ms = jm_now(jm) + AGAIN_MS;
+    for (const node *n = jm->nodes; n != NULL; n = n->next)
+        if (n->draining && n->peer != 0)
+            jobs_move(jm, n->id);
+}
+
 void
 drains_step(slu_jobmanager *jm)
 {
+    nodes_empty(jm);
     for (drain **at = &jm->drains; *at != NULL;) {
         drain *d = *at;
         if (drain_is_over(jm, d)) {
             *at = d->next;
             slu_free(d);
             continue;
-        }
-        if (jm_now(jm) >= d->again_ms) {
-            d->again_ms = jm_now(jm) + AGAIN_MS;
-            jobs_move(jm, d->node);
         }
         at = &d->next;
     }

@@ -216,6 +216,7 @@ struct slu_jobmanager {
     node *nodes;
     job *jobs; /* oldest first */
     drain *drains;
+    int64_t move_ms; /* when jobs on draining nodes are asked to move again */
     forward *forwards;
     operation *triggers; /* newest first */
     uint64_t trigger_last;
