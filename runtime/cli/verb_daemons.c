@@ -65,7 +65,8 @@ const slu_verb slu_verb_jobmanager = {.name = "jobmanager",
                                       SLU_VERB_FLAGS(jobmanager_flags),
                                       .run = jobmanager};
 
-#define WATCHDOG_MS 60000
+/* Longer than what our own connectors wait for one answer of a catalog or a store. */
+#define WATCHDOG_MS 600000
 
 /* ---- taskmanager --------------------------------------------------------------------------------------------------------------- */
 
@@ -108,7 +109,7 @@ static const slu_flag taskmanager_flags[] = {
     {"data-dir", 0, "DIR", "logs of workers, sockets (sluice-data/taskmanager)"},
     {"slots", 0, "N", "tasks of one vertex it can run (number of processors)"},
     {"memory", 0, "SIZE", "what the plugins of one worker may hold (no bound)"},
-    {"watchdog", 0, "TIME", "a call of a plugin that does not return for so long ends its worker (60s; 0s: never)"},
+    {"watchdog", 0, "TIME", "a call of a plugin that does not return for so long ends its worker (10min; 0s: never)"},
     {"insecure", 0, NULL, "listen beyond loopback without encryption"},
     {"config", 0, "FILE", "options in YAML, under the names they have here"},
 };

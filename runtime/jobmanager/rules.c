@@ -5,8 +5,8 @@
  *    ^    one says it is not: refused, nothing has changed                            |                   |
  *    +---------------------------- the attempt ended, or the checkpoint was given up -+-------------------+
  *
- * From READY on it is in the store, and is applied whatever dies: with checkpoint -1 while it waits, then with the checkpoint from which
- * on it is in force. A job that goes on from an older one is given it again.
+ * From READY on it is in the store, and outlives whatever dies: with checkpoint -1 while it waits, then with the checkpoint from which
+ * on it is in force. It is given up when a task of a later attempt refuses it, or behind TRIES_MAX checkpoints that were given up.
  */
 #include "jobmanager/internal.h"
 

@@ -4,7 +4,8 @@
  *   [in force] --check--> [staged] --barrier with SLU_BARRIER_RULES--> [switched] --its checkpoint is whole--> [in force]
  *                                                                         | --it will not be (CANCEL)--> the set before
  *
- * Sources give nothing between the barrier and the end of its checkpoint, so no row is ever seen by a set that is taken back.
+ * Sources give nothing between the barrier and the end of its checkpoint, so no row is ever seen by a set that is taken back
+ * (timers of processing time go on: what they see is the set that was switched to).
  */
 #include "node_internal.h"
 

@@ -96,6 +96,16 @@ snapshot_plugin(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer,
     return status;
 }
 
+/* What the machine keeps for the plugin, which does not hang however long that takes. */
+static slu_status
+snapshot_machine(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
+{
+    const slu_crash_note before = slu_crash_enter(NULL, NULL);
+    const slu_status status = snapshot_host_state(node, checkpoint, writer, err);
+    slu_crash_leave(before);
+    return status;
+}
+
 /* Everything staged and not yet committed: the completion of its own checkpoint may be lost. */
 slu_status
 slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer, slu_error *err)
@@ -103,7 +113,7 @@ slu_node_snapshot(slu_node *node, int64_t checkpoint, slu_snapshot_writer *write
     slu_status status =
         node->source != NULL ? snapshot_source(node, checkpoint, writer, err) : snapshot_plugin(node, checkpoint, writer, err);
     if (status == SLU_OK)
-        status = snapshot_host_state(node, checkpoint, writer, err);
+        status = snapshot_machine(node, checkpoint, writer, err);
     if (status == SLU_OK)
         status = node_snapshot_rules(node, writer, err);
     if (status == SLU_OK)

@@ -2,6 +2,7 @@
 #include "task_internal.h"
 
 #include "base/alloc.h"
+#include "base/crash.h"
 
 #include <inttypes.h>
 
@@ -33,7 +34,9 @@ acknowledge(slu_task_loop *task)
     event.ack.alignment_ms = task->alignment_ms;
     if (task->spec.writing != NULL && slu_writing_add(task->spec.writing, &task->writer, &event))
         return;
+    const slu_crash_note before = slu_crash_enter(NULL, NULL); /* within an operator's barrier, but no plugin waits here */
     slu_writing_write(task->spec.worker, task->writer, &event);
+    slu_crash_leave(before);
     task->spec.event(task->spec.owner, &event);
 }
 

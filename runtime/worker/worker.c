@@ -33,6 +33,8 @@ typedef struct run {
     int64_t seen_ms;
 } run;
 
+#define LOOKED_AWAY_MS 3000 /* it is asked every heartbeat */
+
 struct slu_worker {
     slu_worker_spec spec;
     uint32_t *task_numbers;
@@ -45,6 +47,7 @@ struct slu_worker {
     slu_restore restore;
     _Atomic uint32_t open_count; /* tasks that are open: the last one lets the restored bytes go */
     slu_account account;
+    int64_t looked_ms;     /* when slu_worker_hung was asked last */
     slu_scratch state_dir; /* of states in RocksDB */
     slu_writing *writing;  /* NULL: without threads */
     pthread_mutex_t registry_lock;
@@ -643,9 +646,20 @@ run_hung(run *looked, int64_t now_ms, int64_t limit_ms)
     return now_ms - looked->seen_ms >= limit_ms;
 }
 
+/* Whoever looks was itself stopped (SIGSTOP, a machine that paused): what stood still meanwhile begins anew. */
+static void
+runs_looked_at(slu_worker *worker, int64_t now_ms)
+{
+    const bool slept = now_ms - worker->looked_ms > LOOKED_AWAY_MS;
+    for (uint32_t i = 0; slept && i < worker->count; i++)
+        worker->runs[i].seen_ms = 0;
+    worker->looked_ms = now_ms;
+}
+
 bool
 slu_worker_hung(slu_worker *worker, int64_t now_ms, int64_t limit_ms, slu_hung *out)
 {
+    runs_looked_at(worker, now_ms);
     for (uint32_t i = 0; i < worker->count; i++) {
         run *looked = &worker->runs[i];
         if (!looked->started || !run_hung(looked, now_ms, limit_ms))
