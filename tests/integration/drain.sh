@@ -5,11 +5,11 @@ set -u
 sluice=$1
 . "$(dirname "${BASH_SOURCE[0]}")/managers.sh"
 
-calm_rows 100000
+calm_rows 200000
 
 jobmanager_start
 taskmanager_start first 3
-job "$work/moved" 20000 moved 100000 >"$work/moved.yaml"
+job "$work/moved" 20000 moved 200000 >"$work/moved.yaml"
 "$sluice" run -d "$work/moved.yaml" >"$work/out" 2>&1 || fail "run: $(cat "$work/out")"
 first_checkpoint moved
 
@@ -31,6 +31,16 @@ for _ in $(seq 100); do "$sluice" status 2>/dev/null | grep -q '2 task managers'
 for _ in $(seq 100); do "$sluice" list 2>/dev/null | grep -q RUNNING && break; sleep 0.1; done
 refused 'need 6 slots, and 5 are there' rescale moved 6
 "$sluice" drain "${pids[first]}" --undo >"$work/out" 2>&1 || fail "drain --undo: $(cat "$work/out")"
+# A drain whose job manager dies goes on with the next one.
+"$sluice" drain "${pids[second]}" >/dev/null 2>&1 &
+asked=$!
+for _ in $(seq 100); do "$sluice" status 2>/dev/null | grep -q DRAINING && break; done
+jobmanager_kill
+wait "$asked"
+jobmanager_start
+for _ in $(seq 200); do [ -z "$(workers second)" ] && break; sleep 0.1; done
+[ -z "$(workers second)" ] || fail "the drain is not carried on: $("$sluice" status)"
+"$sluice" drain "${pids[second]}" --undo >"$work/out" 2>&1 || fail "drain --undo: $(cat "$work/out")"
 "$sluice" drain "${pids[first]}" >"$work/out" 2>&1 || fail "drain again: $(cat "$work/out")"
 kill -9 "${pids[first]}"
 "$sluice" wait moved --timeout 60s | grep -q FINISHED || fail "not finished: $("$sluice" list -a)"
