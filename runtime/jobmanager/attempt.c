@@ -166,12 +166,31 @@ checkpoint_newest(void *context, const slu_checkpoint_record *record, slu_error 
     return SLU_OK;
 }
 
-/* What the coordinator of the present attempt starts from: j->completed, and every id that was ever triggered. */
+typedef struct checkpoints_there {
+    int64_t newest; /* that was ever triggered */
+    int64_t restored;
+    int64_t kept[SLU_JOBSTORE_HISTORY + 1]; /* from the end, so that the oldest is the first: the store tells the newest first */
+    uint32_t first;
+} checkpoints_there;
+
+static slu_status
+checkpoint_there(void *context, const slu_checkpoint_record *record, slu_error *err)
+{
+    checkpoints_there *there = context;
+    there->newest = SLU_MAX(there->newest, record->checkpoint);
+    if (strcmp(record->state, "COMPLETED") == 0 && !record->dropped && record->checkpoint < there->restored && there->first > 0)
+        there->kept[--there->first] = record->checkpoint;
+    return SLU_OK;
+}
+
+/* What the coordinator of the present attempt starts from: j->completed, the older ones that the attempts before it have left, and every
+ * id that was ever triggered. */
 slu_status
 attempt_coordinator(slu_jobmanager *jm, job *j, slu_error *err)
 {
-    int64_t newest = j->completed;
-    SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, 1, checkpoint_newest, &newest, err));
+    checkpoints_there there = {.newest = j->completed, .restored = j->own ? j->completed : -1, .first = SLU_JOBSTORE_HISTORY};
+    there.kept[SLU_JOBSTORE_HISTORY] = j->completed;
+    SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, checkpoint_there, &there, err));
     const bool fresh = j->completed < 0;
     const slu_coordinator_spec spec = {.task_count = j->layout->task_count,
                                        .interval_ms = j->graph->checkpoint.interval_ms,
@@ -179,10 +198,10 @@ attempt_coordinator(slu_jobmanager *jm, job *j, slu_error *err)
                                        .min_pause_ms = j->graph->checkpoint.min_pause_ms,
                                        .tolerated_failures = j->graph->checkpoint.tolerated_failures,
                                        .retained = SLU_MAX(j->graph->checkpoint.retained, 1u),
-                                       .next_checkpoint = fresh ? 0 : newest + 1,
+                                       .next_checkpoint = fresh ? 0 : there.newest + 1,
                                        .fresh = fresh,
-                                       .kept = j->own ? &j->completed : NULL,
-                                       .kept_count = j->own};
+                                       .kept = j->own ? &there.kept[there.first] : NULL,
+                                       .kept_count = j->own ? SLU_JOBSTORE_HISTORY + 1 - there.first : 0};
     slu_coordinator_free(&j->coordinator);
     return slu_coordinator_new(&spec, &j->coordinator, err);
 }

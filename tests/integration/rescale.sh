@@ -27,6 +27,13 @@ refused 'no job "nobody"' rescale nobody 2
 "$sluice" rescale moved frauds=2 >"$work/out" 2>&1 || fail "rescale frauds=2: $(cat "$work/out")"
 "$sluice" describe moved | grep -q '^frauds .* 2  *RUNNING' || fail "after rescale frauds=2: $("$sluice" describe moved)"
 "$sluice" rescale moved 1 frauds=6 >"$work/out" 2>&1 || fail "rescale 1 frauds=6: $(cat "$work/out")"
+# What an attempt has left goes in the next one's turn: one checkpoint is retained.
+for _ in $(seq 30); do
+    [ "$(find "$work/jobmanager/checkpoints" -path '*chk-*' -name _metadata | wc -l)" = 1 ] && break
+    sleep 0.05
+done
+[ "$(find "$work/jobmanager/checkpoints" -path '*chk-*' -name _metadata | wc -l)" -le 2 ] ||
+    fail "checkpoints that nobody drops: $(find "$work/jobmanager/checkpoints" -path '*chk-*' -name _metadata)"
 "$sluice" wait moved --timeout 60s | grep -q FINISHED || fail "not finished: $("$sluice" list -a)"
 refused 'is FINISHED already' rescale moved 2
 same_rows "$work/moved"
