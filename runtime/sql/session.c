@@ -261,6 +261,9 @@ statement_run(slu_sql_session *session, const char *text, bool *listed, const sq
     SLU_AUTO(slu_buf_fini) slu_buf sql = {0};
     slu_buf_init(&sql, SQL_STATEMENT_BYTES_MAX);
     errors_forget(session);
+    const char *word = slu_sql_first_word(text);
+    if (*word == 0 || *word == ';') /* behind the last semicolon, between two: no statement, and no reason to ask a server */
+        return SLU_OK;
     if (query_without_tables(session, text))
         return sql_query_print(session, text, to, err);
     if (!*listed)

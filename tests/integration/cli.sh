@@ -27,6 +27,11 @@ expect 0 "the plugins that can be loaded" plugins --help
 expect 2 "did you mean plugins list?" plugins lsit
 expect 0 "sluice " --version
 expect 0 "checks a job descriptor" --help
+# What has no table needs no server, whatever stands around it.
+for text in 'select 1;
+' 'select 1;; -- done' '-- nothing' ';'; do
+    expect 0 "" sql -b 127.0.0.1:1 -e "$text"
+done
 expect 2 "something is missing: sluice run JOB.yaml" run
 expect 2 "one word too many: y" describe x y
 expect 2 "unknown option --jsn: did you mean --json?" list --jsn
