@@ -182,7 +182,8 @@ slu_jobstore_open(const char *path, slu_jobstore **out, slu_error *err)
     slu_jobstore *store = slu_alloc_zero(1, sizeof *store);
     if (store == NULL)
         return slu_error_set(err, SLU_NOMEM, "a job store");
-    make_private(path);
+    if (strcmp(path, ":memory:") != 0)
+        make_private(path);
     const int code = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     slu_status status = code == SQLITE_OK ? SLU_OK : failed(store, code, path, err);
     if (status == SLU_OK) {
