@@ -89,6 +89,7 @@ look_done(slu_jobmanager *jm, job *j, errand *e)
         slu_log_warn(jm->spec.env, "STORE-AWAY", "job %s waits for its checkpoints: %s", j->name, e->error.message);
     if (j->state == JOB_RESTARTING)
         j->deadline = j->look.again_ms;
+    j->look.refused = j->asker != 0 && e->status != SLU_OK;
     submit_answer(jm, j, e->status == SLU_OK ? NULL : &e->error);
 }
 

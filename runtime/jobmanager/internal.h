@@ -120,6 +120,7 @@ typedef struct look {
     slu_error error;
     slu_manifest *manifest;
     int64_t again_ms; /* it did not answer: not before */
+    bool refused;     /* whoever submitted the job was told so: it is not tried again */
 } look;
 
 typedef struct metric {

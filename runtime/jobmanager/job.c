@@ -611,7 +611,7 @@ job_unstarted(slu_jobmanager *jm, job *j, slu_status status, const slu_error *er
 {
     (void)snprintf(j->failure, sizeof j->failure, "%.500s", err->message);
     slu_log_error(jm->spec.env, "JOB-UNSTARTED", "job %s: %s", j->name, err->message);
-    const bool again = failure_passes(status) && restart_allowed(jm, j, status);
+    const bool again = !j->look.refused && failure_passes(status) && restart_allowed(jm, j, status);
     if (again)
         j->deadline = jm_now(jm) + j->restart.delay_ms;
     job_set_state(jm, j, again ? JOB_RESTARTING : JOB_FAILED);

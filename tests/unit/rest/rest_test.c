@@ -215,6 +215,14 @@ savepoints_are_refused_at_once(void **state)
     assert_non_null(strstr(json_string_value(json_array_get(json_object_get(body, "errors"), 0)), "needs it RUNNING"));
     json_decref(body);
     json_decref(get(&w, "POST", path, "{\"target-directory", 400));
+    static const char *const wrong[][2] = {{"[]", "no JSON object"},
+                                           {"{\"target-directory\": 42}", "target-directory is no text"},
+                                           {"{\"cancel-job\": \"yes\"}", "cancel-job is neither true nor false"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        body = get(&w, "POST", path, wrong[i][0], 400);
+        assert_non_null(strstr(json_string_value(json_array_get(json_object_get(body, "errors"), 0)), wrong[i][1]));
+        json_decref(body);
+    }
     (void)snprintf(path, sizeof path, "/jobs/%s/savepoints/%032d", w.job, 1);
     json_decref(get(&w, "GET", path, NULL, 404));
     json_decref(get(&w, "POST", "/jobs/feed/savepoints", NULL, 404));
