@@ -560,6 +560,7 @@ void
 attempt_message(slu_jobmanager *jm, job *j, const slu_message *message)
 {
     slu_error err = {0};
+    const bool counted = j->coordinator != NULL && message->task < j->layout->task_count; /* none while the job is being taken up */
     if (job_over(j) || (j->ending && message->kind != SLU_MESSAGE_TASK && message->kind != SLU_MESSAGE_METRICS))
         return;
     switch (message->kind) {
@@ -567,7 +568,7 @@ attempt_message(slu_jobmanager *jm, job *j, const slu_message *message)
     case SLU_MESSAGE_METRICS: metrics_take(j, message); break;
     case SLU_MESSAGE_RULED: rules_answered(jm, j, message); break;
     case SLU_MESSAGE_DECLINE:
-        if (message->task < j->layout->task_count)
+        if (counted)
             slu_coordinator_decline(j->coordinator, (uint32_t)message->task, message->checkpoint, message->text);
         break;
     case SLU_MESSAGE_ACK: {
@@ -578,7 +579,7 @@ attempt_message(slu_jobmanager *jm, job *j, const slu_message *message)
                              .crc32c = (uint32_t)message->crc,
                              .sync_ms = message->duration_ms,
                              .alignment_ms = message->alignment_ms};
-        if (message->task < j->layout->task_count && slu_coordinator_ack(j->coordinator, &ack, &err) < 0)
+        if (counted && slu_coordinator_ack(j->coordinator, &ack, &err) < 0)
             job_fail(jm, j, false, "checkpoint %" PRId64 ": %s", message->checkpoint, err.message);
         break;
     }
