@@ -6,9 +6,6 @@
 
 #include <sluice/plugin.h>
 
-#include <stdio.h>
-
-#define BUCKET_BYTES 64
 #define RANGE_BYTES ((uint64_t)32 << 20) /* of one request: what is asked for again when a connection breaks */
 #define TRIES 4
 #define STALL_SECONDS 15 /* a checkpoint has its timeout, and whoever ends waits for the call that is under way */
@@ -101,33 +98,22 @@ store_remove(void *self, const char *name, slu_error *err)
 typedef struct listing {
     slu_status (*found)(void *to, const char *name, uint64_t bytes);
     void *to;
-    char name[S3_KEY_BYTES_MAX + BUCKET_BYTES + 8];
-    size_t root_bytes; /* "s3://bucket/" */
 } listing;
 
 static slu_status
 on_object(void *to, const s3_object *object, slu_error *err)
 {
-    listing *l = to;
-    const size_t bytes = strlen(object->key);
-    if (bytes >= sizeof l->name - l->root_bytes)
-        return slu_error_set(err, SLU_LIMIT, "the server lists a key of %zu bytes (S3 knows at most %d)", bytes, S3_KEY_BYTES_MAX);
-    memcpy(l->name + l->root_bytes, object->key, bytes + 1);
-    const slu_status status = l->found(l->to, l->name, (uint64_t)object->bytes);
-    return status == SLU_OK ? SLU_OK : slu_error_set(err, status, "the listing was ended at %s", l->name);
+    const listing *l = to;
+    const slu_status status = l->found(l->to, object->key, (uint64_t)object->bytes);
+    return status == SLU_OK ? SLU_OK : slu_error_set(err, status, "the listing was ended at %s", object->key);
 }
 
 static slu_status
 store_list(void *self, const char *prefix, slu_status (*found)(void *to, const char *name, uint64_t bytes), void *to,
            slu_error *err)
 {
-    char bucket[BUCKET_BYTES];
-    const char *key = NULL;
-    listing l = {.found = found, .to = to};
-    SLU_TRY(s3_location_split(prefix, bucket, &key, err));
-    l.root_bytes = (size_t)(key - prefix);
-    memcpy(l.name, prefix, l.root_bytes);
-    return s3_list(((s3_store *)self)->client, bucket, key, on_object, &l, err);
+    listing l = {found, to};
+    return s3_location_list(((s3_store *)self)->client, prefix, on_object, &l, err);
 }
 
 static void

@@ -448,6 +448,7 @@ typedef struct slu_store_ops {
     slu_status (*put)(void *self, const char *name, const void *data, uint64_t bytes, uint32_t exclusive,
                       slu_error *err); /* CONFLICT */
     slu_status (*remove)(void *self, const char *name, slu_error *err);
+    /* All below a folder: `prefix` ends in "/". */
     slu_status (*list)(void *self, const char *prefix, slu_status (*found)(void *to, const char *name, uint64_t bytes), void *to,
                        slu_error *err);
     void (*close)(void *self);
