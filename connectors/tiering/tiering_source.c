@@ -71,6 +71,7 @@ typedef struct tiering_source {
     fluss_client *client;
     int watched; /* the client's descriptor; -1 */
     fluss_call *heartbeat;
+    bool heard; /* the last heartbeat was answered, or failed */
     bool known_epoch;
     int32_t coordinator_epoch;
     int64_t beat_at_ms; /* the next heartbeat */
@@ -283,6 +284,7 @@ on_heartbeat(void *context, fluss_answer *answer, const slu_error *failure)
 {
     tiering_source *self = context;
     self->heartbeat = NULL;
+    self->heard = true;
     self->beat_at_ms = source_now(self) + self->options->poll_interval_ms;
     if (failure != NULL) {
         if (!self->beat_failed)
@@ -348,6 +350,7 @@ source_beat(tiering_source *self)
     slu_error err;
     if (self->heartbeat != NULL || source_now(self) < self->beat_at_ms)
         return;
+    self->heard = false;
     beat_make(self, &b);
     uint32_t all = 0;
     const uint32_t working = rounds_working(self, &all);
@@ -656,13 +659,15 @@ on_farewell(void *context, fluss_answer *answer, const slu_error *failure)
     *(bool *)context = true;
 }
 
-/* Gives back what is in work, so that nobody waits for it to time out. Best effort, and short. */
+/* Gives back what is in work, so that nobody waits for it to time out; also what the heartbeat under way may bring. Best effort, and short. */
 static void
 source_farewell(tiering_source *self)
 {
     beat b;
     bool done = false;
     fluss_call *call = NULL;
+    if (self->heartbeat != NULL && fluss_client_wait(self->client, &self->heard, FAREWELL_MS, "the coordinator", NULL) != SLU_OK)
+        fluss_call_cancel(&self->heartbeat);
     for (int i = 0; i < ROUNDS_MAX; i++)
         if (self->rounds[i].state != ROUND_FREE && self->rounds[i].state != ROUND_FINISHED)
             self->rounds[i].state = ROUND_FAILED;

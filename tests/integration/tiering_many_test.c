@@ -114,6 +114,28 @@ patterns_choose_and_the_rest_is_given_back(void **state)
     pipeline_close(&p);
 }
 
+/* It leaves after any number of steps, so with a heartbeat under way, too, whose answer gives it the table. */
+static void
+a_service_that_leaves_keeps_no_table(void **state)
+{
+    (void)state;
+    pipeline p;
+    lake_rows lake;
+    model m = {.table = "left", .random = 6};
+    table_create(&m, "");
+    for (int steps = 0; steps < 60; steps++) {
+        if (steps % 10 == 0)
+            table_change(&m, 5);
+        pipeline_open(&p);
+        for (int i = 0; i < steps; i++)
+            pipeline_step(&p);
+        pipeline_close(&p);
+    }
+    pipeline_open(&p);
+    run_until_same(&p, &m, &lake);
+    pipeline_close(&p);
+}
+
 static void
 freshness_is_told_per_table(void **state)
 {
@@ -187,8 +209,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(odd_tables_touch_no_other),   cmocka_unit_test(patterns_choose_and_the_rest_is_given_back),
-        cmocka_unit_test(freshness_is_told_per_table), cmocka_unit_test(a_failing_table_waits_longer_each_time),
+        cmocka_unit_test(odd_tables_touch_no_other),
+        cmocka_unit_test(patterns_choose_and_the_rest_is_given_back),
+        cmocka_unit_test(a_service_that_leaves_keeps_no_table),
+        cmocka_unit_test(freshness_is_told_per_table),
+        cmocka_unit_test(a_failing_table_waits_longer_each_time),
         cmocka_unit_test(target_size_rolls_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
