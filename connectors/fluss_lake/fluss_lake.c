@@ -104,8 +104,18 @@ fluss_lake_describe(const fluss_descriptor *descriptor, slu_arena *arena, struct
     return SLU_OK;
 }
 
-/* What Iceberg has no buckets for, and what Fluss's clients cannot encode as a bucket key of a lake table: a table of which nobody could write a
- * row is not made. (Fluss makes one by TINYINT and SMALLINT, and its writers fail.) The words are theirs. */
+#define NO_BUCKET_KEY ": column %s cannot be the bucket key of a lake table; choose another bucket.key, or "
+
+/* What Iceberg has no buckets for, by its name there. */
+static slu_status
+transform_refuse(const char *type, const iceberg_fluss_table *table, slu_error *err)
+{
+    return slu_error_set(err, SLU_INVALID, "Invalid source type %s for transform: bucket[%d]" NO_BUCKET_KEY "another type for it",
+                         type, table->bucket_count, table->bucket_key[0]);
+}
+
+/* A table of which nobody could write a row is not made, in the words of Iceberg's PartitionSpec, and of the key encoder of Fluss's clients.
+ * (Fluss makes one by TINYINT and SMALLINT, and its writers fail.) */
 static slu_status
 bucket_key_check(const fluss_descriptor *descriptor, const iceberg_fluss_table *table, slu_error *err)
 {
@@ -114,15 +124,18 @@ bucket_key_check(const fluss_descriptor *descriptor, const iceberg_fluss_table *
     if (at < 0)
         return SLU_OK;
     const fluss_type *type = &descriptor->schema.columns[at].type;
-    const bool small = type->id == FLUSS_TYPE_TINYINT || type->id == FLUSS_TYPE_SMALLINT;
-    if (!small && type->id != FLUSS_TYPE_BOOLEAN && type->id != FLUSS_TYPE_FLOAT && type->id != FLUSS_TYPE_DOUBLE)
-        return SLU_OK;
+    switch (type->id) {
+    case FLUSS_TYPE_BOOLEAN: return transform_refuse("boolean", table, err);
+    case FLUSS_TYPE_FLOAT: return transform_refuse("float", table, err);
+    case FLUSS_TYPE_DOUBLE: return transform_refuse("double", table, err);
+    case FLUSS_TYPE_TINYINT:
+    case FLUSS_TYPE_SMALLINT: break;
+    default: return SLU_OK;
+    }
     slu_buf_init(&text, 256);
     fluss_type_print(type, &text);
-    return slu_error_set(
-        err, SLU_INVALID, "%s%s: column %s cannot be the bucket key of a lake table; choose another bucket.key, or %s for it",
-        small ? "Unsupported type for Iceberg binary row writer: " : "Cannot bucket by type: ", slu_buf_cstr(&text),
-        table->bucket_key[0], small ? "INT" : "another type");
+    return slu_error_set(err, SLU_INVALID, "Unsupported type for Iceberg binary row writer: %s" NO_BUCKET_KEY "INT for it",
+                         slu_buf_cstr(&text), table->bucket_key[0]);
 }
 
 static slu_status

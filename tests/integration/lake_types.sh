@@ -34,10 +34,14 @@ for table in plain keyed; do
 done
 # A row of the lake that the log has anew is one row, although the lake's key is in microseconds.
 sql "INSERT INTO keyed SELECT * FROM keyed WHERE id = 2; SELECT count(*) FROM keyed" | tail -1 | grep -qx 3 || fail "keyed: $(sql 'SELECT id FROM keyed')"
-# A table by whose key nobody could write is not made.
+# A table by whose key nobody could write is not made, in the words of those who would have to.
 for type in TINYINT SMALLINT BOOLEAN FLOAT DOUBLE; do
+    case $type in
+        TINYINT | SMALLINT) words="Unsupported type for Iceberg binary row writer: $type NOT NULL" ;;
+        *) words="Invalid source type ${type,,} for transform: bucket[1]" ;;
+    esac
     sql "CREATE TABLE small (id $type NOT NULL, v INT) ${with%)}, 'bucket.key' = 'id')" >/dev/null && fail "a $type key was taken"
-    grep -Eq "(binary row writer|bucket by type): $type NOT NULL: column id cannot be the bucket key of a lake table" "$work/err" || fail "small: $(cat "$work/err")"
+    grep -Fq "$words: column id cannot be the bucket key of a lake table" "$work/err" || fail "small: $(cat "$work/err")"
 done
 sql "SELECT * FROM small" >/dev/null && fail "small was made"
 # The list of files says rows, bytes and paths, and cuts none where a program reads it.
