@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 static void
@@ -98,6 +100,102 @@ half_uploads_are_swept_and_what_is_valid_stays(void **state)
     assert_int_equal(count_files(dir), before);
     assert_int_not_equal(access(left, F_OK), 0);
     assert_int_equal(read_all(&p, table, 0, 350), 200);
+    peer_close(&p);
+}
+
+/* ---- commits of the catalogue that fail ---- */
+
+#define COMMIT_PASSES 0
+#define COMMIT_FAILS 1   /* and is undone */
+#define COMMIT_IS_LOST 2 /* it is done, and its answer is a failure */
+
+static atomic_int commit_does;
+static atomic_int commits_failed;
+
+static int
+commit_answer(void *context, sqlite3 *db, const char *name, int frames)
+{
+    (void)context;
+    (void)db;
+    (void)name;
+    (void)frames;
+    if (atomic_load(&commit_does) != COMMIT_IS_LOST)
+        return SQLITE_OK;
+    atomic_fetch_add(&commits_failed, 1);
+    return SQLITE_IOERR;
+}
+
+/* Non-zero makes of the commit a rollback. SQLite sets its own wal hook when a database is opened: here is after that. */
+static int
+commit_begins(void *db)
+{
+    (void)sqlite3_wal_hook(db, commit_answer, NULL);
+    if (atomic_load(&commit_does) != COMMIT_FAILS)
+        return 0;
+    atomic_fetch_add(&commits_failed, 1);
+    return 1;
+}
+
+static int
+database_opened(sqlite3 *db, char **message, const struct sqlite3_api_routines *routines)
+{
+    (void)message;
+    (void)routines;
+    (void)sqlite3_commit_hook(db, commit_begins, db);
+    return SQLITE_OK;
+}
+
+/* Copies of two segments are made, and their commit ends as said; then it passes again. */
+static int64_t
+copy_with_commit(wire_peer *p, const char *name, int commit)
+{
+    (void)sqlite3_auto_extension((void (*)(void))database_opened);
+    start(NULL, NULL);
+    (void)sqlite3_cancel_auto_extension((void (*)(void))database_opened);
+    assert_true(peer_open(p, fluss_server_address(server)));
+    const int64_t table = make_table(p, name, "");
+    atomic_store(&commits_failed, 0);
+    atomic_store(&commit_does, commit);
+    produce(p, table, 35);
+    for (int i = 0; i < 200 && atomic_load(&commits_failed) == 0; i++)
+        (void)usleep(20000);
+    assert_true(atomic_load(&commits_failed) != 0);
+    (void)usleep(200000); /* whatever is removed then is gone */
+    return table;
+}
+
+/* The catalogue names them: were they gone, so would be the rows once the local segments are. */
+static void
+copies_stay_when_the_answer_to_their_commit_is_lost(void **state)
+{
+    (void)state;
+    wire_peer p;
+    const int64_t table = copy_with_commit(&p, "doubt", COMMIT_IS_LOST);
+    peer_close(&p);
+    stop();
+    atomic_store(&commit_does, COMMIT_PASSES);
+    start(NULL, NULL);
+    assert_true(peer_open(&p, fluss_server_address(server)));
+    produce(&p, table, 30); /* with these the first segments leave this machine */
+    wait_remote(&p, table, 300);
+    assert_true(read_all(&p, table, 0, 650) >= 300);
+    peer_close(&p);
+}
+
+static void
+copies_go_when_their_commit_is_undone(void **state)
+{
+    (void)state;
+    wire_peer p;
+    char dir[200];
+    const int64_t table = copy_with_commit(&p, "undone", COMMIT_FAILS);
+    (void)snprintf(dir, sizeof dir, "%s/remote/log/fluss/undone-%lld/0", root, (long long)table);
+    atomic_store(&commit_does, COMMIT_PASSES);
+    wait_remote(&p, table, 200);
+    for (int i = 0; i < 200 && count_files(dir) != 4; i++) /* three segments, and the manifests: those of the copy that counts */
+        (void)usleep(20000);
+    assert_int_equal(count_files(dir), 4);
+    assert_true(read_all(&p, table, 0, 350) >= 200);
     peer_close(&p);
 }
 
@@ -292,6 +390,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(old_segments_go_to_remote_storage_and_are_named, up, rig_down),
         cmocka_unit_test_setup_teardown(half_uploads_are_swept_and_what_is_valid_stays, up, rig_down),
+        cmocka_unit_test_setup_teardown(copies_stay_when_the_answer_to_their_commit_is_lost, up, rig_down),
+        cmocka_unit_test_setup_teardown(copies_go_when_their_commit_is_undone, up, rig_down),
         cmocka_unit_test_setup_teardown(expired_segments_leave_the_manifest_and_live_on_for_a_while, up, rig_down),
         cmocka_unit_test_setup_teardown(offsets_by_time_are_found_in_remote_segments, up, rig_down),
         cmocka_unit_test_setup_teardown(a_dropped_table_leaves_nothing, up, rig_down),
