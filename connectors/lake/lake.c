@@ -1,6 +1,7 @@
 #include "lake/lake.h"
 
 #include "iceberg/rest/rest_catalog.h"
+#include "lake/plugin_options.h"
 #include "lake/stores.h"
 
 #include "base/suggest.h"
@@ -35,36 +36,15 @@ is_rest(const lake_options *options)
     return type != NULL && strcmp(type, "rest") == 0;
 }
 
-static const char *const settings_known[] = {"type",
-                                             "warehouse",
-                                             "uri",
-                                             "prefix",
-                                             "token",
-                                             "credential",
-                                             "oauth2-server-uri",
-                                             "scope",
-                                             "audience",
-                                             "resource",
-                                             "s3.endpoint",
-                                             "s3.region",
-                                             "client.region",
-                                             "s3.access-key-id",
-                                             "s3.secret-access-key",
-                                             "s3.session-token",
-                                             "s3.path-style-access",
-                                             "s3.profile",
-                                             "s3.ca-file",
-                                             "rest.ca-file",
-                                             "s3.session-token-expires-at-ms"};
-#define SETTINGS_KNOWN_COUNT (sizeof settings_known / sizeof *settings_known)
-
 /* Settings that are not ours are handed on, but for slips of the pen. */
 static slu_status
 names_check(const lake_options *options, slu_error *err)
 {
+    size_t known_count = 0;
+    const char *const *known = lake_setting_names(&known_count);
     for (size_t i = 0; i < options->setting_count; i++) {
         const char *key = options->settings[i].key;
-        const char *near = strncmp(key, "s3.", 3) == 0 ? slu_suggest(key, settings_known, SETTINGS_KNOWN_COUNT) : NULL;
+        const char *near = strncmp(key, "s3.", 3) == 0 ? slu_suggest(key, known, known_count) : NULL;
         if (near != NULL && strcmp(near, key) != 0)
             return slu_error_set(err, SLU_INVALID, "datalake.iceberg.%.64s is no setting; did you mean datalake.iceberg.%s?", key,
                                  near);
