@@ -22,8 +22,7 @@ keyed_promise(const fluss_descriptor *descriptor)
     if (descriptor->schema.auto_increment_column != NULL)
         return "at least once: " AGAIN_TEXT ", and what the table counts up may have gaps";
     return "converges: each key ends with its last row; the changelog of the table may show those since the last whole checkpoint "
-           "twice. "
-           "Needs checkpoints and a source that replays";
+           "twice. Needs checkpoints and a source that replays";
 }
 
 void

@@ -193,8 +193,8 @@ iceberg_orphans_remove(const iceberg_catalog *catalog, iceberg_table *table, con
     work.older_than_ms = slu_wall_ms(catalog->env) - age_ms;
     for (size_t i = 0; i < files.count; i++)
         SLU_TRY(file_sort(&work, &files.items[i], err));
-    if (out->reached == 0 &&
-        out->orphans != 0) /* its own metadata lies there: names do not match, and every file would be an orphan */
+    /* Its own metadata lies there: names do not match, and every file would be an orphan. */
+    if (out->reached == 0 && out->orphans != 0)
         return slu_error_set(
             err, SLU_CONFLICT,
             "no file was removed: none of the %lld files in %s is one that the table names: it names them otherwise",

@@ -28,8 +28,6 @@
  * Limits   decimal precision 1..38; FIXED 1..65536 bytes; PARQUET_NESTING_MAX levels.
  */
 #ifndef PARQUET_COLUMN_H
-/* What a 32-bit length of the format can say of a page, an index or a value in it; no section of a file grows beyond it. */
-#define PARQUET_SECTION_BYTES_MAX ((size_t)INT32_MAX)
 #define PARQUET_COLUMN_H
 
 #include <sluice/arrow.h>
@@ -70,6 +68,9 @@
 #define PARQUET_NESTING_MAX 16          /* columns inside columns (SLU_NESTING_MAX) */
 #define PARQUET_FIXED_BYTES_MAX 65536   /* bytes of one FIXED value */
 #define PARQUET_FIELD_ID_NONE INT32_MIN /* a column without field id (Iceberg's own are positive, reserved ones large) */
+
+/* What a 32-bit length of the format can say of a page, an index or a value in it; no section of a file grows beyond it. */
+#define PARQUET_SECTION_BYTES_MAX ((size_t)INT32_MAX)
 
 typedef struct parquet_column {
     const char *name;
