@@ -4,7 +4,7 @@
  * Shape    the JSON single value of the specification, to the single-value binary form: true, 34, 1.5, "14.20", "2017-11-16", "22:31:08.123456",
  *          "2017-11-16T22:31:08.123456" (TIMESTAMPTZ: "+00:00" behind it), "text", a UUID, bytes as hex digits.
  * Owns     the bytes live in the arena.
- * Errors   INVALID: no value of the type; UNSUPPORTED: a default of a nested or nanosecond type.
+ * Errors   INVALID: no value of the type; LIMIT: one that it has no room for; UNSUPPORTED: a default of a nested or nanosecond type.
  */
 #ifndef ICEBERG_DEFAULT_H
 #define ICEBERG_DEFAULT_H
