@@ -40,10 +40,10 @@ class Cluster:
         daemon.wait_for("ready")
         return daemon
 
-    def sluice(self, *words, check=True):
+    def sluice(self, *words):
         environment = dict(os.environ, SLUICE_JOBMANAGER=self.listen)
         done = subprocess.run([self.program, *words], env=environment, capture_output=True, text=True, check=False)
-        if check and done.returncode != 0:
+        if done.returncode != 0:
             raise RuntimeError(f"sluice {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
@@ -88,9 +88,6 @@ class Sink:
             if rows:
                 self.seen.append((time.monotonic(), rows))
             time.sleep(POLL_S)
-
-    def rows(self):
-        return sum(rows for _, rows in self.seen)
 
     def longest_gap(self, begin, end):
         """Between two sights of rows, of those that overlap [begin, end]: (seconds, when it began)."""
