@@ -5,6 +5,10 @@
  *   test_sim --seeds N [--seconds S] [--from SEED]   from a fresh seed or that one: at least N, and more while there are seconds
  *   test_sim --planted                     each planted bug must be found
  *   test_sim --twice N                     the same seed gives the same trace, N times
+ *   test_sim --crash SEED                  a run that dies in that seed, to see that it is told
+ *
+ * Runs of many seeds are in a child process, which writes down the seed it is in: however it dies (a crash, a sanitizer, a check outside
+ * a run, a seed that does not end), the seed is printed.
  */
 #include "disk.h"
 #include "planted.h"
@@ -12,13 +16,43 @@
 #include "stage.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PLANTED_SEEDS 3000
+#define SEED_SECONDS_MAX 60 /* a seed takes some hundredths of a second; under a sanitizer, on a busy machine, a second */
+
+/* What the child process leaves behind. */
+typedef struct last_words {
+    bool running;
+    uint64_t seed;
+} last_words;
+
+static volatile last_words *words; /* NULL: nobody will ask */
+static uint64_t crash_seed = UINT64_MAX;
+
+static void
+run_seed(uint64_t seed, uint32_t planted, sim_result *out)
+{
+    if (words != NULL) {
+        words->seed = seed;
+        words->running = true;
+        (void)alarm(SEED_SECONDS_MAX);
+    }
+    if (seed == crash_seed)
+        abort();
+    sim_run(seed, planted, false, out);
+    if (words != NULL)
+        words->running = false;
+}
 
 static double
 seconds_now(void)
@@ -35,7 +69,6 @@ tell(uint64_t seed, const sim_result *result)
                  " attempts\n  %s\n",
                  seed, result->right ? "right" : result->why, result->trace, result->ms, result->effects, result->deaths,
                  result->attempts, result->faults[0] == 0 ? "no faults" : result->faults);
-    (void)fflush(stdout);
 }
 
 static int
@@ -55,7 +88,7 @@ many(uint64_t from, uint64_t least, double seconds)
     (void)printf("simulation from seed %" PRIu64 "\n", from);
     for (; ran < least || seconds_now() - begin < seconds; ran++) {
         sim_result result;
-        sim_run(from + ran, SIM_PLANTED_NONE, false, &result);
+        run_seed(from + ran, SIM_PLANTED_NONE, &result);
         deaths += result.deaths;
         attempts += result.attempts;
         if (result.right)
@@ -76,11 +109,11 @@ planted_is_found(uint32_t planted)
 {
     for (uint64_t seed = 1; seed <= PLANTED_SEEDS; seed++) {
         sim_result result;
-        sim_run(seed, planted, false, &result);
+        run_seed(seed, planted, &result);
         if (result.right)
             continue;
         (void)printf("%s: found by seed %" PRIu64 ": %s\n", sim_planted_name(planted), seed, result.why);
-        sim_run(seed, SIM_PLANTED_NONE, false, &result);
+        run_seed(seed, SIM_PLANTED_NONE, &result);
         if (!result.right)
             (void)printf("  but that seed is wrong without it too: %s\n", result.why);
         return result.right ? 0 : 1;
@@ -103,9 +136,9 @@ twice(uint64_t count)
 {
     for (uint64_t seed = 1; seed <= count; seed++) {
         sim_result first, second, between;
-        sim_run(seed, SIM_PLANTED_NONE, false, &first);
-        sim_run(seed + count, SIM_PLANTED_NONE, false, &between);
-        sim_run(seed, SIM_PLANTED_NONE, false, &second);
+        run_seed(seed, SIM_PLANTED_NONE, &first);
+        run_seed(seed + count, SIM_PLANTED_NONE, &between);
+        run_seed(seed, SIM_PLANTED_NONE, &second);
         if (first.trace == second.trace && first.effects == second.effects && first.trace != between.trace)
             continue;
         (void)printf("seed %" PRIu64 " does not repeat: trace %016" PRIx64 ", then %016" PRIx64 "\n", seed, first.trace,
@@ -138,21 +171,58 @@ number(const char *text, uint64_t otherwise)
     return text == NULL || text[0] == 0 ? otherwise : strtoull(text, NULL, 10);
 }
 
+/* Runs of many seeds, by the command line. */
+static int
+runs(int argc, char **argv)
+{
+    if (option(argc, argv, "--planted") != NULL)
+        return planted_are_found();
+    if (option(argc, argv, "--twice") != NULL)
+        return twice(number(option(argc, argv, "--twice"), 20));
+    return many(number(option(argc, argv, "--from"), fresh_seed()), number(option(argc, argv, "--seeds"), 100),
+                (double)number(option(argc, argv, "--seconds"), 0));
+}
+
+static int
+told(int status)
+{
+    if (WIFEXITED(status) && !words->running)
+        return WEXITSTATUS(status);
+    const char *why = WIFEXITED(status) ? "an exit in the middle" : strsignal(WTERMSIG(status));
+    (void)printf("seed %" PRIu64 ": %s\n  again: SLUICE_SEED=%" PRIu64 "\n", words->seed, why, words->seed);
+    return 1;
+}
+
+/* The runs in a child. */
+static int
+watched(int argc, char **argv)
+{
+    int status = 0;
+    words = mmap(NULL, sizeof *words, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const pid_t child = words == MAP_FAILED ? -1 : fork();
+    if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return runs(argc, argv);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        perror("a process for the runs");
+        return 1;
+    }
+    return told(status);
+}
+
 int
 main(int argc, char **argv)
 {
     const char *seed = getenv("SLUICE_SEED");
     int status = 0;
     sim_disk_sqlite_register();
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    crash_seed = number(option(argc, argv, "--crash"), UINT64_MAX);
     if (seed != NULL && seed[0] != 0)
         return one(number(seed, 1));
-    if (option(argc, argv, "--planted") != NULL)
-        return planted_are_found();
-    if (option(argc, argv, "--twice") != NULL)
-        return twice(number(option(argc, argv, "--twice"), 20));
     if (argc == 1 || argv[1][0] == '-')
-        return many(number(option(argc, argv, "--from"), fresh_seed()), number(option(argc, argv, "--seeds"), 100),
-                    (double)number(option(argc, argv, "--seconds"), 0));
+        return watched(argc, argv);
     for (int i = 1; i < argc; i++)
         status |= one(number(argv[i], 1));
     return status;
