@@ -291,35 +291,33 @@ sim_cluster_kill_taskmanager(sim_cluster *c, uint32_t index)
     tm->up_ms = sim_on->now_ms + sim_between(20, UP_AGAIN_MS);
 }
 
-static bool
+static void
 tm_step(sim_cluster *c, uint32_t index)
 {
     sim_taskmanager *tm = &c->taskmanagers[index];
     if (tm->tm == NULL && tm->up_ms <= sim_on->now_ms)
         tm_start(c, index);
     if (tm->tm == NULL || tm->actor.paused_until_ms > sim_on->now_ms)
-        return false;
+        return;
     sim_actor *before = sim_enter(&tm->actor);
     slu_taskmanager_step(tm->tm);
     (void)sim_enter(before);
     if (tm->actor.ghost || slu_taskmanager_refused(tm->tm) != NULL)
         sim_cluster_kill_taskmanager(c, index);
-    return false;
 }
 
-static bool
+static void
 jm_step(sim_cluster *c)
 {
     if (c->jm == NULL && c->jm_up_ms <= sim_on->now_ms)
         jm_start(c);
     if (c->jm == NULL || c->jm_actor.paused_until_ms > sim_on->now_ms)
-        return false;
+        return;
     sim_actor *before = sim_enter(&c->jm_actor);
     slu_jobmanager_step(c->jm);
     (void)sim_enter(before);
     if (c->jm_actor.ghost)
         sim_cluster_kill_jobmanager(c);
-    return false;
 }
 
 /* ---- Hosts */
@@ -399,7 +397,10 @@ sim_cluster_step(sim_cluster *c)
         order[k] = kept;
     }
     for (uint32_t i = 0; i <= SIM_TASKMANAGERS; i++)
-        did = (order[i] == SIM_TASKMANAGERS ? jm_step(c) : tm_step(c, order[i])) || did;
+        if (order[i] == SIM_TASKMANAGERS)
+            jm_step(c);
+        else
+            tm_step(c, order[i]);
     const uint32_t first = (uint32_t)sim_between(0, SIM_WORKERS_MAX - 1);
     for (uint32_t i = 0; i < SIM_WORKERS_MAX; i++)
         did = worker_step(c, &c->workers[(first + i) % SIM_WORKERS_MAX]) || did;

@@ -67,7 +67,7 @@ struct sim_cluster {
 void sim_cluster_open(sim_cluster *cluster);
 void sim_cluster_close(sim_cluster *cluster);
 
-/* A step of every process that is there and not paused, in an order of the dice; starts who is due. True: somebody did something. */
+/* A step of every process that is there and not paused, in an order of the dice; starts who is due. True: a worker did something. */
 bool sim_cluster_step(sim_cluster *cluster);
 int64_t sim_cluster_next_ms(const sim_cluster *cluster);
 

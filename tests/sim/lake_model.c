@@ -20,7 +20,6 @@ struct lake_model {
     lake_file *files;
     uint64_t numbers;
     uint32_t fault_ppm;
-    uint32_t repeats;
 };
 
 lake_model *
@@ -82,10 +81,8 @@ commit(lake_model *model, uint32_t subtask, int64_t checkpoint, uint64_t number,
     }
     if (file == NULL)
         return slu_error_set(err, SLU_CONFLICT, "there is no file %llu", (unsigned long long)number);
-    if (file->visible) {
-        model->repeats++;
+    if (file->visible)
         return SLU_OK;
-    }
     if (newer)
         return slu_error_set(err, SLU_CONFLICT, "a newer commit of subtask %u is there", subtask);
     file->visible = true;
@@ -111,10 +108,4 @@ lake_model_rows(const lake_model *model, void (*each)(void *context, const fluss
     for (const lake_file *file = model->files; file != NULL; file = file->next)
         for (size_t i = 0; file->visible && i < file->count; i++)
             each(context, &file->rows[i]);
-}
-
-uint32_t
-lake_model_repeats(const lake_model *model)
-{
-    return model->repeats;
 }

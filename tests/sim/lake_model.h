@@ -1,9 +1,8 @@
 /*
- * lake_model.h: a lake table: data files that are there or not, and a chain of commits, each atomic and each with an identity.
+ * lake_model.h: a lake table: data files that are there or not, and commits, each atomic and each of one file.
  *
- * Fence    a commit names who it is (operator, subtask, checkpoint). One that is in the table already changes nothing and is a success:
- *          who asks after a lost answer, or again after a restart, finds out. A commit of a file that is not there, or for a number
- *          below the newest of its subtask, is refused.
+ * Fence    one whose file is in the table already changes nothing and is a success: who asks after a lost answer, or again after a
+ *          restart, finds out. A commit of a file that is not there, or for a checkpoint below the newest of its subtask, is refused.
  * Shape    done at once, and the answer may be lost (SLU_IO) whether it was done or not.
  * Threads  one.
  */
@@ -28,6 +27,5 @@ slu_status lake_model_commit(lake_model *model, uint32_t host, uint32_t subtask,
 
 /* Each visible row. */
 void lake_model_rows(const lake_model *model, void (*each)(void *context, const fluss_row *row), void *context);
-uint32_t lake_model_repeats(const lake_model *model); /* commits that were in the table already */
 
 #endif

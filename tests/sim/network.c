@@ -98,7 +98,7 @@ static void
 event_send(sim_connection *connection, uint32_t end, sim_event *event)
 {
     const sim_network *network = connection->ends[end]->network;
-    const int64_t delay = sim_network_delay(network, connection->hosts[0], connection->hosts[1]);
+    const int64_t delay = sim_between(0, connection->hosts[0] == connection->hosts[1] ? 1 : network->delay_ms);
     const bool held = sim_network_is_split(network, connection->hosts[0], connection->hosts[1]) || connection->last_ms[end] == HELD;
     event->at_ms = held ? HELD : sim_on->now_ms + delay;
     event->at_ms = event->at_ms < connection->last_ms[end] ? connection->last_ms[end] : event->at_ms;
@@ -371,12 +371,6 @@ void
 sim_network_set_delay(sim_network *network, int64_t most_ms)
 {
     network->delay_ms = most_ms;
-}
-
-int64_t
-sim_network_delay(const sim_network *network, uint32_t a, uint32_t b)
-{
-    return sim_between(0, a == b ? 1 : network->delay_ms);
 }
 
 bool

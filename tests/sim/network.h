@@ -28,7 +28,6 @@ void sim_network_set_delay(sim_network *network, int64_t most_ms);
 void sim_network_split(sim_network *network, uint32_t a, uint32_t b);
 void sim_network_heal(sim_network *network); /* all of it */
 bool sim_network_is_split(const sim_network *network, uint32_t a, uint32_t b);
-int64_t sim_network_delay(const sim_network *network, uint32_t a, uint32_t b);
 void sim_network_cut(sim_network *network, uint64_t nth); /* a connection, counted round */
 
 /* Links that are open: none when every process is gone. */
