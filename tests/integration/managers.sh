@@ -11,12 +11,14 @@ jobmanager_start() {
     pids[jobmanager]=$!
     for _ in $(seq 200); do grep -q 'ready at' "$work/jobmanager.log" && break; sleep 0.05; done
     listen=$(sed -n 's/^jobmanager: ready at //p' "$work/jobmanager.log")
-    [ -n "$listen" ] || { cat "$work/jobmanager.log"; exit 1; }
+    [ -n "$listen" ] || { echo "no job manager: $(cat "$work/jobmanager.log")"; exit 1; }
     export SLUICE_JOBMANAGER=$listen
 }
+# False: it had died by itself.
 jobmanager_kill() {
-    kill -9 "${pids[jobmanager]}"
+    kill -9 "${pids[jobmanager]}" || return
     wait "${pids[jobmanager]}" 2>/dev/null
+    return 0
 }
 # taskmanager_start NAME SLOTS
 taskmanager_start() {
@@ -62,6 +64,6 @@ refused() {
 # calm_rows ROWS: $work/expected, of a run that nobody disturbs.
 calm_rows() {
     job "$work/calm" 0 calm "$1" >"$work/calm.yaml"
-    "$sluice" run --local "$work/calm.yaml" >"$work/out" 2>&1 || { cat "$work/out"; exit 1; }
+    "$sluice" run --local "$work/calm.yaml" >"$work/out" 2>&1 || { echo "calm run: exit $?: $(cat "$work/out")"; exit 1; }
     rows "$work/calm" >"$work/expected"
 }
