@@ -22,4 +22,9 @@ done < <("$sluice" --help | sed -n 's/^  \([a-z]\+\( [a-z-]\+\)\?\)  *.*/\1/p')
 [ $count -ge 30 ] || { echo "only $count verbs were found in --help"; failed=1; }
 for group in plugins tables lake; do check "$sluice" $group --help; done
 check "$dev" interop --help
+check "$dev" soak --help
+# Said before anything is built.
+for wrong in ten 0 -1; do
+    [ "$("$dev" soak "$wrong" 2>&1)" = "dev: soak takes a number of minutes, not $wrong" ] || { echo "dev soak $wrong was not refused"; failed=1; }
+done
 exit $failed
