@@ -34,8 +34,11 @@ def strike(stack, kind, which, away):
     """Kills, and brings back what does not come back by itself. True: there was somebody to kill."""
     if kind == "worker":
         workers = stack.workers_wait()
-        if workers:
-            os.kill(workers[int(which * len(workers))], signal.SIGKILL)
+        try:
+            if workers:
+                os.kill(workers[int(which * len(workers))], signal.SIGKILL)
+        except ProcessLookupError:  # its attempt ended meanwhile
+            return False
         return bool(workers)
     taskmanagers = stack.names[2:]
     victims = {"taskmanager": [taskmanagers[int(which * len(taskmanagers))]], "all": stack.names}.get(kind, [kind])
