@@ -77,12 +77,6 @@ store(slu_jobmanager *jm, const job *j, const rules_change *c, slu_error *err)
 
 /* ---- What there is ----------------------------------------------------------------------------------------------------------- */
 
-typedef struct newest {
-    job *j;
-    int64_t version; /* of all there are */
-    bool due;        /* there is one to be applied; the oldest of them stands in j->rules */
-} newest;
-
 static slu_status
 change_new(job *j, const char *operator_id, int64_t version, slu_view rules, slu_error *err)
 {
@@ -102,15 +96,15 @@ change_new(job *j, const char *operator_id, int64_t version, slu_view rules, slu
     return status;
 }
 
+/* The oldest of those that are to be applied is what stays: they come newest first. */
 static slu_status
 record_take(void *context, const slu_rules_record *record, slu_error *err)
 {
-    newest *n = context;
-    n->version = SLU_MAX(n->version, record->version);
-    if (record->checkpoint >= 0 && record->checkpoint <= n->j->completed)
+    job *j = context;
+    if (record->checkpoint >= 0 && record->checkpoint <= j->completed)
         return SLU_OK;
-    SLU_TRY(change_new(n->j, record->operator_id, record->version, record->rules, err));
-    n->j->rules->stored = true;
+    SLU_TRY(change_new(j, record->operator_id, record->version, record->rules, err));
+    j->rules->stored = true;
     return SLU_OK;
 }
 
@@ -118,8 +112,7 @@ void
 rules_take_up(slu_jobmanager *jm, job *j)
 {
     slu_error err = {0};
-    newest n = {.j = j};
-    if (j->rules == NULL && slu_jobstore_rules(jm->spec.store, j->id, record_take, &n, &err) != SLU_OK)
+    if (j->rules == NULL && slu_jobstore_rules(jm->spec.store, j->id, record_take, j, &err) != SLU_OK)
         slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
 }
 
