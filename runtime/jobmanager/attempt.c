@@ -93,7 +93,7 @@ look_done(slu_jobmanager *jm, job *j, errand *e)
     submit_answer(jm, j, e->status == SLU_OK ? NULL : &e->error);
 }
 
-/* AGAIN: the store was asked. */
+/* AGAIN: the store was asked. What it refused is told whether there are slots or not. */
 static slu_status
 attempt_look(slu_jobmanager *jm, job *j, slu_error *err)
 {
@@ -107,19 +107,23 @@ attempt_look(slu_jobmanager *jm, job *j, slu_error *err)
         j->look.state = LOOK_UNDER_WAY;
         errand_do(jm, j, e);
     }
-    return j->look.state == LOOK_DONE ? SLU_OK : SLU_AGAIN;
+    if (j->look.state != LOOK_DONE)
+        return SLU_AGAIN;
+    if (j->look.status == SLU_OK)
+        return SLU_OK;
+    j->look.state = LOOK_NONE;
+    if (err != NULL)
+        *err = j->look.error;
+    return j->look.status;
 }
 
 static slu_status
 restore_find(slu_jobmanager *jm, job *j, slu_manifest **out, slu_error *err)
 {
     SLU_TRY(attempt_look(jm, j, err));
-    const slu_status status = j->look.status;
     j->look.state = LOOK_NONE;
     *out = slu_take(&j->look.manifest);
-    if (status != SLU_OK && err != NULL)
-        *err = j->look.error;
-    return status;
+    return SLU_OK;
 }
 
 typedef struct newest_whole {

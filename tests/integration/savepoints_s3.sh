@@ -118,6 +118,16 @@ last=$(sed -n 's/^Savepoint completed. Path: //p' "$work/out")
 job "$work/moved" 0 moved-on >"$work/on.yaml"
 "$sluice" run -d -s s3://bucket/mine/nothing "$work/on.yaml" >"$work/out" 2>&1 && fail "begun from a savepoint that is not there"
 grep -q 'restore from s3://bucket/mine/nothing' "$work/out" || fail "run -d -s: $(cat "$work/out")"
+# A store that is away when a job is submitted refuses it, whether there are slots for it or not: nobody tries it later.
+say mood 503
+for slots in 2 5; do
+    job "$work/moved" 0 "away-$slots" >"$work/away.yaml"
+    "$sluice" run -d -p $slots -s "$last" "$work/away.yaml" >"$work/out" 2>&1 && fail "begun from a store that is away"
+    grep -q 503 "$work/out" || fail "run -d -s, the store away: $(cat "$work/out")"
+    for _ in $(seq 10); do "$sluice" list -a | grep -q "away-$slots .*FAILED" && break; sleep 0.1; done
+    "$sluice" list -a | grep -q "away-$slots .*FAILED" || fail "refused, and not over: $("$sluice" list -a)"
+done
+say mood 0
 timeout 60 "$sluice" run -p 3 -s "$last" "$work/on.yaml" >"$work/out" 2>&1 || fail "run -s: $(cat "$work/out")"
 on=$(sed -n 's/.*submitted with JobID //p' "$work/out")
 rows "$work/moved" >"$work/got"
