@@ -131,7 +131,6 @@ typedef struct newest_whole {
     int64_t forgotten;
 } newest_whole;
 
-/* The newest checkpoint that the store knows to be whole; the newest one there is never dropped. */
 static slu_status
 checkpoint_whole(void *context, const slu_checkpoint_record *record, slu_error *err)
 {
@@ -143,23 +142,32 @@ checkpoint_whole(void *context, const slu_checkpoint_record *record, slu_error *
     return SLU_OK;
 }
 
-/* Begun anew, or from an older one, the job would write again what its sinks have committed. END: it had finished, and the last job
- * manager died while it forgot the checkpoints. */
+/* The newest checkpoint that the store knows to be whole (-1: none); the newest one there is never dropped. END: the job had finished, and
+ * the last job manager died while it forgot the checkpoints. */
 static slu_status
-restore_check(slu_jobmanager *jm, job *j, slu_error *err)
+whole_find(slu_jobmanager *jm, job *j, int64_t *out, slu_error *err)
 {
     newest_whole whole = {.checkpoint = -1, .forgotten = -1};
     SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, checkpoint_whole, &whole, err));
-    if (whole.forgotten >= 0) {
-        j->completed = whole.forgotten;
-        return SLU_END;
-    }
-    if (whole.checkpoint < 0 || (j->own && j->completed >= whole.checkpoint))
+    *out = whole.checkpoint;
+    if (whole.forgotten < 0)
+        return SLU_OK;
+    j->completed = whole.forgotten;
+    return SLU_END;
+}
+
+/* Begun anew, or from an older one, the job would write again what its sinks have committed. END: as whole_find. */
+static slu_status
+restore_check(slu_jobmanager *jm, job *j, slu_error *err)
+{
+    int64_t whole;
+    SLU_TRY(whole_find(jm, j, &whole, err));
+    if (whole < 0 || (j->own && j->completed >= whole))
         return SLU_OK;
     return slu_error_set(err, SLU_NOTFOUND,
                          "checkpoint %" PRId64
                          " is gone from %s: run the job again from a checkpoint that is there, or without one",
-                         whole.checkpoint, attempt_checkpoint_dir(jm, j));
+                         whole, attempt_checkpoint_dir(jm, j));
 }
 
 static slu_status
@@ -321,18 +329,14 @@ members_take_up(slu_jobmanager *jm, job *j, const slu_message *placed, slu_error
     return SLU_OK;
 }
 
-/* The same from what the store of jobs knows: the attempt runs on, whether its checkpoints can be reached now or not. END: as restore_check. */
+/* The same from what the store of jobs knows: the attempt runs on, whether its checkpoints can be reached now or not. END: as whole_find. */
 static slu_status
 attempt_remember(slu_jobmanager *jm, job *j, const slu_message *placed, slu_error *err)
 {
-    newest_whole whole = {.checkpoint = -1, .forgotten = -1};
-    SLU_TRY(slu_jobstore_checkpoints(jm->spec.store, j->id, SLU_JOBSTORE_HISTORY, checkpoint_whole, &whole, err));
-    if (whole.forgotten >= 0) {
-        j->completed = whole.forgotten;
-        return SLU_END;
-    }
-    j->own = whole.checkpoint >= 0;
-    j->completed = j->own ? whole.checkpoint : placed->checkpoint;
+    int64_t whole;
+    SLU_TRY(whole_find(jm, j, &whole, err));
+    j->own = whole >= 0;
+    j->completed = j->own ? whole : placed->checkpoint;
     (void)snprintf(j->restored, sizeof j->restored, "%s", placed->restore);
     return SLU_OK;
 }

@@ -342,14 +342,12 @@ peer_silent(slu_jobmanager *jm, peer *silent)
 
 /* A worker that reads a large state back says nothing meanwhile: as long as its task manager is heard it has the time of a deployment. */
 static int64_t
-patience_ms(const slu_jobmanager *jm, const peer *p)
+patience_ms(slu_jobmanager *jm, const peer *p)
 {
     const job *j = p->job;
     if (j == NULL || j->attempt_id != p->attempt_id || j->ending || !j->begun)
         return jm->spec.timeout_ms;
-    const node *n = jm->nodes;
-    while (n != NULL && strcmp(n->id, j->members[p->worker].node) != 0)
-        n = n->next;
+    const node *n = node_find(jm, j->members[p->worker].node);
     bool begins = false;
     for (uint32_t t = 0; t < j->layout->task_count; t++)
         begins = begins || (j->placement[t] == p->worker && j->tasks[t] == TASK_DEPLOYING);
