@@ -4,15 +4,23 @@
 #include <inttypes.h>
 
 static void
+directory_of(const slu_jobmanager *jm, const job *j, int64_t checkpoint, char out[SLU_PATH_BYTES_MAX])
+{
+    SLU_AUTO(slu_buf_fini) slu_buf path = {0};
+    slu_buf_init(&path, SLU_PATH_BYTES_MAX);
+    slu_checkpoint_path(&path, attempt_checkpoint_dir(jm, j), j->id, checkpoint);
+    (void)snprintf(out, SLU_PATH_BYTES_MAX, "%s", slu_buf_cstr(&path));
+}
+
+static void
 checkpoint_note(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *state, int64_t bytes, const char *text)
 {
     slu_error err = {0};
-    slu_buf path;
-    slu_buf_init(&path, SLU_PATH_BYTES_MAX);
-    slu_checkpoint_path(&path, attempt_checkpoint_dir(jm, j), j->id, checkpoint);
+    char path[SLU_PATH_BYTES_MAX];
+    directory_of(jm, j, checkpoint, path);
     const slu_checkpoint_record record = {.checkpoint = checkpoint,
                                           .state = state,
-                                          .path = slu_buf_cstr(&path),
+                                          .path = path,
                                           .text = text,
                                           .trigger_ms = j->trigger_wall_ms,
                                           .duration_ms = jm_now(jm) - j->trigger_ms,
@@ -21,8 +29,7 @@ checkpoint_note(slu_jobmanager *jm, job *j, int64_t checkpoint, const char *stat
     if (slu_jobstore_put_checkpoint(jm->spec.store, j->id, &record, &err) != SLU_OK)
         slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
     if (strcmp(state, "COMPLETED") == 0)
-        (void)snprintf(j->path, sizeof j->path, "%s", slu_buf_cstr(&path));
-    slu_buf_fini(&path);
+        (void)snprintf(j->path, sizeof j->path, "%s", path);
 }
 
 /* What one task's file holds, for the manifest. */
@@ -73,36 +80,26 @@ manifest_fill(slu_jobmanager *jm, const job *j, const slu_action *action, slu_ma
 }
 
 static void
-directory_of(const errand *e, char out[SLU_PATH_BYTES_MAX])
-{
-    (void)snprintf(out, SLU_PATH_BYTES_MAX, "%.4000s/%s/chk-%" PRId64, e->dir, e->job_id, e->checkpoint);
-}
-
-static void
 finalize_run(errand *e)
 {
-    char directory[SLU_PATH_BYTES_MAX];
-    directory_of(e, directory);
     if (e->status == SLU_OK)
-        e->status = slu_place_make_dir(e->stores, directory, &e->error);
+        e->status = slu_place_make_dir(e->stores, e->place, &e->error);
     if (e->status == SLU_OK)
-        e->status = slu_manifest_put(e->stores, slu_buf_view(&e->data), e->checkpoint, directory, true, &e->error);
+        e->status = slu_manifest_put(e->stores, slu_buf_view(&e->data), e->checkpoint, e->place, true, &e->error);
 }
 
 static void
 finalize_done(slu_jobmanager *jm, job *j, errand *e)
 {
-    char directory[SLU_PATH_BYTES_MAX];
     const bool whole = e->status == SLU_OK;
     const bool present = !j->ending && j->coordinator != NULL && j->attempt_id == e->attempt_id;
-    directory_of(e, directory);
     if (e->status == SLU_CONFLICT && present) /* we are the zombie */
         job_fail(jm, j, true, "checkpoint %" PRId64 " was made whole by another job manager: %s", e->checkpoint, e->error.message);
     checkpoint_note(jm, j, e->checkpoint, whole ? "COMPLETED" : "FAILED", e->bytes, whole ? "" : e->error.message);
     if (!present || j->coordinator == NULL)
         return;
     if (whole)
-        savepoints_whole(jm, j, e->checkpoint, directory, e->bytes);
+        savepoints_whole(jm, j, e->checkpoint, e->place, e->bytes);
     if (whole)
         rules_whole(jm, j, e->checkpoint);
     if (e->final || !savepoints_stop_writes(j, e->checkpoint)) /* else it is said when the savepoint is there, or is not */
@@ -122,6 +119,7 @@ finalize(slu_jobmanager *jm, job *j, const slu_action *action)
     }
     e->checkpoint = action->checkpoint;
     e->final = action->final;
+    directory_of(jm, j, action->checkpoint, e->place);
     slu_arena_init(&manifest.arena, SLU_MANIFEST_BYTES_MAX);
     slu_buf_init(&e->data, SLU_MANIFEST_BYTES_MAX);
     e->status = manifest_fill(jm, j, action, &manifest, &e->bytes, &e->error);

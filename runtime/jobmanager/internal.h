@@ -98,7 +98,7 @@ struct errand {
     char job_id[ID_BYTES];
     uint64_t attempt_id;
     char dir[SLU_PATH_BYTES_MAX];   /* of the job's checkpoints */
-    char place[SLU_PATH_BYTES_MAX]; /* what it is about, if it is another place; "": it is not */
+    char place[SLU_PATH_BYTES_MAX]; /* what it is about, where that is more than a place in `dir`; "": it is not */
     int64_t checkpoint;
     bool final;
     int64_t bytes;
