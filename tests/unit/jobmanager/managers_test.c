@@ -10,6 +10,7 @@
 #include "control/message.h"
 #include "jobmanager/jobmanager.h"
 #include "link/memory.h"
+#include "memory_store.h"
 #include "plan/graph.h"
 #include "taskmanager/taskmanager.h"
 
@@ -245,6 +246,7 @@ jm_open(world *w)
     const slu_jobmanager_spec spec = {.env = &w->fake.env,
                                       .listener = w->listener,
                                       .store = w->store,
+                                      .stores = &memory_stores,
                                       .checkpoint_dir = w->dir,
                                       .boot = "boot",
                                       .build = "test",
@@ -373,7 +375,8 @@ ask(world *w, slu_message message)
     return &w->answer;
 }
 
-static uint32_t same_failures; /* of the next graph */
+static uint32_t same_failures;     /* of the next graph */
+static const char *checkpoint_dir; /* of the next graph; NULL: the job manager's own */
 
 /* Two sources, a hash edge, two sinks. The graph's strings live in its arena. */
 static void
@@ -389,6 +392,8 @@ graph_encode(int64_t interval_ms, slu_buf *out)
     graph->parallelism = 2;
     graph->checkpoint.interval_ms = interval_ms;
     graph->checkpoint.timeout_ms = 60000;
+    if (checkpoint_dir != NULL)
+        graph->checkpoint.dir = checkpoint_dir;
     graph->restart.delay_ms = 1000;
     graph->restart.same_max = same_failures;
     graph->operators = slu_arena_array(&graph->arena, 2, sizeof *graph->operators);
@@ -885,6 +890,47 @@ the_next_job_manager_takes_the_job_up(void **state)
     world_close(&w);
 }
 
+/* The clock is false, but the threads that ask a store are not. */
+static void
+run_until_complete(world *w, int64_t checkpoint)
+{
+    for (int i = 0; i < 2000 && (alive(w) < 2 || living(w, 0)->last_complete < checkpoint); i++) {
+        run(w, 10);
+        (void)usleep(1000);
+    }
+    assert_true(living(w, 0)->last_complete >= checkpoint);
+}
+
+/* It had finished, and its checkpoints were noted as forgotten: whether they are gone from the store or not, nothing is begun again. */
+static void
+the_next_job_manager_knows_a_forgotten_job_as_finished(void **state)
+{
+    world w;
+    char job[33];
+    slu_error err = {0};
+    world_open(&w);
+    checkpoint_dir = "memory://here/checkpoints";
+    submit(&w, job);
+    checkpoint_dir = NULL;
+    run_until_complete(&w, 2);
+    const int64_t newest = living(&w, 0)->last_complete;
+    jm_close(&w);
+    assert_true(memory_count(job) > 0);
+    CHECK_OK(slu_jobstore_open(w.db, &w.store, &err));
+    CHECK_OK(slu_jobstore_forget_checkpoints(w.store, job, newest, &err));
+    slu_jobstore_close(&w.store);
+    jm_open(&w);
+    run(&w, 500);
+    CHECK_TEXT(state_of(&w, job), "FINISHED");
+    for (int i = 0; i < 2000 && memory_count(job) > 0; i++) {
+        run(&w, 10);
+        (void)usleep(1000);
+    }
+    assert_int_equal(memory_count(job), 0);
+    assert_int_equal(alive(&w), 0);
+    world_close(&w);
+}
+
 /* A stop whose end the next job manager sees: its checkpoint is what the user goes on from, and its place is known for ever. */
 static void
 the_next_job_manager_keeps_what_a_stop_left(void **state)
@@ -1123,6 +1169,7 @@ main(void)
         cmocka_unit_test(the_next_job_manager_says_that_a_stop_is_whole),
         cmocka_unit_test(waits_are_answered_at_the_end),
         cmocka_unit_test(the_next_job_manager_takes_the_job_up),
+        cmocka_unit_test(the_next_job_manager_knows_a_forgotten_job_as_finished),
         cmocka_unit_test(the_next_job_manager_keeps_what_a_stop_left),
         cmocka_unit_test(a_stop_whose_attempt_dies_is_taken_back),
         cmocka_unit_test(a_rescaled_job_keeps_its_new_plan),
