@@ -35,9 +35,12 @@ static const char schema[] =
     "PRAGMA user_version=1;";
 
 /* Tables that came later: apart, so that a store of before them stays readable. */
-static const char schema_later[] = "CREATE TABLE IF NOT EXISTS going(job TEXT PRIMARY KEY, stopping INTEGER NOT NULL, stop_after "
-                                   "INTEGER NOT NULL, restart BLOB NOT NULL);"
-                                   "CREATE TABLE IF NOT EXISTS draining(node TEXT PRIMARY KEY);";
+static const char schema_later[] =
+    "CREATE TABLE IF NOT EXISTS going(job TEXT PRIMARY KEY, stopping INTEGER NOT NULL, stop_after "
+    "INTEGER NOT NULL, restart BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS draining(node TEXT PRIMARY KEY);"
+    "CREATE TABLE IF NOT EXISTS rules(job TEXT NOT NULL, version INTEGER NOT NULL, operator TEXT NOT NULL,"
+    " checkpoint INTEGER NOT NULL, created_ms INTEGER NOT NULL, rules BLOB NOT NULL, PRIMARY KEY(job, version));";
 
 static slu_status
 failed(const slu_jobstore *store, int code, const char *what, slu_error *err)
@@ -160,10 +163,6 @@ set_up(slu_jobstore *store, const char *path, slu_error *err)
         SLU_TRY(run(store, "COMMIT", err));
     }
     SLU_TRY(run(store, schema_later, err));
-    SLU_TRY(run(store,
-                "CREATE TABLE IF NOT EXISTS rules(job TEXT NOT NULL, version INTEGER NOT NULL, operator TEXT NOT NULL,"
-                " checkpoint INTEGER NOT NULL, created_ms INTEGER NOT NULL, rules BLOB NOT NULL, PRIMARY KEY(job, version))",
-                err));
     return cluster_load(store, err);
 }
 
@@ -346,6 +345,7 @@ slu_status
 slu_jobstore_set_draining(slu_jobstore *store, const char *node, bool draining, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
+    SLU_TRY(durable(store, true, err));
     SLU_TRY(prepare(store, draining ? "INSERT OR IGNORE INTO draining VALUES(?)" : "DELETE FROM draining WHERE node=?", &s, err));
     bind_text(s, 1, node);
     return finish(store, s, node, err);
@@ -381,6 +381,7 @@ slu_status
 slu_jobstore_put_rules(slu_jobstore *store, const char *job, const slu_rules_record *rules, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
+    SLU_TRY(durable(store, true, err));
     SLU_TRY(prepare(store, "INSERT OR REPLACE INTO rules VALUES(?,?,?,?,?,?)", &s, err));
     bind_text(s, 1, job);
     sqlite3_bind_int64(s, 2, rules->version);
@@ -396,6 +397,7 @@ slu_status
 slu_jobstore_remove_rules(slu_jobstore *store, const char *job, int64_t version, slu_error *err)
 {
     sqlite3_stmt *s = NULL;
+    SLU_TRY(durable(store, true, err));
     SLU_TRY(prepare(store, "DELETE FROM rules WHERE job=? AND version=?", &s, err));
     bind_text(s, 1, job);
     sqlite3_bind_int64(s, 2, version);

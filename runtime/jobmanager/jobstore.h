@@ -2,8 +2,8 @@
  * jobstore.h: what a job manager must know again after it was killed: jobs, attempts, checkpoints. One SQLite file (WAL).
  *
  * Shape    job(id, name, submit, state, ...), attempt(job, number, ...), checkpoint(job, id, ...), rules(job, version, ...). A write is
- *          durable against a kill when it returns; jobs and attempts also against a power loss, which may take the last records of checkpoints (their
- *          manifests tell).
+ *          durable against a kill when it returns; jobs, attempts, rules and drains also against a power loss, which may take the last
+ *          records of checkpoints (their manifests tell).
  * Threads  owner.
  * Limits   the newest SLU_JOBSTORE_HISTORY attempts and checkpoints of a job are kept.
  * Errors   IO with SQLite's words; UNSUPPORTED: a file of a newer format; CONFLICT: another job manager has it open.

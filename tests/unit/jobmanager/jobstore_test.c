@@ -110,11 +110,101 @@ history_ends(void **state)
     slu_jobstore_close(&store);
 }
 
+static slu_status
+take_going(void *context, const slu_job_record *job, slu_error *error)
+{
+    int *seen = context;
+    assert_int_equal(job->stopping, SLU_JOB_STOPPING | SLU_JOB_DRAINING);
+    assert_int_equal(job->stop_after, 7);
+    assert_true(slu_view_is(job->restart, "counted"));
+    ++*seen;
+    return SLU_OK;
+}
+
+/* Newest first: 3 waits, 2 is in force. */
+static slu_status
+take_rules(void *context, const slu_rules_record *rules, slu_error *error)
+{
+    int *seen = context;
+    assert_int_equal(rules->version, 3 - *seen);
+    assert_int_equal(rules->checkpoint, *seen == 0 ? -1 : 5);
+    CHECK_TEXT(rules->operator_id, "frauds");
+    assert_true(slu_view_is(rules->rules, *seen == 0 ? "third" : "second"));
+    ++*seen;
+    return SLU_OK;
+}
+
+static slu_status
+take_forgotten(void *context, const slu_checkpoint_record *checkpoint, slu_error *error)
+{
+    int *seen = context;
+    assert_int_equal(checkpoint->forgotten, checkpoint->checkpoint == 8);
+    assert_int_equal(checkpoint->dropped, checkpoint->checkpoint != 6);
+    ++*seen;
+    return SLU_OK;
+}
+
+/* A stop, a drain, rules, the end: what the next job manager has to know of them. */
+static void
+what_was_asked_for_survives(void **state)
+{
+    char dir[] = "/tmp/slu-jobstore-XXXXXX";
+    char path[64];
+    slu_jobstore *store = NULL;
+    int seen = 0;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof path, "%s/jobs.sqlite", dir);
+    slu_job_record job = {.id = "j", .name = "name", .state = "CREATED", .failure = "", .submit = slu_view_of_text("submit")};
+    CHECK_OK(slu_jobstore_open(path, &store, &err));
+    CHECK_OK(slu_jobstore_add_job(store, &job, &err));
+    job.stopping = SLU_JOB_STOPPING | SLU_JOB_DRAINING;
+    job.stop_after = 7;
+    job.restart = slu_view_of_text("counted");
+    CHECK_OK(slu_jobstore_update_job(store, &job, &err));
+    for (int64_t i = 6; i <= 8; i++)
+        CHECK_OK(slu_jobstore_put_checkpoint(
+            store, "j", &(slu_checkpoint_record){.checkpoint = i, .state = "COMPLETED", .path = "p", .text = ""}, &err));
+    CHECK_OK(slu_jobstore_drop_checkpoint(store, "j", 7, &err));
+    slu_rules_record rules = {.operator_id = "frauds", .version = 2, .checkpoint = -1, .rules = slu_view_of_text("second")};
+    CHECK_OK(slu_jobstore_put_rules(store, "j", &rules, &err));
+    rules.checkpoint = 5; /* the same one, in force by now */
+    CHECK_OK(slu_jobstore_put_rules(store, "j", &rules, &err));
+    rules = (slu_rules_record){.operator_id = "frauds", .version = 3, .checkpoint = -1, .rules = slu_view_of_text("third")};
+    CHECK_OK(slu_jobstore_put_rules(store, "j", &rules, &err));
+    rules.version = 4;
+    CHECK_OK(slu_jobstore_put_rules(store, "j", &rules, &err));
+    CHECK_OK(slu_jobstore_remove_rules(store, "j", 4, &err));
+    CHECK_OK(slu_jobstore_set_draining(store, "first", true, &err));
+    CHECK_OK(slu_jobstore_set_draining(store, "second", true, &err));
+    CHECK_OK(slu_jobstore_set_draining(store, "second", false, &err));
+    CHECK_OK(slu_jobstore_forget_checkpoints(store, "j", 8, &err));
+    CHECK_STATUS(slu_jobstore_forget_checkpoints(store, "j", 9, &err), SLU_NOTFOUND);
+    slu_jobstore_close(&store);
+    CHECK_OK(slu_jobstore_open(path, &store, &err));
+    CHECK_OK(slu_jobstore_jobs(store, take_going, &seen, &err));
+    assert_int_equal(seen, 1);
+    seen = 0;
+    CHECK_OK(slu_jobstore_checkpoints(store, "j", 10, take_forgotten, &seen, &err));
+    assert_int_equal(seen, 3);
+    seen = 0;
+    CHECK_OK(slu_jobstore_rules(store, "j", take_rules, &seen, &err));
+    assert_int_equal(seen, 2);
+    assert_true(slu_jobstore_is_draining(store, "first"));
+    assert_false(slu_jobstore_is_draining(store, "second"));
+    CHECK_OK(slu_jobstore_remove_job(store, "j", &err));
+    seen = 0;
+    CHECK_OK(slu_jobstore_rules(store, "j", take_rules, &seen, &err));
+    assert_int_equal(seen, 0);
+    slu_jobstore_close(&store);
+    CHECK_OK(slu_dir_remove(dir, &err));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_survives),
+        cmocka_unit_test(what_was_asked_for_survives),
         cmocka_unit_test(history_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
