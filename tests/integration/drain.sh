@@ -9,7 +9,7 @@ calm_rows 200000
 
 jobmanager_start
 taskmanager_start first 3
-job "$work/moved" 20000 moved 200000 >"$work/moved.yaml"
+job "$work/moved" 20000 moved >"$work/moved.yaml"
 "$sluice" run -d "$work/moved.yaml" >"$work/out" 2>&1 || fail "run: $(cat "$work/out")"
 first_checkpoint moved
 

@@ -30,25 +30,10 @@ taskmanager_start() {
 workers() { cat "/proc/${pids[$1]}/task/${pids[$1]}/children" 2>/dev/null; }
 first_checkpoint() { for _ in $(seq 100); do "$sluice" checkpoints list "$1" 2>/dev/null | grep -q COMPLETED && break; sleep 0.1; done; }
 
-# job OUT RATE NAME ROWS
-job() {
-    cat <<END
-job: $3
-checkpoint: { interval: 300ms }
+. "$(dirname "${BASH_SOURCE[0]}")/fraud_files.sh"
+job_settings='checkpoint: { interval: 300ms }
 max-parallelism: 8
-restart: { delay: 50ms }
-operators:
-  - { id: rows, use: datagen, with: { kind: transactions, rows: $4, rate: $2, batch: 500, keys: 2000 } }
-  - id: frauds
-    use: fraud_filter
-    from: rows
-    partition: { hash: [accountId] }
-    with:
-      rules: [ { id: pair, sequence: [ "amount < 1000.00", "amount > 1000.00" ], within: 60s, time: createdAt, contiguity: strict } ]
-  - { id: out, use: file_sink, from: frauds, with: { path: $1, header: false } }
-END
-}
-rows() { find "$1" -name 'part*' -exec cat {} + 2>/dev/null | sort; }
+restart: { delay: 50ms }'
 # same_rows DIR: as in $work/expected.
 same_rows() {
     rows "$1" >"$work/got"
@@ -61,9 +46,10 @@ refused() {
     "$sluice" "$@" >"$work/out" 2>&1 && fail "$*: was not refused"
     grep -q "$words" "$work/out" || fail "$*: $(cat "$work/out")"
 }
-# calm_rows ROWS: $work/expected, of a run that nobody disturbs.
+# calm_rows ROWS: $work/expected, of a run that nobody disturbs. Later jobs have as many rows.
 calm_rows() {
-    job "$work/calm" 0 calm "$1" >"$work/calm.yaml"
+    job_rows=$1
+    job "$work/calm" 0 calm >"$work/calm.yaml"
     "$sluice" run --local "$work/calm.yaml" >"$work/out" 2>&1 || { echo "calm run: exit $?: $(cat "$work/out")"; exit 1; }
     rows "$work/calm" >"$work/expected"
 }

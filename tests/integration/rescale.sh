@@ -10,7 +10,7 @@ calm_rows 100000
 jobmanager_start
 taskmanager_start first 3
 taskmanager_start second 3
-job "$work/moved" 20000 moved 100000 >"$work/moved.yaml"
+job "$work/moved" 20000 moved >"$work/moved.yaml"
 "$sluice" run -d "$work/moved.yaml" >"$work/out" 2>&1 || fail "run: $(cat "$work/out")"
 first_checkpoint moved
 

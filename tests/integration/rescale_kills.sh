@@ -15,7 +15,7 @@ calm_rows 300000
 jobmanager_start
 taskmanager_start first 4
 taskmanager_start second 4
-job "$work/moved" 20000 moved 300000 >"$work/moved.yaml"
+job "$work/moved" 20000 moved >"$work/moved.yaml"
 "$sluice" run -d "$work/moved.yaml" >"$work/out" 2>&1 || fail "run: $(cat "$work/out")"
 first_checkpoint moved
 
