@@ -23,6 +23,7 @@
 
 #include "control/message.h"
 #include "jobmanager/jobstore.h"
+#include "plan/graph.h"
 #include "store/place.h"
 #include "link/link.h"
 
@@ -65,6 +66,9 @@ int64_t slu_jobmanager_deadline(const slu_jobmanager *jobmanager);
 
 /* A client's question, asked here: appends the encoded answer (FAILED included). Not for questions that are answered later. */
 SLU_CHECK slu_status slu_jobmanager_ask(slu_jobmanager *jobmanager, const slu_message *request, slu_buf *answer, slu_error *err);
+
+/* What a job was planned as, until the next step; NULL: no such job, or one that was over before this job manager began. */
+const slu_graph *slu_jobmanager_graph(const slu_jobmanager *jobmanager, const char *job);
 
 /* A savepoint whose outcome is asked for later (REST). */
 typedef struct slu_trigger {

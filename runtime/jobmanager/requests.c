@@ -450,6 +450,15 @@ client_message(slu_jobmanager *jm, peer *from, const slu_message *message, slu_v
         fail(jm, from->number, message->request, &err);
 }
 
+const slu_graph *
+slu_jobmanager_graph(const slu_jobmanager *jm, const char *id)
+{
+    const job *j = jm->jobs;
+    while (j != NULL && strcmp(j->id, id) != 0)
+        j = j->next;
+    return j == NULL ? NULL : j->graph;
+}
+
 slu_status
 slu_jobmanager_ask(slu_jobmanager *jm, const slu_message *request, slu_buf *answer, slu_error *err)
 {

@@ -301,9 +301,8 @@ settings_note(making *m)
 static uint32_t
 strategy_of(const char *name)
 {
-    static const char *const names[] = {"none", "fixed-delay", "exponential-delay", "failure-rate"};
     uint32_t strategy = 0;
-    while (strategy < SLU_RESTART_RATE && strcmp(names[strategy], name) != 0)
+    while (strategy < SLU_RESTART_RATE && strcmp(slu_restart_name(strategy), name) != 0)
         strategy++;
     return strategy;
 }

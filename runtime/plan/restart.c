@@ -76,6 +76,13 @@ slu_restart_next(slu_restart *restart, const slu_restart_settings *settings, con
     return true;
 }
 
+const char *
+slu_restart_name(uint32_t strategy)
+{
+    static const char *const names[] = {"none", "fixed-delay", "exponential-delay", "failure-rate"};
+    return strategy < SLU_COUNT_OF(names) ? names[strategy] : "";
+}
+
 /* ---- Over to another process */
 
 #define RESTART_VERSION 1u

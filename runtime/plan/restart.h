@@ -42,6 +42,9 @@ typedef struct slu_restart_failure {
 bool slu_restart_next(slu_restart *restart, const slu_restart_settings *settings, const slu_restart_failure *failure, char *why,
                       size_t why_bytes);
 
+/* As it is written in a descriptor. `strategy`: SLU_RESTART_. */
+const char *slu_restart_name(uint32_t strategy);
+
 /* Appends it, with times of the wall clock. `now_ms`: on the clock of slu_restart_failure. */
 void slu_restart_encode(const slu_restart *restart, int64_t now_ms, int64_t wall_ms, slu_buf *out);
 /* No bytes: the beginning. CORRUPT: *out is the beginning. */

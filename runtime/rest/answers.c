@@ -2,6 +2,7 @@
 #include "rest/answers.h"
 
 #include "base/sizes.h"
+#include "plan/restart.h"
 #include "rest/savepoints.h"
 
 #include <inttypes.h>
@@ -450,13 +451,30 @@ checkpoints(call *c)
     return body;
 }
 
-static json_t *
-checkpoints_config(const slu_message *d)
+/* Of a job whose graph is known; else they are left out. */
+static void
+checkpoints_settings(const slu_graph *graph, json_t *out)
 {
-    return json_pack("{s:s, s:I, s:i, s:i, s:i, s:{s:b, s:b}, s:s, s:s, s:b, s:i}", "mode", "exactly_once", "interval",
-                     (json_int_t)d->interval_ms, "timeout", 600000, "min_pause", 0, "max_concurrent", 1, "externalization",
-                     "enabled", 1, "delete_on_cancellation", 0, "state_backend", "HeapStateBackend", "checkpoint_storage",
-                     "FileSystemCheckpointStorage", "unaligned_checkpoints", 0, "tolerable_failed_checkpoints", 0);
+    const slu_checkpoint_settings *set = &graph->checkpoint;
+    json_object_set_new(out, "timeout", json_integer(set->timeout_ms));
+    json_object_set_new(out, "min_pause", json_integer(set->min_pause_ms));
+    json_object_set_new(out, "tolerable_failed_checkpoints", json_integer(set->tolerated_failures));
+    json_object_set_new(
+        out, "state_backend",
+        json_string(graph->state.backend == SLU_STATE_ROCKSDB ? "EmbeddedRocksDBStateBackend" : "HashMapStateBackend"));
+}
+
+static json_t *
+checkpoints_config(const call *c, const slu_message *d)
+{
+    const slu_graph *graph = slu_jobmanager_graph(c->request->jobmanager, d->job);
+    json_t *made =
+        json_pack("{s:s, s:I, s:i, s:{s:b, s:b}, s:s, s:b}", "mode", "exactly_once", "interval", (json_int_t)d->interval_ms,
+                  "max_concurrent", 1, "externalization", "enabled", 1, "delete_on_cancellation", 0, "checkpoint_storage",
+                  "FileSystemCheckpointStorage", "unaligned_checkpoints", 0);
+    if (graph != NULL)
+        checkpoints_settings(graph, made);
+    return made;
 }
 
 /* ---- Vertices -------------------------------------------------------------------------------------------------------------------- */
@@ -648,10 +666,12 @@ is(const call *c, uint32_t count, uint32_t at, const char *word)
 }
 
 static json_t *
-job_config(const slu_message *d)
+job_config(const call *c, const slu_message *d)
 {
-    return json_pack("{s:s, s:s, s:{s:s, s:s, s:I, s:b, s:{}}}", "jid", d->job, "name", d->name, "execution-config",
-                     "execution-mode", "PIPELINED", "restart-strategy", "exponential delay", "job-parallelism",
+    const slu_graph *graph = slu_jobmanager_graph(c->request->jobmanager, d->job);
+    return json_pack("{s:s, s:s, s:{s:s, s:s*, s:I, s:b, s:{}}}", "jid", d->job, "name", d->name, "execution-config",
+                     "execution-mode", "PIPELINED", "restart-strategy",
+                     graph == NULL ? NULL : slu_restart_name(graph->restart.strategy), "job-parallelism",
                      (json_int_t)d->parallelism, "object-reuse-mode", 1, "user-config");
 }
 
@@ -694,7 +714,7 @@ job_answer(call *c)
         else if (is(c, 3, 2, "plan"))
             body = json_pack("{s:o}", "plan", plan_json(d));
         else if (is(c, 3, 2, "config"))
-            body = job_config(d);
+            body = job_config(c, d);
         else if (is(c, 3, 2, "exceptions"))
             body = exceptions_json(d);
         else if (is(c, 3, 2, "accumulators"))
@@ -703,7 +723,7 @@ job_answer(call *c)
         else if (is(c, 3, 2, "metrics"))
             body = job_metrics(c, d);
         else if (is(c, 4, 3, "config") && strcmp(c->parts[2], "checkpoints") == 0)
-            body = checkpoints_config(d);
+            body = checkpoints_config(c, d);
         else if (c->part_count >= 4 && strcmp(c->parts[2], "vertices") == 0)
             body = vertex_answer(c, d, &measured.message);
     }

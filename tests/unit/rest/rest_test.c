@@ -47,6 +47,11 @@ graph_encode(slu_buf *out)
     graph->name = "a \"quoted\" job";
     graph->parallelism = 2;
     graph->checkpoint.interval_ms = 3000;
+    graph->checkpoint.timeout_ms = 7000;
+    graph->checkpoint.min_pause_ms = 40;
+    graph->checkpoint.tolerated_failures = 5;
+    graph->state.backend = SLU_STATE_ROCKSDB;
+    graph->restart.strategy = SLU_RESTART_RATE;
     graph->operators = slu_arena_array(&graph->arena, 2, sizeof *graph->operators);
     graph->operator_count = 2;
     graph->operators[0] = (slu_operator){.id = "source",
@@ -184,6 +189,14 @@ what_the_dashboard_reads(void **state)
     (void)snprintf(path, sizeof path, "/jobs/%s/checkpoints/config", w.job);
     body = get(&w, "GET", path, NULL, 200);
     assert_int_equal(number(body, "interval"), 3000);
+    assert_int_equal(number(body, "timeout"), 7000);
+    assert_int_equal(number(body, "min_pause"), 40);
+    assert_int_equal(number(body, "tolerable_failed_checkpoints"), 5);
+    CHECK_TEXT(text(body, "state_backend"), "EmbeddedRocksDBStateBackend");
+    json_decref(body);
+    (void)snprintf(path, sizeof path, "/jobs/%s/config", w.job);
+    body = get(&w, "GET", path, NULL, 200);
+    CHECK_TEXT(text(json_object_get(body, "execution-config"), "restart-strategy"), "failure-rate");
     json_decref(body);
     (void)snprintf(path, sizeof path, "/jobs/%s/checkpoints", w.job);
     body = get(&w, "GET", path, NULL, 200);
