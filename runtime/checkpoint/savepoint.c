@@ -16,21 +16,13 @@ slu_savepoint_path(slu_buf *out, const char *dir, const char *job_id, uint64_t r
     slu_buf_printf(out, "%s/savepoint-%.6s-%012" PRIx64, dir, job_id, random & 0xffffffffffff);
 }
 
-static slu_status
-path_join(char out[SLU_PATH_BYTES_MAX], const char *directory, const char *name, slu_error *err)
-{
-    const int bytes = snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s", directory, name);
-    return bytes > 0 && bytes < SLU_PATH_BYTES_MAX ? SLU_OK
-                                                   : slu_error_set(err, SLU_LIMIT, "the path %.100s... is too long", directory);
-}
-
 /* One file of the checkpoint. A link is as good as a copy, for such files are never changed. */
 static slu_status
 file_take(const slu_manifest *manifest, const char *to, const char *name, const atomic_bool *stop, slu_error *err)
 {
     char source[SLU_PATH_BYTES_MAX], target[SLU_PATH_BYTES_MAX];
-    SLU_TRY(path_join(source, manifest->directory, name, err));
-    SLU_TRY(path_join(target, to, name, err));
+    SLU_TRY(slu_place_join(source, manifest->directory, name, err));
+    SLU_TRY(slu_place_join(target, to, name, err));
     return slu_place_copy(manifest->stores, source, target, stop, err);
 }
 
@@ -40,7 +32,7 @@ file_read(const slu_manifest *manifest, const slu_manifest_file *file, slu_snaps
     char path[SLU_PATH_BYTES_MAX];
     SLU_AUTO(slu_buf_fini) slu_buf bytes = {0};
     slu_buf_init(&bytes, SLU_SNAPSHOT_BYTES_MAX);
-    SLU_TRY(path_join(path, manifest->directory, file->path, err));
+    SLU_TRY(slu_place_join(path, manifest->directory, file->path, err));
     SLU_TRY(slu_place_read(manifest->stores, path, SLU_SNAPSHOT_BYTES_MAX, &bytes, err));
     return slu_error_in(err, slu_snapshot_reader_new(&bytes, out, err), "%s", path);
 }
@@ -53,7 +45,7 @@ file_convert(const slu_manifest *manifest, const char *to, slu_manifest_file *fi
     slu_view bytes;
     SLU_AUTO(slu_snapshot_reader_free) slu_snapshot_reader *reader = NULL;
     SLU_AUTO(slu_snapshot_writer_free) slu_snapshot_writer *writer = NULL;
-    SLU_TRY(path_join(target, to, file->path, err));
+    SLU_TRY(slu_place_join(target, to, file->path, err));
     SLU_TRY(file_read(manifest, file, &reader, err));
     SLU_TRY(slu_snapshot_writer_new(&writer, err));
     SLU_TRY(slu_snapshot_canonical(manifest->stores, manifest->directory, reader, writer, err));
@@ -68,7 +60,7 @@ file_take_or_convert(const slu_manifest *manifest, const char *to, slu_manifest_
 {
     char path[SLU_PATH_BYTES_MAX];
     SLU_AUTO(slu_snapshot_reader_free) slu_snapshot_reader *reader = NULL;
-    SLU_TRY(path_join(path, manifest->directory, file->path, err));
+    SLU_TRY(slu_place_join(path, manifest->directory, file->path, err));
     const slu_status status = slu_snapshot_reader_index(manifest->stores, path, file->bytes, &reader, err);
     if (status != SLU_OK && status != SLU_CORRUPT) /* what is torn is found where it is restored, with its name */
         return status;
@@ -113,10 +105,10 @@ slu_savepoint_dispose(const slu_stores *stores, const char *directory, slu_error
     if (manifest->savepoint != 1)
         return slu_error_set(err, SLU_INVALID, "%s is a checkpoint of job %s, not a savepoint: the job drops it in its turn",
                              directory, manifest->job_name);
-    SLU_TRY(path_join(path, directory, SLU_MANIFEST_NAME, err));
+    SLU_TRY(slu_place_join(path, directory, SLU_MANIFEST_NAME, err));
     SLU_TRY(slu_place_remove(stores, path, err));
     for (uint32_t i = 0; i < manifest->file_count; i++) { /* its own files and no others: the directory may be one of the user's */
-        SLU_TRY(path_join(path, directory, manifest->files[i].path, err));
+        SLU_TRY(slu_place_join(path, directory, manifest->files[i].path, err));
         SLU_TRY(slu_place_remove(stores, path, err));
     }
     if (slu_place_is_local(directory))

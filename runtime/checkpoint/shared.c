@@ -74,14 +74,6 @@ typedef struct storing {
     slu_buf found; /* stored: the tables of the copy, so far without names where they are new */
 } storing;
 
-static slu_status
-join(char out[SLU_PATH_BYTES_MAX], const char *dir, const char *name, slu_error *err)
-{
-    return (size_t)snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s", dir, name) < SLU_PATH_BYTES_MAX
-               ? SLU_OK
-               : slu_error_set(err, SLU_LIMIT, "the path %.100s... is too long", dir);
-}
-
 /* "000012.sst": its number; else false. */
 static bool
 table_number(const char *name, uint64_t *number)
@@ -136,7 +128,7 @@ store_file(storing *s, const char *name, slu_error *err)
     char path[SLU_PATH_BYTES_MAX];
     stored table = {0};
     struct stat info;
-    SLU_TRY(join(path, s->copy, name, err));
+    SLU_TRY(slu_place_join(path, s->copy, name, err));
     if (!table_number(name, &table.number))
         return store_small(s, name, path, err);
     if (stat(path, &info) != 0)
@@ -231,7 +223,7 @@ fetch_small(const char *to, slu_view entry, int64_t name_bytes, slu_error *err)
     name[name_bytes] = 0;
     if (!name_is_plain(name) || strlen(name) != (size_t)name_bytes)
         return slu_error_set(err, SLU_CORRUPT, "snapshot file: \"%.100s\" is no name of a file", name);
-    SLU_TRY(join(path, to, name, err));
+    SLU_TRY(slu_place_join(path, to, name, err));
     return slu_file_write(path, slu_view_of(entry.data + name_bytes, entry.bytes - (size_t)name_bytes), false, err);
 }
 
@@ -242,9 +234,9 @@ fetch_table(const slu_stores *stores, const char *shared, const slu_section *sec
     SLU_AUTO(slu_buf_fini) slu_buf content = {0};
     if (!name_is_plain(section->name))
         return slu_error_set(err, SLU_CORRUPT, "snapshot file: \"%.100s\" is no name of a file", section->name);
-    SLU_TRY(join(place, shared, section->name, err));
+    SLU_TRY(slu_place_join(place, shared, section->name, err));
     (void)snprintf(name, sizeof name, "%06u.sst", section->a);
-    SLU_TRY(join(path, to, name, err));
+    SLU_TRY(slu_place_join(path, to, name, err));
     slu_buf_init(&content, TABLE_BYTES_MAX);
     const slu_status status = slu_place_read(stores, place, TABLE_BYTES_MAX, &content, err);
     if (status == SLU_NOTFOUND)

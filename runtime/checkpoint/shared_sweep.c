@@ -51,8 +51,7 @@ file_names(sweeping *s, const slu_manifest *manifest, const slu_manifest_file *f
     slu_snapshot_reader *reader = NULL;
     char path[SLU_PATH_BYTES_MAX];
     slu_status status = SLU_OK;
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", manifest->directory, file->path) >= sizeof path)
-        return slu_error_set(err, SLU_LIMIT, "the path %.100s... is too long", manifest->directory);
+    SLU_TRY(slu_place_join(path, manifest->directory, file->path, err));
     SLU_TRY(slu_snapshot_reader_index(s->stores, path, file->bytes, &reader, err));
     for (uint32_t i = 0; status == SLU_OK && i < slu_snapshot_section_count(reader); i++)
         if (slu_snapshot_section(reader, i)->kind == SLU_SECTION_SHARED)
@@ -67,8 +66,7 @@ checkpoint_names(sweeping *s, const char *name, slu_error *err)
 {
     SLU_AUTO(slu_manifest_free) slu_manifest *manifest = NULL;
     char path[SLU_PATH_BYTES_MAX];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", s->job_dir, name) >= sizeof path)
-        return slu_error_set(err, SLU_LIMIT, "the path %.100s... is too long", s->job_dir);
+    SLU_TRY(slu_place_join(path, s->job_dir, name, err));
     const slu_status status = slu_manifest_load(s->stores, path, &manifest, err);
     if (status == SLU_NOTFOUND)
         return SLU_OK;

@@ -74,8 +74,7 @@ file_take(slu_restore_report *report, const slu_manifest *manifest, const slu_ma
 {
     slu_snapshot_reader *reader = NULL;
     char path[SLU_PATH_BYTES_MAX];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", manifest->directory, file->path) >= sizeof path)
-        return slu_error_set(err, SLU_LIMIT, "the path %.100s... is too long", manifest->directory);
+    SLU_TRY(slu_place_join(path, manifest->directory, file->path, err));
     slu_status status = slu_snapshot_reader_index(manifest->stores, path, file->bytes, &reader, err);
     if (status == SLU_NOTFOUND)
         return slu_error_set(err, SLU_CORRUPT, "%s is missing: the checkpoint is not whole any more", path);

@@ -52,6 +52,14 @@ slu_place_check(const slu_stores *stores, const char *place, slu_error *err)
     return SLU_OK;
 }
 
+slu_status
+slu_place_join(char out[SLU_PATH_BYTES_MAX], const char *dir, const char *name, slu_error *err)
+{
+    return (size_t)snprintf(out, SLU_PATH_BYTES_MAX, "%s/%s", dir, name) < SLU_PATH_BYTES_MAX
+               ? SLU_OK
+               : slu_error_set(err, SLU_LIMIT, "the path %.100s... is too long", dir);
+}
+
 /* ---- Reading */
 
 slu_status

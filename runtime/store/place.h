@@ -13,6 +13,7 @@
 #define SLU_STORE_PLACE_H
 
 #include "base/bytes.h"
+#include "base/limits.h"
 
 #include <sluice/plugin.h>
 
@@ -38,6 +39,9 @@ SLU_CHECK slu_status slu_place_of(const char *given, const char **out, slu_error
 bool slu_place_is_local(const char *place);
 /* Is there a store for it? Opens the plugin, asks nobody. */
 SLU_CHECK slu_status slu_place_check(const slu_stores *stores, const char *place, slu_error *err);
+
+/* "dir/name". LIMIT: it would be longer than a path may be. */
+SLU_CHECK slu_status slu_place_join(char out[SLU_PATH_BYTES_MAX], const char *dir, const char *name, slu_error *err);
 
 /* Appends all of it. */
 SLU_CHECK slu_status slu_place_read(const slu_stores *stores, const char *place, size_t bytes_max, slu_buf *out, slu_error *err);

@@ -25,6 +25,22 @@ a_place_is_a_path_or_has_a_scheme(void **state)
 }
 
 static void
+a_name_joins_a_directory_or_is_too_long(void **state)
+{
+    slu_error err = {0};
+    char path[SLU_PATH_BYTES_MAX];
+    char name[SLU_PATH_BYTES_MAX];
+    memset(name, 'n', sizeof name);
+    name[SLU_PATH_BYTES_MAX - sizeof "s3://b/" - 1] = 0;
+    CHECK_STATUS(slu_place_join(path, "s3://b/d", name, &err), SLU_LIMIT);
+    CHECK_MESSAGE(err, "s3://b/d");
+    CHECK_OK(slu_place_join(path, "s3://b", name, &err));
+    assert_int_equal(strlen(path), SLU_PATH_BYTES_MAX - 2);
+    CHECK_OK(slu_place_join(path, "s3://b/d", "chk-1", &err));
+    CHECK_TEXT(path, "s3://b/d/chk-1");
+}
+
+static void
 without_stores_a_scheme_is_refused(void **state)
 {
     slu_error err = {0};
@@ -64,8 +80,8 @@ a_piece_of_a_file_is_whole_or_corrupt(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_place_is_a_path_or_has_a_scheme),
-                                       cmocka_unit_test(without_stores_a_scheme_is_refused),
-                                       cmocka_unit_test(a_piece_of_a_file_is_whole_or_corrupt)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_place_is_a_path_or_has_a_scheme), cmocka_unit_test(a_name_joins_a_directory_or_is_too_long),
+        cmocka_unit_test(without_stores_a_scheme_is_refused), cmocka_unit_test(a_piece_of_a_file_is_whole_or_corrupt)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
