@@ -136,7 +136,7 @@ row_of_key(rocks_state *state, uint32_t hash, slu_view key)
     return rows->count - 1;
 }
 
-/* The distinct keys of a batch become rows, with what RocksDB has for them. */
+/* The distinct keys of a batch become rows, with what RocksDB has for them. A failure leaves rows that nobody has filled. */
 static slu_status
 rows_get(rocks_state *state, const slu_keys *keys, slu_error *err)
 {
@@ -212,14 +212,25 @@ rows_settle(rocks_state *state, slu_error *err)
 }
 
 static slu_status
+rows_fill(rocks_state *state, const slu_keys *keys, int64_t now_ms, bool upsert, slu_error *err)
+{
+    SLU_TRY_IN(rows_get(state, keys, err), err, "state %s", state->head.name);
+    for (uint32_t r = 0; r < state->rows.count; r++)
+        SLU_TRY(row_lend(state, r, now_ms, upsert, err));
+    return SLU_OK;
+}
+
+static slu_status
 rows_lend(rocks_state *state, const slu_keys *keys, int64_t now_ms, bool upsert, void **values, slu_error *err)
 {
     lent_rows *rows = &state->rows;
     SLU_TRY(rows_settle(state, err));
     atomic_store_explicit(&state->now_ms, now_ms, memory_order_relaxed);
-    SLU_TRY_IN(rows_get(state, keys, err), err, "state %s", state->head.name);
-    for (uint32_t r = 0; r < rows->count; r++)
-        SLU_TRY(row_lend(state, r, now_ms, upsert, err));
+    const slu_status status = rows_fill(state, keys, now_ms, upsert, err);
+    if (status != SLU_OK) {
+        rows->count = 0; /* nothing is lent, so nothing is written back */
+        return status;
+    }
     for (int64_t i = 0; i < keys->count; i++) {
         const uint32_t row = rows->row_of[i];
         values[i] = rows->flags[row] == 0 ? NULL : rows->values + (size_t)row * state->stride + state->value_at;
@@ -286,8 +297,9 @@ rocks_get_bytes(slu_state *asked, const slu_keys *keys, int64_t now_ms, slu_attr
 {
     rocks_state *state = rocks_of(asked);
     atomic_store_explicit(&state->now_ms, now_ms, memory_order_relaxed);
-    SLU_TRY_IN(rows_get(state, keys, err), err, "state %s", state->head.name);
-    state->rows.count = 0;
+    const slu_status status = rows_get(state, keys, err);
+    state->rows.count = 0; /* of these no row is written back */
+    SLU_TRY_IN(status, err, "state %s", state->head.name);
     return values_lend(state, keys, now_ms, views, err);
 }
 
