@@ -24,10 +24,10 @@ typedef struct slu_kv_batch slu_kv_batch;
 
 typedef struct slu_kv_pool_options {
     size_t cache_bytes; /* block cache of all stores; 0: 4 MiB */
-    size_t
-        rows_bytes; /* rows of all stores in memory, those that were written and are not stored yet (half of it of one store at most)
-                         * and those that were read or written lately; a quarter more while some are being stored. 0: 12 MiB */
-    int threads;    /* background threads; 0: 2 */
+    /* Rows of all stores in memory, those that were written and are not stored yet (half of it of one store at most) and those that were
+     * read or written lately; a quarter more while some are being stored. 0: 20 MiB */
+    size_t rows_bytes;
+    int threads; /* background threads; 0: 2 */
 } slu_kv_pool_options;
 
 SLU_CHECK slu_status slu_kv_pool_open(const slu_kv_pool_options *options, slu_kv_pool **out, slu_error *err);

@@ -8,7 +8,7 @@
 #include "kv/kv_text_log.h"
 
 #define KV_CACHE_BYTES_DEFAULT ((size_t)4 << 20)
-#define KV_ROWS_BYTES_DEFAULT ((size_t)12 << 20)
+#define KV_ROWS_BYTES_DEFAULT ((size_t)20 << 20)
 #define KV_THREADS_DEFAULT 2
 #define KV_MEMTABLE_BYTES ((size_t)2 << 20) /* of one store: rows hardly ever go through it */
 #define KV_BLOOM_BITS 10

@@ -234,7 +234,8 @@ server_tick(void *context)
 }
 
 /* glibc keeps what a burst of large requests needed, in pieces between what lives on: the whole pages of it go back, a few times
- * a second while such requests come, and once behind them. Clearing them anew costs a hundredth of what the requests do. */
+ * a second while such requests come, and once behind them. Of upserts of 1 MB by eight clients it takes 5 MiB of 65, and 17 behind them;
+ * clearing pages anew costs up to a third more CPU where a single client sends them. */
 static void
 server_trim(void *context)
 {
