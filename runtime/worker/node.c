@@ -598,7 +598,9 @@ slu_node_complete(slu_node *node, int64_t checkpoint, slu_error *err)
     SLU_TRY(node_rules_keep(node, checkpoint, err));
     if (node->source == NULL || node->source->complete == NULL)
         return SLU_OK;
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
     const slu_status status = node->source->complete(node->self, checkpoint, err);
+    slu_crash_leave(before);
     return status < 0 ? node_failed(node, status, err) : SLU_OK;
 }
 

@@ -176,7 +176,10 @@ restore_operator_entry(slu_node *node, const slu_section *section, uint32_t key_
         node->op != NULL ? node->op->restore : node->sink->restore;
     if (restore == NULL)
         return slu_error_set(err, SLU_INVALID, "the checkpoint holds state for it, which it cannot restore");
-    return restore(node->self, section->state_version, key_group, bytes.data, bytes.bytes, err);
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
+    const slu_status status = restore(node->self, section->state_version, key_group, bytes.data, bytes.bytes, err);
+    slu_crash_leave(before);
+    return status;
 }
 
 /* Whether the checkpoint was written at another parallelism of this operator. */
@@ -290,8 +293,10 @@ node_assign_splits(slu_node *node, slu_error *err)
 {
     split_list list = {0};
     slu_status status = collect_splits(node, &list, err);
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
     if (status == SLU_OK && node->source->assign != NULL)
         status = node->source->assign(node->self, list.items, list.count, err);
+    slu_crash_leave(before);
     node->assigned = list.count;
     slu_free(list.items);
     return status;

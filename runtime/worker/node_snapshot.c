@@ -74,7 +74,10 @@ snapshot_source(slu_node *node, int64_t checkpoint, slu_snapshot_writer *writer,
     plugin_splits list = {{sizeof list.shown, 0, plugin_add_split}, writer};
     SLU_TRY(slu_snapshot_writer_section(
         writer, &(slu_section){.operator_id = node->spec.op->id, .name = "", .kind = SLU_SECTION_SPLITS}, err));
-    return node->source->snapshot(node->self, checkpoint, &list.shown, err);
+    const slu_crash_note before = slu_crash_enter(node->spec.plugin->name, node->spec.op->id);
+    const slu_status status = node->source->snapshot(node->self, checkpoint, &list.shown, err);
+    slu_crash_leave(before);
+    return status;
 }
 
 static slu_status

@@ -16,6 +16,7 @@
 #include "support/arrays.h"
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "exchange/keys.h"
 #include "plan/graph.h"
 #include "worker/local.h"
@@ -62,6 +63,14 @@ test_fault(int64_t kind, slu_error *err)
         return SLU_OK;
     atomic_fetch_add(&world.failures, 1);
     return slu_error_set(err, SLU_IO, "fault %lld", (long long)kind);
+}
+
+/* Whoever watches the thread sees whose call this is. */
+static inline void
+test_noted(const char *plugin)
+{
+    assert_non_null(slu_crash_now.plugin);
+    assert_string_equal(slu_crash_now.plugin, plugin);
 }
 
 static inline void
@@ -122,6 +131,7 @@ static slu_status
 numbers_assign(void *self, const slu_split *splits, uint32_t count, slu_error *err)
 {
     numbers *n = self;
+    test_noted("numbers");
     for (uint32_t i = 0; i < count; i++) {
         if (n->split_count == 8 || splits[i].data_bytes != sizeof(number_split))
             return slu_error_set(err, SLU_INVALID, "split %s of %u bytes", splits[i].id, splits[i].data_bytes);
@@ -170,6 +180,7 @@ numbers_snapshot(void *self, int64_t checkpoint, slu_split_list *list, slu_error
 {
     numbers *n = self;
     (void)checkpoint;
+    test_noted("numbers");
     SLU_TRY(test_fault(TEST_FAULT_SOURCE_SNAPSHOT, err));
     for (uint32_t i = 0; i < n->split_count; i++) {
         const slu_split split = {.size = sizeof split, .id = n->ids[i], .data = &n->splits[i], .data_bytes = sizeof(number_split)};
