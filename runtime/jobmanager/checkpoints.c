@@ -155,6 +155,8 @@ removal_done(slu_jobmanager *jm, job *j, errand *e)
     slu_error err = {0};
     if (e->status != SLU_OK)
         slu_log_warn(jm->spec.env, "CHECKPOINT-KEPT", "job %s: %s", j->name, e->error.message);
+    if (e->status != SLU_OK && e->checkpoint < 0)
+        j->sweep = true; /* behind the next whole one */
     if (e->checkpoint >= 0 && slu_jobstore_drop_checkpoint(jm->spec.store, j->id, e->checkpoint, &err) != SLU_OK)
         slu_log_error(jm->spec.env, "STORE-FAILED", "job %s: %s", j->name, err.message);
 }

@@ -118,6 +118,23 @@ last=$(sed -n 's/^Savepoint completed. Path: //p' "$work/out")
 job "$work/moved" 0 moved-on >"$work/on.yaml"
 "$sluice" run -d -s s3://bucket/mine/nothing "$work/on.yaml" >"$work/out" 2>&1 && fail "begun from a savepoint that is not there"
 grep -q 'restore from s3://bucket/mine/nothing' "$work/out" || fail "run -d -s: $(cat "$work/out")"
+timeout 60 "$sluice" run -p 3 -s "$last" "$work/on.yaml" >"$work/out" 2>&1 || fail "run -s: $(cat "$work/out")"
+on=$(sed -n 's/.*submitted with JobID //p' "$work/out")
+rows "$work/moved" >"$work/got"
+cmp -s "$work/expected" "$work/got" || fail "other rows: $(wc -l <"$work/got") for $(wc -l <"$work/expected"); $(diff "$work/expected" "$work/got" | head -3)"
+
+# What is left: of the stopped job its last checkpoint, of the finished one nothing, and two savepoints until they are disposed of.
+left() {
+    names "/checkpoints/$id/" | grep -v _metadata | while read -r name; do
+        names "${name%/*}/_metadata" | grep -q . || echo "$name"
+    done
+}
+for _ in $(seq 50); do left >"$work/left"; [ -s "$work/left" ] || break; sleep 0.1; done
+[ -s "$work/left" ] && fail "left of checkpoints that never were whole: $(cat "$work/left")"
+# One may be left that was whole when the job manager was killed, before it had noted it.
+[ "$(names "/checkpoints/$id/" | grep -c _metadata)" -le 2 ] || fail "checkpoints are kept: $(names "/checkpoints/$id/")"
+[ -n "$on" ] && [ -z "$(names "/checkpoints/$on/")" ] || fail "left of a finished job: $(names "/checkpoints/$on/")"
+
 # A store that is away when a job is submitted refuses it, whether there are slots for it or not: nobody tries it later.
 say mood 503
 for slots in 2 5; do
@@ -128,20 +145,7 @@ for slots in 2 5; do
     "$sluice" list -a | grep -q "away-$slots .*FAILED" || fail "refused, and not over: $("$sluice" list -a)"
 done
 say mood 0
-timeout 60 "$sluice" run -p 3 -s "$last" "$work/on.yaml" >"$work/out" 2>&1 || fail "run -s: $(cat "$work/out")"
-on=$(sed -n 's/.*submitted with JobID //p' "$work/out")
-rows "$work/moved" >"$work/got"
-cmp -s "$work/expected" "$work/got" || fail "other rows: $(wc -l <"$work/got") for $(wc -l <"$work/expected"); $(diff "$work/expected" "$work/got" | head -3)"
 
-# What is left: of the stopped job its last checkpoint, of the finished one nothing, and two savepoints until they are disposed of.
-sleep 0.5
-names "/checkpoints/$id/" | grep -v _metadata | while read -r name; do
-    names "${name%/*}/_metadata" | grep -q . || echo "$name"
-done >"$work/left"
-[ -s "$work/left" ] && fail "left of checkpoints that never were whole: $(cat "$work/left")"
-# One may be left that was whole when the job manager was killed, before it had noted it.
-[ "$(names "/checkpoints/$id/" | grep -c _metadata)" -le 2 ] || fail "checkpoints are kept: $(names "/checkpoints/$id/")"
-[ -n "$on" ] && [ -z "$(names "/checkpoints/$on/")" ] || fail "left of a finished job: $(names "/checkpoints/$on/")"
 "$sluice" checkpoints dispose "$first" >"$work/out" 2>&1 || fail "dispose: $(cat "$work/out")"
 "$sluice" checkpoints dispose "$last" >"$work/out" 2>&1 || fail "dispose: $(cat "$work/out")"
 [ -z "$(names /mine/)" ] || fail "left of savepoints: $(names /mine/)"
