@@ -1,4 +1,5 @@
 /* job.c: see job.h. Source and operators are those of the worker's tests. */
+#define TEST_SOURCE "paced"
 #include "job.h"
 
 #include "unit/worker/test_plugins.h"

@@ -65,6 +65,10 @@ test_fault(int64_t kind, slu_error *err)
     return slu_error_set(err, SLU_IO, "fault %lld", (long long)kind);
 }
 
+#ifndef TEST_SOURCE
+#define TEST_SOURCE "numbers" /* the plugin that has these functions; whoever makes another one of them says its name before */
+#endif
+
 /* Whoever watches the thread sees whose call this is. */
 static inline void
 test_noted(const char *plugin)
@@ -131,7 +135,7 @@ static slu_status
 numbers_assign(void *self, const slu_split *splits, uint32_t count, slu_error *err)
 {
     numbers *n = self;
-    test_noted("numbers");
+    test_noted(TEST_SOURCE);
     for (uint32_t i = 0; i < count; i++) {
         if (n->split_count == 8 || splits[i].data_bytes != sizeof(number_split))
             return slu_error_set(err, SLU_INVALID, "split %s of %u bytes", splits[i].id, splits[i].data_bytes);
@@ -180,7 +184,7 @@ numbers_snapshot(void *self, int64_t checkpoint, slu_split_list *list, slu_error
 {
     numbers *n = self;
     (void)checkpoint;
-    test_noted("numbers");
+    test_noted(TEST_SOURCE);
     SLU_TRY(test_fault(TEST_FAULT_SOURCE_SNAPSHOT, err));
     for (uint32_t i = 0; i < n->split_count; i++) {
         const slu_split split = {.size = sizeof split, .id = n->ids[i], .data = &n->splits[i], .data_bytes = sizeof(number_split)};
